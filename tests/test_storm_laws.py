@@ -186,7 +186,7 @@ def _withhold(case):
         (_withhold, "wrong reason"),
     ],
 )
-def test_each_law_convicts(tmp_path, doctor, law):
+def test_each_law_finds_its_violation(tmp_path, doctor, law):
     """Changed in one place, the evidence breaks the law in question."""
     case = Case(tmp_path)
     doctor(case)

@@ -108,13 +108,13 @@ def test_old_words_are_found(source, found):
     assert words(source) == found
 
 
-def test_of_the_tests_only_docstrings_and_comments_are_looked_at():
+def test_only_docstrings_comments_and_names_of_tests_are_checked():
     """Their names and texts belong to the program, or to what it did earlier."""
     source = 'def test_a_verdict():\n    """Judge a line."""  # nobody\n    assert "stands" in text\n'
     assert [finding.word for finding in find_in("tests/test_example.py", source)] == ["Judge", "nobody"]
 
 
-def test_code_in_a_page_is_not_looked_at():
+def test_code_in_a_page_is_not_checked():
     """A page's commands and what they print belong to the program."""
     page = "A `judge` of text.\n\n```sh\njudge\n```\n\n| judge | b |\n"
     assert [(finding.line, finding.word) for finding in find_in("page.md", page)] == [(7, "judge")]

@@ -195,6 +195,31 @@ def test_exactly_the_planted_faults_are_found(chosen, parts):
     assert machine(exports, parts).check(exports) == naive(exports)
 
 
+def test_the_balance_of_a_duplicate_does_not_count():
+    """It must not hide that the transactions differ from the balance of the record that is sent."""
+    booked = [(REWARDS[0], "1"), (REWARDS[2], "2")]
+    exports = number_lines(
+        {
+            Kind.CUSTOMERS: [
+                customer("c1", "a@x.co", [(REWARDS[0], "1"), (REWARDS[2], "1")], "good"),
+                customer("c1", "a@x.co", [(REWARDS[0], "5"), (REWARDS[2], "1")], "good"),
+            ],
+            Kind.TRANSACTIONS: [transactions("c1", booked, faulty=False)],
+        }
+    )
+    found = machine(exports, 1).check(exports)
+    assert [each[:3] for each in found] == [("balance_mismatch", 2, (0,)), ("duplicate_id", 1, (0,))]
+    assert found == naive(exports)
+
+
+def test_a_customer_with_a_faulty_line_is_not_compared():
+    """The faulty line is a dead letter of its own, and what is left of the sum says nothing."""
+    balance = customer("c1", "a@x.co", [(REWARDS[0], "3")], "good")
+    faulty = transactions("c1", [(REWARDS[0], "2")], faulty=True)
+    exports = number_lines({Kind.CUSTOMERS: [balance], Kind.TRANSACTIONS: [faulty]})
+    assert machine(exports, 1).check(exports) == naive(exports) == []
+
+
 @given(lines)
 def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""

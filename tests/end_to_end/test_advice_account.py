@@ -46,7 +46,7 @@ def test_a_reward_is_named_with_its_brand(tmp_path):
     assert run(*command, "--json").returncode == 0
 
 
-def test_ids_of_something_else_are_exported_no_more(tmp_path):
+def test_an_export_with_ids_of_something_else_is_corrected(tmp_path):
     """The place is that of the first id beyond the most that an account may hold."""
     export = write_transactions(tmp_path, *({"channel_id": f"order-{number}"} for number in range(60)))
     done = run("check", "--transactions", export, "--json")
@@ -116,7 +116,7 @@ def test_a_development_account_gets_its_limits(tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-def test_a_check_is_given_something_to_check(served, tmp_path):
+def test_a_check_gets_something_to_check(served, tmp_path):
     """A key, an export, or a catalogue."""
     done = run("check")
     assert done.returncode == 2

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("fault", ["html=403,server=cloudflare", "html=400,type="])
-def test_a_firewall_lets_requests_pass(fault, tmp_path):
+def test_a_firewall_is_opened_for_requests(fault, tmp_path):
     """There is no dead letter. When the firewall lets requests pass, the same command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"{fault},times=20") as served:
@@ -27,7 +27,7 @@ def test_a_firewall_lets_requests_pass(fault, tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_403_that_cannot_be_read_is_looked_for_on_the_way(tmp_path):
+def test_the_cause_of_an_unreadable_403_is_found_in_the_network(tmp_path):
     """The 403 may come from the API or a firewall: check the network first, then the permissions."""
     make_exports(tmp_path)
     faults = ("--fault", "status=403,on=customers,times=1", "--fault", "compress=br,on=customers,times=1")
@@ -82,7 +82,7 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
         ),
     ],
 )
-def test_what_answers_the_token_call_is_checked(faults, says, tmp_path):
+def test_the_server_that_answers_the_token_call_is_checked(faults, says, tmp_path):
     """After the cause is corrected, the same command sends everything."""
     make_exports(tmp_path)
     given = [part for fault in faults for part in ("--fault", fault)]
@@ -109,7 +109,7 @@ def test_an_odd_acceptance_is_verified(tmp_path):
         assert go("verify", served, tmp_path).returncode == 0
 
 
-def test_read_backs_that_nobody_can_read_are_waited_for(tmp_path):
+def test_unreadable_read_backs_are_waited_for(tmp_path):
     """A page instead of the answer shows no customer. Without the page, the same command continues."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=read,times=40") as served:

@@ -39,7 +39,7 @@ def begin(served, directory, *arguments, key, state="state", stdin=b"", **enviro
 
 
 @pytest.mark.parametrize("way", ["one account", "another account"])
-def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
+def test_a_new_key_belongs_to_the_same_account_or_to_another(way, tmp_path):
     """One confirmation lets the run continue without sending anything again. Another account gets everything."""
     make_exports(tmp_path)
     store = ("--limits", "none", "--store", tmp_path / "store")
@@ -64,7 +64,7 @@ def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["later", "said"])
-def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
+def test_an_unproven_account_is_proven_later_or_confirmed(way, tmp_path):
     """If the key replaces a ready token, the run continues once it gets tokens, or after a confirmation."""
     make_exports(tmp_path, kinds=["customers"])
     store = ("--limits", "none", "--store", tmp_path / "store")
@@ -88,7 +88,7 @@ def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
 # One export, one account.
 
 
-def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
+def test_an_export_that_the_account_has_is_continued_in_its_state_directory(served, tmp_path):
     """In the state directory that the hint names, nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -101,7 +101,7 @@ def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_what_really_is_to_be_sent_again_is(served, tmp_path):
+def test_an_export_is_sent_again_after_a_confirmation(served, tmp_path):
     """A person confirms it: each event then counts twice, as intended."""
     make_exports(tmp_path, kinds=["customers", "events"])
     assert migrate(served, tmp_path).returncode == 0
@@ -116,7 +116,7 @@ def test_what_really_is_to_be_sent_again_is(served, tmp_path):
     assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
 
 
-def test_a_journal_that_is_gone_is_put_back(tmp_path):
+def test_a_lost_journal_is_restored(tmp_path):
     """Restored from a copy of the state directory, the run continues and sends nothing again."""
     make_exports(tmp_path, kinds=["customers", "transactions"])
     with serving(tmp_path, "--limits", "none") as served:
@@ -135,7 +135,7 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_this_run_has_sent_is_left_out(served, tmp_path):
+def test_an_input_that_this_run_has_sent_is_left_out(served, tmp_path):
     """The export was sent as a file, then comes through a pipe as well. Without the pipe the run continues."""
     make_exports(tmp_path, kinds=["customers"])
     flags = ["--events", tmp_path / "events"]
@@ -151,7 +151,7 @@ def test_what_this_run_has_sent_is_left_out(served, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["there", "here"])
-def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
+def test_either_a_state_directory_or_its_copy_continues(way, served, tmp_path):
     """Either continue there with the flag, or here after the other copy is moved away: each record arrives once."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -171,7 +171,7 @@ def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["newest", "again"])
-def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
+def test_a_state_directory_that_is_too_old_is_replaced_by_the_newest(way, served, tmp_path):
     """The newest copy continues, and each record arrives once.
 
     If a person insists, what is in between is sent once more.
@@ -252,7 +252,7 @@ def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
 # State directories.
 
 
-def test_a_state_directory_is_named_as_it_is(served, tmp_path):
+def test_a_state_directory_is_named_without_a_link(served, tmp_path):
     """A link to it is not accepted."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -264,7 +264,7 @@ def test_a_state_directory_is_named_as_it_is(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
+def test_an_impossible_state_directory_is_corrected(served, tmp_path):
     """If there is a file in its place, or its name is not valid, another name helps."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "state").write_bytes(b"")
@@ -296,7 +296,7 @@ def test_a_state_directory_holds_nothing_else(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, tmp_path):
+def test_an_unwritable_file_of_the_state_directory_is_repaired(served, tmp_path):
     """There is a directory in its place. Once it is gone the same command continues; nothing was sent before."""
     make_exports(tmp_path)
     (tmp_path / "state").mkdir(mode=0o700)
@@ -310,7 +310,7 @@ def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, 
     arrived(served, tmp_path)
 
 
-def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
+def test_an_unwritable_journal_is_repaired(served, tmp_path):
     """There is a link in its place. With the file itself, the run continues."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -326,7 +326,7 @@ def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
+def test_a_missing_journal_is_restored(served, tmp_path):
     """Without the journal a run's files are refused. With its copy restored, nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -341,7 +341,7 @@ def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_full_disk_under_the_state_directory_is_freed(tmp_path):
+def test_a_full_disk_of_the_state_directory_is_freed(tmp_path):
     """Without room for the first byte nothing is sent. With room, everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
@@ -388,7 +388,7 @@ main()
 
 
 @pytest.mark.parametrize("way", ["HOME", "XDG_STATE_HOME", "MASIVO_SHARED_DIR"])
-def test_a_user_without_a_home_names_one(way, served, tmp_path):
+def test_a_user_without_a_home_names_a_directory(way, served, tmp_path):
     """In a container the user may have no home: each of the three ways makes the migration succeed."""
     make_exports(tmp_path, kinds=["customers"])
     command = ["migrate", *map(str, [*named(tmp_path), *sending(served, tmp_path)])]
@@ -408,7 +408,7 @@ def test_a_user_without_a_home_names_one(way, served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
+def test_a_run_continues_without_the_memory_of_accounts(served, tmp_path):
     """The run warns. After the file is corrected, an export that the account has received is refused again."""
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"

@@ -22,7 +22,7 @@ def validate(directory, *arguments):
 
 
 @pytest.mark.parametrize("way", ["add", "leave out", "skip"])
-def test_an_unknown_customer_is_added_or_known_already(way, tmp_path):
+def test_an_unlisted_customer_is_added_or_confirmed(way, tmp_path):
     """The customer added, the record left out, or the flag given as it is written: nothing is wrong any more."""
     make_exports(tmp_path)
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
@@ -39,7 +39,7 @@ def test_an_unknown_customer_is_added_or_known_already(way, tmp_path):
     assert validate(tmp_path, *flags).returncode == 0
 
 
-def test_a_customer_that_is_a_dead_letter_is_mended(tmp_path):
+def test_a_customer_that_is_a_dead_letter_is_corrected(tmp_path):
     """Then the records are right as they are."""
     make_exports(tmp_path)
     customers = tmp_path / "customers.ndjson"
@@ -49,7 +49,7 @@ def test_a_customer_that_is_a_dead_letter_is_mended(tmp_path):
     assert validate(tmp_path).returncode == 0
 
 
-def test_what_the_checks_found_is_mended(tmp_path):
+def test_the_findings_of_the_checks_are_corrected(tmp_path):
     """With the sums that are named, transactions and balance agree."""
     make_exports(tmp_path)
     wrong = make_record("customers", 0)
@@ -66,7 +66,7 @@ def test_what_the_checks_found_is_mended(tmp_path):
     assert validate(tmp_path).returncode == 0
 
 
-def test_a_check_is_named_as_it_is(tmp_path):
+def test_a_check_has_one_of_the_listed_names(tmp_path):
     """One of the names that are listed."""
     make_exports(tmp_path)
     (names,) = told(validate(tmp_path, "--skip-checks", "balances"), "the names are {…}")
@@ -99,7 +99,7 @@ PLANTED = ["--plant", "split=0.1", "-o", "e"]
         ([*PLANTED, "--skipped", "0.1"], "leave --skipped out", PLANTED),
     ],
 )
-def test_what_is_planted_is_told(wrong, says, right, tmp_path):
+def test_the_flags_for_planted_faults_are_corrected(wrong, says, right, tmp_path):
     """The flags that are right, as they are named."""
     command = ["generate", "customers", "--records", "9"]
     done = run(*command, *wrong, cwd=tmp_path)
@@ -108,7 +108,7 @@ def test_what_is_planted_is_told(wrong, says, right, tmp_path):
     assert run(*command, *right, cwd=tmp_path).returncode == 0
 
 
-def test_what_is_planted_has_a_name(tmp_path):
+def test_a_planted_fault_has_one_of_the_listed_names(tmp_path):
     """One of those that are listed, with a share."""
     command = ["generate", "events", "--records", "9", "-o", "e", "--plant"]
     (names,) = told(run(*command, "events=2", cwd=tmp_path), "shares of 0 to 0.9, by name: {…}")

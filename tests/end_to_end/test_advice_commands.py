@@ -46,7 +46,7 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
+def test_a_wrong_command_is_corrected_as_its_hint_says(wrong, says, right, work):
     """With the suggested command, flag or number, the command ends with 0."""
     done = run(*wrong, cwd=work)
     assert (done.returncode, done.stdout) == (2, b"")
@@ -54,7 +54,7 @@ def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
 
 
 @pytest.mark.parametrize("wrong", [["plan", "somewhere"], ["frobnicate"], ["plan", "--zzz"], ["generate"]])
-def test_help_is_where_it_is_said_to_be(wrong, work):
+def test_the_named_help_command_works(wrong, work):
     """Pasted into a shell, the line shows what is available."""
     done = run(*wrong, cwd=work)
     assert done.returncode == 2
@@ -65,7 +65,7 @@ def test_help_is_where_it_is_said_to_be(wrong, work):
 
 
 @pytest.mark.parametrize("way", ["variable", "file"])
-def test_a_key_on_the_command_line_goes_elsewhere(way, served, work):
+def test_a_key_on_the_command_line_moves_to_the_environment_or_a_file(way, served, work):
     """The key goes into the environment, or into a file of mode 0600 that a flag names. Then everything arrives."""
     wrong = ["migrate", *named(work), *sending(served, work), "--api-key", served.key]
     done = run(*wrong)
@@ -94,7 +94,7 @@ def test_a_report_goes_to_one_place(way, served, work):
 
 
 @pytest.mark.parametrize("way", [["--sample", "1"], ["--all"]])
-def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
+def test_an_impossible_sample_is_corrected(way, served, work):
     """A number of records works, and so does `--all`."""
     assert migrate(served, work).returncode == 0
     done = run("verify", *sending(served, work), "--sample", "0", key=served.key)
@@ -111,7 +111,7 @@ def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
         (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap --from and --to", ("2026-01-31T00:00:00Z",)),
     ],
 )
-def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, served, work):
+def test_an_invalid_period_is_corrected(wrong, says, right, served, work):
     """Then the revert is made, for a period without records here: what had arrived is still there."""
     assert migrate(served, work).returncode == 0
 
@@ -126,7 +126,7 @@ def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, serv
     assert served.ledger()["reverted"]["customers"] == {}
 
 
-def test_output_that_cannot_be_written_is_begun_again(work):
+def test_a_command_with_lost_output_is_started_again(work):
     """Standard output is on a full disk. With room, the same command writes all of it."""
     command = "masivo-stream generate customers --records 3000 --seed 5"
     done = paste(f"{command} > /dev/full", cwd=work)
@@ -137,7 +137,7 @@ def test_output_that_cannot_be_written_is_begun_again(work):
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(work):
+def test_a_plan_with_lost_output_is_made_again(work):
     """Standard output is on a full disk. A plan has changed nothing, so it can simply be made again."""
     command = "masivo-stream plan --customers customers.ndjson"
     done = paste(f"{command} > /dev/full", cwd=work)
@@ -146,7 +146,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(work):
     assert b"at least" in paste(command, cwd=work).stdout
 
 
-def test_what_a_run_came_to_is_told_by_its_status(served, work):
+def test_status_shows_the_outcome_of_a_run(served, work):
     """Its summary was lost, but its work was not."""
     flags = " ".join(map(str, [*named(work), *sending(served, work)]))
     done = paste(f"masivo-stream migrate {flags} > /dev/full", key=served.key)

@@ -55,7 +55,7 @@ def post(served, kind, entries):
     served.ledger()
 
 
-def test_what_is_seen_to_be_there_is_accepted(tmp_path):
+def test_a_batch_that_is_found_in_the_account_is_accepted(tmp_path):
     """First the hint of the run is followed, then the one beside the batch. After that the run is complete."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
@@ -73,7 +73,7 @@ def test_what_is_seen_to_be_there_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["--accept", "--discard", "--resend"])
-def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
+def test_a_batch_that_never_arrived_is_resent_or_discarded(way, tmp_path):
     """Resent it arrives, discarded it becomes dead letters, and accepted it counts as there: nothing is doubled."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
@@ -88,7 +88,7 @@ def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
     assert ledger["events"] == wanted["events"]
 
 
-def test_what_was_given_up_is_sent_once_it_is_mended(tmp_path):
+def test_a_discarded_record_is_sent_after_its_correction(tmp_path):
     """The remedy of a discarded record: after a space is added, the retry sends it."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("events", "no")) as served:
@@ -108,7 +108,7 @@ def touch(path, chosen):
     path.write_text("".join(json.dumps(letter) + "\n" for letter in letters))
 
 
-def test_what_arrived_in_part_is_completed(tmp_path):
+def test_a_batch_that_arrived_in_part_is_completed(tmp_path):
     """Each record is looked up. Those that are missing are corrected and sent; the others are not sent again."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
@@ -138,7 +138,7 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
+def test_a_batch_that_is_there_is_accepted_instead_of_resent(tmp_path):
     """The first thing that the refusal suggests."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
@@ -156,7 +156,7 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("applied", ["yes", "no"])
-def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path):
+def test_records_that_cannot_be_read_back_are_looked_up_in_the_account(applied, tmp_path):
     """Events without purchases leave no trace. The account (here its ledger) shows whether they are there."""
     make_exports(tmp_path, kinds=["customers"])
     write_export(
@@ -172,7 +172,7 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
-def test_who_did_not_agree_answers_yes(way, tmp_path):
+def test_a_resend_needs_a_yes(way, tmp_path):
     """A batch is resent on a terminal only after a yes. After a no, nothing was sent."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
@@ -191,7 +191,7 @@ def test_who_did_not_agree_answers_yes(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
-def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
+def test_a_revert_needs_a_yes(way, served, tmp_path):
     """Without a terminal, or after a no, nothing is taken back.
 
     After a yes all is, and the run starts from the beginning.
@@ -220,7 +220,7 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
         (("--accept", "ffffff"), "masivo-stream resolve without a decision lists the batches in doubt"),
     ],
 )
-def test_a_decision_that_cannot_be_is_taken_again(wrong, says, tmp_path):
+def test_an_impossible_decision_is_corrected(wrong, says, tmp_path):
     """With one decision per batch, and an id from the list, the decision is carried out."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
@@ -265,7 +265,7 @@ def _looked_at(place, size):
 # Reading back.
 
 
-def test_a_complete_run_is_looked_at(served, tmp_path):
+def test_a_complete_run_is_verified(served, tmp_path):
     """The command of the next step, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
@@ -276,7 +276,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_what_is_missing_is_looked_up(tmp_path):
+def test_missing_records_are_looked_up(tmp_path):
     """The positions are those in the export: their customers are not in the account, all others are."""
     make_exports(tmp_path, 5, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "lose=2,on=customers") as served:
@@ -298,7 +298,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
     assert ledger["customers"].keys() == {f"c{number}" for number in range(5)} - missing
 
 
-def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
+def test_ids_that_a_gateway_refuses_are_looked_up(tmp_path):
     """A gateway refuses these ids. The account (here its ledger) has each of them once."""
     records = [make_record("customers", number, id=f"a/{number}") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
@@ -314,7 +314,7 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
+def test_records_that_are_not_visible_yet_are_verified_later(tmp_path):
     """Once the records are visible, the same command confirms them.
 
     Here the sandbox's store is moved forward in time.
@@ -338,7 +338,7 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
 # Runs that must not continue.
 
 
-def test_figures_that_do_not_close_are_reported(served, tmp_path):
+def test_figures_that_do_not_add_up_are_reported(served, tmp_path):
     """A journal that contradicts itself simulates the bug. It is left as it is, and every page reports the same."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0

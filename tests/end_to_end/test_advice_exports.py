@@ -84,7 +84,7 @@ def tarred(text):
     ],
     ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
 )
-def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
+def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, work):
     """The command from the hint is pasted, then the file it names is used instead: everything arrives."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
@@ -122,7 +122,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ],
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
 )
-def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
+def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(head)
@@ -134,7 +134,7 @@ def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
+def test_a_pipe_that_is_not_an_export_is_written_to_a_file(served, work):
     """With a file, the message names the command. With a pipe it cannot."""
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
@@ -145,7 +145,7 @@ def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
     assert (done.returncode, b" instead" in done.stderr) == (5, True)
 
 
-def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
+def test_an_empty_compressed_export_is_copied_again(served, work):
     """With its bytes restored, it arrives."""
     packed = gzip.compress((work / "customers.ndjson").read_bytes())
     (work / "c.gz").touch()
@@ -157,7 +157,7 @@ def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_an_export_that_is_there_twice_is_named_once(served, work):
+def test_a_duplicate_export_is_left_out(served, work):
     """With the longer one alone, everything arrives once."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
@@ -191,7 +191,7 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     ],
     ids=["cut", "damaged"],
 )
-def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
+def test_a_truncated_compressed_export_is_copied_again(spoil, says, served, tmp_path):
     """With the whole file in its place, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 300)
     (tmp_path / "transactions.ndjson").unlink()
@@ -300,7 +300,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
 
 
 @pytest.mark.parametrize("command", ["migrate", "retry"])
-def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
+def test_a_pipe_continues_as_a_file(command, served, work):
     """Written to a file, the part that was already read is recognised. A pipe cannot continue."""
     text = (work / "customers.ndjson").read_bytes()
     done = migrate(served, work, "--customers", "-", stdin=text[:-30])
@@ -329,7 +329,7 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
+def test_a_batch_from_a_pipe_is_looked_up_and_accepted(tmp_path):
     """The records cannot be read again.
 
     To accept the batch they are not needed, and the account shows that they are there.
@@ -369,7 +369,7 @@ def finished(served, directory, text, *exports):
     arrived(served, directory)
 
 
-def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(served, work):
+def test_a_changed_export_is_restored_and_new_lines_get_their_own_file(served, work):
     """The old lines are not sent again; the new ones are sent."""
     text = begin(served, work)
     two = (work / "events.ndjson").read_bytes()
@@ -407,7 +407,7 @@ def stop_before_events(served, work):
 
 
 @pytest.mark.parametrize("way", ["as it was", "as it is called now"])
-def test_an_export_that_was_never_read_is_named_again(way, served, work):
+def test_an_unread_export_is_named_again(way, served, work):
     """By its old name, or by its present one with the flag."""
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
@@ -421,7 +421,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
     finished(served, work, text, "--events", "orders.gz", "--moved", "events.ndjson=orders.gz")
 
 
-def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
+def test_an_unread_export_that_looks_different_is_confirmed(served, tmp_path):
     """It was moved with its state before any of it was read, and compressed: the quoted flag, pasted, is enough."""
     (tmp_path / "a").mkdir()
     text = stop_before_events(served, make_exports(tmp_path / "a"))
@@ -441,7 +441,7 @@ def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
     finished(served, work, text, "--events", "events.ndjson")
 
 
-def test_of_two_exports_one_is_chosen(served, work):
+def test_one_of_two_exports_is_chosen(served, work):
     """One of the quoted flags is pasted."""
     text = stop_before_events(served, work)
     (work / "events.ndjson").unlink()
@@ -460,7 +460,7 @@ def test_of_two_exports_one_is_chosen(served, work):
         ("events.ndjson=orders", "name it with --{…} too"),
     ],
 )
-def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
+def test_the_flag_for_a_moved_export_is_corrected(word, says, served, work):
     """With both names, and the new one among the exports, the flag works."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
@@ -472,7 +472,7 @@ def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
 
 
 @pytest.mark.parametrize("way", ["by migrate", "by a word"])
-def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
+def test_an_export_is_found_by_commands_that_do_not_name_it(way, served, work):
     """After one migration with its present name, or with the flag."""
     text = begin(served, work)
     (work / "elsewhere").mkdir()
@@ -496,7 +496,7 @@ def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
 # Moments at which only another process could change a file.
 
 
-async def test_what_ends_before_a_record_that_was_read_is_restored(work):
+async def test_a_file_that_ends_before_a_read_record_is_restored(work):
     """With the file restored, the record is read again."""
     path = work / "events.ndjson"
     whole = path.read_bytes()
@@ -510,7 +510,7 @@ async def test_what_ends_before_a_record_that_was_read_is_restored(work):
     assert await read_ranges(found, [span], block_bytes=4096) == [whole[-40:]]
 
 
-def test_what_cannot_be_looked_at_has_its_path_checked(work):
+def test_the_path_of_an_unreadable_export_is_corrected(work):
     """With the right path it works."""
     with pytest.raises(InputError) as caught:
         take_identity(str(work / "event.ndjson"))
@@ -542,7 +542,7 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
         assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
 
 
-def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(served, work):
+def test_a_line_that_an_earlier_version_cut_is_exported_again(served, work):
     """A dead letter of version 0.1.0: with the whole line in its `raw`, a retry sends it."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(text[:-31] + b"\n")

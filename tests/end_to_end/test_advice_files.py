@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
         ("export/customer.ndjson", "check the path and its permissions", lambda: "export/customers.ndjson"),
     ],
 )
-def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
+def test_an_export_is_found_as_its_hint_says(wrong, says, right, served, tmp_path):
     """A pattern, a directory, and a file name."""
     (tmp_path / "export").mkdir()
     make_exports(tmp_path / "export", kinds=["customers"])
@@ -41,7 +41,7 @@ def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_dry_run_keeps_out_of_a_run(served, tmp_path):
+def test_a_dry_run_uses_a_directory_of_its_own(served, tmp_path):
     """Its dead letters go to the directory that is named instead. The run's own stay, and nothing is sent twice."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0

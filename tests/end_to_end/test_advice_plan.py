@@ -23,7 +23,7 @@ def gone(done, text):
     return done.returncode
 
 
-def test_an_empty_export_is_named_with_its_records(tmp_path):
+def test_an_empty_export_is_replaced_by_one_with_records(tmp_path):
     """An export with records is named."""
     make_exports(tmp_path, 0, kinds=["customers"])
     done = plan(tmp_path)
@@ -32,7 +32,7 @@ def test_an_empty_export_is_named_with_its_records(tmp_path):
     assert gone(plan(tmp_path), "nothing would be sent: name exports that hold records to migrate") == 0
 
 
-def test_an_account_with_limits_names_them(tmp_path):
+def test_the_limits_of_an_account_are_given(tmp_path):
     """The quoted flags are pasted: the plan knows them, and no request is answered with 429."""
     make_exports(tmp_path)
     text = (
@@ -50,7 +50,7 @@ def test_an_account_with_limits_names_them(tmp_path):
         assert not any("429" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
-def test_many_records_want_a_production_account(tmp_path):
+def test_many_records_need_a_production_account(tmp_path):
     """The times in the warning are those that the plan gives at the limits of the two accounts."""
     make_exports(tmp_path, 5001, kinds=["customers"])
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
@@ -67,7 +67,7 @@ def test_many_records_want_a_production_account(tmp_path):
     assert ("a development account takes" in times) == (dev > prod)
 
 
-def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tmp_path):
+def test_the_general_limit_of_a_development_account_is_left_out(tmp_path):
     """Without the limit, as on a production account, the plan takes the predicted time."""
     make_exports(tmp_path, 2001, kinds=["customers"])
     text = (
@@ -80,7 +80,7 @@ def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tm
     assert json.loads(done.stdout)["seconds"]["configured"] == 10
 
 
-def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
+def test_an_unreadable_quota_is_repaired(served, tmp_path):
     """After the directory is corrected, the plan knows what is used."""
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"
@@ -104,7 +104,7 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_migration_is_begun_when_the_server_lets_it(tmp_path):
+def test_a_migration_is_started_when_the_server_permits(tmp_path):
     """Started before that time, the run stops at once, as predicted. Started later, everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     environment = {"MASIVO_SHARED_DIR": str(tmp_path / "shared"), "MASIVO_LONGEST_HOLD": "1"}
@@ -181,7 +181,7 @@ def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
+def test_bodies_get_the_suggested_size(served, tmp_path):
     """The quoted flag is pasted: the requests are the fewest possible, and everything arrives."""
     make_exports(tmp_path, 900, kinds=["customers"])
     text = (
@@ -197,7 +197,7 @@ def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_customers_that_fit_together_find_each_other(tmp_path):
+def test_customers_that_fit_together_share_a_request(tmp_path):
     """Records of 600 come first, those of 400 long after them. With a larger look_ahead each request is full."""
     records = [make_record("transactions", number, 600 if number < 12 else 400) for number in range(24)]
     write_export(tmp_path / "transactions.ndjson", records)
@@ -214,7 +214,7 @@ def test_customers_that_fit_together_find_each_other(tmp_path):
     assert json.loads(done.stdout)["kinds"]["transactions"]["requests"] == 12
 
 
-def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
+def test_records_without_a_customers_export_get_one(served, tmp_path):
     """Then there is no warning, and everything arrives."""
     make_exports(tmp_path)
     text = (
@@ -250,7 +250,7 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
     assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
-def test_as_many_ids_are_remembered_as_there_are(tmp_path):
+def test_the_memory_of_ids_is_as_large_as_the_export(tmp_path):
     """With the quoted number, the duplicate is noticed."""
     make_exports(tmp_path, 6, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -266,7 +266,7 @@ def test_as_many_ids_are_remembered_as_there_are(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["without a value", "left out"])
-def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
+def test_marks_of_customers_who_are_not_deleted_are_left_out(way, served, tmp_path):
     """Every customer is marked although all are alive.
 
     Without the values, or without the fields, all of them arrive.

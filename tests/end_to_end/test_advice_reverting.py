@@ -99,7 +99,7 @@ def in_part(tmp_path):
     return made
 
 
-def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
+def test_reverted_records_are_sent_once_more(served, tmp_path):
     """`revert`, `migrate` and `status` show the command that sends it. Run a second time, it sends nothing."""
     between = migrate_in_two(served, tmp_path)
     commands = set()
@@ -116,7 +116,7 @@ def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
         whole(served, tmp_path)
 
 
-def test_the_rest_is_taken_back_as_well(served, tmp_path):
+def test_the_rest_is_reverted_as_well(served, tmp_path):
     """Then the same command migrates everything again."""
     between = migrate_in_two(served, tmp_path)
     _, command = told(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
@@ -126,7 +126,7 @@ def test_the_rest_is_taken_back_as_well(served, tmp_path):
     whole(served, tmp_path)
 
 
-def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
+def test_records_of_another_runs_customers_wait_for_them(served, tmp_path):
     """It becomes dead letters. When the customers are there again, a retry sends them."""
     make_exports(tmp_path, 3, kinds=["customers"])
     assert migrate(served, tmp_path, state="first").returncode == 0
@@ -160,7 +160,7 @@ MIGRATED_AGAIN = (
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_path):
+def test_another_runs_customers_are_migrated_again_or_stayed(again, served, tmp_path):
     """If a person knows that they stayed, a flag confirms it.
 
     If some were migrated again, they are taken back once more.
@@ -206,7 +206,7 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
 
 
 @pytest.mark.parametrize("bought", [True, False])
-def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
+def test_a_run_that_was_reverted_without_a_number_continues(bought, served, tmp_path):
     """If a customer may have bought since, only what is gone is sent.
 
     If none has, the run starts from the beginning.
@@ -230,7 +230,7 @@ def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
         assert (tmp_path / "state" / "reverted-1").is_dir()
 
 
-def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
+def test_a_command_that_cannot_be_shown_is_described_in_words(served, tmp_path):
     """The name of the state directory has a control character: the flag is added by hand."""
     state = "sta\x1bte"
     make_exports(tmp_path)
@@ -261,7 +261,7 @@ def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
     whole(served, tmp_path)
 
 
-def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
+def test_customers_who_could_not_be_read_back_are_read_later(tmp_path, in_part):
     """The same command with the flag works when the API answers again."""
     with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
         done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
@@ -271,7 +271,7 @@ def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
         whole(served, tmp_path)
 
 
-def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
+def test_an_api_without_an_answer_is_asked_later(tmp_path, in_part):
     """Nothing was changed. Later the same command finds out."""
     store = ["--limits", "none", "--store", tmp_path / "store.db"]
     with serving(tmp_path, *store) as served:
@@ -287,7 +287,7 @@ def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
         whole(served, tmp_path)
 
 
-def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
+def test_customers_who_cannot_be_read_back_are_looked_up(served, tmp_path):
     """They are looked up in the account. If they are not there, they are sent from a small export."""
     names = ["..", "c1", "c2"]
     export = {
@@ -334,7 +334,7 @@ def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
     whole(served, tmp_path)
 
 
-def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tmp_path):
+def test_records_from_a_pipe_are_reverted_and_migrated_from_a_file(served, tmp_path):
     """All of it is taken back, because what a revert took back from a pipe cannot be read again."""
     make_exports(tmp_path, 24, kinds=["customers", "events"])
     piped = (tmp_path / "events.ndjson").read_bytes()
@@ -358,7 +358,7 @@ def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tm
     whole(served, tmp_path)
 
 
-def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
+def test_a_stopped_run_shows_what_is_left(tmp_path, in_part):
     """What was taken back and is not sent yet is sent by the same command."""
     with in_part("status=403,on=events,at=1") as served:
         done = migrate(served, tmp_path, "--only-missing")
@@ -369,7 +369,7 @@ def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
         whole(served, tmp_path)
 
 
-def test_a_revert_of_unknown_end_is_run_again(tmp_path):
+def test_a_revert_with_an_unknown_outcome_is_run_again(tmp_path):
     """The first answer says so, and so does the hint of every later command."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,at=1") as served:

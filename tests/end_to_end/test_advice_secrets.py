@@ -32,7 +32,7 @@ def write_key(path, text, mode=0o600):
 
 
 @pytest.mark.parametrize("way", ["variable", "file", "demo"])
-def test_a_key_is_given_in_each_of_the_ways_that_are_told(way, migrate, served, tmp_path):
+def test_a_key_is_given_in_each_of_the_listed_ways(way, migrate, served, tmp_path):
     """With the variable or with a file everything arrives. The demo needs no key."""
     done = migrate()
     assert done.returncode == 2
@@ -48,7 +48,7 @@ def test_a_key_is_given_in_each_of_the_ways_that_are_told(way, migrate, served, 
 
 
 @pytest.mark.parametrize("name", ["key", "my key"])
-def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp_path):
+def test_a_key_file_that_others_can_read_is_closed_to_them(name, migrate, served, tmp_path):
     """The quoted line is pasted. Then the same command is accepted, whatever the name of the file is."""
     file = write_key(tmp_path / name, served.key, 0o644)
     done = migrate("--api-key-file", file)
@@ -69,7 +69,7 @@ def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp
     ],
     ids=["missing", "a letter", "two words"],
 )  # fmt: skip
-def test_a_file_that_holds_no_key_is_put_right(wrong, says, migrate, served, tmp_path):
+def test_a_file_that_holds_no_key_is_corrected(wrong, says, migrate, served, tmp_path):
     """The file at the named path holds nothing but the key."""
     file = tmp_path / "key"
     if wrong:
@@ -83,7 +83,7 @@ def test_a_file_that_holds_no_key_is_put_right(wrong, says, migrate, served, tmp
     arrived(served, tmp_path)
 
 
-def test_another_account_wants_its_own_key(served, tmp_path):
+def test_another_account_needs_its_own_key(served, tmp_path):
     """The sandbox's key is refused for other servers.
 
     With another key the command continues, to an address without a server.

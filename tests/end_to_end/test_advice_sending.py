@@ -36,7 +36,7 @@ def begin(served, directory, *arguments, url="", **environment):
     return run("migrate", *named(directory), *flags, "--json", *arguments, **environment)
 
 
-def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
+def test_a_refused_key_is_corrected(served, tmp_path):
     """With the right key, everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="9d7e3d8f-0000-4000-8000-000000000000")
@@ -57,7 +57,7 @@ def test_the_address_of_the_token_call_is_checked(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
+def test_a_refused_token_is_replaced(served, tmp_path):
     """The ready token is not valid. With the API key everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="", MASIVO_TOKEN="none")
@@ -68,7 +68,7 @@ def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
+def test_an_address_that_accepts_no_migrations_is_corrected(served, tmp_path):
     """With the vendor's ending the address is the API's, and everything arrives."""
     make_exports(tmp_path)
     origin = served.url.partition("/api")[0]
@@ -118,7 +118,7 @@ def test_a_status_is_looked_up(status, code, says, tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
+def test_a_portal_in_place_of_the_api_is_removed(tmp_path):
     """Pages of a portal stop the run. Without the portal everything arrives once."""
     make_exports(tmp_path, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=customers,times=3") as served:
@@ -194,7 +194,7 @@ def test_a_proxy_gets_its_credentials(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_proxy_of_the_environment_is_named(served, tmp_path):
+def test_a_proxy_of_the_environment_is_given_by_the_flag(served, tmp_path):
     """The server can be reached only through the proxy. With the quoted flag, everything arrives."""
     make_exports(tmp_path)
     with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
@@ -215,7 +215,7 @@ def test_a_proxy_of_the_environment_is_named(served, tmp_path):
 # Refusals that are not about single records.
 
 
-def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_path):
+def test_the_cause_of_constant_refusals_is_found_in_the_account(served, tmp_path):
     """Here the cause is the account: it lacks the customers. After they are migrated too, every event arrives."""
     make_exports(tmp_path, 40, kinds=["customers", "events"])
     (tmp_path / "customers.ndjson").rename(tmp_path / "later")
@@ -229,7 +229,7 @@ def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_p
     arrived(served, tmp_path)
 
 
-def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_path):
+def test_the_last_dead_letters_show_the_cause_of_consecutive_refusals(served, tmp_path):
     """They name the cause. After the account is corrected, the run and a retry deliver all of them."""
     make_exports(tmp_path, 110, kinds=["events"])
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(10)])
@@ -246,7 +246,7 @@ def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_pa
 
 
 @pytest.mark.parametrize("way", ["again", "raised", "mended"])
-def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
+def test_the_next_process_has_a_fresh_budget_of_refusals(way, served, tmp_path):
     """Started again, or with a larger budget, the run isolates the rest.
 
     After a correction, the dead letters arrive, too.

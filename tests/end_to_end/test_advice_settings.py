@@ -88,7 +88,7 @@ def plan(work, *arguments, file="", **environment):
         ("api = 3", "see config.example.toml", lambda: ((), {}, EXAMPLE.read_text())),
     ],
 )  # fmt: skip
-def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
+def test_a_wrong_setting_is_corrected_as_its_hint_says(wrong, says, right, work):
     """A flag, a variable or a file: the suggested value is accepted."""
     given = (
         ((), wrong, "") if isinstance(wrong, dict) else ((), {}, wrong) if isinstance(wrong, str) else (wrong, {}, "")
@@ -126,7 +126,7 @@ SECTIONS = "[upload]\nuploaders = 3\n"
         (b"[Upload]\nuploaders = 3\n", "write [{…}]", SECTIONS),
     ],
 )
-def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
+def test_a_settings_file_of_another_tool_is_rewritten(wrong, says, right, work):
     """Written as the hint says, the setting is accepted."""
     (work / "c.toml").write_bytes(wrong)
     done = plan(work, "--config", "c.toml")
@@ -137,7 +137,7 @@ def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
 
 
 @pytest.mark.parametrize("way", ["environment", "file"])
-def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
+def test_a_list_of_variables_is_read_by_a_shell_or_rewritten(way, work):
     """The quoted line is pasted with the file's name; or the file has sections and values."""
     (work / "env").write_text("MASIVO_UPLOADERS=3\nexport MASIVO_WORKERS=1\n")
     done = plan(work, "--config", "env")
@@ -156,7 +156,7 @@ def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_state_directory_without_a_name_is_named(work):
+def test_an_empty_state_directory_gets_a_name(work):
     """The default is one such name."""
     done = plan(work, "--state-dir", "")
     assert done.returncode == 2
@@ -164,7 +164,7 @@ def test_a_state_directory_without_a_name_is_named(work):
     assert plan(work, "--state-dir", "masivo-state").returncode == 0
 
 
-def test_the_forms_of_the_hints_are_those_of_the_texts(work):
+def test_the_hints_show_complete_examples(work):
     """A proxy, rate windows, and the API's address, all complete."""
     for arguments, says in (
         (("--proxy", "socks5://p"), "write the proxy like http://proxy.example:3128"),
@@ -178,7 +178,7 @@ def test_the_forms_of_the_hints_are_those_of_the_texts(work):
     ("flag", "value"),
     [("--uploaders", "0"), ("--unknown-fields", "perhaps"), ("--limit", "often"), ("--drain-time", "-1")],
 )
-def test_the_default_that_is_named_is_taken(flag, value, work):
+def test_the_named_default_is_accepted(flag, value, work):
     """Each of the listed words is accepted, too."""
     done = plan(work, flag, value)
     assert done.returncode == 2
@@ -188,7 +188,7 @@ def test_the_default_that_is_named_is_taken(flag, value, work):
 
 
 @pytest.mark.parametrize("leaf", [(section, name) for section, names in leaves().items() for name in names])
-def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, tmp_path):
+def test_every_named_default_is_accepted_in_place_of_the_wrong_value(leaf, tmp_path):
     """In the environment and in a file, the quoted value can be used as it is written."""
     section, name = leaf
     variable = f"MASIVO_{name.upper()}"
@@ -206,7 +206,7 @@ def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, 
             assert load_settings(str(file)) == Settings()
 
 
-def test_a_key_in_the_address_goes_into_the_environment(served, work):
+def test_a_key_in_the_address_moves_to_the_environment(served, work):
     """The key leaves the address, and goes into the named variable. Then everything arrives."""
     host, state = served.url.removeprefix("http://"), ("--limit", "none", "--state-dir", work / "state")
     done = run("migrate", *named(work), "--base-url", f"http://{served.key}@{host}", *state)
@@ -217,7 +217,7 @@ def test_a_key_in_the_address_goes_into_the_environment(served, work):
     arrived(served, work)
 
 
-def test_certificates_are_those_of_authorities(served, work):
+def test_a_certificate_file_of_authorities_is_accepted(served, work):
     """The message about the wrong file says what a right one holds.
 
     One in PEM form is accepted, and everything arrives.

@@ -100,7 +100,7 @@ def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
+def test_a_reverted_run_begins_again(served, tmp_path):
     """`status` says that the run was put aside: the same command migrates everything again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -133,7 +133,7 @@ def test_an_outage_is_waited_for(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_is_in_doubt_stays_listed(tmp_path):
+def test_batches_in_doubt_stay_listed(tmp_path):
     """Five doubts in a row stop the run. When the API answers, the rest is sent, and the doubts are decided."""
     make_exports(tmp_path, 40, kinds=["customers", "transactions"])
     fault = "hang=0.02,applied=yes,on=transactions,times=5"
@@ -189,7 +189,7 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
         ("status=403,on=events,times=1", None),
     ],
 )
-def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
+def test_a_refused_permission_is_granted(fault, says, tmp_path):
     """With the permission granted, the step's command continues to the end."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -212,7 +212,7 @@ def make_faulty_exports(directory, count=2):
     write_export(directory / "customers.ndjson", faulty)
 
 
-def test_a_larger_budget_goes_on(served, tmp_path):
+def test_a_larger_budget_continues(served, tmp_path):
     """The same command stops again, one with a larger budget ends with the dead letters that it allows."""
     make_faulty_exports(tmp_path)
     for _ in range(2):

@@ -68,7 +68,7 @@ def sandbox(*arguments):
         ),
     ],
 )  # fmt: skip
-def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
+def test_a_tool_works_as_its_hint_says(wrong, says, right, tmp_path):
     """With the suggested number, file or place, the command ends well."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "place").mkdir()
@@ -79,7 +79,7 @@ def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
     assert done.returncode == (3 if "0.9" in right else 0), done.stderr
 
 
-def test_a_target_takes_every_batch(served, tmp_path):
+def test_a_target_accepts_every_batch(served, tmp_path):
     """With its key, and one round with one number of uploaders, a server that remembers can be measured."""
     key = tmp_path / "key"
     key.touch(0o600)
@@ -113,7 +113,7 @@ def test_another_machine_is_measured_after_a_yes(way, tmp_path):
 # The sandbox.
 
 
-def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
+def test_the_first_lines_of_the_sandbox_are_pasted(tmp_path):
     """The line with its key and address is pasted, with an export instead of the dots: the export arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with sandbox("--visible-after", "0") as (url, said):
@@ -134,7 +134,7 @@ def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
         (("--token-lifetime", "0"), ("--token-lifetime", "0.1")),
     ],
 )
-def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
+def test_a_number_of_the_sandbox_is_corrected_as_its_hint_says(wrong, right):
     """Then the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
@@ -150,7 +150,7 @@ def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
         (("--fault", "explode"), b"status=503,applied=yes,rate=0.1,on=events", ("--fault", "status=503,rate=0.1")),
     ],
 )
-def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
+def test_the_help_of_the_sandbox_shows_an_example(wrong, shows, right):
     """For each there is an example. Written like the example, the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
@@ -161,7 +161,7 @@ def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
         assert url
 
 
-def test_a_fault_is_meant_by_the_name_that_is_told():
+def test_a_misspelt_fault_gets_the_suggested_name():
     """With the nearest name, the sandbox serves."""
     done = run("sandbox", "--fault", "trottle,on=events")
     assert done.returncode == 2
@@ -180,7 +180,7 @@ def test_the_sandbox_takes_another_port(tmp_path):
             assert url
 
 
-def test_the_port_is_written_where_it_can_be(tmp_path):
+def test_the_port_file_is_written_in_an_existing_directory(tmp_path):
     """In a directory that exists, the file is written."""
     done = run("sandbox", "--port-file", tmp_path / "nowhere" / "port")
     assert done.returncode == 2
@@ -190,7 +190,7 @@ def test_the_port_is_written_where_it_can_be(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["a new file", "the other stopped"])
-def test_a_store_is_one_sandboxs(way, tmp_path):
+def test_a_store_belongs_to_one_sandbox(way, tmp_path):
     """Another file works, or the same one after the other sandbox has ended: what was stored is still there."""
     make_exports(tmp_path, kinds=["customers"])
     store = tmp_path / "store"
@@ -207,7 +207,7 @@ def test_a_store_is_one_sandboxs(way, tmp_path):
             arrived(again, tmp_path)
 
 
-def test_other_machines_are_let_in_by_a_flag():
+def test_a_flag_admits_other_machines():
     """Another address needs the flag, and so does another name in a request."""
     done = run("sandbox", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert done.returncode == 2
@@ -231,7 +231,7 @@ def test_other_machines_are_let_in_by_a_flag():
 
 
 @pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "[::1]:{port}", "0"])
-def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tmp_path):
+def test_the_monitor_accepts_each_of_the_suggested_forms(form, served, tmp_path):
     """With a port, an address with a port, or 0, the run says where it can be watched, and everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     done = migrate(served, tmp_path, "--monitor", "somewhere")

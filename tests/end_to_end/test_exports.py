@@ -184,7 +184,7 @@ MOVES = [
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
-def test_an_export_is_what_its_text_is(here, whole, move):
+def test_an_export_is_identified_by_its_text(here, whole, move):
     """Half of it was sent.
 
     It has grown and is another file now: the other half is sent, and nothing of the first half.
@@ -197,7 +197,7 @@ def test_an_export_is_what_its_text_is(here, whole, move):
     assert json.loads(again.stdout)["kinds"]["events"]["accepted"] == RECORDS
 
 
-def test_a_chain_of_compressions_is_one_export(here, whole):
+def test_an_export_may_change_its_compression_several_times(here, whole):
     """Plain, gzip, zstandard, and plain again, growing all the time, even if its last line had no newline."""
     text = text_of(whole)
     begin(here, whole, events=half_of(text, 0.2).rstrip(b"\n"))
@@ -232,7 +232,7 @@ def test_an_earlier_export_may_grow_although_it_is_compressed(here, whole):
     assert_complete(here, whole, here.migrate(events=["events-a.gz", "events-b.ndjson"]))
 
 
-def test_two_exports_that_have_changed_places_are_told_apart(here, whole):
+def test_two_exports_that_have_swapped_names_are_distinguished(here, whole):
     """One was sent, the other was not begun: names alone would send the first one again."""
     text = text_of(whole)
     begin(here, whole)
@@ -306,7 +306,7 @@ def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, el
     assert at.ledger() == wanted(whole, *KINDS)
 
 
-def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun_with_letters, whole):
+def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_letters, whole):
     """Both ways out that `retry`, `resolve` and `verify` name lead to the end."""
     at = begun_with_letters
     packed = at.directory / "old events.gz"
@@ -333,7 +333,7 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     assert at.run("retry").returncode == 0  # the new name was noted
 
 
-def test_another_file_in_its_place_is_not_taken_for_it(begun_with_letters):
+def test_another_file_with_the_name_of_an_export_is_not_taken_for_it(begun_with_letters):
     """A file has the right name and place, but another content."""
     at = begun_with_letters
     text = (at.directory / "events.ndjson").read_bytes()
@@ -366,7 +366,7 @@ def stop_before_events(place, whole):
     (place.directory / "customers.ndjson").write_bytes(customers)
 
 
-def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
+def test_a_renamed_unread_export_needs_a_confirmation(here, whole):
     """Nothing proves that it is the same one: the message quotes the flag, and with the flag the run continues."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").unlink()
@@ -381,14 +381,14 @@ def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
     assert_complete(here, whole, here.migrate(events=["my orders.gz"]))
 
 
-def test_an_export_of_which_nothing_was_read_is_known_by_its_samples(here, whole):
+def test_an_unread_export_is_recognised_by_its_samples(here, whole):
     """If it was moved or renamed unchanged, that is certain enough: nothing can be sent twice."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").rename(here.directory / "orders")
     assert_complete(here, whole, here.migrate(events=["orders"]))
 
 
-def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
+def test_two_matching_exports_need_a_choice(here, whole):
     """Two copies of one export have grown differently: a person has to say which one is meant."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
@@ -409,7 +409,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 @pytest.mark.parametrize("share", [0.3, 0.95])
-def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, pack, share):
+def test_a_truncated_compressed_export_continues_when_it_is_restored(here, whole, pack, share):
     """As its hint says: after it is copied again, the same command sends the rest, and nothing twice."""
     packed = pack(text_of(whole))
     name = here.directory / ("events.gz" if pack is gzip.compress else "events.zst")
@@ -426,7 +426,7 @@ def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, 
     assert_complete(here, whole, here.migrate(events=[name.name]))
 
 
-def test_a_line_that_happens_to_look_whole_in_a_cut_file_is_held_back(here, whole):
+def test_an_apparently_complete_line_of_a_cut_file_is_held_back(here, whole):
     """What follows it is not known: a number, for example, may continue."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
@@ -464,7 +464,7 @@ class Slow:
         return subprocess.CompletedProcess([], self.process.returncode, output, errors)
 
 
-def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restored(here, whole):
+def test_an_export_emptied_while_it_was_read_continues_when_it_is_restored(here, whole):
     """The same holds after a start in between, which changes nothing."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     events = here.directory / "events.ndjson"
@@ -484,7 +484,7 @@ def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restore
     assert_complete(here, whole, here.migrate())
 
 
-def test_an_export_of_which_nothing_was_read_may_not_be_emptied(here, whole):
+def test_an_unread_export_may_not_be_emptied(here, whole):
     """Otherwise the run would be complete, without a word about what was in it."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").write_bytes(b"")
@@ -513,7 +513,7 @@ CUTS = [1, 2, 30, 400]
 
 @pytest.mark.parametrize("packing", ["plain", "gzip", "windows"])
 @pytest.mark.parametrize("cut", CUTS)
-def test_half_a_line_at_the_end_is_no_record_yet(here, whole, cut, packing):
+def test_half_a_line_at_the_end_is_not_a_record_yet(here, whole, cut, packing):
     """It is held back, and named by file, line and byte. When the rest has come, it is one line."""
     text = text_of(whole)
     if packing == "windows":
@@ -544,7 +544,7 @@ def test_a_last_line_that_is_whole_is_a_record(here, whole):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
-def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, whole, pack):
+def test_an_unfinished_line_is_validated_after_a_newline_ends_it(here, whole, pack):
     """The hint's command, used literally: the half line becomes a dead letter, which a person corrects."""
     text = text_of(whole)
     name = here.directory / "the events"
@@ -564,7 +564,7 @@ def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, wh
     assert_complete(here, whole, done)
 
 
-def test_a_line_beyond_the_cap_is_held_back_until_its_newline_has_come(here, whole):
+def test_a_line_beyond_the_cap_is_held_back_until_its_newline(here, whole):
     """It is not known whether it is complete. With its newline it is too long, as it is in the middle of a file."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     long = b'{"id":"' + b"x" * 5000 + b'"}'
@@ -588,7 +588,7 @@ with open(sys.argv[2], "ab", buffering=0) as export:
 """
 
 
-def test_an_export_that_grows_under_the_run_is_read_as_far_as_it_is_whole(here, whole):
+def test_an_export_that_grows_during_the_run_is_read_up_to_its_last_complete_line(here, whole):
     """A writer appends in pieces that end anywhere. After many starts, every line has arrived."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(b"")
@@ -614,7 +614,7 @@ def test_a_pipe_may_be_compressed(here, whole, pack):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
+def test_a_pipe_that_ends_within_a_line_continues_as_a_file(here, whole, pack):
     """Its hint works: written to a file, it is recognised by its content. The pipe itself cannot be continued."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
@@ -633,7 +633,7 @@ def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
     assert_complete(here, whole, here.migrate(events=["e"]))
 
 
-def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
+def test_an_unread_pipe_may_be_given_again(here, whole):
     """The run had stopped before it reached that export."""
     customers = text_of(whole, "customers")
     (here.directory / "customers.ndjson").write_bytes(customers[:-30])
@@ -642,7 +642,7 @@ def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
     assert_complete(here, whole, here.migrate(events=["-"], stdin=text_of(whole)))
 
 
-def test_a_pipe_that_is_no_export_is_refused(here, whole):
+def test_a_pipe_that_is_not_an_export_is_refused(here, whole):
     """It is refused when its first bytes arrive; nothing of it is sent."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=text_of(whole).decode().encode("utf-16"))
@@ -656,7 +656,7 @@ REFUSED = ["bzip2", "xz", "zip", "7z", "tar", "Parquet", "UTF-16 with a mark", "
            "a page", "CSV", "an array on one line", "an array over lines", "pretty", "old Macintosh"]  # fmt: skip
 
 
-def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_path):
+def test_a_file_that_is_not_an_export_is_refused_before_anything_is_sent(here, whole, tmp_path):
     """That includes compressed ones, and one that follows a real export. `plan` and `validate` report the same."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     for name in REFUSED:
@@ -674,7 +674,7 @@ def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_p
 
 
 @pytest.mark.parametrize("command", ["migrate", "plan", "validate"])
-def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, whole, command):
+def test_a_duplicate_export_is_refused_before_anything_is_sent(here, whole, command):
     """A copy, a compressed copy, a link, an older one, one for two kinds: both names are in the message."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
@@ -699,7 +699,7 @@ def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, 
     assert not any(here.ledger().values())
 
 
-def test_a_copy_of_what_was_read_is_refused(here, whole):
+def test_a_copy_of_a_read_export_is_refused(here, whole):
     """It was named in addition; without it the run continues."""
     begin(here, whole)
     shutil.copy(here.directory / "events.ndjson", here.directory / "copy")
@@ -709,7 +709,7 @@ def test_a_copy_of_what_was_read_is_refused(here, whole):
     assert_complete(here, whole, here.migrate(events=["events.ndjson"]))
 
 
-def test_joined_files_with_marks_of_byte_order_are_read(here, whole):
+def test_joined_files_with_byte_order_marks_are_read(here, whole):
     """As with `cat`: each line is a record."""
     rows = text_of(whole).splitlines(keepends=True)
     mark = b"\xef\xbb\xbf"

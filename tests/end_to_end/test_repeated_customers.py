@@ -26,7 +26,7 @@ def letters(directory, kind):
     return [letter["line"] for letter in lines(directory / "state" / f"dead-letter.{kind}.ndjson")]
 
 
-def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_path):
+def test_a_duplicate_after_a_restart_does_not_hold_back_its_customer(served, tmp_path):
     """If a later process reads it again, the API refuses the customer. The first record's events are still sent."""
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2))
     assert served.migrate(tmp_path).returncode == 0
@@ -38,7 +38,7 @@ def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_pa
     assert served.ledger()["events"] == {"c-1": {"p-1": 1}, "c-2": {"p-2": 1}}
 
 
-def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
+def test_a_customer_who_arrived_before_a_kill_is_not_a_dead_letter(tmp_path):
     """Applied, killed before the answer, sent again and refused as existing: the customer is read back."""
     (tmp_path / "customers.ndjson").write_text(customer(1))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=1", "--fault", "status=422,on=customers,at=2"]
@@ -57,7 +57,7 @@ def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
     assert (done.returncode, letters(tmp_path, "customers")) == (0, [])
 
 
-def test_a_customer_who_arrived_while_a_culprit_was_sought_is_no_dead_letter(tmp_path):
+def test_a_customer_who_arrived_during_an_isolation_is_not_a_dead_letter(tmp_path):
     """While a bad record is isolated, the answer to a good half is lost. Refused as existing, it is read back, too."""
     (tmp_path / "customers.ndjson").write_text(customer(9))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=3", "--fault", "status=422,on=customers,at=4"]

@@ -53,7 +53,7 @@ def spoiled(served, export):
     return directory, right, wanted
 
 
-def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled):
+def test_corrected_dead_letters_arrive_with_the_records_that_waited_for_them(served, spoiled):
     """The customers come first, then their events and transactions, which were held back or refused without them."""
     directory, right, wanted = spoiled
     assert [letter["line"] for letter in letters(directory, "customers")] == [10, 200, 600]
@@ -70,7 +70,7 @@ def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled)
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
 
 
-def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
+def test_uncorrected_dead_letters_stay_and_cost_no_request(served, spoiled):
     """With its history; one that was corrected arrives."""
     directory, right, _ = spoiled
     before = served.ledger()["requests"]["customers"]
@@ -88,7 +88,7 @@ def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
     assert sum(served.ledger()["requests"]["customers"].values()) - sum(before.values()) == 1
 
 
-def test_mended_letters_are_never_overwritten(served, spoiled):
+def test_corrected_dead_letters_are_never_overwritten(served, spoiled):
     """`migrate` refuses to continue while they wait, and names the command that takes them."""
     directory, right, _ = spoiled
     mend(directory, "customers", lambda letter: right[letter["line"]])
@@ -100,7 +100,7 @@ def test_mended_letters_are_never_overwritten(served, spoiled):
     assert path.read_bytes() == content
 
 
-def test_a_line_that_is_no_letter_is_named(served, spoiled):
+def test_a_line_that_is_not_a_dead_letter_is_named(served, spoiled):
     """And nothing is taken."""
     directory, _, _ = spoiled
     path = directory / "state" / "dead-letter.customers.ndjson"
@@ -147,7 +147,7 @@ def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
             assert ledger[kind][customer].items() <= wanted[kind][customer].items()  # and nothing twice
 
 
-def test_there_must_be_a_run(tmp_path, served):
+def test_a_retry_needs_a_run(tmp_path, served):
     """The dead letters of a dry run belong to no run."""
     done = retry(served, tmp_path)
     assert done.returncode == 2

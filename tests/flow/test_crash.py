@@ -56,7 +56,7 @@ def make_world(path, commit=MortalCommit, limit=PACED):
     return world, valid, dead
 
 
-def test_one_long_life(tmp_path):
+def test_everything_arrives_without_a_death(tmp_path):
     """Without any death everything arrives, except what was lost on the way. A second process does nothing."""
     world, valid, dead = make_world(tmp_path)
     first = Life()
@@ -69,7 +69,7 @@ def test_one_long_life(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("part", "limit"), [*((part, PACED) for part in range(4)), (0, "none"), (2, "none")])
-def test_a_death_at_every_operation(tmp_path, part, limit):
+def test_a_run_survives_a_death_at_every_operation(tmp_path, part, limit):
     """Every nth operation is the last one, and the next process settles everything.
 
     At most what was in flight is in doubt.
@@ -89,7 +89,7 @@ def test_a_death_at_every_operation(tmp_path, part, limit):
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8), limit=st.sampled_from([PACED, "none"]))
-def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
+def test_a_run_survives_any_number_of_deaths(tmp_path_factory, deaths, limit):
     """Processes that live for any time, one after the other, reach the same end."""
     world, valid, dead = make_world(tmp_path_factory.mktemp("world"), limit=limit)
     for dies_at in deaths:
@@ -97,7 +97,7 @@ def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
     world.check(world.live(Life()), valid, dead)
 
 
-def test_a_client_that_forgets_is_caught(tmp_path):
+def test_a_client_without_intent_notes_is_caught(tmp_path):
     """The test can find faults: without the note before the request it finds doubled items."""
 
     class Forgetful(MortalCommit):

@@ -64,7 +64,7 @@ def foretold(world):
     return anyio.run(lambda: plan(load_settings(flags=flags), Exports(**exports), runtime=Runtime(clock=FakeClock())))
 
 
-def test_the_same_event_on_two_lines(tmp_path):
+def test_the_second_line_of_an_event_is_a_dead_letter(tmp_path):
     """It is a dead letter, which names it. The rest of its record is sent."""
     world = make_world(tmp_path, [bought("p", "q"), bought("r", "p", "s"), bought("t")])
     summary = world.live(Life())
@@ -80,7 +80,7 @@ def test_the_same_event_on_two_lines(tmp_path):
     assert figures.reasons == {"duplicate_event": 1}
 
 
-def test_a_line_twice(tmp_path):
+def test_a_duplicate_line_is_a_dead_letter(tmp_path):
     """All of the second one is dead."""
     world = make_world(tmp_path, [bought("p", "q"), bought("p", "q")])
     summary = world.live(Life())
@@ -89,7 +89,7 @@ def test_a_line_twice(tmp_path):
     assert (summary.kinds[EVENTS].dead, summary.kinds[EVENTS].items_dead) == (1, 2)
 
 
-def test_an_event_in_two_files(tmp_path):
+def test_an_event_may_be_in_two_files(tmp_path):
     """A month's export, and all of the year's."""
     world = make_world(tmp_path, [])
     write_export(tmp_path / "a.events", [bought("p"), bought("q")])
@@ -100,7 +100,7 @@ def test_an_event_in_two_files(tmp_path):
     assert letters(world) == [("duplicate_event", 1, [0, 1])]
 
 
-def test_other_customers_are_others(tmp_path):
+def test_another_customer_may_have_the_same_purchase_id(tmp_path):
     """The same id of another customer is another purchase."""
     world = make_world(tmp_path, [bought("p"), bought("p", who="c2")])
     assert world.live(Life()).exit_code == 0
@@ -114,7 +114,7 @@ OTHER = bought("p", type="REFUND")
     ("setting", "applied", "dead", "warned"),
     [("auto", 2, [2], "1 event"), ("reject", 1, [2, 3], ""), ("warn", 3, [], "2 events"), ("allow", 3, [], "")],
 )
-def test_the_setting_decides(setting, applied, dead, warned, tmp_path):
+def test_the_setting_decides_about_duplicate_events(setting, applied, dead, warned, tmp_path):
     """It decides about the same event, and about a different one with the same purchase id. The plan predicts it."""
     world = make_world(tmp_path, [bought("p"), bought("p"), OTHER], duplicate_purchase=setting)
     planned = foretold(world)
@@ -144,7 +144,7 @@ def test_a_warning_names_the_first_two_places(tmp_path):
     )
 
 
-def test_a_plan_counts_what_a_run_counts(tmp_path):
+def test_a_plan_counts_the_same_as_a_run(tmp_path):
     """A record that is sent in part is dead, as it will be at the end. Items to send and requests agree, too."""
     world = make_world(tmp_path, [bought("p", "q"), bought("r", "p"), bought("p"), bought("q", "q2", type="OTHER")])
     planned = foretold(world).kinds["events"]
@@ -169,7 +169,7 @@ def mend(world, old="p", new="mended"):
 
 
 @pytest.mark.parametrize("records", [[bought("p"), bought("p")], [bought("p"), bought("q", "p", "r")]])
-def test_a_retry_sends_one_that_is_mended(records, tmp_path):
+def test_a_retry_sends_a_corrected_duplicate(records, tmp_path):
     """With its own id it is another purchase. Then everything is accepted."""
     world = make_world(tmp_path, records)
     world.live(Life())
@@ -182,7 +182,7 @@ def test_a_retry_sends_one_that_is_mended(records, tmp_path):
 
 
 @pytest.mark.parametrize("records", [[bought("p"), bought("p")], [bought("p"), bought("q", "p", "r")]])
-def test_a_retry_does_not_send_one_as_it_was(records, tmp_path):
+def test_a_retry_does_not_send_an_uncorrected_duplicate(records, tmp_path):
     """The earlier one arrived. But a setting that allows duplicates, or warns of them, has it sent."""
     world = make_world(tmp_path, records)
     world.live(Life())
@@ -197,7 +197,7 @@ def test_a_retry_does_not_send_one_as_it_was(records, tmp_path):
     assert counts(world)["c1 p"] == 2
 
 
-def test_a_letter_that_is_given_up_stays_counted(tmp_path):
+def test_a_deleted_dead_letter_stays_counted(tmp_path):
     """It is deleted from its file, as the remedy says: the ledger is right, and nothing is sent."""
     world = make_world(tmp_path, [bought("p"), bought("q", "p")])
     world.live(Life())
@@ -207,7 +207,7 @@ def test_a_letter_that_is_given_up_stays_counted(tmp_path):
     assert counts(world) == {"c1 p": 1, "c1 q": 1}
 
 
-def test_a_mended_record_with_a_repeat(tmp_path):
+def test_a_corrected_record_may_hold_a_duplicate(tmp_path):
     """A dead letter of another reason is corrected, and holds an event twice: it is divided like a line."""
     world = make_world(tmp_path, [{"id": "c1", "events": 7}])
     world.live(Life())
@@ -224,7 +224,7 @@ def test_a_mended_record_with_a_repeat(tmp_path):
     assert counts(world) == {"c1 mended": 1, "c1 p": 1, "c1 q": 1}
 
 
-def test_a_record_that_is_split_and_repeated(tmp_path):
+def test_a_split_record_may_hold_duplicates(tmp_path):
     """It is sent in two requests, with duplicates in either part."""
     names = [f"p{number}" for number in range(1500)]
     world = make_world(tmp_path, [bought("p0", "p1400"), bought(*names, "p700")])
@@ -235,7 +235,7 @@ def test_a_record_that_is_split_and_repeated(tmp_path):
     assert letters(world) == [("duplicate_event", 2, [0, 1400, 1500])]
 
 
-def test_a_refused_record_of_which_a_part_was_dead(tmp_path):
+def test_a_refused_record_may_already_have_a_dead_part(tmp_path):
     """Both dead letters are reported. A retry takes either."""
     world = make_world(tmp_path, [bought("p"), bought("q", "p", who="c1"), bought("r", who="c2")])
     no = [True]
@@ -249,7 +249,7 @@ def test_a_refused_record_of_which_a_part_was_dead(tmp_path):
     assert counts(world) == {"c1 mended": 1, "c1 p": 1, "c1 q": 1, "c2 r": 1}
 
 
-def test_reversed_and_issued_again(tmp_path):
+def test_an_event_may_be_reversed_and_issued_again(tmp_path):
     """The reversed one is skipped and does not count as the first. The next one does."""
     world = make_world(tmp_path, [bought("p", reversed_at="2024-02-01T00:00:00Z"), bought("p"), bought("p", "q")])
     world.live(Life())
@@ -257,7 +257,7 @@ def test_reversed_and_issued_again(tmp_path):
     assert letters(world) == [("duplicate_event", 3, [0])]
 
 
-def test_another_setting_after_a_stop(tmp_path):
+def test_the_setting_may_change_after_a_stop(tmp_path):
     """What was read under the old setting is sent as it said; the figures add up."""
     world = make_world(tmp_path, [bought(f"p{number % 1200}", who=f"c{number % 1200}") for number in range(2500)])
     world.flags = {"duplicate_purchase": "allow"}
@@ -283,7 +283,7 @@ def long_world(path):
 @pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 25), max_size=5), workers=st.sampled_from([1]))
-def test_any_number_of_deaths(deaths, workers, tmp_path_factory):
+def test_a_run_with_duplicates_survives_any_number_of_deaths(deaths, workers, tmp_path_factory):
     """Nothing is lost, each dead letter is there once. Only what a process could not remember is counted twice."""
     world, records = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
@@ -314,7 +314,7 @@ async def validate_all(path, workers, **flags):
 
 
 @pytest.mark.slow
-async def test_workers_find_the_same(tmp_path):
+async def test_workers_find_the_same_duplicates(tmp_path):
     """In processes of their own, in which a text has another hash."""
     world, _ = long_world(tmp_path)
     alone = await validate_all(world.exports[EVENTS], 1)

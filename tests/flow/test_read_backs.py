@@ -109,7 +109,7 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
     assert len(server.reads) <= 20 * len(asked) + sum(notice.records for notice in asked) + bad
 
 
-async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
+async def test_the_settling_time_passes_once_for_all_bad_records(tmp_path):
     """The API refuses ten customers after an attempt without an answer: one wait, counted from that attempt."""
     bad = ids([5, 90, 91, 200, 333, 334, 335, 600, 801, 999])
     server = Server(bad, lambda number: "dropped" if number == 0 else None)
@@ -122,7 +122,7 @@ async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
     assert len(server.reads) <= 5 + 10 + 10
 
 
-async def test_others_are_sent_meanwhile(tmp_path):
+async def test_other_batches_are_sent_meanwhile(tmp_path):
     """One uploader, and a batch that is read back: all the others arrive before that is over."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 9000), server, uploaders=1)
@@ -154,7 +154,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
     assert (figures.accepted, figures.pending, figures.dead, figures.closes) == (2000, 1000, 0, True)
 
 
-async def test_no_more_wait_than_memory_holds(tmp_path):
+async def test_the_number_of_waiting_batches_is_bounded(tmp_path):
     """At that number no further batch is handed off: reading stops until one of them is read back."""
     count = 3 * MOST_READ_BACKS
     server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
@@ -172,7 +172,7 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
     assert MOST_READ_BACKS - 2 <= most <= MOST_READ_BACKS + 2 + 2
 
 
-async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
+async def test_customers_who_arrived_are_found_before_the_settling_time_ends(tmp_path):
     """Everything that was applied shows after five seconds, so the wait ends."""
     server = Server((), lambda number: "applied" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 50), server)
@@ -209,7 +209,7 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
         ([], [], []),
     ],
 )
-async def test_those_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
+async def test_customers_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
     """Of each batch the customers whose ids need no escaping. If a batch has none, its others are kept apart."""
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [export(tmp_path, 0)])
     for names in batches:

@@ -84,7 +84,7 @@ def test_a_run_that_died_anywhere_is_retried(tmp_path):
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6), changes=st.integers(0, 6))
-def test_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
+def test_a_run_survives_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
     """Lives of any lengths, some of them retries, and a server that changes its mind in between."""
     world, no = make_world(tmp_path_factory.mktemp("world"))
     for number, (dies_at, retries) in enumerate(deaths):
@@ -143,7 +143,7 @@ def of(number, *purchases, **fields):
     return {"id": f"c{number}", "events": [event(purchase) for purchase in purchases], **fields}
 
 
-def test_a_mended_record_is_no_repeat_of_its_faulty_line(tmp_path):
+def test_a_corrected_record_is_not_a_duplicate_of_its_faulty_line(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2") | {"events": [event("b"), event(5)]}, of(2, "c"))
     run.stop()
     run.mend(line_2=of(1, "b", "b2"))
@@ -151,7 +151,7 @@ def test_a_mended_record_is_no_repeat_of_its_faulty_line(tmp_path):
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "c": 1}
 
 
-def test_a_repeat_stays_a_repeat(tmp_path):
+def test_a_duplicate_stays_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, "b"))
     run.stop()
     assert run.letters() == [(3, "duplicate_event")]
@@ -160,14 +160,14 @@ def test_a_repeat_stays_a_repeat(tmp_path):
     assert run.letters() == [(3, "duplicate_event")]
 
 
-def test_a_repeated_part_stays_one(tmp_path):
+def test_a_duplicate_part_stays_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2"), of(1, "b2", "b3"))
     run.stop()
     assert run.retry().dead == 1
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "b3": 1}
 
 
-def test_a_part_that_is_mended_is_sent(tmp_path):
+def test_a_corrected_part_is_sent(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2"), of(1, "b2", "b3"))
     run.stop()
     run.mend(line_3=of(1, "b4"))
@@ -175,7 +175,7 @@ def test_a_part_that_is_mended_is_sent(tmp_path):
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "b3": 1, "b4": 1}
 
 
-def test_a_record_mended_into_a_repeat_is_one(tmp_path):
+def test_a_record_corrected_to_a_duplicate_is_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, 7))
     run.stop()
     run.mend(line_3=of(1, "b"))
@@ -184,7 +184,7 @@ def test_a_record_mended_into_a_repeat_is_one(tmp_path):
     assert run.letters() == [(3, "duplicate_event")]
 
 
-def test_two_letters_mended_into_the_same_are_sent_once(tmp_path):
+def test_two_dead_letters_corrected_to_the_same_record_are_sent_once(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, 7), of(1, 8))
     run.stop()
     run.mend(line_2=of(1, "b"), line_3=of(1, "b"))
@@ -192,7 +192,7 @@ def test_two_letters_mended_into_the_same_are_sent_once(tmp_path):
     assert run.sent() == {"a": 1, "b": 1}
 
 
-def test_a_repeat_in_an_export_that_has_grown_is_found(tmp_path):
+def test_a_duplicate_in_an_export_that_has_grown_is_found(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, 7))
     run.stop()
     run.mend(line_2=of(1, "b"))
@@ -213,7 +213,7 @@ def test_a_second_retry_reads_the_copy_of_the_first(tmp_path):
     assert run.sent() == {"a": 1, "b": 1, "c": 1}
 
 
-def test_held_back_twins_are_sent_once(tmp_path):
+def test_two_held_back_lines_of_one_event_are_sent_once(tmp_path):
     """Two lines of one event wait for their customer: the second is still a duplicate of the first."""
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, name=7)]
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, "b"), of(1, "d"), customers=customers)
@@ -242,7 +242,7 @@ class StoppedInARecord(Stopped):
         return Answer(status=403) if self.closed else None
 
 
-def test_a_part_and_its_dead_letter_are_one(tmp_path):
+def test_a_part_and_its_dead_letter_are_one_record(tmp_path):
     """The line is read again for its second part, and its first one comes once more, from the dead letter."""
     run = StoppedInARecord(tmp_path)
     run.stop()

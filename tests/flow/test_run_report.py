@@ -59,7 +59,7 @@ async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "re
     await journal.note(Kind.EVENTS, progress, lambda: None)
 
 
-async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
+async def test_an_example_is_the_first_dead_letter_of_its_reason(state, journal):
     """With byte and field, from the file.
 
     If the beginning of the file holds none, file and line come from the journal.
@@ -72,7 +72,7 @@ async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
     assert first.remedy == REMEDIES[Reason.MISSING_FIELD]
 
 
-async def test_only_the_head_of_the_file_is_looked_at(state, journal):
+async def test_only_the_head_of_the_file_is_read(state, journal):
     """The report does not read a million dead letters to find an example."""
     long = letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
     await to_dead_letter(state, journal, long, letter())
@@ -80,7 +80,7 @@ async def test_only_the_head_of_the_file_is_looked_at(state, journal):
     assert found["missing_field"].place == "e.ndjson:40"
 
 
-async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
+async def test_a_file_that_a_person_is_editing_does_no_harm(state, journal):
     """Lines that are not dead letters are skipped, and so is everything after the counted ones."""
     await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9))
     state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 10))
@@ -88,13 +88,13 @@ async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
     assert (found["missing_field"].place, found["refused"].place) == ("e.ndjson:9", "e.ndjson:41")
 
 
-async def test_a_field_that_is_none_of_the_apis_is_not_shown(state, journal):
+async def test_a_field_that_the_api_does_not_define_is_not_shown(state, journal):
     """It may be anything."""
     await to_dead_letter(state, journal, letter(field="maria@example.com"))
     assert [each.field for each in find_examples(journal, state, KINDS)] == ["", ""]
 
 
-async def test_both_forms_are_left_for_the_owner_alone(state, journal):
+async def test_only_the_owner_can_read_both_forms(state, journal):
     """JSON and page, 0600, complete. The summary names the path of the page, and what to do."""
     await to_dead_letter(state, journal, letter())
     journal.describe(Facts(invocation=Invocation(options=("--state-dir", "here"))))
@@ -109,7 +109,7 @@ async def test_both_forms_are_left_for_the_owner_alone(state, journal):
     assert read_report(state, KINDS) == told
 
 
-async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
+async def test_a_report_has_the_keys_of_a_summary_and_more(state, journal):
     """A program that reads a summary can read a report."""
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     found, summary = json.loads(state.read("report.json")), json.loads(msgspec.json.encode(SUMMARY))

@@ -61,7 +61,7 @@ def kind_of(file):
     return next(kind.value for kind in Kind if kind.value in file)
 
 
-async def test_everything_planted_is_found_and_nothing_else(planted):
+async def test_exactly_the_planted_faults_are_found(planted):
     """Each finding of the list, once; with little memory of ids, too."""
     directory, wanted = planted
     assert {check for check, *_ in wanted} == {check.value for check in PLANTS.values()}
@@ -129,7 +129,7 @@ async def test_a_damaged_export_is_not_checked(planted, tmp_path):
     assert (listed, checked.unfinished, summary.exit_code) == ([], True, 5)
 
 
-async def test_what_comes_from_a_pipe_is_checked_too(planted, tmp_path):
+async def test_an_export_from_a_pipe_is_checked_too(planted, tmp_path):
     """The places are the same; sums cannot be read again, and are left out."""
     directory, wanted = planted
     pipe = tmp_path / "transactions.ndjson"

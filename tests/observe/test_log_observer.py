@@ -291,13 +291,13 @@ def test_every_notice_and_every_event_has_its_case():
         ({"outcome": "unreachable", "remark": "connection refused"}, "warning"),
     ],
 )
-def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
+def test_an_acceptance_with_a_remark_is_a_warning(changes, level):
     """Anomalies are found by their level; the remark gives the reason."""
     (line,) = logged(sent(**changes))
     assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
 
 
-def test_progress_is_one_line_a_minute_with_what_is_waited_for():
+def test_progress_is_one_line_per_minute_with_the_current_wait():
     """For the whole run: figures, requests used and needed, what it waits for, and the time left."""
     clock = FakeClock()
     builder = SnapshotBuilder(clock, resident=lambda: 1)

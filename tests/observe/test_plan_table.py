@@ -107,12 +107,12 @@ def test_the_largest_figures_fit_a_small_terminal():
         ),
     ],
 )
-def test_what_is_known_of_the_quota_is_shown(quota, words):
+def test_the_known_quota_is_shown(quota, words):
     """Also if nothing is known."""
     assert words in " ".join(shown(plan(quota=quota)).split())
 
 
-def test_what_is_left_out_is_shown():
+def test_skipped_records_are_shown():
     """Skipped by reason, and blank lines."""
     figures = KindSummary(read=5, blank=2, skipped=3, skip_reasons={"deleted_customer": 3})
     text = shown(plan(summary=Summary(outcome="complete", exit_code=0, kinds={"events": figures}, closes=True)))

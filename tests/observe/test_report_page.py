@@ -65,7 +65,7 @@ def test_everything_is_shown():
         assert words in text, words
 
 
-def test_it_needs_nothing_but_itself():
+def test_it_needs_nothing_else():
     """No script, no image, no fetched address, nothing inline that its policy forbids."""
     page = draw_report(made_report())
     found = Parsed(page)
@@ -76,7 +76,7 @@ def test_it_needs_nothing_but_itself():
     assert "@media print" in page
 
 
-def test_its_policy_allows_its_own_style_alone():
+def test_its_policy_allows_only_its_own_style():
     """By the hash of the exact text between the tags."""
     page = draw_report(made_report())
     style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]
@@ -95,20 +95,20 @@ def test_text_from_outside_stays_text(word):
     assert printable(found.text.replace("\n", "")) == found.text.replace("\n", "")
 
 
-def test_a_page_can_be_made_of_nothing():
+def test_an_empty_run_has_a_page():
     """Of a run that was stopped before it read anything."""
     empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
     assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
     assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
 
 
-def test_figures_that_do_not_close_are_obvious():
+def test_figures_that_do_not_add_up_are_obvious():
     """The page says that this is a bug."""
     assert "The figures do not add up" in parsed(made_report(closes=False)).text
     assert "The figures add up" in parsed().text
 
 
-def test_a_run_at_work_is_no_interrupted_one():
+def test_a_run_at_work_is_not_called_interrupted():
     """The working process is named."""
     text = parsed(made_report(outcome="interrupted", owner="process 7 on host")).text
     assert "Run under way" in text

@@ -74,7 +74,7 @@ def test_without_windows_no_request_is_refused():
     assert [limiter.arrive(0.0) for _ in range(100)] == [Passed(quota=None)] * 100
 
 
-def test_what_is_taken_back_does_not_count():
+def test_a_withdrawn_arrival_does_not_count():
     """An arrival that another limiter refused does not count."""
     limiter = Limiter(parse_windows("1/5s"))
     limiter.arrive(0.0)

@@ -77,7 +77,7 @@ def mend(directory, kind, change):
     path.write_text("".join(line + "\n" for line in mended))
 
 
-def test_customers_are_mended_in_place(served, tmp_path):
+def test_customers_are_corrected_in_place(served, tmp_path):
     """Each fault is shown with its remedy. Then the command of the next step, pasted, sends the records."""
     right = write_broken(tmp_path)
     done = migrate(served, tmp_path, **STRICT)
@@ -98,7 +98,7 @@ def test_customers_are_mended_in_place(served, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["the export", "its dead letters"])
-def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
+def test_findings_of_validate_are_corrected_before_or_after_the_migration(way, served, tmp_path):
     """They are corrected in the export before anything is sent, or as dead letters of the migration."""
     right = write_broken(tmp_path)
     done = run(
@@ -121,7 +121,7 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
     arrived(served, right)
 
 
-def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
+def test_a_file_that_is_not_utf8_is_converted(served, tmp_path):
     """Converted with iconv before the migration, the lines are accepted."""
     line, record = BROKEN["export as UTF-8; before a migration the file can be converted, for example with iconv"]
     (tmp_path / "latin").write_bytes(line + b"\n")
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
     ],
     ids=["unknown_fields", "max_body_bytes"],
 )
-def test_a_setting_lets_it_pass(strict, says, fields, lenient, served, tmp_path):
+def test_a_setting_accepts_the_record(strict, says, fields, lenient, served, tmp_path):
     """The record stays as it was: a retry with the quoted setting sends it."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -169,7 +169,7 @@ def test_a_setting_lets_it_pass(strict, says, fields, lenient, served, tmp_path)
     arrived(served, tmp_path)
 
 
-def test_a_line_too_long_is_put_in_whole(served, tmp_path):
+def test_a_line_that_is_too_long_is_completed(served, tmp_path):
     """The dead letter holds the beginning. With the whole line, and a higher limit, the record arrives."""
     make_exports(tmp_path, kinds=["customers"])
     record = spell(customer(3, name=LONG))
@@ -188,7 +188,7 @@ def test_a_line_too_long_is_put_in_whole(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_record_too_large_is_shortened(served, tmp_path):
+def test_a_record_that_is_too_large_is_shortened(served, tmp_path):
     """Shortened until it fits, it arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -200,7 +200,7 @@ def test_a_record_too_large_is_shortened(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_one_record_a_customer_is_kept(served, tmp_path):
+def test_one_record_per_customer_is_kept(served, tmp_path):
     """The dead letter of the other record is deleted: it stays counted, and the record that arrived is the first."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -249,7 +249,7 @@ def test_the_oldest_transactions_are_merged(served, tmp_path):
     assert served.ledger()["transactions"] == {"c0": 1000}
 
 
-def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
+def test_records_that_wait_for_a_customer_are_sent_with_it(served, tmp_path):
     """After the customer's dead letter is corrected, a retry sends all three records."""
     make_exports(tmp_path)
     wanted = expected_ledger(tmp_path)
@@ -266,7 +266,7 @@ def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
 
 
-def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
+def test_a_refused_record_is_corrected_as_the_server_says(served, tmp_path):
     """Its words are in the message. With the amount that matches the balance, the record arrives."""
     make_exports(tmp_path, kinds=["customers", "transactions"])
     right = (tmp_path / "transactions.ndjson").read_bytes()
@@ -282,7 +282,7 @@ def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_uuid_is_written_like_the_one_that_is_shown(served, tmp_path):
+def test_a_uuid_is_written_like_the_example(served, tmp_path):
     """The example in the message, used as the value, is accepted."""
     make_exports(tmp_path, kinds=["customers"])
     balance = [{"amount": 1, "reward_id": "points"}]
@@ -296,7 +296,7 @@ def test_a_uuid_is_written_like_the_one_that_is_shown(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
+def test_a_line_that_is_not_a_dead_letter_is_corrected(served, tmp_path):
     """Nothing was taken. With `raw` corrected in place and the rest unchanged, the retry sends it."""
     right = write_broken(tmp_path)
     assert migrate(served, tmp_path, **STRICT).returncode == 3
@@ -314,7 +314,7 @@ def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["retry", "put back"])
-def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
+def test_corrected_dead_letters_are_not_overwritten(way, served, tmp_path):
     """A migration refuses to continue over them.
 
     Either a retry sends them, or the file is restored and the run continues.
@@ -338,7 +338,7 @@ def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
         assert set(served.ledger()["customers"].values()) == {1}
 
 
-def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
+def test_the_file_has_more_reasons_than_are_shown(served, tmp_path):
     """The table shows five reasons, each with an example; the file it names has all of them."""
     write_broken(tmp_path)
     flags = ["--customers", tmp_path / "customers.ndjson", *sending(served, tmp_path)]
@@ -352,7 +352,7 @@ def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["one purchase", "two purchases"])
-def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
+def test_a_duplicate_event_is_deleted_or_gets_its_own_id(way, served, tmp_path):
     """Its dead letter is deleted, and the purchase counts once. Or it gets its own id, and counts beside the other."""
     make_exports(tmp_path, kinds=["customers", "events"])
     lines_of = (tmp_path / "events.ndjson").read_bytes().splitlines(keepends=True)
@@ -366,7 +366,7 @@ def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
     assert served.ledger()["events"]["c0"] == wanted
 
 
-def test_a_field_stands_once_in_its_object(served, tmp_path):
+def test_a_duplicate_field_is_removed(served, tmp_path):
     """With the right value, the record arrives."""
     make_exports(tmp_path, kinds=["customers"])
     twice = spell(customer(3))[:-1] + b', "id": "c4"}'
