@@ -758,6 +758,9 @@ TABLE: dict[str, dict[str, str]] = {
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
+            "checks::a_warning_is_gone_when_the_record_is_corrected"
+        ),
     },
     "model/errors.py": {
         "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
@@ -927,6 +930,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "  hint: {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
+        "  and in {…} more field{…}, see --json": "where the rest of a list is",
         "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/verification_table.py": {
