@@ -90,6 +90,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/verify.py": {
         "use --sample of 1 or more, or --all": "commands::an_impossible_sample_is_corrected",
+        "add --totals": "totals::flags_that_contradict_each_other_are_corrected",
+        "with --totals, use --most-requests or --all": "totals::flags_that_contradict_each_other_are_corrected",
     },
     "core/compare_references.py": {
         "correct the id of the brand or of the reward in the export, then check again": (
@@ -530,6 +532,24 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_duplicate_export_is_left_out"
         ),
     },
+    "flow/readback/day_findings.py": {
+        "compare with --day-zone {…}": "totals::days_of_another_zone_are_compared_in_that_zone",
+        "masivo-stream resolve decides about what is in doubt": "totals::what_is_in_doubt_is_decided",
+        (
+            "masivo-stream verify --all compares customer by customer, and names file and line of each record that"
+            " differs"
+        ): "totals::a_day_that_differs_is_looked_at_more_closely",
+        "start the same command again later: it goes on with the days that are left": (
+            "totals::days_that_are_left_are_compared_by_the_same_command"
+        ),
+        "totals cannot be compared by day with this account: masivo-stream verify reads customers back instead": (
+            "totals::days_that_cannot_be_compared_are_read_back_instead"
+        ),
+    },
+    "flow/readback/totals_choice.py": {
+        "allow 1 or more, or say --all": "totals::flags_that_contradict_each_other_are_corrected",
+        "write it as +00:00 or -05:00": "totals::flags_that_contradict_each_other_are_corrected",
+    },
     "flow/readback/findings.py": {
         "verify again later: the API answers before it applies what was sent": (
             "deciding::records_that_are_not_visible_yet_are_verified_later"
@@ -849,15 +869,11 @@ TABLE: dict[str, dict[str, str]] = {
             "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::a_batch_that_arrived_in_part_is_completed",
     },
-    "observe/plan_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+    "observe/fault_list.py": {
+        "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },
     "observe/summary_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+        "{…}: and {…} more reason{…}, see --json": "correcting::json_has_the_reasons_of_deleted_dead_letters",
     },
     "observe/templates/report.html": {
         "some records or items have no result. Keep the state directory, and report this.": (
@@ -907,12 +923,19 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/output.py": {
         "error: standard output cannot be written: {…}\n  hint: {…}\n": "prints what is advice beside it",
     },
+    "cli/verify.py": {
+        "--most-requests, --day-zone, --reward and --brand choose totals": "the message above a hint",
+    },
     "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
     "flow/checks/policy.py": {
         "--skip-checks {…}": "the place of an error",
+    },
+    "flow/readback/totals_choice.py": {
+        "--day-zone {…}": "the place of an error",
+        "--most-requests {…}": "the place of an error",
     },
     "flow/revert_survey.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
@@ -929,9 +952,22 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
+    "observe/fault_list.py": {
+        ": {…}": "prints what is advice elsewhere",
+    },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
         "totals: and {…} more file{…}, see --json": "where the rest of a list is",
+    },
+    "observe/totals_list.py": {
+        (
+            "Equal totals show that no transaction of these days was lost or counted twice, unless such errors cancel"
+            " each other out. They do not show which customer has it, nor the other fields: verify without --totals"
+            " does."
+        ): "what a result proves",
+        "a sample that fits into {…} requests, --all for all": "how many days were chosen",
+        "and {…} more reward{…}, see --json": "where the rest of a list is",
+        "and {…} more, see --json": "where the rest of a list is",
     },
     "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

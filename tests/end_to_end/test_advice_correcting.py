@@ -338,17 +338,39 @@ def test_corrected_dead_letters_are_not_overwritten(way, served, tmp_path):
         assert set(served.ledger()["customers"].values()) == {1}
 
 
-def test_the_file_has_more_reasons_than_are_shown(served, tmp_path):
-    """The table shows five reasons, each with an example; the file it names has all of them."""
+MORE = [{"gender": 1}, {"dob": 1}, {"dob": "1"}, {"country": 1}, {"balance": 1}, {"devices": 1}, {"email": 1}]
+"""More faults than `BROKEN` has, so that there are more groups than are shown."""
+
+
+def test_json_has_more_groups_than_are_shown(served, tmp_path):
+    """The tables show a dozen, the largest first; `--json` and a report from the file have all of them."""
     write_broken(tmp_path)
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.writelines(spell(customer(20 + number, **fields)) + b"\n" for number, fields in enumerate(MORE))
     flags = ["--customers", tmp_path / "customers.ndjson", *sending(served, tmp_path)]
     done = run("migrate", *flags, key=served.key, COLUMNS="300", **QUICK, **STRICT)
-    told(done, "{…}: and {…} more reason{…}, see the dead-letter file")
-    reasons = {letter["reason"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")}
-    assert len(reasons) == len(BROKEN)
     planned = run("plan", *flags[:2], "--state-dir", tmp_path / "dry", COLUMNS="300", **STRICT)
-    told(planned, "{…}: and {…} more reason{…}, see the dead-letter file")
-    assert {letter["reason"] for letter in lines(tmp_path / "dry" / "dead-letter.customers.ndjson")} == reasons
+    for each in (done, planned):
+        told(each, "{…}  and {…}{…} more group{…}, see --json")
+    asked = [
+        run("status", "--state-dir", tmp_path / "state", "--json"),
+        run("validate", *flags[:2], "--state-dir", tmp_path / "dry", "--json", **STRICT),
+    ]
+    groups = [json.loads(each.stdout)["fault_groups"] for each in asked]
+    assert len(groups[0]["listed"]) == len(BROKEN) + len(MORE)
+    assert groups[0] == groups[1]
+
+
+def test_json_has_the_reasons_of_deleted_dead_letters(served, tmp_path):
+    """If none of them is in its file, they are shown by reason, as the journal counts them."""
+    write_broken(tmp_path)
+    flags = ["--customers", tmp_path / "customers.ndjson", *sending(served, tmp_path)]
+    assert run("migrate", *flags, key=served.key, **QUICK, **STRICT).returncode == 3
+    mend(tmp_path, "customers", lambda letter: None)
+    told(run("status", "--state-dir", tmp_path / "state", COLUMNS="300"), "{…}: and {…} more reason{…}, see --json")
+    shown = json.loads(run("status", "--state-dir", tmp_path / "state", "--json").stdout)
+    assert len(shown["kinds"]["customers"]["reasons"]) == len(BROKEN)
+    assert shown["fault_groups"]["listed"] == []
 
 
 @pytest.mark.parametrize("way", ["one purchase", "two purchases"])

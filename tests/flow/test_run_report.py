@@ -12,7 +12,9 @@ from masivo_stream.edges.export.identity import Identity, encode_identity
 from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.reporting import find_examples as examples
+from masivo_stream.flow.reporting import group_faults
 from masivo_stream.flow.reporting.find_examples import find_examples
+from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress
@@ -92,6 +94,36 @@ async def test_a_field_that_the_api_does_not_define_is_not_shown(state, journal)
     """It may be anything."""
     await to_dead_letter(state, journal, letter(field="maria@example.com"))
     assert [each.field for each in find_examples(journal, state, KINDS)] == ["", ""]
+
+
+async def test_groups_are_read_from_the_dead_letter_file(state, journal):
+    """All faults of each dead letter, in one of an earlier version the only one; any process finds the same."""
+    both = json.loads(letter(line=7)) | {
+        "faults": [
+            {"reason": "missing_field", "field": "events[0].type", "message": "required: a string"},
+            {"reason": "wrong_type", "field": "id", "message": "expected a string, found a number"},
+        ]
+    }
+    old = {name: value for name, value in json.loads(letter(line=9)).items() if name != "faults"}
+    await to_dead_letter(state, journal, *(json.dumps(each).encode() + b"\n" for each in (both, old)))
+    groups = find_fault_groups(journal.read, state, KINDS)
+    assert [(each.reason, each.field, each.cause, each.records, each.place) for each in groups.listed] == [
+        ("missing_field", "events[].type", "required: a string", 1, "e.ndjson:7"),
+        ("wrong_type", "id", "expected a string, found a number", 1, "e.ndjson:7"),
+        ("missing_field", "events[].type", "required: …", 1, "e.ndjson:9"),
+    ]
+    assert groups.dead_letters == {"events": 2}
+
+
+async def test_groups_of_a_file_that_a_person_is_editing(state, journal, monkeypatch):
+    """What is no dead letter is left out, so is what is not counted, and what is far behind."""
+    await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9), letter(line=10))
+    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 11))
+    assert [each.records for each in find_fault_groups(journal.read, state, KINDS).listed] == [2]
+    monkeypatch.setattr(group_faults, "MOST_READ", 1)
+    assert find_fault_groups(journal.read, state, KINDS).dead_letters == {"events": 1}
+    state.remove("dead-letter.events.ndjson")
+    assert find_fault_groups(journal.read, state, KINDS).listed == ()
 
 
 async def test_only_the_owner_can_read_both_forms(state, journal):

@@ -41,6 +41,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TotalsProgressed,
     Visible,
     WaitingVisible,
 )
@@ -251,6 +252,10 @@ CASES = [
     (
         TakenBack(kind=EVENTS_KIND, records=3, items=9),
         {"event": "taken_back", "level": "info", "kind": "events", "records": 3, "items": 9},
+    ),
+    (
+        TotalsProgressed(days=7, of=9, all_days=30, requests=8, requests_needed=10),
+        {"event": "days_compared", "level": "info", "days": 7, "of": 9, "requests": 8, "requests_needed": 10},
     ),
     (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
     (
