@@ -779,7 +779,7 @@ TABLE: dict[str, dict[str, str]] = {
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
         "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
-            "checks::a_warning_is_gone_when_the_record_is_corrected"
+            "checks::the_blank_of_an_id_is_removed"
         ),
     },
     "model/errors.py": {
