@@ -534,11 +534,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/readback/day_findings.py": {
         "compare with --day-zone {…}": "totals::days_of_another_zone_are_compared_in_that_zone",
-        "masivo-stream resolve decides about what is in doubt": "totals::what_is_in_doubt_is_decided",
+        "masivo-stream resolve decides about what is in doubt": "totals::batches_in_doubt_are_decided",
         (
             "masivo-stream verify --all compares customer by customer, and names file and line of each record that"
             " differs"
-        ): "totals::a_day_that_differs_is_looked_at_more_closely",
+        ): "totals::a_day_that_differs_is_verified_record_by_record",
         "start the same command again later: it goes on with the days that are left": (
             "totals::days_that_are_left_are_compared_by_the_same_command"
         ),
