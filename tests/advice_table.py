@@ -778,6 +778,9 @@ TABLE: dict[str, dict[str, str]] = {
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
+            "checks::the_blank_of_an_id_is_removed"
+        ),
     },
     "model/errors.py": {
         "start again with the same command": "stopping::a_stopped_run_continues",
@@ -953,6 +956,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         ": {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
+        "  and in {…} more field{…}, see --json": "where the rest of a list is",
         "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
