@@ -54,7 +54,7 @@ def test_another_kind_has_no_lines():
     assert shown(FaultGroups(listed=(group(),)), 3, kind="customers") == ""
 
 
-def test_records_in_several_groups_and_in_none_are_explained():
+def test_records_in_no_group_or_in_several_are_explained():
     """They do not add up to the number of dead letters."""
     groups = FaultGroups(listed=(group(records=5), group(records=5, field="id")), dead_letters={"events": 7})
     assert "7 dead letters; a record with several faults is in several groups\n" in shown(groups, 7)
@@ -74,7 +74,7 @@ def test_the_list_is_bounded():
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_it_fits_any_width(width):
+def test_the_list_fits_any_width(width):
     """Whatever the length of a file's name, a path or a cause."""
     long = group(
         field="events[].order.products[].discounted_value",
