@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations_of_accounts
+import mutations_of_canaries
 import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
@@ -39,6 +40,7 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_canaries,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
