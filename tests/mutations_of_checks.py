@@ -3,7 +3,7 @@
 from mutation import Mutation
 
 LAWS, PLANTED = "core/test_whole_export.py::test_", "flow/test_whole_export_findings.py::test_"
-SAME = (LAWS + "all_is_found_and_nothing_invented",)
+SAME = (LAWS + "exactly_the_planted_faults_are_found",)
 
 MUTATIONS = (
     Mutation(
@@ -12,7 +12,7 @@ MUTATIONS = (
         "        if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate\n",
         "        if self._notes is not None:\n",
         "A customer is said to have another balance than the record that is sent.",
-        SAME,
+        (LAWS + "the_balance_of_a_duplicate_does_not_count",),
     ),
     Mutation(
         "the sum of a customer with a faulty line is compared",
@@ -20,7 +20,7 @@ MUTATIONS = (
         "        self._broken.add(key)\n",
         "        pass\n",
         "A balance is called wrong because a line is a dead letter.",
-        SAME,
+        (LAWS + "a_customer_with_a_faulty_line_is_not_compared",),
     ),
     Mutation(
         "an amount that a double does not determine is taken for exact",
@@ -36,7 +36,7 @@ MUTATIONS = (
         "        case _:\n            return record.id == other.id\n",
         "        case _:\n            return True\n",
         "Two customers whose hashes collide are accused of one id.",
-        (LAWS + "a_collision_accuses_no_record",),
+        (LAWS + "a_hash_collision_is_not_a_finding",),
     ),
     Mutation(
         "duplicates that the decoder knows are not noted",
@@ -44,7 +44,7 @@ MUTATIONS = (
         "        if not customer or kind is Kind.EVENTS:\n",
         "        if True:\n",
         "Whether a duplicate is found depends on remember_ids.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "only the notes that filled a buffer are looked at",
@@ -52,7 +52,7 @@ MUTATIONS = (
         "                self._sink(part, notes)\n                del notes[:]\n",
         "                del notes[:]\n",
         "Nothing is found in small exports.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "a damaged export is checked as it is",

@@ -28,7 +28,7 @@ MUTATIONS = (
         "        elif len(self.used) < self._most:\n",
         "        else:\n            self.used[key] = _Used(id_, uses, *place)\n        if False:\n",
         "An export in which every id is another one fills the memory.",
-        (COLLECT + "a_full_list_is_told",),
+        (COLLECT + "a_full_list_is_reported",),
     ),
     Mutation(
         "UUIDs are compared by case",
@@ -44,7 +44,7 @@ MUTATIONS = (
         "        if has is None:\n            continue\n",
         "        has = has or []\n",
         "Without a list of brands, every brand is a finding.",
-        (COMPARE + "what_the_catalogue_lacks_is_found",),
+        (COMPARE + "each_reference_that_the_catalogue_lacks_is_found",),
     ),
     Mutation(
         "one page of rewards is taken for all",
@@ -60,6 +60,6 @@ MUTATIONS = (
         "ExitCode.OUTAGE if unread else ExitCode.COMPLETE",
         "ExitCode.COMPLETE",
         "A script goes on although nothing was compared with the account.",
-        (CHECK + "what_cannot_be_read_is_named",),
+        (CHECK + "unreadable_parts_of_the_account_are_named",),
     ),
 )

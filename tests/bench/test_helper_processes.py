@@ -49,7 +49,7 @@ def test_a_child_that_dies_is_reported(tmp_path):
         assert isinstance(measurer.measure(job([], tmp_path)), Measured)
 
 
-def test_a_measurer_that_is_gone_is_reported(tmp_path):
+def test_a_broken_pipe_to_the_measurer_is_reported(tmp_path):
     """A broken pipe is reported."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -57,7 +57,7 @@ def test_a_measurer_that_is_gone_is_reported(tmp_path):
         Measurer(jobs, io.BytesIO()).measure(job([], tmp_path))
 
 
-def test_helpers_end_when_we_are_killed():
+def test_helpers_end_when_their_parent_is_killed():
     """No helper process is left."""
     argv = [sys.executable, "-c", HELD]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

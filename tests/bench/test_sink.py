@@ -48,7 +48,7 @@ def stats(connect, what="stats"):
     return counted["bodies"], counted["bytes"]
 
 
-def test_bodies_are_counted_however_they_are_cut(connect):
+def test_requests_are_counted_in_blocks_of_any_size(connect):
     """Byte by byte, head and body in one block, two requests in one block, a body larger than a block."""
     large = b"x" * 3_000_000
     with connect() as client:
@@ -62,7 +62,7 @@ def test_bodies_are_counted_however_they_are_cut(connect):
     assert stats(connect) == (4, len(b"slowly" + b"one" + b"three" + large))
 
 
-def test_a_client_may_ask_to_go_on_or_to_close(connect):
+def test_a_client_may_ask_to_continue_or_to_close(connect):
     """`Expect: 100-continue` is answered before the body, `Connection: close` is obeyed."""
     with connect() as client:
         asking = post(b"body", "Expect: 100-continue", "Connection: close")
@@ -81,7 +81,7 @@ def test_a_reset_sets_the_counts_to_zero(connect):
     assert stats(connect) == (0, 0)
 
 
-def test_a_body_of_unknown_length_is_not_taken(connect):
+def test_a_body_of_unknown_length_is_refused(connect):
     """Chunked bodies are answered 411: our client does not send them."""
     with connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")

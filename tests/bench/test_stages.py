@@ -26,7 +26,7 @@ def job(kind, stage, paths, tmp_path, url=NO_SERVER, **settings):
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("stage", [Stage.DECODE, Stage.VALIDATE, Stage.PACK])
-def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
+def test_each_stage_measures_something(kind, stage, exports, tmp_path):
     """For every kind, each stage measures something, and sends nothing."""
     found = work(job(kind, stage, exports[kind], tmp_path))
     assert isinstance(found, Measured)
@@ -44,7 +44,7 @@ def test_validation_reads_all_of_an_export(kind, exports, tmp_path):
     assert found.items >= 3
 
 
-def test_faulty_lines_cost_what_they_cost(tmp_path):
+def test_faulty_lines_are_measured_as_well(tmp_path):
     """No line of a user's export ends a measurement."""
     export = tmp_path / "faulty.ndjson"
     export.write_bytes(b'{"id": 1}\n\xff\n' + b"[" * 100_000 + b"\n\n{}")
@@ -53,7 +53,7 @@ def test_faulty_lines_cost_what_they_cost(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_empty_export_is_no_error(tmp_path):
+def test_an_empty_export_is_not_an_error(tmp_path):
     """There is nothing to do, and the measurement succeeds."""
     export = tmp_path / "empty.ndjson"
     export.touch()
@@ -89,7 +89,7 @@ def test_a_case_sets_what_it_varies(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", Kind)
-def test_what_is_sent_arrives(kind, exports, tmp_path):
+def test_each_request_reaches_the_sink(kind, exports, tmp_path):
     """The sink counts the requests that the run does."""
     with running_sink() as sink:
         found = work(job(kind, Stage.SEND, exports[kind], tmp_path, sink.url, uploaders=2))

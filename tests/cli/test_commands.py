@@ -59,7 +59,7 @@ def test_check_needs_no_key(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_from_its_start_to_its_report(online, customers, tmp_path):
+def test_a_run_is_followed_from_its_start_to_its_report(online, customers, tmp_path):
     """Migrate, read back, look at it, and make its page: each in its own words, on standard output."""
     ended = online("migrate", "--customers", customers, "--json")
     summary = json.loads(ended.out)
@@ -74,7 +74,7 @@ def test_a_run_from_its_start_to_its_report(online, customers, tmp_path):
     assert json.loads(online("resolve", "--json").out)["in_doubt"] == []
 
 
-def test_a_dead_letter_is_mended_and_sent(online, customers, tmp_path):
+def test_a_dead_letter_is_corrected_and_sent(online, customers, tmp_path):
     """3 after the migration, 0 after the retry."""
     export = tmp_path / "customers.ndjson"
     export.write_bytes(export.read_bytes().replace(b'"email"', b'"e-mail"', 1))

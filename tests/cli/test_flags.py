@@ -38,7 +38,7 @@ def test_exports_are_named_by_kind():
     assert given["exports"].named() == Exports(customers=("a", "b"), events=("c", "d"), transactions=("-",))
 
 
-def test_what_a_person_confirms():
+def test_each_confirmation_is_a_field():
     """Each flag is one field, and nothing is confirmed without one."""
     given = parsed("migrate", "--again", "--same-account", "--moved", "old=new", "--moved", "-=pipe.ndjson")
     assert given["confirmations"].confirmed() == Confirmations(
@@ -47,13 +47,13 @@ def test_what_a_person_confirms():
     assert MigrateConfirmationFlags().confirmed() == ConfirmationFlags().confirmed() == Confirmations()
 
 
-def test_only_what_was_taken_back():
+def test_only_missing_is_a_flag_with_its_confirmations():
     """The flag, and what a person confirms about the others."""
     missing = parsed("migrate", "--only-missing", "--others-stayed")["missing"]
     assert (missing.only_missing, missing.others_stayed) == (True, True)
 
 
-def test_decisions_by_batch():
+def test_decisions_are_given_by_batch():
     """Several ids after one flag."""
     given = parsed("resolve", "--accept", "3f2a", "77aa", "--discard", "all", "--reason", "seen")
     assert given["decisions"].decided() == Decisions(accept=("3f2a", "77aa"), discard=("all",), reason="seen")
@@ -68,7 +68,7 @@ def test_decisions_by_batch():
         (("--all",), None),
     ],
 )
-def test_which_records_are_read_back(words, drawn):
+def test_a_number_of_records_or_all_are_read_back(words, drawn):
     """A number of each kind, or all."""
     assert parsed("verify", *words).get("sample", SampleFlags()).drawn() == drawn
 
@@ -76,7 +76,7 @@ def test_which_records_are_read_back(words, drawn):
 @pytest.mark.parametrize(
     "flags", [SampleFlags(sample=0), SampleFlags(sample=-1), SampleFlags(sample=3, everything=True)]
 )
-def test_a_sample_that_is_none_is_refused(flags):
+def test_an_impossible_sample_is_refused(flags):
     """Below 1, or beside --all."""
     with pytest.raises(ConfigurationError, match="sample"):
         flags.drawn()
@@ -103,6 +103,6 @@ def test_budgets_become_one_setting():
 
 
 @pytest.mark.parametrize(("flag", "level"), [("quiet", "error"), ("verbose", "debug")])
-def test_how_much_is_logged(flag, level):
+def test_two_flags_set_the_log_level(flag, level):
     """Two flags for the log's level."""
     assert settings_from(CommonFlags(**{flag: True})).log.log_level == level

@@ -18,7 +18,7 @@ def test_flags_are_spelt_as_they_are_typed():
     assert spell_flags(ValidationFlags()) == []
 
 
-def test_the_command_that_goes_on_has_all_flags_others_the_shared_ones():
+def test_the_continuing_command_has_all_flags_and_others_the_shared_ones():
     """Exports and a monitor are the command's own."""
     told = reporting("migrate", (ValidationFlags(state_dir="s"), SENDING, None), (EXPORTS, RunFlags(monitor="8080")))
     again, options = told.invocation.again, told.invocation.options
@@ -30,7 +30,7 @@ def test_the_command_that_goes_on_has_all_flags_others_the_shared_ones():
 
 
 @pytest.mark.parametrize("command", ["migrate", "retry", "resolve", "verify"])
-def test_the_parser_reads_back_what_was_given(command):
+def test_the_parser_reads_the_same_flags_back(command):
     """The words make the flags they came from, for every command that may be named."""
     own = (EXPORTS,) if command == "migrate" else ()
     shared = (ValidationFlags(state_dir="my state"), SENDING, CommonFlags(config="c.toml"))

@@ -66,7 +66,7 @@ DEEP = b'{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
     ],
     ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else value.name,
 )
-def test_a_body_is_what_its_bytes_are(body, kind):
+def test_the_kind_of_a_body_follows_from_its_bytes(body, kind):
     """Whatever its content type says."""
     assert kind_of(plain(body)) is kind
 
@@ -75,13 +75,13 @@ def test_a_body_is_what_its_bytes_are(body, kind):
     ("body", "kind"),
     [(b"<html><p>", Body.PAGE), (b'{"error', Body.UNREAD), (b"{}", Body.UNREAD), (b"", Body.UNREAD)],
 )
-def test_of_a_body_that_was_cut_only_a_page_is_known(body, kind):
+def test_only_a_page_is_recognised_in_a_body_that_was_cut(body, kind):
     """Its beginning is enough to know that."""
     assert kind_of(body, complete=False) is kind
 
 
 @given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_have_a_kind_and_words(body, complete):
+def test_any_bytes_have_a_kind_and_a_message(body, complete):
     """And the words can be written down."""
     assert kind_of(plain(body), complete=complete) in Body
     words = words_in(plain(body))
@@ -100,7 +100,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_has_words(value):
+def test_any_json_has_a_message(value):
     """However its members are nested and named."""
     body = json.dumps(value).encode()
     words = words_in(body)
@@ -151,7 +151,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("value", "error", "details"), SHAPES, ids=lambda value: json.dumps(value)[:60])
-def test_a_refusal_in_any_shape_names_its_culprit(value, error, details):
+def test_a_refusal_in_any_shape_names_its_bad_record(value, error, details):
     """The general words are separate if they can be recognised; what names a record is found in either part."""
     words = words_in(json.dumps(value).encode())
     assert error is None or words.error == error
@@ -161,7 +161,7 @@ def test_a_refusal_in_any_shape_names_its_culprit(value, error, details):
     assert [each.line for each in found.entries] == [17], words
 
 
-def test_words_without_a_culprit_accuse_nobody():
+def test_a_message_without_a_bad_record_names_no_record():
     """Times, codes, and identifiers of a request are not names."""
     value = {"timestamp": "2026-01-17T17:00:17Z", "status": 17, "path": "/v1/customers/migrate", "requestId": "17"}
     words = words_in(json.dumps({**value, "error": "Unprocessable Entity"}).encode())

@@ -63,20 +63,20 @@ def after(
 
 
 @given(st.floats(0.001, 1e6), st.floats(0.001, 1e6), st.integers(1, 10**6), chances)
-def test_our_own_delay_keeps_its_cap(first, longest, failures, chance):
+def test_the_backoff_never_exceeds_its_cap(first, longest, failures, chance):
     """However often it failed, the delay is no longer than the cap, and never negative."""
     policy = RetryPolicy(first_delay=first, longest_delay=longest, outage_limit=1.0, longest_hold=1.0)
     assert 0.0 <= backoff(policy, failures, chance) <= longest
 
 
-def test_our_own_delay_doubles_up_to_the_cap_and_spreads_over_its_range():
+def test_the_backoff_doubles_up_to_its_cap_and_spreads_over_its_range():
     """Full jitter: anything from nothing to the doubled delay."""
     assert [backoff(POLICY, failures, 0.0) for failures in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert backoff(POLICY, 4, 0.75) == 2.0
 
 
 @given(outcomes, st.booleans(), chances, st.integers(0, 2000))
-def test_a_repeat_waits_as_long_as_the_server_asked(outcome, repeatable, chance, failures):
+def test_a_second_attempt_waits_as_long_as_the_server_asks(outcome, repeatable, chance, failures):
     """After a 429 the full wait counts, after other answers up to the longest hold; a longer one stops the run."""
     decision = after(outcome, AttemptHistory(failures=failures), repeatable=repeatable, chance=chance)
     match outcome, decision:
@@ -93,13 +93,13 @@ def test_a_repeat_waits_as_long_as_the_server_asked(outcome, repeatable, chance,
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(None, 1.0), (0.5, 1.0), (30.0, 30.0), (1e9, 900.0)])
-def test_a_wait_asked_for_with_a_failure_counts_up_to_the_longest_hold(asked, waited):
+def test_the_wait_that_a_failure_asks_for_counts_up_to_the_longest_hold(asked, waited):
     """The wait that a 503 asks for counts if it is longer than the backoff, but it is capped."""
     assert after(InDoubt("503", asked), repeatable=True).after == waited
 
 
 @given(outcomes, chances)
-def test_what_may_be_sent_again(outcome, chance):
+def test_each_outcome_leads_to_its_decision(outcome, chance):
     """Nothing is sent again without a person that was settled, or that may have been applied and would count twice."""
     for repeatable in (False, True):
         decision = after(outcome, repeatable=repeatable, chance=chance)
@@ -134,7 +134,7 @@ def test_an_outage_ends_the_run_at_its_limit(outcome):
     assert decision.why == f"no answer for {ended:.0f} s: {outcome.why}"
 
 
-def test_a_wait_the_server_asked_for_is_no_outage():
+def test_a_wait_that_the_server_asks_for_is_not_an_outage():
     """A 429 is an answer: an hour of waiting because of it does not count as an hour without an answer."""
     history = AttemptHistory()
     after(Unreachable("reset"), history, now=0.0)
@@ -142,7 +142,7 @@ def test_a_wait_the_server_asked_for_is_no_outage():
     assert isinstance(after(Unreachable("reset"), history, now=3900.0), Retry)
 
 
-def test_throttles_are_no_failures():
+def test_throttled_requests_are_not_failures():
     """However many 429s there were, the delay after the next failure is the first one."""
     history = AttemptHistory()
     for count in range(1, 100):
@@ -151,7 +151,7 @@ def test_throttles_are_no_failures():
 
 
 @pytest.mark.parametrize("asked", [0.0, 1.0, None])
-def test_nothing_but_429s_ends_the_run(asked):
+def test_endless_429s_end_the_run(asked):
     """A server that answers 429 for ever, with a short wait or none, is not asked for ever, nor ever faster."""
     history, now, waits = AttemptHistory(), 0.0, []
     while isinstance(decision := after(Throttled(asked), history, now=now), Retry):
@@ -163,7 +163,7 @@ def test_nothing_but_429s_ends_the_run(asked):
 
 
 @pytest.mark.parametrize("asked", [None, 30.0])
-def test_after_a_doubt_nothing_is_sent_for_a_while(asked):
+def test_the_run_pauses_after_a_batch_in_doubt(asked):
     """The next batch might come into doubt as well; if batch after batch does, the run stops."""
     health = Health()
     decisions = [after(InDoubt("503", asked), health=health) for _ in range(MOST_DOUBTS)]
@@ -171,7 +171,7 @@ def test_after_a_doubt_nothing_is_sent_for_a_while(asked):
     assert (decisions[-1].exit_code, decisions[-1].in_doubt) == (ExitCode.OUTAGE, True)
 
 
-def test_doubts_far_apart_do_not_stop_the_run():
+def test_batches_in_doubt_far_apart_do_not_stop_the_run():
     """As soon as the API has answered, the count starts again."""
     health = Health()
     for _ in range(3 * MOST_DOUBTS):
@@ -179,14 +179,14 @@ def test_doubts_far_apart_do_not_stop_the_run():
         after(Accepted(), health=health)
 
 
-def test_a_refusal_after_a_doubt_is_final_here():
+def test_a_refusal_after_an_unanswered_attempt_is_final_here():
     """It may only mean that the records are there; finding that out is the task of the ledger of unanswered batches."""
     history = AttemptHistory()
     after(InDoubt("500"), history, repeatable=True)
     assert after(Refused(409, "exists"), history, repeatable=True) == Settle(Refused(409, "exists"))
 
 
-def test_a_429_that_does_not_say_is_waited_out_ever_longer():
+def test_the_wait_doubles_after_each_429_without_retry_after():
     """Doubled from one window's length to a minute, on and on."""
     history = AttemptHistory()
     waits = [after(Throttled(None), history).after for _ in range(2000)]
@@ -195,7 +195,7 @@ def test_a_429_that_does_not_say_is_waited_out_ever_longer():
 
 
 @given(st.lists(st.sampled_from([Unreachable("reset"), Throttled(1.0), InDoubt("500")]), min_size=1, max_size=3))
-def test_a_fresh_token_is_asked_for_once(between):
+def test_a_fresh_token_is_requested_once(between):
     """A second 401 in a row stops the run; after any other outcome a 401 is an expiry of its own."""
     history = AttemptHistory()
     assert after(Unauthorized(), history) == Refresh()
@@ -208,7 +208,7 @@ def test_a_fresh_token_is_asked_for_once(between):
 
 
 @pytest.mark.parametrize("repeatable", [False, True])
-def test_web_pages_in_a_row_stop_the_run(repeatable):
+def test_consecutive_web_pages_stop_the_run(repeatable):
     """Something else than the API is answering; the batch may have gone through it nevertheless."""
     health = Health()
     decisions = [after(PAGE, health=health, repeatable=repeatable) for _ in range(MOST_FOREIGN_ANSWERS)]
@@ -227,7 +227,7 @@ def test_web_pages_far_apart_do_not_stop_the_run(answer):
 
 
 @pytest.mark.parametrize("repeatable", [False, True])
-def test_successes_that_the_contract_does_not_name_stop_the_run(repeatable):
+def test_undocumented_successes_stop_the_run(repeatable):
     """If sending again is harmless, a few attempts are made, not an hour's worth; otherwise each batch is in doubt."""
     health, history = Health(), AttemptHistory()
     decisions = [after(UNCLEAR, history, health, repeatable=repeatable) for _ in range(MOST_UNCLEAR_ANSWERS)]
@@ -237,7 +237,7 @@ def test_successes_that_the_contract_does_not_name_stop_the_run(repeatable):
 
 
 @pytest.mark.parametrize("answer", [Refused(403, "page", foreign=True), Throttled(1.0, "page"), Unauthorized("page")])
-def test_pages_of_other_statuses_do_not_interrupt_the_row(answer):
+def test_web_pages_of_other_statuses_still_count_as_consecutive(answer):
     """These are not answers of the API either."""
     health = Health()
     for _ in range(MOST_FOREIGN_ANSWERS - 1):
@@ -246,7 +246,7 @@ def test_pages_of_other_statuses_do_not_interrupt_the_row(answer):
     assert isinstance(after(PAGE, health=health), Halt)
 
 
-def test_a_page_of_401_does_not_blame_the_key():
+def test_a_401_page_does_not_blame_the_key():
     """It gets one fresh token, as an API may answer in plain text; after that its message remains."""
     history = AttemptHistory()
     assert after(Unauthorized("401 from a proxy"), history) == Refresh()
@@ -255,7 +255,7 @@ def test_a_page_of_401_does_not_blame_the_key():
     assert "key" not in halt.hint
 
 
-def test_no_answer_at_all_does_not_interrupt_the_row():
+def test_web_pages_with_lost_connections_between_them_still_count_as_consecutive():
     """Web pages with lost connections in between are still in a row."""
     health = Health()
     for _ in range(MOST_FOREIGN_ANSWERS - 1):

@@ -58,7 +58,7 @@ def draw(kind: str, count: int) -> list[int]:
     return sizes
 
 
-def test_the_heaviest_goes_with_those_that_fill_the_rest():
+def test_the_heaviest_entry_leaves_with_those_that_fill_its_batch():
     """One batch leaves when the buffer is over its bound: 9 and 1 before 5 and 5 before the rest."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=2)
     assert shapes(feed(buffer, sized([5, 1, 4, 9]))) == []
@@ -68,7 +68,7 @@ def test_the_heaviest_goes_with_those_that_fill_the_rest():
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 10), max_size=60), st.integers(1, 3), st.integers(1, 12))
-def test_nothing_waits_for_ever(sizes, look_ahead, max_records):
+def test_no_entry_waits_for_ever(sizes, look_ahead, max_records):
     """Whatever the order of sizes, no entry waits for more than the stated number of batches."""
     buffer = BinPacker(terms(max_records=max_records), target_bytes=ROOMY, look_ahead=look_ahead)
     came: dict[int, int] = {}
@@ -80,7 +80,7 @@ def test_nothing_waits_for_ever(sizes, look_ahead, max_records):
         assert oldest <= OLDEST * look_ahead
 
 
-def test_a_light_one_travels_when_it_has_waited_long_enough():
+def test_a_light_entry_leaves_after_a_bounded_wait():
     """It would fill no batch that the heavy ones begin, and begins one itself."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=1)
     batches = feed(buffer, sized([1, *[10] * 8]))
@@ -88,7 +88,7 @@ def test_a_light_one_travels_when_it_has_waited_long_enough():
     assert buffer.low() == buffer.pending()[0].place
 
 
-def test_what_comes_back_is_the_lowest_again():
+def test_a_returned_entry_holds_the_checkpoint_again():
     """An entry from a line read long ago holds the checkpoint, and leaves in its turn."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=1)
     fed = sized([3, 3, 4])
@@ -98,7 +98,7 @@ def test_what_comes_back_is_the_lowest_again():
     assert buffer.low() is None
 
 
-def test_where_bytes_bind_they_are_what_weighs():
+def test_bytes_are_the_weight_if_they_are_the_tighter_limit():
     """Few items, large bodies: each batch is as full as a body may be."""
     fed = [entry(Kind.TRANSACTIONS, line=line, pads=(length,)) for line, length in enumerate([600, 300, 350, 50] * 9)]
     batches = feed(buffer := BinPacker(TERMS, target_bytes=1600, look_ahead=9), fed)
@@ -117,7 +117,7 @@ def test_room_left_by_rounding_is_filled():
     assert [len(batch.entries) for batch in buffer.flush()] == [7]
 
 
-def test_few_bytes_wait_however_many_items_may():
+def test_the_bytes_that_wait_are_bounded():
     """The buffer holds four bodies' worth of bytes at most."""
     buffer = BinPacker(TERMS, target_bytes=400, look_ahead=99)
     for line in range(100):
@@ -125,7 +125,7 @@ def test_few_bytes_wait_however_many_items_may():
         assert sum(len(each.body) for each in buffer.pending()) <= MOST_BODIES * 400
 
 
-def test_the_bytes_of_what_left_are_not_kept():
+def test_the_bytes_of_entries_that_left_are_not_kept():
     """Heavy ones pass a light one that waits; nothing of them stays here."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=4)
     feed(buffer, sized([1, *[10] * 12]))
@@ -135,7 +135,7 @@ def test_the_bytes_of_what_left_are_not_kept():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "count", "over"), [("geometric", 6000, 1.0), ("heavy-tailed", 800, 1.003)])
-def test_requests_stay_near_what_is_possible(kind, count, over):
+def test_the_number_of_requests_is_near_the_lower_bound(kind, count, over):
     """Many small records reach the lower bound; heavy ones stay by first fit decreasing, which sees the whole file."""
     sizes = draw(kind, count)
     buffer = BinPacker(TERMS, target_bytes=ROOMY, look_ahead=16)

@@ -91,7 +91,7 @@ WHO = "(Server: cloudflare, CF-Ray: 8f1-MAD), not from the API"
 
 @pytest.mark.parametrize("body", sorted(FOREIGN))
 @pytest.mark.parametrize("status", [status for status in ALL if status >= 400 and status != 407])
-def test_a_foreign_answer_is_called_foreign(status, body):
+def test_an_answer_of_another_server_is_called_foreign(status, body):
     """Its status and who has answered are named; neither key nor record nor its own text is."""
     told = str(classify(Answer(status=status, body=body, error="Ana", details="Ana", **NAMED)))
     assert f"{status} from a firewall or proxy {WHO}" in told
@@ -101,7 +101,7 @@ def test_a_foreign_answer_is_called_foreign(status, body):
 
 
 @given(st.sampled_from(ALL), st.sampled_from(Body), st.booleans())
-def test_only_what_the_contract_names_is_plainly_accepted(status, body, complete):
+def test_only_a_documented_success_is_accepted_without_remark(status, body, complete):
     """201 with any body; answers close to it are accepted with a remark, all others are not."""
     outcome = classify(Answer(status=status, body=body, complete=complete))
     if isinstance(outcome, Accepted):
@@ -111,7 +111,7 @@ def test_only_what_the_contract_names_is_plainly_accepted(status, body, complete
         assert status != 201
 
 
-def test_the_key_is_blamed_by_the_api_alone():
+def test_only_the_api_itself_blames_the_key():
     """By a 403 in the API's form, or without a body."""
     blaming = {
         (status, body)
@@ -209,13 +209,13 @@ MATRIX = [
 
 
 @pytest.mark.parametrize(("attempt", "outcome"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
-def test_the_fault_matrix(attempt, outcome):
+def test_each_fault_has_the_outcome_of_the_matrix(attempt, outcome):
     """Return the outcome of each fault of a connection or an answer, with its message."""
     assert classify(attempt) == outcome
 
 
 @pytest.mark.parametrize("status", [301, 307, 403, 404, 407, 411])
-def test_a_stop_says_what_to_do(status):
+def test_a_stop_has_a_hint(status):
     """The message names the status, the hint says what to change."""
     outcome = classify(Answer(status=status))
     assert isinstance(outcome, Stop)
@@ -231,6 +231,6 @@ def test_a_stop_does_not_quote_the_server(status):
 
 @pytest.mark.parametrize("error", ["timeout", "429", "try again", "duplicate", "503 Service Unavailable"])
 @pytest.mark.parametrize("status", [201, 400, 422, 500])
-def test_the_words_never_decide(status, error):
+def test_the_text_of_an_answer_never_decides(status, error):
     """Text that looks like another fault changes nothing."""
     assert in_words(classify(Answer(status=status, error=error, details=error))) == expected(status)

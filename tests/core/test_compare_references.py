@@ -30,7 +30,7 @@ def found(references, **lists):
 
 
 @pytest.mark.parametrize("sort", ReferenceSort)
-def test_what_the_catalogue_lacks_is_found(sort):
+def test_each_reference_that_the_catalogue_lacks_is_found(sort):
     """With its place; an empty list lacks everything, and what is not known lacks nothing."""
     references = named(sort, "a", "b")
     items = {ReferenceSort.REWARD: CatalogueReward, ReferenceSort.TIER: CatalogueTier}.get(sort, CatalogueItem)
@@ -54,7 +54,7 @@ def test_purchases_are_in_every_account():
 
 @pytest.mark.parametrize("sort", ReferenceSort)
 @pytest.mark.parametrize("complete", [True, False])
-def test_more_than_an_account_may_hold_is_found(sort, complete):
+def test_too_many_references_for_an_account_are_found(sort, complete):
     """At the place of the first one beyond; exactly as many are no finding."""
     most = MOST_IN_ACCOUNT[sort]
     ids = [f"{number}" for number in range(most + 3)]

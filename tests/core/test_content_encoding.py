@@ -32,7 +32,7 @@ PACKERS = {
 
 @pytest.mark.parametrize("coding", PACKERS)
 @given(body=st.binary(max_size=300))
-def test_what_was_packed_is_unpacked(coding, body):
+def test_a_compressed_body_is_unpacked(coding, body):
     """Byte for byte, and known to be all of it."""
     found = unpack(PACKERS[coding](body), coding, PLENTY, complete=True)
     assert (found.body, found.complete, found.known) == (body, True, True)
@@ -43,7 +43,7 @@ def test_deflate_may_be_bare():
     assert unpack(bare(TEXT), "deflate", PLENTY, complete=True).body == TEXT
 
 
-def test_codings_may_stand_one_upon_the_other():
+def test_several_codings_are_unpacked_in_order():
     """In the order of the header; more than a few are not an answer."""
     assert unpack(gzip.compress(zlib.compress(TEXT)), "deflate, gzip", PLENTY, complete=True).body == TEXT
     assert not unpack(TEXT, ", ".join(["gzip"] * (MOST_LAYERS + 1)), PLENTY, complete=True).known
@@ -56,7 +56,7 @@ def test_several_members_are_one_body(coding, pack):
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
-def test_a_bomb_does_not_burst(coding):
+def test_a_decompression_bomb_is_cut_at_the_cap(coding):
     """No more than the cap is unpacked, and that it is not all is known."""
     found = unpack(PACKERS[coding](bytes(50_000_000)), coding, 1000, complete=True)
     assert (found.body, found.complete) == (bytes(1000), False)
@@ -64,7 +64,7 @@ def test_a_bomb_does_not_burst(coding):
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
 @pytest.mark.parametrize("left_out", [1, 5, 20])
-def test_a_packed_body_that_was_cut_is_not_whole(coding, left_out):
+def test_a_compressed_body_that_was_cut_is_incomplete(coding, left_out):
     """What can be unpacked of it is its beginning."""
     found = unpack(PACKERS[coding](TEXT)[:-left_out], coding, PLENTY, complete=True)
     assert TEXT.startswith(found.body)
@@ -73,20 +73,20 @@ def test_a_packed_body_that_was_cut_is_not_whole(coding, left_out):
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "gzip, gzip"])
 @pytest.mark.parametrize("body", [TEXT, b"<html>", b"", b"null"])
-def test_a_body_that_is_not_packed_as_it_says_is_taken_as_it_is(coding, body):
+def test_a_body_that_its_header_falsely_calls_compressed_is_taken_as_it_is(coding, body):
     """A proxy that unpacks and leaves the header."""
     found = unpack(body, coding, PLENTY, complete=True)
     assert (found.body, found.complete, found.known) == (body, True, True)
 
 
 @pytest.mark.parametrize("coding", ["br", "compress", "gzip, br", "aes128gcm", "\xff"])
-def test_a_coding_that_is_not_known_is_said_to_be_so(coding):
+def test_an_unknown_coding_is_reported(coding):
     """The bytes are returned as they are."""
     assert not unpack(b"\x0b\x02\x80", coding, PLENTY, complete=True).known
 
 
 @given(st.binary(max_size=100), st.sampled_from([*PACKERS, "br", "gzip,deflate", ",,"]), st.integers(1, 50))
-def test_any_bytes_are_unpacked_or_left(body, coding, most):
+def test_any_bytes_are_unpacked_or_returned_as_they_are(body, coding, most):
     """Whatever the header says; and never more than the cap is unpacked."""
     found = unpack(body, coding, most, complete=True)
     assert len(found.body) <= max(most, len(body))

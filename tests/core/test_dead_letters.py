@@ -53,7 +53,7 @@ def tried_again(kind, letter, *, body=None, mended=False, **row):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
+def test_a_corrected_record_is_an_entry_with_its_position_in_the_export(kind):
     """Byte for byte what the person wrote, read from the copy's line, shown with the export's line."""
     body = as_bytes(valid(kind))
     entry = tried_again(kind, rejected(b"{", reason=Reason.INVALID_JSON), body=body, validated=True)
@@ -63,18 +63,18 @@ def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
     assert [death.reason for death in entry.retried.earlier] == ["invalid_json"]
 
 
-def test_what_is_not_mended_dies_again_with_its_history():
+def test_an_uncorrected_record_is_a_dead_letter_again_with_its_history():
     """For the same reason; the new dead letter names the place in the export, and the earlier reasons."""
     died = tried_again(Kind.EVENTS, rejected(b"[1]", reason=Reason.WRONG_TYPE), validated=True)
     letter = json.loads(write_dead_letter(Kind.EVENTS, died, AT))
     assert (letter["file"], letter["line"], letter["offset"], letter["reason"]) == ("e.ndjson", 7, 700, "wrong_type")
     assert [earlier["reason"] for earlier in letter["earlier"]] == ["wrong_type"]
-    assert list(letter)[-2:] == ["raw", "earlier"]
+    assert list(letter)[-3:] == ["raw", "earlier", "faults"]
 
 
 @pytest.mark.parametrize("reason", [Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED])
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
-def test_what_would_be_applied_beside_another_is_not_sent_as_it_was(kind, reason):
+def test_an_uncorrected_record_that_might_be_applied_twice_is_not_sent(kind, reason):
     """Although valid: the other record, or the lost attempt, may have arrived. Corrected, it is a record of its own."""
     body = as_bytes(valid(kind))
     died = tried_again(kind, rejected(body, reason=reason))
@@ -83,12 +83,12 @@ def test_what_would_be_applied_beside_another_is_not_sent_as_it_was(kind, reason
     assert isinstance(tried_again(kind, rejected(body, reason=reason), body=body + b" "), Entry)
 
 
-def test_what_was_refused_is_sent_again_as_it_was():
+def test_a_refused_record_is_sent_again_unchanged():
     """The cause may be gone."""
     assert isinstance(tried_again(Kind.EVENTS, rejected(as_bytes(events()))), Entry)
 
 
-def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
+def test_a_line_with_only_its_beginning_kept_is_still_too_long():
     """Not another reason, which its cut beginning would give."""
     died = tried_again(Kind.EVENTS, rejected(b'{"id":"c', reason=Reason.TOO_LONG, length=99_999), validated=True)
     assert died.reason is Reason.TOO_LONG
@@ -98,14 +98,14 @@ def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"\n"])
-def test_an_emptied_letter_stays_dead(body):
+def test_an_emptied_dead_letter_is_still_a_dead_letter(body):
     """A record that was not blank is never reported as blank."""
     died = tried_again(Kind.TRANSACTIONS, rejected(as_bytes(transactions())), body=body)
     assert isinstance(died, Rejected)
     assert died.reason is Reason.REFUSED
 
 
-def test_a_record_that_is_skipped_now_knows_its_place():
+def test_a_record_corrected_to_be_skipped_keeps_its_position():
     """The person who corrected it has reversed the event."""
     reversed_event = {**events()["events"][0], "status": "REVERSED"}
     skipped = tried_again(Kind.EVENTS, rejected(b"{}"), body=as_bytes({"id": "c", "events": [reversed_event]}))
@@ -124,7 +124,7 @@ def test_the_copy_keeps_every_byte(raw):
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6, unique=True).map(sorted), st.data())
-def test_items_are_named_as_the_export_counts_them(own, data):
+def test_items_have_the_numbers_of_the_export(own, data):
     """A part of a part names the export's items; for items that a person added, all of the dead letter's are named."""
     letter = rejected(as_bytes(events()), items=tuple(own))
     entry = tried_again(Kind.EVENTS, letter, whole=False, items=tuple(own))
@@ -146,7 +146,7 @@ def accepted(body, **changes):
     return Entry(**where, body=body, customer="c", items=1, record_items=1, **changes)
 
 
-def test_what_was_taken_back_is_an_entry_that_knows_its_place():
+def test_a_reverted_record_is_an_entry_with_its_position_in_the_export():
     """Byte for byte what was sent, with its place in the export; it has no row in the journal."""
     body = as_bytes(events())
     entry = taken_back(accepted(body))
@@ -156,7 +156,7 @@ def test_what_was_taken_back_is_an_entry_that_knows_its_place():
     assert [death.reason for death in old.earlier] == ["taken_back"]
 
 
-def test_a_part_that_was_taken_back_names_its_items():
+def test_a_reverted_part_names_its_items():
     """Also of a dead letter that a retry had sent: with the export's numbers."""
     part = accepted(as_bytes(events()), indexes=(4,))
     first = taken_back(msgspec.structs.replace(part, record_items=9))
@@ -166,7 +166,7 @@ def test_a_part_that_was_taken_back_names_its_items():
     assert [death.reason for death in second.retried.earlier] == ["taken_back", "taken_back"]
 
 
-def test_what_belongs_to_another_runs_customer_is_held():
+def test_a_record_of_another_runs_customer_is_held_back():
     """It stays a dead letter, and a retry that finds it unchanged sends it."""
     body = as_bytes(events())
     letter = taken_back(accepted(body), held=True)

@@ -46,7 +46,7 @@ def in_words(result: LineResult) -> str:
 
 
 @pytest.mark.parametrize(("kind", "body", "expected"), ROWS, ids=[f"{kind}-{expected}" for kind, _, expected in ROWS])
-def test_adversarial_lines(kind, body, expected):
+def test_adversarial_lines_have_the_right_result(kind, body, expected):
     """Each line that careless validation gets wrong has its right result; what is sent is the line itself."""
     result = validate(kind, body)
     assert in_words(result) == expected
@@ -124,7 +124,7 @@ CHANGES = st.lists(
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(kinds_and_records, CHANGES, st.booleans())
-def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
+def test_no_damaged_record_makes_it_raise(kind_and_record, changes, strict):
     """A valid record with bytes flipped, cut out or inserted has a result, and only JSON is sent."""
     kind, record = kind_and_record
     body = bytearray(as_bytes(record))
@@ -142,7 +142,7 @@ def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(kinds_and_records, st.sampled_from([None, 1]), st.booleans())
-def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
+def test_a_valid_record_is_sent_byte_for_byte(kind_and_record, indent, escaped):
     """A record as the API's documents describe it is accepted whatever its spelling, and passed on unchanged."""
     kind, record = kind_and_record
     body = json.dumps(record, indent=indent, ensure_ascii=escaped).replace("\n", " ").encode()
@@ -156,7 +156,7 @@ def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(nearly_valid())
-def test_both_judges_give_the_same_verdict(kind_and_record):
+def test_both_decoders_give_the_same_result(kind_and_record):
     """An escaped character sends a line to the strict decoder: it agrees with the fast one about all other lines."""
     kind, record = kind_and_record
     plain, suspicious = (
@@ -190,7 +190,7 @@ def test_no_message_quotes_a_value(kind_and_record, data):
 
 @pytest.mark.slow
 @given(kinds_and_records)
-def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
+def test_an_unknown_name_is_shown_only_on_request(kind_and_record):
     """Unknown names are content, too: they are named only if they are the fault."""
     kind, record = kind_and_record
     passed = validate(kind, as_bytes({MARK: 1} | record | {"id": 5}))
@@ -226,12 +226,12 @@ def test_unknown_fields_pass_or_are_rejected(kind, record, field):
         (Kind.TRANSACTIONS, transactions(transaction(event={"type": "PURCHASE", "order": {}}))),
     ],
 )
-def test_free_form_objects_and_marks_are_no_unknown_fields(kind, record):
+def test_free_form_objects_and_marks_are_not_unknown_fields(kind, record):
     """Rejecting unknown fields spares the members of free-form objects, and the export's own marks."""
     assert in_words(validate(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
 
 
-def test_the_guides_example_order_passes_where_discounted_value_is_optional():
+def test_the_guides_example_order_passes_if_discounted_value_is_optional():
     """Without `discounted_value` an order is rejected, unless the settings allow it; a wrong value always is."""
     made = order()
     del made["discounted_value"]
@@ -245,7 +245,7 @@ def test_the_guides_example_order_passes_where_discounted_value_is_optional():
     )
 
 
-def test_a_line_over_the_cap_is_rejected_unread():
+def test_a_line_over_the_cap_is_rejected_without_decoding():
     """Only the length of a line beyond the cap is checked."""
     line = Line(3, 10, b'{"id":', 5000)
     result = decoder(Kind.CUSTOMERS, max_line_bytes=4999).validate(line, "f")
@@ -263,7 +263,7 @@ ROWS_BY_KIND = {kind: [body for row_kind, body, _ in ROWS if row_kind is kind an
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data(), KINDS, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
-def test_neighbours_change_no_verdict(data, kind, terminator, strict):
+def test_the_result_of_a_line_does_not_depend_on_its_neighbours(data, kind, terminator, strict):
     """An export that is validated in blocks, however it is cut, has the same results as line by line."""
     lines = data.draw(st.lists(st.sampled_from([*ROWS_BY_KIND[kind], as_bytes(valid(kind))]), max_size=12))
     export = b"".join(line + data.draw(st.sampled_from([terminator, b"\n"])) for line in lines)
@@ -289,7 +289,7 @@ DATES = st.tuples(
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(DATES)
-def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
+def test_dates_in_similar_formats_are_rejected_among_good_ones(date):
     """A date that RFC 3339 does not allow is found in a block of good ones, in every field that holds a date."""
     good = [customer(id=str(number), email=str(number)) for number in range(3)]
     good[1] |= {"dob": date}
@@ -307,7 +307,7 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
 # Items.
 
 
-def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
+def test_too_many_transactions_for_a_request_are_rejected_and_events_are_not():
     """A customer's transactions are sent together, so a thousand is the most; events may be split."""
     assert in_words(validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
     result = validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
@@ -316,7 +316,7 @@ def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
     assert (in_words(many), many.items) == ("sent", 1001)
 
 
-def test_reversed_events_stay_behind():
+def test_reversed_events_are_left_out():
     """The other events are sent with their own spelling, and the entry names them."""
     kept = [as_bytes(event(type=name)).replace(b'"value":2', b'"value": 2.00') for name in ("a", "b")]
     gone = as_bytes(event(reversed_at=DATE, order=None))
@@ -328,7 +328,7 @@ def test_reversed_events_stay_behind():
     assert (result.skipped_items, result.length) == (2, len(body))
 
 
-def test_faults_are_counted_in_the_record_as_it_came():
+def test_a_faulty_event_keeps_its_number_in_the_export():
     """With reversed events before it, a faulty event keeps its own number."""
     gone, wrong = event(status="REVERSED"), event(issued_at="yesterday")
     result = validate(Kind.EVENTS, as_bytes(events(gone, event(), wrong, gone, wrong)))
@@ -336,7 +336,7 @@ def test_faults_are_counted_in_the_record_as_it_came():
     assert (result.field, result.items, result.item_count) == ("events[2].issued_at", (2, 4), 5)
 
 
-def test_what_is_skipped_says_why_and_how_much():
+def test_a_skipped_record_has_its_reason_and_its_number_of_items():
     """A deleted customer is one item, a record of reversed events is as many as it has."""
     deleted = validate(Kind.CUSTOMERS, as_bytes(customer(deleted=True)))
     assert (deleted.reason, deleted.items) == (SkipReason.DELETED_CUSTOMER, 1)
@@ -346,7 +346,7 @@ def test_what_is_skipped_says_why_and_how_much():
 
 
 @pytest.mark.parametrize(("kind", "items"), [(Kind.CUSTOMERS, 1), (Kind.EVENTS, 2), (Kind.TRANSACTIONS, 2)])
-def test_a_rejected_record_tells_its_items(kind, items):
+def test_a_rejected_record_has_its_number_of_items(kind, items):
     """A customer is one item; for the other kinds the length of the list counts, if there is a list."""
     record = valid(kind)
     if kind in FIELDS:
@@ -355,7 +355,7 @@ def test_a_rejected_record_tells_its_items(kind, items):
     assert validate(kind, as_bytes(record)[:-1]).item_count == 0
 
 
-def test_a_customer_has_one_item_whatever_its_fields_are_called():
+def test_a_customer_has_one_item_whatever_the_names_of_its_fields():
     """No field of a customer is taken for a list of items."""
     result = validate(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
     assert (in_words(result), result.items) == ("sent", 1)
@@ -365,12 +365,12 @@ def test_a_customer_has_one_item_whatever_its_fields_are_called():
 
 
 def validate_all(kind: Kind, records: list[dict]) -> list[str]:
-    judges = decoder(kind)
+    validator = decoder(kind)
     lines = [as_bytes(record) for record in records]
-    return [in_words(judges.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
+    return [in_words(validator.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
 
 
-def test_a_customer_comes_once():
+def test_a_second_record_of_a_customer_is_rejected():
     """Neither an id nor an email is sent twice; a record that was not sent does not count."""
     assert validate_all(
         Kind.CUSTOMERS,
@@ -385,15 +385,15 @@ def test_a_customer_comes_once():
     ) == ["wrong_type name", "skipped", "sent", "duplicate_id id", "duplicate_email email", "sent"]
 
 
-def test_a_faulty_record_names_no_customer_who_had_a_good_one():
+def test_a_faulty_record_does_not_name_a_customer_who_has_a_good_record():
     """Records wait for a customer who is a dead letter, but not if a good record of the customer came before."""
-    judges = decoder(Kind.CUSTOMERS)
+    validator = decoder(Kind.CUSTOMERS)
     lines = [as_bytes(customer(id="a", name=name)) for name in (None, "Ana", None)]
-    judgements = [judges.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
-    assert [result.customer for result in judgements] == ["a", "a", None]
+    results = [validator.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
+    assert [result.customer for result in results] == ["a", "a", None]
 
 
-def test_a_customers_transactions_come_once_and_events_in_several_goes():
+def test_a_second_record_of_a_customer_is_a_duplicate_for_transactions_only():
     """A second record of the same customer is a duplicate for transactions only."""
     twice = [transactions(transaction()), transactions(transaction())]
     assert validate_all(Kind.TRANSACTIONS, twice) == ["sent", "duplicate_id id"]
@@ -415,19 +415,19 @@ def nested_events(depth: int) -> bytes:
     return made.replace(b'{"here":1}', b'{"a":' * depth + b"1" + b"}" * depth)
 
 
-def test_what_is_accepted_can_be_taken_apart():
+def test_any_valid_record_can_be_sliced():
     """At whatever depth validation draws the line, slicing still works on what it accepts, some calls deeper."""
-    verdicts = []
+    results = []
     for depth in range(600, 1100):
         result = validate(Kind.EVENTS, nested_events(depth))
-        verdicts.append(in_words(result))
+        results.append(in_words(result))
         if isinstance(result, Entry):
             slice_deeper(result.body, 20)
-    assert verdicts == sorted(verdicts)
-    assert set(verdicts) <= {"sent", "too_deep"}
+    assert results == sorted(results)
+    assert set(results) <= {"sent", "too_deep"}
 
 
-def test_the_first_fault_is_told():
+def test_the_first_fault_is_reported():
     """Of several faults the first one in document order is reported, with all items concerned."""
     wrong = transaction(reward_id=REWARD + "x", amount=-1)
     result = validate(Kind.TRANSACTIONS, as_bytes(transactions(transaction(), wrong, transaction(), wrong)))

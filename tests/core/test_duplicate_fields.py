@@ -29,7 +29,7 @@ def compose(fields, separator, colon):
     ids=st.tuples(st.sampled_from(["a", "b", "é", '"', "a\\u0062"]), st.sampled_from(["a", "b", "é", '"', "ab"])),
     thorough=st.booleans(),
 )
-def test_two_ids_are_found_wherever_they_stand(kind, spelling, places, ids, thorough):
+def test_a_second_id_is_found_anywhere_in_a_record(kind, spelling, places, ids, thorough):
     """At full speed as well; only two equal ids may pass then, as all programs agree about them."""
     others = [(name, json.dumps(value)) for name, value in record(kind, 1).items() if name != "id"]
     texts = [f'"{each}"' if "\\u" in each else json.dumps(each, ensure_ascii=False) for each in ids]
@@ -43,14 +43,14 @@ def test_two_ids_are_found_wherever_they_stand(kind, spelling, places, ids, thor
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_redemptions_id_is_not_the_customers(kind):
+def test_the_id_of_a_redemption_is_not_the_customers(kind):
     """Neither is one in a free-form object."""
     body = json.dumps(record(kind, 1) | {"own": {"id": "x"}}).encode()
     for thorough in (True, False):
         assert isinstance(validate(kind, body, thorough=thorough), Entry)
 
 
-def test_the_decoder_takes_the_last_one():
+def test_the_decoder_takes_the_last_of_two_ids():
     """A record that begins with the id that was decoded has no other id after it."""
     body = b'{"id":"a","id":"b"}'
     last = msgspec.json.decode(body, type=dict)["id"]
@@ -60,7 +60,7 @@ def test_the_decoder_takes_the_last_one():
 
 
 @pytest.mark.parametrize("name", ["name", "email", "registration_date"])
-def test_every_field_is_found_where_there_is_time(name):
+def test_every_duplicate_field_is_found_by_the_thorough_check(name):
     fields = record(Kind.CUSTOMERS, 1)
     pairs = [(each, json.dumps(value)) for each, value in fields.items()] + [(name, json.dumps(fields[name]))]
     validated = validate(Kind.CUSTOMERS, compose(pairs, ",", ":"), thorough=True)

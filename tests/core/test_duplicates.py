@@ -6,7 +6,7 @@ from masivo_stream.core.reading.duplicates import Duplicates, _digested, _hashed
 
 
 @pytest.mark.parametrize("capacity", [1, 1000, 2048, 6000, 20_000])
-def test_exact_up_to_the_capacity(capacity):
+def test_the_answer_is_exact_up_to_the_capacity(capacity):
     """While no more distinct values than the capacity were seen, each answer is right."""
     repeats = Duplicates(capacity=capacity)
     assert [repeats.seen(f"v{index}") for index in range(capacity)] == [False] * capacity
@@ -15,7 +15,7 @@ def test_exact_up_to_the_capacity(capacity):
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.lists(st.integers(0, 60), max_size=300))
-def test_a_repeat_within_the_window_is_caught(capacity, numbers):
+def test_a_duplicate_within_the_window_is_found(capacity, numbers):
     """A value is known if at most a capacity of other distinct values came since, and never before it came."""
     repeats, asked = Duplicates(capacity=capacity), []
     for number in numbers:
@@ -38,7 +38,7 @@ def test_memory_is_bounded():
 
 
 @given(st.integers(1, 400), st.integers(0, 3000))
-def test_what_is_forgotten_is_nothing_of_the_window(capacity, count):
+def test_no_value_of_the_window_is_forgotten(capacity, count):
     """However often the ages wrap around: the last capacity of values is there, and a look-up remembers nothing."""
     repeats = Duplicates(capacity=capacity)
     for index in range(count):
@@ -57,7 +57,7 @@ def test_both_hashes_fit_the_table(one, other):
 
 
 @given(st.text(st.characters(), min_size=1))
-def test_any_text_is_a_value(value):
+def test_any_text_can_be_remembered(value):
     """Lone surrogates, too, are remembered as they are."""
     repeats = Duplicates(capacity=10)
     assert [repeats.seen(value), repeats.seen(value)] == [False, True]

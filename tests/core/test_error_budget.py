@@ -41,7 +41,7 @@ def first_stop(budgets, history, restarts=frozenset()):
 
 
 @given(by_kind)
-def test_without_a_budget_nothing_is_too_much(counted):
+def test_no_number_of_dead_letters_is_too_large_without_a_budget(counted):
     """Off is the default."""
     budget = ErrorBudget((), counted)
     assert not budget
@@ -49,7 +49,7 @@ def test_without_a_budget_nothing_is_too_much(counted):
 
 
 @given(numbers, by_kind)
-def test_a_number_is_of_all_kinds_together(most, counted):
+def test_a_number_limits_all_kinds_together(most, counted):
     """As many as allowed are no reason to stop; one more is."""
     over = ErrorBudget(parse_max_deads(str(most)), counted).exceeded()
     dead = sum(each.dead for each in counted.values())
@@ -59,14 +59,14 @@ def test_a_number_is_of_all_kinds_together(most, counted):
 
 
 @given(st.sampled_from(Kind), numbers, by_kind)
-def test_a_number_of_one_kind_is_of_that_kind(kind, most, counted):
+def test_a_number_of_one_kind_limits_that_kind_alone(kind, most, counted):
     """Whatever the others do."""
     over = ErrorBudget(parse_max_deads(f"{kind}={most}"), counted).exceeded()
     assert (over is not None) == (kind in counted and counted[kind].dead > most)
 
 
 @given(st.decimals(0, 100, places=2), counts)
-def test_a_percentage_is_of_what_was_read(share, counted):
+def test_a_percentage_is_of_the_records_that_were_read(share, counted):
     """When all is read, exactly; before, never more is asked than the same share of FLOOR records."""
     over = ErrorBudget(parse_max_deads(f"{share}%"), {Kind.EVENTS: counted}).exceeded()
     records = counted.read if counted.read_all else max(FLOOR, counted.read)
@@ -85,7 +85,7 @@ def test_a_few_bad_records_at_the_start_do_not_stop_a_large_export():
     assert budget.count(Kind.CUSTOMERS, KindCount(read=FLOOR // 2, reasons=reasons)) is not None
 
 
-def test_kinds_to_come_are_not_read_yet():
+def test_unread_kinds_do_not_count_for_a_percentage():
     """All customers are read, no event: a percentage of both together is one of FLOOR records."""
     customers = KindCount(read=100, reasons={"wrong_type": 50}, read_all=True)
     known = {Kind.CUSTOMERS: customers, Kind.EVENTS: KindCount()}
@@ -95,7 +95,7 @@ def test_kinds_to_come_are_not_read_yet():
 
 
 @given(st.lists(numbers, min_size=2, max_size=2), st.booleans(), steps)
-def test_a_larger_budget_stops_no_earlier(pair, percent, history):
+def test_a_larger_budget_never_stops_earlier(pair, percent, history):
     """And goes on where the smaller one has stopped, if it stops at all."""
     small, large = ((parse_max_dead(f"{Decimal(each) / 100}%" if percent else str(each)),) for each in sorted(pair))
     stops, later = first_stop(small, history), first_stop(large, history)
@@ -103,7 +103,7 @@ def test_a_larger_budget_stops_no_earlier(pair, percent, history):
 
 
 @given(st.lists(numbers.map(str), min_size=1, max_size=3), steps)
-def test_one_more_budget_stops_no_later(several, history):
+def test_another_budget_never_stops_later(several, history):
     """Each of them counts."""
     budgets = parse_max_deads(",".join(several))
     fewer, all_of_them = first_stop(budgets[1:], history), first_stop(budgets, history)
@@ -122,18 +122,18 @@ def test_restarts_change_nothing(several, history, restarts):
 
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 3000)), max_size=25))
-def test_no_dead_letter_no_stop(reads):
+def test_an_export_without_dead_letters_never_stops(reads):
     """An export without a fault keeps the smallest budget."""
     assert first_stop(parse_max_deads("0,0%,events=0"), [(kind, read, 0) for kind, read in reads]) is None
 
 
 @given(st.sampled_from(Kind), st.sampled_from(["0", "0%"]))
-def test_a_budget_of_none_stops_at_the_first(kind, text):
+def test_a_budget_of_zero_stops_at_the_first_dead_letter(kind, text):
     """The smallest there is."""
     assert first_stop(parse_max_deads(text), [(kind, 5000, 0), (kind, 10, 1)]) == 1
 
 
-def test_what_a_person_decided_or_is_read_again_does_not_count():
+def test_decided_and_retried_dead_letters_do_not_count():
     """Given up, taken back, or in the hands of a retry."""
     reasons = {"refused": 5, "discarded": 100, "taken_back": 100, "wrong_type": 2}
     assert count_reasons(reasons, {"refused": 3, "wrong_type": 2}) == {"refused": 2}
@@ -155,6 +155,6 @@ def test_what_a_person_decided_or_is_read_again_does_not_count():
         ),
     ],
 )
-def test_the_sentence_has_counts_and_the_largest_reasons(over, sentence):
+def test_the_message_has_counts_and_the_largest_reasons(over, sentence):
     """A percentage is nothing without what it is of."""
     assert describe_excess(over) == sentence

@@ -40,7 +40,7 @@ def pack(packer: Packer, entries: Iterable[Packable]) -> list[Batch]:
     return [*packer.feed(entries).batches, *packer.flush()]
 
 
-def stands(batch: Batch) -> list[tuple[str, int | None]]:
+def customers_with_tags(batch: Batch) -> list[tuple[str, int | None]]:
     """Return customer and tag of each record in a body."""
     return [(each["id"], each.get("tag")) for each in json.loads(batch.body)["customers"]]
 
@@ -57,7 +57,7 @@ def items(bodies: Iterable[bytes]) -> Counter[tuple[str, int | None, str, int]]:
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 8), st.integers(160, 500), st.integers(1, 3), records)
-def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes, look_ahead, given_records):
+def test_a_customer_occurs_once_in_a_body(max_records, max_items, max_body_bytes, look_ahead, given_records):
     """Whichever entries meet: no id twice in a body, no limit exceeded, every item once, with its customer and tag."""
     fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
     contract = terms(max_records, max_items)
@@ -69,7 +69,7 @@ def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes
         assert packer.low() == min((waiting.place for waiting in packer.pending()), default=None)
     batches += packer.flush()
     for batch in batches:
-        ids = [customer for customer, _ in stands(batch)]
+        ids = [customer for customer, _ in customers_with_tags(batch)]
         assert len(set(ids)) == len(ids) <= max_records
         assert 0 < batch.items == sum(each.items for each in batch.entries) <= max_items
         assert len(batch.body) <= max_body_bytes
@@ -97,52 +97,55 @@ def test_repeated_customers_cost_no_request(max_items, shapes):
     assert len(batches) == -(-sum(each.items for each in fed) // max_items)
 
 
-def test_one_event_a_line_reaches_the_bound():
+def test_one_event_per_line_reaches_the_lower_bound():
     """Thousands of lines of one customer: full batches in which the customer occurs once."""
     batches = pack(
         Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=ROOMY, look_ahead=1), [made(line, "a") for line in range(2500)]
     )
     assert [batch.items for batch in batches] == [1000, 1000, 500]
-    assert [stands(batch) for batch in batches] == [[("a", None)]] * 3
+    assert [customers_with_tags(batch) for batch in batches] == [[("a", None)]] * 3
 
 
 def test_a_second_frame_waits_for_the_next_batch():
     """If other fields differ, the entries are kept apart, and other customers fill the batch."""
     fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b"), made(4, "a", 2), made(5, "c"), made(6, "d")]
     batches = pack(Packer(terms(9, 3), max_body_bytes=ROOMY, look_ahead=1), fed)
-    assert [stands(batch) for batch in batches] == [[("a", 1), ("b", None), ("c", None)], [("a", 2), ("d", None)]]
+    assert [customers_with_tags(batch) for batch in batches] == [
+        [("a", 1), ("b", None), ("c", None)],
+        [("a", 2), ("d", None)],
+    ]
 
 
 @pytest.mark.parametrize("hand_in", [list, in_runs])
-def test_a_run_ends_where_a_customer_comes_again(hand_in):
+def test_a_line_run_ends_at_the_second_record_of_a_customer(hand_in):
     """Line by line or as a run: the second record of one customer, which differs, waits for the next batch."""
     fed = [made(1, "a"), made(2, "b", 1), made(3, "c"), made(4, "b", 2), made(5, "d")]
     batches = pack(Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1), hand_in(fed))
-    assert [stands(batch) for batch in batches] == [
+    assert [customers_with_tags(batch) for batch in batches] == [
         [("a", None), ("b", 1), ("c", None), ("d", None)],
         [("b", 2)],
     ]
 
 
-def test_too_much_held_back_closes_the_batch():
+def test_too_many_waiting_entries_close_the_batch():
     """At most `look_ahead` batches' worth waits for the open one to fill up."""
     packer = Packer(terms(9, 4), max_body_bytes=ROOMY, look_ahead=1)
     assert packer.feed([made(1, "a", 1), *(made(line, "a", 2) for line in range(2, 6))]).batches == []
     assert packer.low() == packer.pending()[0].place
     leaves = packer.feed([made(6, "a", 2)]).batches
-    assert [stands(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
+    assert [customers_with_tags(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
     assert [batch.items for batch in leaves] == [1, 4]
     assert [each.line for each in packer.pending()] == [6]
 
 
-def test_frames_that_all_differ_fill_batches_from_many_customers():
+def test_customers_with_different_frames_share_batches():
     """Ten lines per customer, no two alike: other customers' lines fill each batch, within the look-ahead."""
     fed = [made(line, f"c{line // 10}", line) for line in range(600)]
     batches = pack(Packer(terms(30, 30), max_body_bytes=ROOMY, look_ahead=16), fed)
     assert len(batches) <= 1.2 * len(fed) / 30
 
 
-def test_items_join_to_the_last_byte():
+def test_joined_items_fill_a_body_to_the_last_byte():
     """A record that joins its customer costs its items and commas, and no frame."""
     fed = [made(1, "a"), made(2, "a", pads=[0, 0])]
     size = len(pack(Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1), fed)[0].body)
@@ -151,7 +154,7 @@ def test_items_join_to_the_last_byte():
         assert [batch.items for batch in batches] == expected
 
 
-def test_a_shrunk_filler_hands_back_what_it_held():
+def test_a_shrunk_filler_returns_what_it_held():
     """What waits for the next batch is handed back with the open one, in order."""
     packer = Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1)
     fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b")]
@@ -173,7 +176,7 @@ class Counted(list):
 
 
 @pytest.mark.parametrize("apart", [1, 2, 3, 100])
-def test_a_line_is_looked_at_a_few_times_whoever_comes_again(apart):
+def test_each_line_is_examined_a_bounded_number_of_times(apart):
     """Customers with two lines each, next to each other or not: the work is linear in the lines, not quadratic."""
     fed = [made(line, f"c{line // (2 * apart)}.{line % apart}") for line in range(2000)]
     (run,) = in_runs(fed)

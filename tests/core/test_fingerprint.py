@@ -14,13 +14,13 @@ def normalised(data, size):
 
 
 @given(TEXTS, st.integers(1, 40))
-def test_marks_and_line_ends_do_not_count(data, size):
+def test_byte_order_marks_and_line_ends_do_not_count(data, size):
     """However the bytes are cut: no mark at the start, CR LF as LF, no newline at the end."""
     assert normalised(data, size) == data.removeprefix(BOM).replace(b"\r\n", b"\n").rstrip(b"\n")
 
 
 @given(TEXTS, st.lists(st.integers(0, 40), max_size=5), st.integers(1, 9))
-def test_a_text_that_another_begins_with_has_its_mark(text, lengths, size):
+def test_a_beginning_has_the_fingerprint_of_its_text(text, lengths, size):
     """A mark at a length is the fingerprint of the text of that length; beyond the end there is no mark."""
     mark = Fingerprint(lengths)
     for start in range(0, len(text), size):

@@ -12,14 +12,14 @@ counts = st.integers(0, 100_000)
 
 
 @given(counts, counts, counts, counts)
-def test_it_is_exact_when_nothing_is_left(accepted, doubt, requests, size):
+def test_the_forecast_is_exact_if_nothing_is_left(accepted, doubt, requests, size):
     """What was sent was needed."""
     figures = KindSummary(accepted=accepted, items_accepted=accepted, in_doubt=doubt, requests=requests)
     assert requests_needed(EVENTS, figures, bytes_read=size + 1, size=size + 1) == requests
 
 
 @given(counts, counts, st.integers(1, 1000), st.integers(1, 1000))
-def test_it_is_never_less_than_what_is_known(accepted, pending, requests, factor):
+def test_the_forecast_is_never_less_than_the_known_requests(accepted, pending, requests, factor):
     """Not fewer than what was sent, nor than that and full batches of what waits; and more if more is unread."""
     figures = KindSummary(
         accepted=accepted, items_accepted=accepted, pending=pending, items_pending=pending, requests=requests
@@ -30,13 +30,13 @@ def test_it_is_never_less_than_what_is_known(accepted, pending, requests, factor
     assert more >= read
 
 
-def test_the_unread_is_taken_to_be_like_the_read():
+def test_the_unread_rest_is_assumed_to_be_like_what_was_read():
     """A tenth is read, 3000 items: 27,000 more are to come, and as many records as items."""
     figures = KindSummary(accepted=1000, items_accepted=1000, pending=2000, items_pending=2000, requests=1)
     assert requests_needed(EVENTS, figures, bytes_read=50, size=500) == 1 + 29
 
 
-def test_where_nobody_knows_how_much_there_is_nothing_is_foretold():
+def test_there_is_no_forecast_for_an_input_of_unknown_size():
     """Before the first byte, and for a pipe."""
     assert requests_needed(EVENTS, KindSummary(), bytes_read=0, size=10) is None
     assert requests_needed(EVENTS, KindSummary(), bytes_read=10, size=0) is None

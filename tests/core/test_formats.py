@@ -139,7 +139,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_is_no_export_is_called_by_its_name(name):
+def test_a_file_of_another_format_is_named(name):
     """Whatever another program has left there, and whatever it is called."""
     content, what = FOREIGN[name]
     assert not begins_with_record(content)
@@ -149,7 +149,7 @@ def test_what_is_no_export_is_called_by_its_name(name):
     assert way_out(found, "x.ndjson", Compression.PLAIN)
 
 
-def test_a_database_is_called_by_its_name(tmp_path):
+def test_a_database_is_named(tmp_path):
     """SQLite's."""
     assert foreign(sqlite(tmp_path), ended=True).what == "an SQLite database"
 
@@ -158,7 +158,7 @@ def test_a_database_is_called_by_its_name(tmp_path):
     "name", ["an array over lines", "pretty", "an array on one line", "CSV", "tar", "UTF-16 without"]
 )
 @pytest.mark.parametrize("most", [600, 2000])
-def test_its_beginning_is_enough(name, most):
+def test_the_beginning_of_a_file_is_enough(name, most):
     """The head of a large file ends anywhere."""
     content, what = FOREIGN[name]
     assert foreign((content * 50)[:most], ended=False).what == what
@@ -202,7 +202,7 @@ def test_an_export_with_bad_lines_is_an_export(name):
 
 
 @given(st.binary(max_size=300), st.booleans())
-def test_any_bytes_are_looked_at_without_failing(content, ended):
+def test_no_bytes_make_it_fail(content, ended):
     """Nothing raises; after a first line that is a record nothing is foreign."""
     foreign(content, ended=ended)
     compression_of(content, "x.gz")
@@ -225,13 +225,13 @@ def test_any_bytes_are_looked_at_without_failing(content, ended):
         (b"{", "x.gz", Compression.PLAIN),
     ],
 )
-def test_content_tells_how_a_file_is_packed(content, name, compression):
+def test_the_content_shows_how_a_file_is_compressed(content, name, compression):
     """Its name counts only if there is too little content."""
     assert compression_of(content, name) is compression
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_what_is_compressed_twice_is_told(pack):
+def test_a_file_that_is_compressed_twice_is_reported(pack):
     """The inner one may be of the other kind."""
     found = foreign(pack(LINES), ended=True, compression=Compression.GZIP)
     assert found.what == "compressed twice"
@@ -245,7 +245,7 @@ WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 wit
 @pytest.mark.slow
 @pytest.mark.parametrize("compression", [Compression.PLAIN, Compression.GZIP])
 @pytest.mark.parametrize("name", WALKED)
-def test_the_way_out_makes_an_export_of_it(tmp_path, name, compression):
+def test_the_suggested_command_makes_an_export_of_it(tmp_path, name, compression):
     """The command, run in a shell as it is shown: the records that come out are those that went in."""
     content, _ = FOREIGN[name]
     path = tmp_path / "it's an export.x"

@@ -44,7 +44,7 @@ def test_the_same_lines_have_the_same_head(lines, one, other):
 
 
 @given(LINES, LINES, LINES)
-def test_heads_agree_as_far_as_their_lines_do(common, one, other):
+def test_heads_are_compared_by_their_lines(common, one, other):
     """Equal, longer and shorter exports are the same; those that begin alike and then differ overlap; others differ."""
     new, known = (take_head(b"\n".join([*common, *rest]) + b"\n", ended=True) for rest in (one, other))
     expected = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
@@ -64,7 +64,7 @@ def test_an_empty_export_agrees_with_nothing(content):
     assert compare(empty, empty).relation == "different"
 
 
-def test_what_follows_a_head_decides_where_neither_ends():
+def test_the_rest_decides_if_both_heads_are_full():
     """The heads alone do not decide."""
     head = take_head(b"a\nb\nc", ended=False)
     assert len(head.digests) == 2
@@ -72,7 +72,7 @@ def test_what_follows_a_head_decides_where_neither_ends():
     assert compare(take_head(b"a\nb\n", ended=True), head).relation == "same"
 
 
-def test_a_line_longer_than_a_head_stands_for_itself():
+def test_a_line_longer_than_a_head_is_compared_as_it_is():
     """It has no end to be known by."""
     one, other = (take_head(b"x" * 100 + tail, ended=False) for tail in (b"a", b"b"))
     assert compare(one, one).relation == "open"
@@ -101,7 +101,7 @@ def test_a_trail_is_followed_through_another_form(lines, one, other, sizes, data
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3000))
-def test_a_trail_stays_short_and_keeps_its_end(lengths):
+def test_a_trail_has_few_steps_and_keeps_its_last(lengths):
     """The last step proves most."""
     trail, length = (), 0
     for each in lengths:
@@ -114,7 +114,7 @@ def test_a_trail_stays_short_and_keeps_its_end(lengths):
 
 
 @given(LINES, FORMS, FORMS, st.lists(st.integers(1, 7)), st.lists(st.integers(1, 7)), st.binary(max_size=3))
-def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tail):
+def test_two_exports_differ_at_their_first_different_line(lines, one, other, sizes, others, tail):
     """Compared block by block."""
     contents = [written(lines, **one | {"last": True}) + tail, written(lines, **other | {"last": True})]
     twins, pieces = ExportComparison(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]

@@ -89,7 +89,7 @@ def check_migration(culprits: set[int], count: int) -> None:
     assert extra <= 11 * len(culprits) + 1
 
 
-def test_a_request_carries_as_many_items_as_the_contract_says():
+def test_a_full_request_has_the_items_of_the_contract():
     """The price counts in the items that a full request has, of whatever kind."""
     assert {contract.max_items for contract in CONTRACTS.values()} == {REQUEST}
 
@@ -98,7 +98,7 @@ def test_a_request_carries_as_many_items_as_the_contract_says():
 
 
 @given(st.integers(1, 50), st.data())
-def test_exactly_the_culprits_are_found(count, data):
+def test_exactly_the_bad_records_are_found(count, data):
     """Each culprit is found, all else arrives once, no refused set is sent again, at the stated price."""
     check_migration(data.draw(st.sets(st.integers(0, count - 1))), count)
 
@@ -154,7 +154,7 @@ def test_no_placement_found_by_climbing_breaks_the_price():
 
 @settings(max_examples=30)
 @given(st.integers(1, 1000))
-def test_a_lone_culprit_takes_the_logarithm(count):
+def test_a_single_bad_record_takes_a_logarithmic_number_of_requests(count):
     """First and last alike: ⌈log2 n⌉ requests, and one to send the last alone, when nothing else was refused."""
     halvings = (count - 1).bit_length()
     for line in (0, count // 2, count - 1):
@@ -166,7 +166,7 @@ def test_a_lone_culprit_takes_the_logarithm(count):
 
 
 @given(st.integers(2, 4000))
-def test_no_split_makes_the_search_longer(count):
+def test_no_split_lengthens_the_search(count):
     """Both sides of a split are small enough for one request less, and the first is never the larger one by depth."""
     first = first_part(count)
     assert 1 <= first < count
@@ -174,14 +174,14 @@ def test_no_split_makes_the_search_longer(count):
     assert depths[0] <= depths[1] <= (count - 1).bit_length() - 1
 
 
-def test_where_culprits_are_dense_entries_are_sent_alone():
+def test_entries_are_sent_alone_if_bad_records_are_dense():
     """All of a batch being bad, each takes one request once the first is found and credit allows it."""
     isolation, found, requests = isolate(Oracle(set(range(300))), ENTRIES[:300], 0)
     assert requests <= len(found) + 10
     assert len(found) + len(isolation.rest) == 300
 
 
-def test_a_refusal_that_was_about_no_record_makes_no_culprit():
+def test_a_refusal_about_no_record_makes_no_dead_letter():
     """If every part is accepted after all, no entry is a culprit: not even the last one, which is sent alone."""
     isolation = Isolation(ENTRIES[:8], credit=7)
     sizes = []
@@ -191,7 +191,7 @@ def test_a_refusal_that_was_about_no_record_makes_no_culprit():
     assert (isolation.take_culprits(), isolation.rest, sizes, isolation.credit) == ([], [], [4, 2, 1, 1], 7)
 
 
-def test_an_entry_refused_alone_is_a_culprit_at_once():
+def test_an_entry_refused_alone_is_a_bad_record_at_once():
     """A set of one needs no request."""
     isolation = Isolation(ENTRIES[:1])
     assert (isolation.done, isolation.take_culprits(), isolation.left) == (True, ENTRIES[:1], [])
@@ -222,7 +222,7 @@ def first_of(lines, culprits):
 
 @settings(max_examples=50)
 @given(st.integers(2, 120), st.data())
-def test_a_named_culprit_costs_one_request(count, data):
+def test_a_named_bad_record_costs_one_request(count, data):
     """A server that names one culprit at a time: one request each, and one for each series that became too long."""
     culprits = data.draw(st.sets(st.integers(0, count - 1), min_size=1, max_size=min(count - 1, 40)))
     found, extra = migrate(Oracle(culprits, first_of), count)
@@ -232,7 +232,7 @@ def test_a_named_culprit_costs_one_request(count, data):
 
 @settings(max_examples=50)
 @given(st.integers(20, 80), st.data())
-def test_culprits_named_together_are_sent_alone(count, data):
+def test_bad_records_named_together_are_sent_alone(count, data):
     """A server that names a handful at once: one request for the others, one for each of them."""
     culprits = data.draw(st.sets(st.integers(0, count - 1), min_size=2, max_size=MOST_NAMED))
     found, extra = migrate(Oracle(culprits, lambda lines, culprits: culprits), count)
@@ -242,7 +242,7 @@ def test_culprits_named_together_are_sent_alone(count, data):
 
 @pytest.mark.slow
 @given(st.integers(1, 60), st.data())
-def test_whoever_is_named_in_vain_is_no_culprit_for_it(count, data):
+def test_wrong_names_hide_no_bad_record(count, data):
     """Random names: no culprit is missed, and a good entry is taken for one only if a refusal named it alone."""
     culprits = data.draw(st.sets(st.integers(0, count - 1), max_size=6))
 
@@ -277,19 +277,19 @@ def test_wrong_names_cost_a_few_requests(name, culprits):
     assert extra <= (11 + 2 * MOST_NAMED) * len(culprits) + 1
 
 
-def test_a_complaint_that_names_too_many_names_nobody():
+def test_a_refusal_that_names_too_many_entries_names_none():
     """More than a handful of names do not count."""
     few, many = (Isolation(ENTRIES[:40], ENTRIES[:count]).part for count in (MOST_NAMED, MOST_NAMED + 1))
     assert (few, many) == (ENTRIES[MOST_NAMED:40], ENTRIES[: first_part(40)])
 
 
-def test_a_distant_culprit_is_not_looked_for():
+def test_a_distant_bad_record_is_not_searched_for():
     """Once the first is found near the end, the rest goes back; near the front, the search goes on."""
     assert isolate(Oracle({400, 900}), ENTRIES[:1000], 9 * REQUEST)[1] == [400]
     assert isolate(Oracle({100, 200}), ENTRIES[:1000], 9 * REQUEST)[1] == [100, 200]
 
 
-def test_names_from_elsewhere_are_nobody():
+def test_names_of_entries_outside_the_part_do_not_count():
     """Names of entries outside of the part do not count, nor do names of the whole part."""
     for named in ([ENTRIES[40]], ENTRIES[:6]):
         isolation = Isolation(ENTRIES[:6], named)

@@ -122,7 +122,7 @@ STEPS = st.lists(
 
 @settings(deadline=None)
 @given(STEPS)
-def test_figures_close_and_the_checkpoint_is_the_lowest_open_line(steps):
+def test_figures_add_up_and_the_checkpoint_is_the_lowest_open_line(steps):
     """Whatever is read, packed and settled, in any order."""
     model, dead = Model(make_ledger()), []
     for what, how in steps:
@@ -139,7 +139,7 @@ def test_figures_close_and_the_checkpoint_is_the_lowest_open_line(steps):
     assert len(dead) == model.outcomes["dead"]  # each is handed out once
 
 
-def test_after_a_restart_only_what_is_open_is_taken_up():
+def test_only_open_entries_are_taken_up_after_a_restart():
     """Lines of an earlier process are not counted again, and hold the checkpoint until they are reached."""
     first = Model(make_ledger())
     first.read_block(["entry", "rejected", "entry", "entry"])
@@ -168,7 +168,7 @@ def test_after_a_restart_only_what_is_open_is_taken_up():
     assert (figures.read, figures.accepted, figures.dead, figures.pending, figures.closes) == (5, 1, 2, 2, True)
 
 
-def test_an_unknown_customer_holds_back_what_follows():
+def test_an_unknown_customer_holds_back_later_records():
     """If an event is refused because the account lacks its customer, later ones of that customer are not sent."""
     ledger = make_ledger()
     read(ledger, [entry(1, "c")], 2)
@@ -180,7 +180,7 @@ def test_an_unknown_customer_holds_back_what_follows():
     assert [row.customer for row in take_progress(ledger).dead] == [hash_customer("c", SALT), None]
 
 
-def test_what_no_request_can_carry_is_handed_over_apart():
+def test_an_entry_too_large_for_any_request_is_handed_over_alone():
     """It is in a batch of its own, holds the checkpoint, and is pending until it is a dead letter."""
     ledger = make_ledger(Kind.CUSTOMERS, max_body_bytes=30)
     read(ledger, [entry(1)], 2)

@@ -67,7 +67,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 @example(BOM + b"\n", [1, 1, 1], 5)
 @example(b"0123456789\r\n", [9, 2], 4)
 @example(b"x" * 1100 + b"\r\n", [1101], 1100)
-def test_any_cutting_gives_the_same_lines(data, sizes, cap):
+def test_blocks_of_any_size_give_the_same_lines(data, sizes, cap):
     """However the bytes are cut into blocks, lines and positions are the same."""
     expected = reference(data, cap=cap)
     assert split([data], cap=cap) == expected
@@ -90,7 +90,7 @@ def test_lines_within_the_cap_come_together(data, size, cap):
 
 
 @given(SOURCES, st.integers(1, 4), CAPS)
-def test_portions_hold_the_same_lines(data, most, cap):
+def test_portions_of_a_line_run_hold_the_same_lines(data, most, cap):
     """The same number of lines in each but the last, none lost, none moved; a part's text holds its bodies."""
     splitter = LineSplitter(max_line_bytes=cap)
     pieces = splitter.cut(data)
@@ -113,13 +113,13 @@ def test_resume_from_any_line_gives_the_tail(data, size):
         assert split(blocks, number=line.number, offset=line.offset) == lines[index:]
 
 
-def test_lines_end_where_a_newline_is_and_nowhere_else():
+def test_a_line_ends_only_at_a_newline():
     """A carriage return, a vertical tab and a line separator inside a line do not end it; CRLF does."""
     inside = b"a\rb\x0bc\x0c" + "\u2028\u2029\x85".encode()
     assert [line.body for line in split([inside + b"\r\n" + inside])] == [inside, inside]
 
 
-def test_a_mark_of_byte_order_at_the_beginning_of_a_line_is_dropped():
+def test_a_byte_order_mark_at_the_beginning_of_a_line_is_dropped():
     """Joined files have marks further down as well: such a line starts behind it; elsewhere it belongs to the line."""
     assert split([BOM + b"a\n" + BOM * 2 + b"b" + BOM + b"\n"]) == [
         Line(1, 3, b"a", 1),
@@ -141,7 +141,7 @@ def test_a_mark_of_byte_order_at_the_beginning_of_a_line_is_dropped():
         b'{"id":"a"}\r',
     ],
 )
-def test_a_value_that_is_there_to_its_end_is_whole(body):
+def test_a_value_with_its_end_is_complete(body):
     """Whatever else is wrong with it; a blank line is complete, too."""
     (line,) = split([body]) or [Line(1, 0, b"", 0)]
     assert is_complete(line)
@@ -162,19 +162,19 @@ def test_a_value_that_is_there_to_its_end_is_whole(body):
         BOM[:2],
     ],
 )
-def test_a_value_of_which_something_is_missing_is_not_whole(body):
+def test_a_value_without_its_end_is_incomplete(body):
     """Cut anywhere, also within a character."""
     (line,) = split([body])
     assert not is_complete(line)
 
 
-def test_of_a_line_beyond_the_cap_nobody_knows_whether_it_is_whole():
+def test_a_line_beyond_the_cap_may_be_complete_or_not():
     """Only its beginning is kept."""
     (line,) = split([b'{"id":"a"}'], cap=5)
     assert not is_complete(line)
 
 
-def test_a_file_shorter_than_a_mark_of_byte_order_is_a_line():
+def test_a_file_shorter_than_a_byte_order_mark_is_a_line():
     """Bytes that only begin like a mark are content."""
     assert split([BOM[:1], BOM[1:2]]) == [Line(1, 0, BOM[:2], 2)]
 

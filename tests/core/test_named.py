@@ -80,12 +80,12 @@ def test_the_usual_forms_name_an_entry(details):
         "c17a", "ac17", "c-c17", "c17-2", "c17@example.test", "c17.5", "x.c17", "xc17x", "_c17",
     ],
 )  # fmt: skip
-def test_what_only_looks_like_a_name_is_none(details):
+def test_numbers_and_words_in_other_places_name_no_entry(details):
     """Counts, limits, other lists, and parts of longer words name no entry."""
     assert lines(details) == []
 
 
-def test_several_names_come_in_the_order_of_the_batch():
+def test_named_entries_are_in_the_order_of_the_batch():
     """Each once, however often it is named."""
     assert lines("customers[9].email; customers[3].id; customers[9].name") == [3, 9]
     assert lines("c19 and c13, c19 again") == [13, 19]
@@ -111,12 +111,12 @@ def test_a_position_may_hold_several_entries():
         ('"1" is too short', []),
     ],
 )
-def test_an_id_that_could_be_a_number_must_be_said_to_be_one(details, found):
+def test_an_id_that_could_be_a_number_counts_only_if_it_is_called_an_id(details, found):
     """An index is not an id, and a limit is neither."""
     assert named(details, "1", "b2") == found
 
 
-def test_an_id_that_could_be_a_word_must_be_said_to_be_one():
+def test_an_id_that_could_be_a_word_counts_only_if_it_is_called_an_id():
     """A customer with the id `email` is not named whenever an email is."""
     assert named("email must be unique", "email", "b2") == []
     assert named("the customer 'email' exists", "email", "b2") == ["email"]
@@ -129,13 +129,13 @@ def test_the_longest_id_counts():
 
 
 @given(st.text(min_size=1, max_size=12), st.booleans())
-def test_any_id_is_found_where_it_is_said_to_be_one(name, spelt_as_json):
+def test_any_id_is_found_if_it_is_called_an_id(name, spelt_as_json):
     """Spaces, quotes and characters with a meaning in patterns are ordinary characters."""
     told = json.dumps({"id": name}, ensure_ascii=False) if spelt_as_json else f'id "{name}"'
     assert named(told, name) == [name]
 
 
-def test_what_the_sandbox_refuses_is_named():
+def test_the_refusals_of_the_sandbox_name_the_entry():
     """Schema, repeated ids, and what must not be migrated: its complaints lead to the entry."""
     bad = {
         Kind.CUSTOMERS: [customer(email=5), customer(deleted=True, id="d"), customer()],
@@ -150,7 +150,7 @@ def test_what_the_sandbox_refuses_is_named():
             assert lines(answer.details) == [1], answer.details
 
 
-def test_a_name_that_was_cut_is_none():
+def test_a_name_that_was_cut_names_no_entry():
     """If the text ends at its limit, a number or an id at its end may continue."""
     for name in ("/customers/17", "at index 17", "customer c17", "customers[17"):
         cut = name.rjust(LONGEST_DETAILS)
@@ -162,7 +162,7 @@ def test_a_name_that_was_cut_is_none():
 @pytest.mark.parametrize(
     "unit", ["customers", "customers[", 'customers"', "index ", "index\\", '"id": "', "c1 ", "c", "\\", " ", "1", "a.a"]
 )
-def test_hostile_text_is_read_in_no_time(unit):
+def test_hostile_text_is_read_quickly(unit):
     """Whatever the text, with a thousand ids that match everywhere: reading it takes little time."""
     chance = random.Random(3)
     ids = ["".join(chance.choice("ac1.") for _ in range(chance.randrange(1, 9))) for _ in range(1000)]
@@ -181,7 +181,7 @@ def test_no_text_makes_it_fail(details):
     ("details", "surely"),
     [("customers[1].email", True), ("customer x-1 is new", True), ("index 1", False), ("products: index 0", False)],
 )
-def test_a_mere_index_may_be_one_inside_a_record(details, surely):
+def test_a_bare_index_may_be_that_of_an_item(details, surely):
     """So entries that an index names are to be tested, each alone."""
     groups = [[replace(entry(line=number), customer=f"x-{number}")] for number in range(2)]
     found = find_named(details, groups)

@@ -24,18 +24,18 @@ def commands(outcome, code, invocation=INVOCATION, **figures):
     return [step.command for step in next_steps(summary, invocation, "s")]
 
 
-def test_nothing_is_left_to_do_where_everything_arrived():
+def test_nothing_is_left_to_do_if_everything_arrived():
     """But to look at it, if something was sent at all."""
     assert commands("complete", 0, accepted=5) == ["masivo-stream verify --state-dir s --limit 1/5s"]
     assert commands("complete", 0) == []
 
 
-def test_dead_letters_are_mended_then_sent():
+def test_dead_letters_are_corrected_then_sent():
     """With the flags that say where to."""
     assert commands("dead_letters", 3, dead=2) == ["masivo-stream retry --state-dir s --limit 1/5s"]
 
 
-def test_doubts_come_before_dead_letters():
+def test_batches_in_doubt_come_before_dead_letters():
     """A discarded batch becomes dead letters."""
     found = commands("in_doubt", 4, in_doubt=3, dead=2)
     assert [command.split()[1] for command in found] == ["resolve", "retry"]
@@ -44,7 +44,7 @@ def test_doubts_come_before_dead_letters():
 @pytest.mark.parametrize(
     ("outcome", "code"), [("interrupted", 130), ("interrupted", 143), ("stopped", 6), ("stopped", 7)]
 )
-def test_a_run_that_was_left_goes_on_with_the_same_command(outcome, code):
+def test_an_unfinished_run_continues_with_the_same_command(outcome, code):
     """Dead letters can wait; batches in doubt are shown as well."""
     assert commands(outcome, code, pending=5, dead=2) == [RESUME]
     assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
@@ -75,19 +75,19 @@ def test_a_pipe_cannot_be_given_again(name):
     ]
 
 
-def test_a_bug_is_not_to_be_repeated():
+def test_no_command_repeats_a_bug():
     """The state is evidence."""
     assert commands("stopped", 1) == [""]
 
 
-def test_a_directory_that_cannot_be_written_down_is_not_pasted():
+def test_a_directory_with_an_undecodable_name_is_in_no_command():
     """Its name is not UTF-8: the text shows it, escaped."""
     summary = Summary(outcome="dead_letters", exit_code=3, kinds={"events": KindSummary(dead=1)}, closes=True)
     (step,) = next_steps(summary, Invocation(), "state-\udcff")
     assert (step.command, "state-\\udcff/dead-letter.events.ndjson" in step.text) == ("", True)
 
 
-def test_a_run_that_cannot_go_on_has_no_next_command():
+def test_a_run_that_cannot_continue_has_no_next_command():
     """One that was taken back: its hint says what can be done."""
     assert commands("stopped", 2, accepted=5, in_doubt=1) == []
 
@@ -99,18 +99,18 @@ def test_without_a_command_line_the_state_directory_is_named():
 
 
 @given(st.lists(st.text(), max_size=5))
-def test_a_shell_reads_back_what_was_meant(words):
+def test_a_shell_reads_the_same_words_back(words):
     """Or nothing is shown: a name that a terminal would obey cannot be pasted."""
     line = quote(words)
     assert not line or (shlex.split(line) == words and printable(line) == line)
 
 
-def test_a_command_of_a_thousand_files_is_told_in_words():
+def test_a_command_with_a_thousand_files_is_described_in_words():
     """It is too long to be pasted from a table."""
     assert quote(["x" * LONGEST_COMMAND, "y"]) == ""
 
 
-def test_the_same_command_is_the_run_s_own():
+def test_the_same_command_has_the_flags_of_the_run():
     """But without the flag that applies to one start; after a retry, or a program's run, the command is short."""
     again = (*INVOCATION.again, "--only-missing")
     assert same_command(Invocation(again=again, options=INVOCATION.options), "s") == INVOCATION.again
@@ -119,7 +119,7 @@ def test_the_same_command_is_the_run_s_own():
     assert same_command(Invocation(), "s") == ("masivo-stream", "migrate", "--state-dir", "s")
 
 
-def test_a_revert_goes_where_the_run_went():
+def test_a_revert_goes_to_the_account_of_the_run():
     """With its flags, or its state directory."""
     assert quote(revert_command(INVOCATION, "s", "A", "B")) == (
         "masivo-stream revert --from A --to B --state-dir s --limit 1/5s"

@@ -49,7 +49,7 @@ def test_no_window_holds_more_departures_than_its_limit(windows, start, steps):
 
 @settings(deadline=None)
 @given(some_windows, steps)
-def test_waiting_as_told_ends(windows, steps):
+def test_a_caller_that_waits_as_reserve_asks_departs_in_the_end(windows, steps):
     """A caller that keeps waiting as `reserve` says may depart in the end, after two windows at the latest."""
     pacer, now = Pacer(windows), 0.0
     for step, pause in steps:
@@ -86,7 +86,7 @@ ROADS = {
     ],
     ids=lambda windows: ",".join(map(str, windows)),
 )
-def test_a_server_that_counts_arrivals_refuses_none(road, windows):
+def test_a_server_that_counts_arrivals_refuses_no_request(road, windows):
     """Over a road whose latency varies, the guard keeps every window of the server, on every one of many days."""
     forth, back = ROADS[road]
     for day in range(12):
@@ -111,7 +111,7 @@ def test_a_slow_request_long_ago_is_not_forgotten(slow):
 
 
 @pytest.mark.parametrize(("seen", "quicker"), [(ENOUGH, 0.01), (2 * ENOUGH, 0.06)])
-def test_a_request_somewhat_quicker_than_any_before_is_not_early(seen, quicker):
+def test_a_request_slightly_quicker_than_all_before_is_not_early(seen, quicker):
     """The fewer answers are known, the more a record is allowed for: here latencies of 0.1 to 0.3 s, then a record."""
     latencies = iter([*[0.1, 0.3] * (seen // 2), quicker])
     _, arrived = travel(
@@ -121,7 +121,7 @@ def test_a_request_somewhat_quicker_than_any_before_is_not_early(seen, quicker):
 
 
 @pytest.mark.parametrize("latency", [0.05, 0.4, 2.0])
-def test_over_a_steady_road_hardly_a_departure_is_lost(latency):
+def test_few_departures_are_lost_at_a_steady_latency(latency):
     """With requests always waiting, at least 99 % of the departures are used once equal latencies are known."""
     departed, arrived = travel(
         Pacer([Window(1, 5.0)]), forth=lambda: latency, back=lambda: latency, requests=1000, uploaders=2
@@ -141,7 +141,7 @@ def answered(pacer: Pacer, latency: float, times: int, *, start: float = 0.0) ->
     return now
 
 
-def test_a_request_under_way_may_be_arriving_only_now():
+def test_an_unanswered_request_may_be_arriving_only_now():
     """While an answer is out for longer than any before, the next departure moves on, by one window at most."""
     pacer = Pacer([Window(1, 5.0)])
     now = answered(pacer, 0.1, ENOUGH) + 5.0 + MARGIN
@@ -150,7 +150,7 @@ def test_a_request_under_way_may_be_arriving_only_now():
         assert pacer.earliest(now + waited) == pytest.approx(now + expected)
 
 
-def test_one_asks_again_when_the_answer_may_be_known():
+def test_a_caller_asks_again_when_the_answer_may_be_known():
     """Not later: the answer may show that the request was a quick one, and the slot is free already."""
     pacer = Pacer([Window(1, 5.0)])
     now = answered(pacer, 0.1, ENOUGH)
@@ -164,7 +164,7 @@ def test_one_asks_again_when_the_answer_may_be_known():
     assert pacer.earliest(now + 5.0) < now + 7.0
 
 
-def test_a_lost_request_keeps_its_slot_and_teaches_no_spread():
+def test_a_lost_request_keeps_its_slot_and_does_not_widen_the_guard():
     """It may have arrived as late as it was given up, so the next one keeps that much distance, and no later one."""
     pacer = Pacer([Window(1, 5.0)])
     now = answered(pacer, 0.1, ENOUGH) + 10.0
@@ -176,7 +176,7 @@ def test_a_lost_request_keeps_its_slot_and_teaches_no_spread():
     assert pacer.earliest(now + 3.0) == pytest.approx(now + 5.0 + before + 3.0 - 0.1)
 
 
-def test_a_withdrawn_departure_never_was():
+def test_a_withdrawn_departure_frees_its_slot():
     """If no request left, the slot is free again."""
     pacer = Pacer([Window(1, 5.0)])
     pacer.withdraw(pacer.depart(10.0))
@@ -184,7 +184,7 @@ def test_a_withdrawn_departure_never_was():
 
 
 @pytest.mark.parametrize(("answered_after", "needed"), [(0.4, 0.4), (None, 1.0)])
-def test_departures_of_other_processes_count_as_ours(answered_after, needed):
+def test_departures_of_other_processes_count_like_our_own(answered_after, needed):
     """As late as they were answered; until that is known, they may be arriving only now."""
     pacer = Pacer([Window(1, 5.0)])
     ticket = pacer.count_other(100.0)
@@ -202,7 +202,7 @@ def test_an_answer_to_another_process_may_be_known_later():
     assert pacer.earliest(104.0) == pytest.approx(103.0 + 5.0 + MARGIN)
 
 
-def test_holds_are_kept_and_never_shortened():
+def test_holds_are_respected_and_never_shortened():
     """Nothing departs before the latest moment any hold has named."""
     pacer = Pacer([Window(5, 1.0)])
     pacer.hold(100.0)
@@ -210,7 +210,7 @@ def test_holds_are_kept_and_never_shortened():
     assert [pacer.reserve(now) for now in (40.0, 99.0, 100.0, 101.0)] == [60.0, 1.0, 0.0, 0.0]
 
 
-def test_without_windows_only_a_hold_stops_anything():
+def test_only_a_hold_delays_a_departure_without_windows():
     """Without windows there is no limit, but the server's word counts."""
     pacer = Pacer([])
     assert not pacer.limited
@@ -219,7 +219,7 @@ def test_without_windows_only_a_hold_stops_anything():
     assert pacer.reserve(1.0) == 3.0
 
 
-def test_a_snapshot_tells_how_the_windows_stand():
+def test_a_snapshot_shows_the_use_of_each_window():
     """Departures within each window's length, and the total."""
     windows = (Window(2, 10.0), Window(5, 100.0))
     pacer = Pacer(windows)
@@ -230,39 +230,39 @@ def test_a_snapshot_tells_how_the_windows_stand():
     assert (snapshot.departures, snapshot.guard, snapshot.held_until) == (3, MARGIN, 0.0)
 
 
-def told(pacer, now, latency=0.1, **allowance):
+def answered_with(pacer, now, latency=0.1, **headers):
     """Let a request depart and be answered; return the moment of the answer and what it corrected."""
     ticket = pacer.depart(now)
     pacer.arrived(ticket, now + latency)
-    return now + latency, pacer.correct(ticket, RateHeaders(**allowance), now + latency)
+    return now + latency, pacer.correct(ticket, RateHeaders(**headers), now + latency)
 
 
 def test_a_server_that_agrees_changes_nothing():
     """Its reset is in whole seconds, rounded up: our own count is more exact, and no slot is lost."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
-    _, correction = told(pacer, 100.0, limit=1, remaining=0, reset=5.0)
+    _, correction = answered_with(pacer, 100.0, limit=1, remaining=0, reset=5.0)
     assert correction.held_until == 0.0
     assert pacer.earliest(101.0) == pytest.approx(100.0 + 5.1 + MARGIN)
 
 
 @pytest.mark.parametrize("limit", [None, 250, 1000])
-def test_what_the_server_knows_beyond_us_is_kept(limit):
+def test_an_exhausted_quota_of_the_server_delays_departures(limit):
     """In a known or an unknown window: nothing remains, so nothing departs before its reset."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
-    answer, correction = told(pacer, 100.0, limit=limit, remaining=0, reset=600.0)
+    answer, correction = answered_with(pacer, 100.0, limit=limit, remaining=0, reset=600.0)
     assert correction.held_until == answer + 600.0
     assert pacer.earliest(answer) == answer + 600.0
 
 
-@pytest.mark.parametrize("allowance", [{"remaining": 1, "reset": 600.0}, {"remaining": 0}, {"reset": 600.0}, {}])
-def test_while_something_remains_we_go_by_our_own_account(allowance):
+@pytest.mark.parametrize("headers", [{"remaining": 1, "reset": 600.0}, {"remaining": 0}, {"reset": 600.0}, {}])
+def test_our_own_count_decides_while_something_remains(headers):
     """An incomplete set of headers does not change anything either."""
     pacer = Pacer([Window(1, 5.0)])
-    assert told(pacer, 100.0, **allowance)[1].held_until == 0.0
+    assert answered_with(pacer, 100.0, **headers)[1].held_until == 0.0
     assert pacer.earliest(101.0) <= 100.0 + 5.1 + MARGIN
 
 
-def test_requests_nobody_here_has_sent_are_counted():
+def test_requests_of_other_programs_are_counted():
     """Another program uses the account: the server counts more requests in a window than are known here."""
     windows = (Window(1, 5.0), Window(1000, 3600.0))
     pacer, now = Pacer(windows), 0.0
@@ -270,17 +270,19 @@ def test_requests_nobody_here_has_sent_are_counted():
         for _ in range(5):
             now += pacer.reserve(now)
             used = len(pacer._flights) + 1 + foreign
-            _, correction = told(pacer, now, limit=1000, remaining=1000 - used, reset=3000.0)
+            _, correction = answered_with(pacer, now, limit=1000, remaining=1000 - used, reset=3000.0)
         assert correction.foreign == foreign
         assert pacer.snapshot(now).windows[1].foreign == foreign
     now += 5000.0
-    assert told(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4  # ours have left the window
-    assert told(pacer, now + 9, limit=1000, remaining=0, reset=80_000.0)[1].foreign == 0  # no window of ours
+    assert (
+        answered_with(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4
+    )  # ours have left the window
+    assert answered_with(pacer, now + 9, limit=1000, remaining=0, reset=80_000.0)[1].foreign == 0  # no window of ours
 
 
 @settings(deadline=None)
 @given(st.integers(1, 3), st.lists(st.floats(0.01, 0.3), min_size=30, max_size=120), st.integers(0, 2**32))
-def test_a_servers_word_costs_no_slot_where_it_counts_as_we_do(limit, latencies, seed):
+def test_rate_headers_that_agree_with_our_count_cost_no_slot(limit, latencies, seed):
     """With the state of the tightest window in each answer, in whole seconds, no departure is later."""
     chance = random.Random(seed)
     plain, corrected = Pacer([Window(limit, 5.0)]), Pacer([Window(limit, 5.0)])

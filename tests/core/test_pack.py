@@ -88,7 +88,7 @@ def assert_little_waits(packer: Packer, terms: Contract, max_body_bytes: int, lo
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
-def test_everything_travels_once_within_the_limits(terms, max_body_bytes, look_ahead, pads, counts):
+def test_each_entry_is_sent_once_within_the_limits(terms, max_body_bytes, look_ahead, pads, counts):
     """No batch is empty or over a limit; after each step little waits, and what came is out, waiting or oversized."""
     fed = entries_of(terms.kind, pads)
     packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
@@ -111,7 +111,7 @@ def test_everything_travels_once_within_the_limits(terms, max_body_bytes, look_a
 
 @settings(deadline=None)
 @given(contracts, st.integers(80, 500), sizes)
-def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
+def test_only_an_entry_too_large_for_any_request_is_oversized(terms, max_body_bytes, pads):
     """An entry is oversized if it fits no request alone, whole or, where it may be split, item by item."""
     fed = entries_of(terms.kind, pads)
     packed = pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=3), [fed])
@@ -136,7 +136,7 @@ def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 8), st.integers(100, 500), sizes)
-def test_events_fill_each_batch_but_the_last(max_records, max_items, max_body_bytes, pads):
+def test_events_fill_each_batch_except_the_last(max_records, max_items, max_body_bytes, pads):
     """A record that may be split fills a batch: in items, in records, or so that no further item fits."""
     terms = contract(Kind.EVENTS, max_records=max_records, max_items=max_items)
     batches = pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=1), [entries_of(Kind.EVENTS, pads)]).batches
@@ -161,7 +161,7 @@ def test_requests_reach_the_lower_bound(kind, max_items, pads):
 
 @settings(deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
-def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, look_ahead, pads, counts):
+def test_a_record_that_may_not_be_split_is_sent_whole(terms, max_body_bytes, look_ahead, pads, counts):
     """Customers and transactions are sent as the very entries that came; only events are split."""
     assume(not terms.splittable)
     fed = entries_of(terms.kind, pads)
@@ -218,7 +218,7 @@ def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, 
         assert len(batch.body) <= (max_body_bytes if alone else target)
 
 
-def test_parts_know_their_record():
+def test_a_part_knows_its_record():
     """A part knows which items of the record it has, by the record's own indexes, and its customer."""
     whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, line=4), indexes=(1, 5, 8), skipped_items=6)
     packer = Packer(contract(Kind.EVENTS, max_records=5, max_items=2), max_body_bytes=ROOMY, look_ahead=1)
@@ -270,7 +270,7 @@ def test_an_open_batch_is_filled_up_to_the_last_byte(room, expected):
 @pytest.mark.parametrize(
     ("records", "items", "expected"), [(0, 0, 0), (1, 1, 1), (1000, 1000, 1), (10, 1001, 2), (2001, 10, 3)]
 )
-def test_lower_bound(records, items, expected):
+def test_the_lower_bound_is_that_of_the_tighter_limit(records, items, expected):
     """Whichever of the two limits binds more."""
     assert lower_bound(CONTRACTS[Kind.EVENTS], records=records, items=items) == expected
 
@@ -287,7 +287,7 @@ def test_a_record_that_is_not_split_keeps_its_spaces(spare):
 
 
 @pytest.mark.parametrize("hand_in", [list, in_runs])
-def test_customers_who_come_again_take_a_place_each(hand_in):
+def test_duplicates_beyond_memory_count_towards_the_limit_of_records(hand_in):
     """Beyond what is remembered a duplicate is not noticed; it still counts towards the limit of records."""
     terms = contract(Kind.CUSTOMERS, max_records=2, max_items=9)
     again = [msgspec.structs.replace(entry(line=line), customer="c") for line in range(1, 6)]

@@ -8,7 +8,7 @@ from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain, odditi
 
 
 @given(st.text(max_size=300))
-def test_a_plain_id_travels_as_it_is(customer):
+def test_a_plain_id_is_sent_unescaped(customer):
     """Nothing of it is escaped, and nothing about it is odd; all others have an oddity."""
     assert is_plain(customer) == (not oddities(customer))
     if is_plain(customer):
@@ -33,7 +33,7 @@ def test_a_plain_id_travels_as_it_is(customer):
         ("...", set()),
     ],
 )
-def test_what_is_odd_about_an_id(customer, odd):
+def test_the_oddity_of_an_id_is_named(customer, odd):
     """Named by kind, so that one that was read back speaks for its like."""
     assert oddities(customer) == odd
     assert (customer in UNREADABLE_IDS) == (customer in {"", ".", ".."})

@@ -15,7 +15,7 @@ def cut(data: bytes, points: list[int]) -> list[bytes]:
 
 
 @given(texts, st.lists(st.integers(0, 400), max_size=10))
-def test_it_speaks_of_the_complete_lines_whatever_the_blocks(data, points):
+def test_the_prefix_ends_with_the_last_complete_line_for_any_blocks(data, points):
     """Offset and CRC are those of everything up to the last newline; at the end, of everything."""
     prefix, start = Prefix(), 0
     for block in cut(data, points):

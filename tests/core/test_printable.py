@@ -11,7 +11,7 @@ from masivo_stream.core.redact import printable
 
 
 @pytest.mark.parametrize("text", HOSTILE[:-1])
-def test_what_a_terminal_might_obey_is_escaped(text):
+def test_control_characters_are_escaped(text):
     """Controls, direction marks, line separators, halves of characters; each as its number."""
     safe = printable(text)
     assert safe.isprintable()
@@ -19,13 +19,13 @@ def test_what_a_terminal_might_obey_is_escaped(text):
 
 
 @pytest.mark.parametrize("text", ["", "plain", "caf\u00e9 \U0001f98a \u4e2d\u6587", "a\\b", "100 %", "[red]x[/red]"])
-def test_ordinary_text_stays_as_it_is(text):
+def test_ordinary_text_is_unchanged(text):
     """Of any script."""
     assert printable(text) == text
 
 
 @given(st.text())
-def test_no_text_brings_a_second_line_or_a_control(text):
+def test_no_text_adds_a_second_line_or_a_control_character(text):
     """For every character of Unicode."""
     safe = printable(text)
     assert len(safe.splitlines()) <= 1

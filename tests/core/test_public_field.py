@@ -29,12 +29,12 @@ def test_the_apis_names_are_shown(path):
         "customers 17 email",
     ],
 )
-def test_what_a_record_or_a_server_made_up_is_not(path):
+def test_foreign_names_are_not_shown(path):
     """Names of foreign fields may be anything."""
     assert public_field(path) == ""
 
 
 @given(st.text())
-def test_any_text_is_judged(text):
+def test_any_text_is_shown_whole_or_not_at_all(text):
     """It is shown whole, or not at all."""
     assert public_field(text) in {"", text}

@@ -33,13 +33,13 @@ def bought(purchase, **fields):
 NONE = ((), ())
 
 
-def test_an_event_on_two_lines():
+def test_an_event_on_two_lines_is_found():
     """The second one is named, by its place in its record."""
     marked = mark_all([events(bought("p")), events(bought("q"), bought("p")), events(bought("r"))])
     assert marked == [NONE, ((1,), ()), NONE]
 
 
-def test_an_event_twice_in_a_record():
+def test_an_event_that_is_twice_in_a_record_is_found():
     """Each further one is named."""
     assert mark_all([events(bought("p"), bought("p"), bought("q"), bought("p"))]) == [((1, 3), ())]
 
@@ -49,7 +49,7 @@ def test_other_customers_may_have_the_same_purchase():
     assert mark_all([events(bought("p")), events(bought("p"), id="d"), events(bought("p"), id="cp")]) == [NONE] * 3
 
 
-def test_customer_and_purchase_do_not_run_into_each_other():
+def test_customer_and_purchase_ids_are_kept_apart():
     """`ab` and `c` are not `a` and `bc`, whatever is between them."""
     pairs = [("ab", "c"), ("a", "bc"), ("a b", "c"), ("a", "b c"), ("a\0b", "c"), ("a", "b\0c")]
     assert mark_all([events(bought(purchase), id=who) for who, purchase in pairs]) == [NONE] * len(pairs)
@@ -69,7 +69,7 @@ def test_customer_and_purchase_do_not_run_into_each_other():
         event(order=order(products=[{"sku": "s", "amount": 1, "value": 2}] * 2)),
     ],
 )
-def test_another_event_of_the_purchase(other):
+def test_a_different_event_of_the_purchase_is_recognised(other):
     """Type, time, value or products differ: it is another event, and a third one is recognised by either of them."""
     first = event()
     assert mark_all([events(each) for each in (first, other, first, other)]) == [
@@ -92,12 +92,12 @@ def test_another_event_of_the_purchase(other):
         event(issued_at="2023-11-07T15:01:56+09:30"),
     ],
 )
-def test_the_same_event_in_another_spelling(other):
+def test_the_same_event_is_recognised_in_another_spelling(other):
     """Numbers, order of fields, what is free-form: no difference."""
     assert mark_all([events(event()), events(other)]) == [NONE, ((0,), ())]
 
 
-def test_escapes_and_lenient_dates_go_the_slow_way():
+def test_escapes_and_lenient_dates_are_remembered_as_well():
     """What the strict decoder accepts is remembered as well."""
     escaped = as_bytes(events(bought("pé"))).replace("é".encode(), b"\\u00e9")
     own = decoder(Kind.EVENTS, purchases=Purchases(capacity=10))
@@ -105,7 +105,7 @@ def test_escapes_and_lenient_dates_go_the_slow_way():
     assert [each.same for each in found] == [(), (0,)]
 
 
-def test_reversed_events_are_no_first_ones():
+def test_a_reversed_event_is_not_the_first_of_its_purchase():
     """Reversed and issued again: the second one is sent."""
     again = events(bought("p", status="REVERSED"), bought("p"), bought("q"))
     assert mark_all([events(bought("p", reversed_at="2024-01-01T00:00:00Z")), again, events(bought("p"))]) == [
@@ -115,32 +115,32 @@ def test_reversed_events_are_no_first_ones():
     ]
 
 
-def test_of_a_record_in_part_the_events_keep_their_places():
+def test_events_of_a_part_keep_their_numbers():
     """What is reversed in front of it moves nothing."""
     record = events(bought("r", status="REVERSED"), bought("q"), bought("p"))
     assert mark_all([events(bought("p")), record])[1] == ((2,), ())
 
 
-def test_faulty_records_are_no_first_ones():
+def test_an_event_of_a_faulty_record_is_not_the_first_of_its_purchase():
     """They are not sent as they are."""
     faulty = events(bought("p"), event(fulfilled=None))
     assert mark_all([faulty, events(bought("p"))]) == [None, NONE]
 
 
-def test_orders_without_a_discounted_value():
+def test_orders_without_a_discounted_value_are_compared():
     """Where they are taken."""
     bare = bought("p")
     del bare["order"]["discounted_value"]
     assert mark_all([events(bare), events(bare)], discounted_value_optional=True) == [NONE, ((0,), ())]
 
 
-def test_where_nobody_looks_nothing_is_marked():
+def test_no_event_is_marked_without_a_memory_of_purchases():
     """Without a memory of purchases."""
     assert validate(Kind.EVENTS, as_bytes(events(bought("p"), bought("p")))).same == ()
 
 
 @given(asked=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=200), capacity=st.integers(1, 40))
-def test_a_repeat_within_the_capacity_is_found(asked, capacity):
+def test_a_duplicate_within_the_capacity_is_found(asked, capacity):
     """However the tables turn over; and an event that was never seen is never called a duplicate."""
     memory, seen = Purchases(capacity=capacity), []
     for number, other in asked:
@@ -157,13 +157,13 @@ def test_a_repeat_within_the_capacity_is_found(asked, capacity):
         seen.append((number, other))
 
 
-def test_a_record_of_more_events_than_are_remembered():
+def test_a_record_may_have_more_events_than_are_remembered():
     """The table turns over within it."""
     many = events(*(bought(f"p{number}") for number in range(50)))
     assert mark_all([many, events(bought("p49")), events(bought("p0"))], capacity=3) == [NONE, ((0,), ()), NONE]
 
 
-def test_the_digest_of_narrow_machines_tells_the_same():
+def test_the_digest_for_narrow_machines_finds_the_same():
     """Where Python's own hash has not 64 bits."""
     pairs = [("a", "b"), ("a b", ""), ("a", "c"), ("", "a b"), ("\ud800", "b")]
     digests = {machine._digested(pair) for pair in pairs}
@@ -192,7 +192,7 @@ RECORDS = st.lists(
 
 
 @given(records=RECORDS, count=st.integers(1, 3), size=st.integers(1, 4000))
-def test_deputies_find_what_a_decoder_alone_finds(records, count, size):
+def test_workers_find_what_a_single_decoder_finds(records, count, size):
     """Whichever worker validates a block: the process that asks knows what came before."""
     export = b"".join(json.dumps(each).encode() + b"\n" for each in records)
     alone, own = (decoder(Kind.EVENTS, purchases=Purchases(capacity=100)) for _ in range(2))

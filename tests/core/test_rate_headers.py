@@ -41,7 +41,7 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
         ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": DATE, "reset": "40"}, 40.0),
     ],
 )
-def test_the_wait_a_server_asks_for(headers, seconds):
+def test_the_wait_of_retry_after_is_read(headers, seconds):
     """Whole seconds, or a date compared with the answer's own; the longer of two; nothing if it cannot be read."""
     assert wait_asked_for(Answer(status=429, **headers)) == seconds
 
@@ -69,7 +69,7 @@ def test_the_wait_a_server_asks_for(headers, seconds):
         ({"reset": "1800000030"}, RateHeaders()),
     ],
 )
-def test_what_a_server_says_is_left(headers, said):
+def test_the_remaining_quota_is_read(headers, said):
     """Numbers in plain digits; a reset in seconds, or as a moment that is compared with the answer's own date."""
     assert read_rate_headers(Answer(status=201, **headers)) == said
 

@@ -13,7 +13,7 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
     LETTERS,
     st.sampled_from(["Bearer {}", "x-api-key: {}", '"api_key": "{}"', "http://u:{}@proxy:8080", "{}@a.example"]),
 )
-def test_secrets_are_masked_wherever_they_stand(secret, form):
+def test_secrets_are_masked_anywhere_in_a_text(secret, form):
     """In a sentence, a header, a URL, an address."""
     shown = mask(f"the server says: {form.format(secret)}, and no more")
     assert secret not in shown
@@ -23,7 +23,7 @@ def test_secrets_are_masked_wherever_they_stand(secret, form):
 
 
 @given(LETTERS, LETTERS, LETTERS)
-def test_tokens_are_known_by_their_look(head, body, signature):
+def test_tokens_are_recognised_by_their_form(head, body, signature):
     """A JSON Web Token without a word before it."""
     assert mask(f"a eyJ{head}.{body}.{signature} b") == f"a {MASK} b"
 
@@ -39,13 +39,13 @@ def test_tokens_are_known_by_their_look(head, body, signature):
         "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
     ],
 )
-def test_ordinary_words_stay(text):
+def test_ordinary_words_are_not_masked(text):
     """A log must not mask what a person looks for."""
     assert mask(text) == text
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_taken_in_its_stride(text):
+def test_masking_any_text_twice_is_masking_it_once(text):
     """And masking twice is masking once."""
     assert mask(mask(text)) == mask(text)
 
@@ -56,7 +56,7 @@ def test_it_is_quick_on_long_lines():
         mask(text)
 
 
-def test_fields_are_known_by_their_names():
+def test_secret_fields_are_recognised_by_their_names():
     """However they are spelled."""
     assert all(map(is_secret, ["Authorization", "x-api-key", "api_key", "token"]))
     assert not any(map(is_secret, ["kind", "batch", "key"]))

@@ -113,7 +113,7 @@ def test_every_use_is_counted_with_its_first_place(blocks, most):
 
 
 @pytest.mark.parametrize("most_combinations", [0, 4096])
-def test_a_full_list_is_told(most_combinations):
+def test_a_full_list_is_reported(most_combinations):
     """Ids beyond the largest number are counted as uses; those listed are still counted."""
     collector = ReferenceCollector(most_distinct=2, most_combinations=most_combinations)
     records = [{"transactions": [{"reward_id": REWARDS[0], "brand_id": name}]} for name in ("x", "y", "z", "x", "w")]
@@ -123,7 +123,7 @@ def test_a_full_list_is_told(most_combinations):
     assert (brands.distinct, brands.complete, brands.uses) == (3, False, 5)
 
 
-def test_a_long_id_is_kept_short():
+def test_a_long_id_is_shortened():
     """Two long ids with one beginning are two."""
     collector, long = ReferenceCollector(), "é" * 5000
     collector.add(

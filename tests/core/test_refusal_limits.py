@@ -7,7 +7,7 @@ from masivo_stream.model.errors import ExitCode
 NO_CUSTOMER = frozenset()
 
 
-def test_a_fault_of_the_whole_export_is_seen_early_and_told():
+def test_a_fault_of_the_whole_export_is_found_early_and_quoted():
     """Nothing was ever accepted, and all say the same."""
     refusals = Refusals(1000, uploaders=1)
     assert [refusals.refused(422, "no such programme", NO_CUSTOMER) for _ in range(SYSTEMATIC - 1)] == [None] * (
@@ -17,7 +17,7 @@ def test_a_fault_of_the_whole_export_is_seen_early_and_told():
     assert (halt.exit_code, "no such programme" in halt.why) == (ExitCode.DENIED, True)
 
 
-def test_different_words_may_be_about_records_and_are_not_told():
+def test_different_messages_may_be_about_records_and_are_not_quoted():
     """They may quote one; then it takes longer to be sure."""
     refusals = Refusals(1000, uploaders=1)
     halts = [refusals.refused(422, f"Ana {number}", NO_CUSTOMER) for number in range(IN_A_ROW)]
@@ -37,7 +37,7 @@ def test_once_something_was_accepted_it_takes_longer(before):
 
 
 @given(st.integers(1, 40), st.lists(st.booleans(), max_size=200))
-def test_no_more_refusals_than_the_budget(budget, answers):
+def test_the_run_stops_at_the_budget_of_refusals(budget, answers):
     """However many are accepted in between; without a budget, only refusals in a row stop the run."""
     bounded, free = Refusals(budget, uploaders=1), Refusals(0, uploaders=1)
     refused = row = 0
@@ -53,7 +53,7 @@ def test_no_more_refusals_than_the_budget(budget, answers):
         assert (free.refused(422, str(refused), NO_CUSTOMER) is not None) == (row >= IN_A_ROW)
 
 
-def test_words_that_may_be_about_one_customer_are_not_told():
+def test_messages_that_may_be_about_one_customer_are_not_quoted():
     """All requests refused were about one: the words may quote that one."""
     refusals = Refusals(1000, uploaders=1)
     halts = [refusals.refused(422, "ana@example.com is unknown", frozenset({"c1"})) for _ in range(SYSTEMATIC)]
@@ -61,7 +61,7 @@ def test_words_that_may_be_about_one_customer_are_not_told():
     assert "ana" not in halts[-1].why
 
 
-def test_each_uploader_may_be_at_a_culprit_of_its_own():
+def test_each_uploader_may_be_isolating_a_bad_record_of_its_own():
     """The more uploaders there are, the later it is systematic."""
     refusals = Refusals(1000, uploaders=4)
     halts = [refusals.refused(422, "no", NO_CUSTOMER) for _ in range(4 * SYSTEMATIC)]
@@ -72,7 +72,7 @@ PAGE = "403 from a firewall or proxy (Server: cloudflare), not from the API"
 
 
 @given(st.booleans())
-def test_a_firewall_that_lets_nothing_pass_stops_the_run(before):
+def test_a_firewall_that_blocks_every_request_stops_the_run(before):
     """Whether anything was accepted before or not; the message names the sender, the hint not the export."""
     refusals = Refusals(1000, uploaders=1, accepted_before=before)
     halts = [refusals.refused(403, "", NO_CUSTOMER, PAGE) for _ in range(SYSTEMATIC)]
@@ -83,7 +83,7 @@ def test_a_firewall_that_lets_nothing_pass_stops_the_run(before):
 
 
 @given(st.lists(st.sampled_from(["accepted", "refused", "page"]), max_size=100))
-def test_what_gets_through_to_the_api_is_counted(answers):
+def test_answers_of_the_api_itself_are_counted(answers):
     """Acceptances and the API's own refusals; any of them ends a row of pages."""
     refusals, row = Refusals(0, uploaders=2), 0
     for answer in answers:
@@ -96,7 +96,7 @@ def test_what_gets_through_to_the_api_is_counted(answers):
     assert refusals.answered == sum(answer != "page" for answer in answers)
 
 
-def test_what_waits_to_be_read_back_may_be_at_a_culprit_as_well():
+def test_batches_that_wait_to_be_read_back_count_with_the_uploaders():
     """Until something is accepted, as many as waited at most count with the uploaders."""
     refusals = Refusals(1000, uploaders=2)
     refusals.count_read_backs(3)

@@ -24,7 +24,7 @@ BODIES = {
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.data(), st.sampled_from(list(Kind)), st.booleans(), st.integers(1, 3))
-def test_workers_validate_as_a_decoder_alone(data, kind, strict, count):
+def test_workers_give_the_results_of_a_single_decoder(data, kind, strict, count):
     """Whatever the lines, and however many workers answer in turns: the results are those of one decoder."""
     lines = data.draw(st.lists(st.sampled_from(BODIES[kind]), max_size=14))
     export = b"".join(line + data.draw(st.sampled_from([b"\n", b"\r\n"])) for line in lines)
@@ -42,7 +42,7 @@ def test_workers_validate_as_a_decoder_alone(data, kind, strict, count):
     assert list(one_by_one(found)) == list(one_by_one(expected))
 
 
-def test_there_is_nothing_to_ask_about_lines_that_are_too_long():
+def test_lines_that_are_too_long_are_not_sent_to_workers():
     """Only the length of a line beyond the cap is checked, so its bytes go nowhere."""
     pieces = LineSplitter(max_line_bytes=CAP).cut(b"x" * (CAP + 1) + b"\n")
     assert ask(pieces, max_line_bytes=CAP) is None
@@ -59,7 +59,7 @@ def test_an_empty_line_is_a_line():
     )
 
 
-def test_an_odd_line_before_others_moves_nothing():
+def test_a_faulty_rest_of_a_line_does_not_shift_later_lines():
     """The rest of a line from the block before, faulty: those after it keep their own customers."""
     own = decoder(Kind.EVENTS)
     splitter = LineSplitter(max_line_bytes=CAP)

@@ -10,7 +10,7 @@ from masivo_stream.core.accounting.sampling import Sampling
 
 
 @given(size=st.integers(0, 9), blocks=st.lists(st.integers(0, 60), max_size=12), seed=st.integers())
-def test_it_draws_as_many_as_it_may(size, blocks, seed):
+def test_a_sample_is_as_large_as_it_may_be(size, blocks, seed):
     """However the stream is cut: only what may be drawn, nothing twice, and all of it where that is few."""
     draw, number = Sampling(size, random.Random(seed).random), 0
     for count in blocks:
@@ -22,7 +22,7 @@ def test_it_draws_as_many_as_it_may(size, blocks, seed):
 
 
 @given(count=st.integers(0, 300), cuts=st.lists(st.integers(0, 300), max_size=8), seed=st.integers())
-def test_how_the_stream_is_cut_does_not_matter(count, cuts, seed):
+def test_blocks_of_any_size_give_the_same_sample(count, cuts, seed):
     """One seed gives one sample, whole or in blocks."""
     whole, pieces = (Sampling(4, random.Random(seed).random) for _ in range(2))
     whole.feed(count, int)
@@ -32,7 +32,7 @@ def test_how_the_stream_is_cut_does_not_matter(count, cuts, seed):
     assert pieces.drawn == whole.drawn
 
 
-def test_each_is_as_likely_as_any_other():
+def test_each_record_is_equally_likely():
     """Over many draws of 3 among 20 of which 15 may be drawn, each of these comes about as often (seeded)."""
     chance, often, rounds = random.Random(5).random, Counter(), 4000
     for _ in range(rounds):
@@ -44,14 +44,14 @@ def test_each_is_as_likely_as_any_other():
     assert all(abs(times - expected) < 5 * expected**0.5 for times in often.values())
 
 
-def test_it_looks_at_few():
+def test_few_values_are_examined():
     """Of a million values it looks at some dozens."""
     draw = Sampling(3, random.Random(1).random)
     assert sum(1 for index in draw.candidates(1_000_000) if draw.take(index) is None) < 100
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
-def test_the_ends_of_chance(chance):
+def test_constant_chance_is_not_an_error(chance):
     """A source of chance that always says the same is no reason to fail."""
     draw = Sampling(2, lambda: chance)
     draw.feed(1000, int)

@@ -37,7 +37,7 @@ def one_by_one(requests, scopes, now=0.0):
 
 
 @given(requests=st.integers(0, 400), scopes=SCOPES)
-def test_it_is_what_departs_one_by_one(requests, scopes):
+def test_the_schedule_is_that_of_single_departures(requests, scopes):
     """Quarters of seconds add up exactly, so there is nothing to tolerate."""
     assert last_departure(requests, scopes) == one_by_one(requests, scopes)
 
@@ -47,18 +47,18 @@ def test_it_is_what_departs_one_by_one(requests, scopes):
     windows=st.lists(st.builds(Window, st.integers(1, 20), st.floats(0.5, 50)), max_size=3),
     ago=st.lists(st.floats(0, 100), max_size=20),
 )
-def test_it_is_what_the_pacer_does(requests, windows, ago):
+def test_the_schedule_is_that_of_the_pacer(requests, windows, ago):
     """The forecast is the moment that a pacer without latency comes to, but for its guard."""
     past = sorted(-moment for moment in ago)
-    foretold = last_departure(requests, [ScheduledScope(tuple(windows), past)])
+    predicted = last_departure(requests, [ScheduledScope(tuple(windows), past)])
     pacer, now = Pacer(windows), 0.0
     for moment in past:
         pacer.lost(pacer.count_other(moment), moment)
     for _ in range(requests):
         now += pacer.reserve(now)
         pacer.arrived(pacer.depart(now), now)
-    assert foretold <= now + 1e-6
-    assert now <= foretold + 0.02 * requests + 1e-6
+    assert predicted <= now + 1e-6
+    assert now <= predicted + 0.02 * requests + 1e-6
 
 
 def test_the_slowest_window_decides():
@@ -71,7 +71,7 @@ def test_the_slowest_window_decides():
     assert last_departure(0, [ScheduledScope(parse_windows("1/5s"))], now=7.0) == 7
 
 
-def test_a_day_over_all_calls_binds_for_large_exports():
+def test_the_daily_limit_of_all_calls_decides_for_large_exports():
     """A development account: 1000 a day however many an hour."""
     dev = [ScheduledScope(parse_windows("1/5s,250/h")), ScheduledScope(parse_windows("1000/d"))]
     assert last_departure(1000, dev) == 3 * 3600 + 249 * 5
@@ -91,7 +91,7 @@ def test_ten_million_are_as_exact_as_ten_thousand(windows):
         assert last_departure(10_000_000, scopes) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_hold_and_what_is_used_come_first():
+def test_a_hold_and_the_used_quota_come_first():
     """The fifth slot of a window is free when the oldest of five leaves it; a hold lasts as long as it lasts."""
     window = parse_windows("5/10s")
     assert last_departure(1, [ScheduledScope(window, [-9.0, -3.0, -2.0, -1.0, 0.0])]) == 1

@@ -47,7 +47,7 @@ def at(value: object, path: tuple[str | int, ...]) -> object:
 @pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(nearly_valid())
-def test_the_slow_judge_agrees_with_the_fast_one(kind_and_record):
+def test_the_thorough_check_agrees_with_the_decoder(kind_and_record):
     """What the decoder refuses has a problem; what it accepts has none, except for dates it is lenient about."""
     kind, record = kind_and_record
     body = as_bytes(record)
@@ -118,14 +118,14 @@ def test_a_date_is_rfc_3339_and_exists(text):
 # What is reported.
 
 
-def told(schema: object, value: object, *, reject_unknown: bool = False) -> list[tuple[str, Reason]]:
+def paths_and_reasons(schema: object, value: object, *, reject_unknown: bool = False) -> list[tuple[str, Reason]]:
     return [(spell(found.path), found.reason) for found in problems(schema, value, reject_unknown=reject_unknown)]
 
 
-def test_all_problems_are_told_in_document_order():
+def test_all_problems_are_reported_in_document_order():
     """Not only the first fault of a record, and by the schema's order."""
     wrong = events(event(type=5, issued_at="x"), event(order=None), 7, id="")
-    assert told(EventsRecord[Order], wrong) == [
+    assert paths_and_reasons(EventsRecord[Order], wrong) == [
         ("id", Reason.INVALID_VALUE),
         ("events[0].type", Reason.WRONG_TYPE),
         ("events[0].issued_at", Reason.INVALID_VALUE),
@@ -134,9 +134,9 @@ def test_all_problems_are_told_in_document_order():
     ]
 
 
-def test_an_empty_list_is_told_as_a_whole():
+def test_an_empty_list_is_one_problem():
     """A record without an item has one problem, and it is not the items'."""
-    assert told(EventsRecord[Order], {"id": "c", "events": []}) == [("events", Reason.INVALID_VALUE)]
+    assert paths_and_reasons(EventsRecord[Order], {"id": "c", "events": []}) == [("events", Reason.INVALID_VALUE)]
 
 
 def test_the_number_of_problems_is_bounded():
@@ -146,11 +146,11 @@ def test_the_number_of_problems_is_bounded():
     assert found[-1].path == ("transactions", MOST_PROBLEMS - 1, "amount")
 
 
-def test_unknown_fields_are_told_on_request_only():
+def test_unknown_fields_are_reported_only_on_request():
     """A field that the schema does not name is a fault if the caller says so, at any depth."""
     record = transactions(transaction(typo=1), other=2)
-    assert told(TransactionsRecord, record) == []
-    assert told(TransactionsRecord, record, reject_unknown=True) == [
+    assert paths_and_reasons(TransactionsRecord, record) == []
+    assert paths_and_reasons(TransactionsRecord, record, reject_unknown=True) == [
         ("transactions[0].typo", Reason.UNKNOWN_FIELD),
         ("other", Reason.UNKNOWN_FIELD),
     ]
@@ -171,9 +171,9 @@ def test_unknown_fields_are_told_on_request_only():
         ([], [("", Reason.WRONG_TYPE)]),
     ],
 )
-def test_types_beyond_the_records(value, expected):
+def test_types_that_records_do_not_use_are_checked_as_well(value, expected):
     """Whole numbers, choices and maps are checked as well; JSON does not distinguish 1.0 from 1."""
-    assert told(Thing, value) == expected
+    assert paths_and_reasons(Thing, value) == expected
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_types_beyond_the_records(value, expected):
         (10**400, "expected a number that a double can hold"),
     ],
 )
-def test_a_message_says_what_is_expected_and_what_kind_of_thing_is_there(amount, message):
+def test_a_message_names_the_expected_and_the_found_type(amount, message):
     """The message names the expectation and the JSON type found, never the value."""
     found = problems(TransactionsRecord, transactions(transaction(amount=amount)))
     assert [problem.message for problem in found] == [message]
 
 
-def test_a_missing_field_is_told_with_what_it_should_be():
+def test_a_missing_field_is_reported_with_its_expected_type():
     """The message says what to write there."""
     record = events(event())
     for name in ("fulfilled", "resolved_at", "brand_id"):
@@ -208,7 +208,7 @@ def test_a_missing_field_is_told_with_what_it_should_be():
 
 
 @pytest.mark.parametrize("schema", [tuple[int, str], int | str, list[Thing] | dict[str, int]])
-def test_a_schema_nobody_taught_it_is_a_fault_of_ours(schema):
+def test_an_unsupported_type_raises_an_error(schema):
     """A type that it does not know raises an error instead of passing."""
     with pytest.raises(TypeError):
         problems(schema, [])
@@ -228,6 +228,6 @@ def test_a_problem_at_the_top_has_no_path():
         ((0, "a", 1, 2), "[0].a[1][2]"),
     ],
 )
-def test_paths_are_spelt_as_people_do(path, expected):
+def test_paths_are_written_with_dots_and_brackets(path, expected):
     """Members by a dot, list places in brackets."""
     assert spell(path) == expected

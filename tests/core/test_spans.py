@@ -20,7 +20,7 @@ def of(places):
 
 
 @given(places, st.randoms(use_true_random=False))
-def test_every_line_is_told_and_no_other(wanted, chance):
+def test_exactly_the_lines_of_the_batch_are_in_its_spans(wanted, chance):
     """In whatever order the records are in the batch; stretches do not touch each other."""
     shuffled = list(wanted)
     chance.shuffle(shuffled)
@@ -31,13 +31,13 @@ def test_every_line_is_told_and_no_other(wanted, chance):
 
 
 @given(places)
-def test_lines_together_are_told_as_lines_alone(wanted):
+def test_a_line_run_has_the_spans_of_its_lines(wanted):
     """A run of lines is no more than its lines."""
     lines = of(sorted(wanted))
     assert write_spans(in_runs(lines)) == write_spans(lines)
 
 
-def test_a_batch_of_a_clean_export_takes_some_ten_bytes():
+def test_a_batch_of_a_clean_export_takes_about_ten_bytes():
     """They are kept for every batch of customers there ever was."""
     lines = of([(0, line) for line in range(9_000_001, 9_001_001)])
     assert len(write_spans(in_runs(lines))) <= 12

@@ -9,7 +9,7 @@ moments = st.floats(0, 4e9)
 
 
 @given(moments, st.floats(0, 1e8))
-def test_stretches_hold_the_whole_run_and_are_few(begin, duration):
+def test_few_stretches_cover_the_whole_run(begin, duration):
     """Every moment is in one of at most `MOST_STRETCHES`, and they begin at whole multiples of their length."""
     end = begin + duration
     first, length = cut(begin, end)
@@ -19,7 +19,7 @@ def test_stretches_hold_the_whole_run_and_are_few(begin, duration):
 
 
 @given(moments, st.floats(0, 1e8))
-def test_stretches_are_no_longer_than_need_be(begin, duration):
+def test_stretches_are_as_short_as_possible(begin, duration):
     """A run of an hour does not become one bar: if bars are longer than a second, a fifth of them is used."""
     first, length = cut(begin, begin + duration)
     assert length == 1 or (begin + duration - first) / length > MOST_STRETCHES / 5

@@ -30,11 +30,11 @@ def test_a_finer_scale_changes_nothing(given_counts, room, scale):
     assert chosen == fill_room(given_counts, room)
 
 
-def test_heavy_ones_go_first():
+def test_heavy_weights_go_first():
     """Of the choices that fill the room, the light weights are left for later."""
     assert fill_room({1: 9, 2: 2, 5: 1, 9: 1}, 10) == {9: 1, 1: 1}
 
 
-def test_many_equal_ones_are_counted_together():
+def test_equal_weights_are_counted_together():
     """A thousand equal weights are one entry of the answer."""
     assert fill_room({1: 5000}, 1000) == {1: 1000}

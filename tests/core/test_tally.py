@@ -59,7 +59,7 @@ def results_of_lines(draw: st.DrawFn) -> list[LineResult]:
 
 @pytest.mark.slow
 @given(results_of_lines())
-def test_a_block_counts_as_its_lines_do(lines):
+def test_a_block_counts_like_its_lines(lines):
     """Counted a block at a time or a line at a time, the figures are the same."""
     by_line, by_block = Tally(EVENTS), Tally(EVENTS)
     for result in lines:
@@ -72,7 +72,7 @@ def test_a_block_counts_as_its_lines_do(lines):
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(results_of_lines(), st.data())
-def test_the_figures_close_after_every_step(lines, data):
+def test_the_figures_add_up_after_every_step(lines, data):
     """Validate lines and settle parts of records in any order: at any time everything read is accounted for, once."""
     tally, waiting, worst = Tally(EVENTS), [], {}
     items, letters = Counter(), Counter()
@@ -126,7 +126,7 @@ def test_the_order_does_not_matter(lines, chance):
 
 
 @given(st.lists(outcomes, min_size=2, max_size=5), st.randoms(use_true_random=False))
-def test_a_record_in_parts_counts_once_under_the_worst_outcome(outcomes_of_parts, chance):
+def test_a_record_in_parts_has_the_worst_outcome_of_its_parts(outcomes_of_parts, chance):
     """Until its last part is settled a record is pending; then in doubt beats dead beats accepted."""
     whole = record(1, len(outcomes_of_parts))
     settling = list(zip(parts(whole, [1] * whole.items), outcomes_of_parts, strict=True))
@@ -160,7 +160,7 @@ def test_parts_of_equal_lines_of_two_files_are_two_records():
     assert tally.summary([], seconds=0.0).dead == 2
 
 
-def test_a_lost_entry_does_not_close():
+def test_the_figures_do_not_add_up_if_an_entry_is_lost():
     """What no holder lists as waiting is missed: the figures are no tautology."""
     tally = Tally(EVENTS)
     tally.validated(record(1, 2))
@@ -169,7 +169,7 @@ def test_a_lost_entry_does_not_close():
     assert tally.summary_with_pending(records=1, items=2, seconds=0.0).closes
 
 
-def test_requests_are_held_against_what_could_be_sent():
+def test_requests_are_compared_with_their_lower_bound():
     """The lower bound counts what is sendable; requests, bytes and 429s are what departed."""
     tally = Tally(EVENTS)
     for result in (record(1, 999, skipped=1500), record(2, 2), rejected(3, 5000, Reason.WRONG_TYPE)):
@@ -212,7 +212,7 @@ def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
     )
 
 
-def mended(old: Retried, items: int, line: int) -> Entry:
+def corrected(old: Retried, items: int, line: int) -> Entry:
     """Return the entry that a corrected dead letter makes, read from a copy's line."""
     return msgspec.structs.replace(WHOLE, file="copy", line=line, items=items, record_items=items, retried=old)
 
@@ -220,7 +220,7 @@ def mended(old: Retried, items: int, line: int) -> Entry:
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(results_of_lines(), st.data())
-def test_the_figures_close_while_outcomes_change(lines, data):
+def test_the_figures_add_up_while_outcomes_change(lines, data):
     """Doubts are decided, dead letters tried again, in any order: every record counts once, under what it is now."""
     tally, doubts, letters = Tally(EVENTS), [], []
     for line in lines:
@@ -269,7 +269,7 @@ def try_again(tally, old, line, letters, doubts, data):
     """Count a dead letter again; what is sent gets an outcome at once."""
     match data.draw(st.sampled_from(["entry", "rejected", "skipped"])):
         case "entry":
-            entry = mended(old, data.draw(st.integers(1, 4)), line)
+            entry = corrected(old, data.draw(st.integers(1, 4)), line)
             tally.revalidated(old, entry)
             assert tally.summary([entry], seconds=1.0).closes
             outcome = data.draw(outcomes)
@@ -290,7 +290,7 @@ def try_again(tally, old, line, letters, doubts, data):
             tally.revalidated(old, skip)
 
 
-def test_a_part_that_is_mended_mends_its_record():
+def test_a_corrected_part_corrects_its_record():
     """Two parts of a record accepted, one dead; tried again and accepted, the record is accepted."""
     tally, whole = Tally(EVENTS), record(1, 3)
     tally.validated(whole)
@@ -298,7 +298,7 @@ def test_a_part_that_is_mended_mends_its_record():
     tally.settled([first, second], RecordOutcome.ACCEPTED)
     tally.settled([third], RecordOutcome.DEAD, Reason.REFUSED)
     assert tally.summary([], seconds=0).dead == 1
-    entry = mended(again(third, whole=False, validated=False, reason=Reason.REFUSED), 2, 1)
+    entry = corrected(again(third, whole=False, validated=False, reason=Reason.REFUSED), 2, 1)
     tally.revalidated(entry.retried, entry)
     figures = tally.summary([entry], seconds=0)
     assert (figures.dead, figures.pending, figures.items_pending, figures.items_read) == (0, 1, 2, 4)
@@ -321,7 +321,7 @@ def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(results_of_lines(), st.data())
-def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
+def test_a_reverted_record_that_is_sent_again_counts_as_before(lines, data):
     """Of a record in parts all that was accepted comes again as one; in between the figures close."""
     tally, taken = Tally(EVENTS), []
     for line in lines:
@@ -343,7 +343,7 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
     tally = Tally(EVENTS, tally.figures(seconds=0.0))
     for number, part in enumerate(taken, 1):
         old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
-        entry = mended(old, part.items, number)
+        entry = corrected(old, part.items, number)
         tally.revalidated(old, entry)
         tally.settled([entry], RecordOutcome.ACCEPTED)
         assert tally.summary([], seconds=1.0).closes
@@ -352,7 +352,7 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
 
 @pytest.mark.slow
 @given(st.integers(2, 9), st.data())
-def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
+def test_parts_of_a_record_may_be_taken_back_one_after_the_other(items, data):
     """Of a record that was accepted in several batches, each part has another position."""
     tally, whole = Tally(EVENTS), record(1, items)
     tally.validated(whole)
@@ -366,7 +366,7 @@ def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
         assert (figures.closes, figures.dead, figures.accepted) == (True, 1, 0)
     for number, part in enumerate(found, 1):
         old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
-        entry = mended(old, part.items, number)
+        entry = corrected(old, part.items, number)
         tally.revalidated(old, entry)
         tally.settled([entry], RecordOutcome.ACCEPTED)
     assert tally.summary([], seconds=1.0) == before

@@ -34,7 +34,7 @@ def test_the_number_of_points_is_bounded_and_sums_are_kept(happened):
 
 
 @given(st.lists(st.tuples(seconds, sendings), min_size=1, max_size=60))
-def test_points_stand_side_by_side_and_each_request_in_its_own(happened):
+def test_points_neither_overlap_nor_leave_gaps(happened):
     """No gap, no overlap; what happened last is in the last one."""
     line = TimeLine(1000.0)
     for after, sent in happened:
@@ -45,7 +45,7 @@ def test_points_stand_side_by_side_and_each_request_in_its_own(happened):
     assert points[-1].at <= last < points[-1].at + points[-1].seconds
 
 
-def test_a_clock_that_was_set_back_ends_nothing():
+def test_a_clock_that_was_set_back_does_no_harm():
     """What seems to have happened before the begin counts there."""
     line = TimeLine(1000.0)
     line.add(5.0, Sent(items=3))

@@ -13,7 +13,7 @@ def entry(line):
 
 
 @given(st.data())
-def test_what_was_taken_up_and_not_let_go_is_there(data):
+def test_a_position_is_unsettled_until_it_is_released(data):
     unsettled, model, batches = Unsettled(), [], []
     for _ in range(data.draw(st.integers(0, 12))):
         if batches and data.draw(st.booleans()):
@@ -39,7 +39,7 @@ def test_what_was_taken_up_and_not_let_go_is_there(data):
         assert bool(unsettled) == bool(model)
 
 
-def test_what_is_not_there_cannot_be_let_go():
+def test_an_absent_position_cannot_be_released():
     unsettled = Unsettled()
     unsettled.add(Entries([entry(1)]))
     with pytest.raises(KeyError):

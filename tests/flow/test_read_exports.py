@@ -87,7 +87,7 @@ async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
     assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
 
 
-async def test_a_line_beyond_the_cap_is_held_back_while_nobody_knows_its_end(tmp_path):
+async def test_a_line_beyond_the_cap_is_held_back_until_its_end(tmp_path):
     """Only its beginning is kept."""
     path = tmp_path / "export"
     path.write_bytes(b'{"id":"' + b"x" * 5000 + b'"}')

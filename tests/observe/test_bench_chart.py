@@ -28,7 +28,7 @@ def test_it_shows_the_figures_of_the_table():
     assert found.count("2.5 MB/s, 10,000 items/s") == 5
 
 
-def test_it_needs_nothing_but_itself():
+def test_it_needs_nothing_else():
     """No script, no fetched address, and both of a viewer's colour schemes."""
     text = draw_bench(made())
     names = {element.tag.removeprefix(SVG) for element in parsed(made()).iter()}

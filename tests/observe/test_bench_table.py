@@ -50,7 +50,7 @@ def test_a_busy_sink_is_reported():
     assert "busy for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
 
 
-def test_no_escape_from_outside_reaches_the_terminal():
+def test_no_foreign_escape_reaches_the_terminal():
     """Escapes in a target are shown, not obeyed, and its markup has no effect."""
     text = shown(made(target="http://[bold]x[/bold]\x1b[31m"), width=500)
     assert "[bold]x[/bold]" in text
