@@ -245,7 +245,7 @@ def test_a_refusal_stops_the_run(tmp_path, kind):
     assert len(before) == 1 + list(Kind).index(kind)
     again = stopped(world)
     assert (again.message, world.sent) == (summary.message, before)
-    (letter,) = [each for each in world.letters(kind) if each["reason"] == "refused"]
+    (letter,) = [each for each in world.dead_letters(kind) if each["reason"] == "refused"]
     places = dict(zip(Kind, (6, 5, 28), strict=True))
     assert letter["line"] == places[kind]
     held = list(Kind)[list(Kind).index(kind) :] if kind is Kind.CUSTOMERS else [kind]
