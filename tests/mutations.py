@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations_of_accounts
+import mutations_of_canaries
 import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
@@ -41,6 +42,7 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_canaries,
     mutations_of_totals,
     mutations_of_faults,
 )
