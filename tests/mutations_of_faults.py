@@ -14,7 +14,7 @@ MUTATIONS = (
         "A person corrects a record, retries, and learns the next fault.",
         (
             RECORD + "every_planted_fault_is_listed_and_no_other",
-            RECORD + "correcting_what_is_listed_makes_a_valid_record",
+            RECORD + "a_record_is_valid_after_all_listed_faults_are_corrected",
         ),
     ),
     Mutation(
@@ -24,7 +24,7 @@ MUTATIONS = (
         "if True",
         "A person corrects a field that the right value of another one makes valid.",
         (
-            RECORD + "fields_that_occur_twice_and_empty_lists",
+            RECORD + "duplicate_fields_and_empty_lists_are_listed",
             RECORD + "a_type_that_occurs_twice_leaves_its_transaction_uncertain",
         ),
     ),
@@ -45,7 +45,7 @@ MUTATIONS = (
         "        if not self.is_left_out(value, reverted):\n",
         "        if True:\n",
         "A person corrects what is never sent.",
-        (RECORD + "what_is_never_sent_has_no_faults", RECORD + "a_line_that_is_not_utf_8_has_its_other_faults_too"),
+        (RECORD + "skipped_items_have_no_faults", RECORD + "a_line_that_is_not_utf_8_has_its_other_faults_too"),
     ),
     Mutation(
         "another process forgets the list",
@@ -61,7 +61,7 @@ MUTATIONS = (
         " if fault.index == number else None\n",
         "\n",
         "A person looks for faults that the record does not have.",
-        (NAMED + "each_entry_has_its_own",),
+        (NAMED + "each_entry_has_its_own_faults",),
     ),
     Mutation(
         "items are counted over all entries of a customer",
