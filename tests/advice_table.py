@@ -953,8 +953,8 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
-    "observe/check_list.py": {
-        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
+    "observe/control_totals.py": {
+        "and {…} more {…}{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
         (
