@@ -534,11 +534,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/readback/day_findings.py": {
         "compare with --day-zone {…}": "totals::days_of_another_zone_are_compared_in_that_zone",
-        "masivo-stream resolve decides about what is in doubt": "totals::what_is_in_doubt_is_decided",
+        "masivo-stream resolve decides about what is in doubt": "totals::batches_in_doubt_are_decided",
         (
             "masivo-stream verify --all compares customer by customer, and names file and line of each record that"
             " differs"
-        ): "totals::a_day_that_differs_is_looked_at_more_closely",
+        ): "totals::a_day_that_differs_is_verified_record_by_record",
         "start the same command again later: it goes on with the days that are left": (
             "totals::days_that_are_left_are_compared_by_the_same_command"
         ),
@@ -866,15 +866,11 @@ TABLE: dict[str, dict[str, str]] = {
             "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::a_batch_that_arrived_in_part_is_completed",
     },
-    "observe/plan_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+    "observe/fault_list.py": {
+        "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },
     "observe/summary_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+        "{…}: and {…} more reason{…}, see --json": "correcting::json_has_the_reasons_of_deleted_dead_letters",
     },
     "observe/templates/report.html": {
         "some records or items have no result. Keep the state directory, and report this.": (
@@ -955,6 +951,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/control_totals.py": {
         "and {…} more {…}{…}, see --json": "where the rest of a list is",
+    },
+    "observe/fault_list.py": {
+        ": {…}": "prints what is advice elsewhere",
     },
     "observe/totals_list.py": {
         (

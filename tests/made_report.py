@@ -3,7 +3,10 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
+
 from masivo_stream.model.examples import Example
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.findings import (
     CheckResult,
     ExportChecks,
@@ -98,6 +101,17 @@ def made_report(word="events.ndjson", **changes):
         field="id",
         remedy="`correct` it",
     )
+    group = FaultGroup(
+        kind="events",
+        reason="missing_field",
+        field=word,
+        cause=word,
+        records=60,
+        file=word,
+        line=7,
+        offset=4211,
+        remedy="`correct` it",
+    )
     doubt = DoubtPlace(
         batch="3f2a",
         kind="events",
@@ -121,7 +135,8 @@ def made_report(word="events.ndjson", **changes):
         "closes": True,
         "message": word,
         "hint": word,
-        "examples": (example,),
+        "examples": (example, msgspec.structs.replace(example, kind="customers", file="customers.ndjson")),
+        "fault_groups": FaultGroups(listed=(group,), dead_letters={"events": 50}),
         "next_steps": (NextStep(text=word, command=word),),
         "verified": Verified(
             kinds={"events": KindVerified(looked_at=3, confirmed=2, different=1)},

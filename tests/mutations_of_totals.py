@@ -12,7 +12,7 @@ MUTATIONS = (
         "        return (moment + self.zone) // DAY\n",
         "        return moment // DAY\n",
         "With an account in another zone, every day is called different.",
-        (CORE + "totals_are_what_a_plain_count_gives", FLOW + "a_zone_of_the_account_is_found_out"),
+        (CORE + "totals_are_those_of_a_plain_count", FLOW + "the_time_zone_of_the_account_is_found"),
     ),
     Mutation(
         "a reward is another one in upper case",
@@ -20,7 +20,7 @@ MUTATIONS = (
         "        reward = transaction.reward_id.lower()\n",
         "        reward = transaction.reward_id\n",
         "An export with ids in upper case is called different.",
-        (CORE + "totals_are_what_a_plain_count_gives",),
+        (CORE + "totals_are_those_of_a_plain_count",),
     ),
     Mutation(
         "a full page is the last one",
@@ -36,7 +36,7 @@ MUTATIONS = (
         "        if self._highest is not None and self._rank(day) >= self._highest:\n            return\n",
         "",
         "A day of which a part was dropped is called different.",
-        (CORE + "of_too_many_days_those_of_the_lowest_ranks_are_kept",),
+        (CORE + "the_days_of_the_lowest_ranks_are_kept",),
     ),
     Mutation(
         "what others have created is the run's",
@@ -45,8 +45,8 @@ MUTATIONS = (
         "        is_own = True\n",
         "A shop that has gone live has differences every day.",
         (
-            LIST + "rows_are_sorted_by_who_created_them_and_dates_are_looked_at",
-            FLOW + "what_others_have_created_is_counted_apart",
+            LIST + "rows_are_sorted_by_their_creation_and_dates_are_read",
+            FLOW + "transactions_of_others_are_counted_separately",
         ),
     ),
     Mutation(
@@ -55,7 +55,7 @@ MUTATIONS = (
         "    if everything == sent:\n",
         "    if (everything.earned, everything.spent) == (sent.earned, sent.spent):\n",
         "Two transactions of 1 in the place of one of 2 are not found, nor is one that is lost with its reversal.",
-        (CORE + "what_shows_of_a_reward",),
+        (CORE + "every_rule_about_a_reward_holds",),
     ),
     Mutation(
         "a surplus in doubt may be of any size",
@@ -63,7 +63,7 @@ MUTATIONS = (
         "and _is_within(_less(own, sent), in_doubt):\n",
         ":\n",
         "A doubled transaction is taken for one in doubt.",
-        (CORE + "what_shows_of_a_reward",),
+        (CORE + "every_rule_about_a_reward_holds",),
     ),
     Mutation(
         "the cursor is never sent",
@@ -82,7 +82,7 @@ MUTATIONS = (
         "        while not self.is_spent:\n",
         "        while True:\n",
         "A day with a million rows uses the account's day up.",
-        (LIST + "no_request_beyond_the_most", FLOW + "requests_are_bounded_and_days_drawn_by_the_seed"),
+        (LIST + "no_request_is_made_beyond_the_maximum", FLOW + "requests_are_bounded_and_days_drawn_by_the_seed"),
     ),
     Mutation(
         "notes are valid for every key",
@@ -98,7 +98,7 @@ MUTATIONS = (
         "        if result.state is not DayState.NOT_YET:\n",
         "        if True:\n",
         "The next command calls different what has arrived long since.",
-        (FLOW + "what_was_just_accepted_does_not_show_yet",),
+        (FLOW + "recently_accepted_transactions_are_waited_for",),
     ),
     Mutation(
         "days by creation are compared all the same",

@@ -48,7 +48,7 @@ def exact(sums):
 
 
 @given(transactions, zones, st.sampled_from(["", "r1"]), st.sampled_from(["", "b"]), st.booleans())
-def test_totals_are_what_a_plain_count_gives(booked, hours, reward, brand, in_doubt):
+def test_totals_are_those_of_a_plain_count(booked, hours, reward, brand, in_doubt):
     """Amounts by the digits of their doubles, days by the calendar of the zone, whatever the year."""
     counted = DayFilter(zone=hours * HOUR, reward=reward, brand=brand)
     totals = DayTotals(counted, seed=1)
@@ -71,7 +71,7 @@ def test_totals_are_what_a_plain_count_gives(booked, hours, reward, brand, in_do
 
 
 @given(st.lists(st.integers(0, 300), max_size=200), st.integers(2, 40), st.integers(0, 5))
-def test_of_too_many_days_those_of_the_lowest_ranks_are_kept(days, most, seed):
+def test_the_days_of_the_lowest_ranks_are_kept(days, most, seed):
     """Whatever their order: what is kept is complete, and every day is counted."""
 
     def fed(order, room):
@@ -121,7 +121,7 @@ def state(sent, own=NONE, others=NONE, in_doubt=NONE, *, settled=True):
     return compare_reward(sent, RewardListed(own=own, others=others), in_doubt, settled=settled)
 
 
-def test_what_shows_of_a_reward():
+def test_every_rule_about_a_reward_holds():
     """Every case of the rules, and that the sums shown are those that were compared."""
     sent = of(3, 10, -2)
     assert state(sent, sent) == (DayState.EQUAL, sent, NONE)
@@ -143,7 +143,7 @@ def test_what_shows_of_a_reward():
     assert state(sent, of(2, 10), in_doubt=of(9, 99))[0] is DayState.DIFFERENT
 
 
-def test_a_day_is_as_its_worst_reward():
+def test_a_day_has_the_result_of_its_worst_reward():
     """A reward that was not sent and is listed counts, too."""
     found = compare_day({"a": of(1, 1)}, {"b": RewardListed(own=of(1, 1))}, {}, settled=False)
     assert {reward: each[0] for reward, each in found.items()} == {"a": DayState.NOT_YET, "b": DayState.DIFFERENT}

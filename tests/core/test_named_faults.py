@@ -79,7 +79,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_forms_of_common_validators(shape):
+def test_the_forms_of_common_validators_are_read(shape):
     """Each fault with its path and its words."""
     found = list(words_in(json.dumps(SHAPES[shape]).encode()).faults)
     assert found == (BOTH if "too low" in json.dumps(SHAPES[shape]) else [EMAIL])
@@ -101,7 +101,7 @@ def test_the_forms_of_common_validators(shape):
         3,
     ],
 )
-def test_what_names_no_field(body):
+def test_texts_that_name_no_field_give_no_fault(body):
     """An index alone, a path that begins elsewhere, an echo of the request."""
     assert find_named_faults(body) == ()
 
@@ -159,7 +159,7 @@ def of(record, faults, groups, field=None):
     return [(fault.field, fault.message) for fault in faults_of(record, faults, groups, field).listed]
 
 
-def test_each_entry_has_its_own():
+def test_each_entry_has_its_own_faults():
     """By the place in the body; the path is that of the record."""
     entries = [entry(Kind.CUSTOMERS, line=line) for line in range(1, 4)]
     groups = [[each] for each in entries]

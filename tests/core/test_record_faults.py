@@ -133,7 +133,7 @@ def test_every_planted_fault_is_listed_and_no_other(kind_and_faults, thorough):
 
 @settings(deadline=None)
 @given(planted())
-def test_the_first_fault_is_what_the_old_code_said(kind_and_faults):
+def test_the_first_fault_is_that_of_the_earlier_code(kind_and_faults):
     """It stopped at the first one: what the schema says, in document order, then unclear marks."""
     kind, wrong = kind_and_faults
     record = copy.deepcopy(RECORDS[kind])
@@ -148,7 +148,7 @@ def test_the_first_fault_is_what_the_old_code_said(kind_and_faults):
 
 @settings(deadline=None)
 @given(planted())
-def test_correcting_what_is_listed_makes_a_valid_record(kind_and_faults):
+def test_a_record_is_valid_after_all_listed_faults_are_corrected(kind_and_faults):
     """Each fault corrected at its path, by a retry of the dead letter; nothing of the old list stays."""
     kind, wrong = kind_and_faults
     record = copy.deepcopy(RECORDS[kind])
@@ -169,7 +169,7 @@ def test_correcting_what_is_listed_makes_a_valid_record(kind_and_faults):
     assert len(again.retried.earlier) == 1
 
 
-def test_what_is_still_wrong_after_a_correction_is_listed_again():
+def test_remaining_faults_are_listed_again_after_a_correction():
     """The list of the earlier dead letter is not carried on."""
     first = validate_line(Kind.CUSTOMERS, as_bytes(customer(id=5, email=6, name=7)))
     letter = json.loads(write_dead_letter(Kind.CUSTOMERS, first, DATE))
@@ -216,7 +216,7 @@ def test_another_process_lists_the_same(drawn):
 
 @settings(max_examples=150, deadline=None)
 @given(nearly_valid())
-def test_what_the_sandbox_names_is_listed(kind_and_record):
+def test_the_fault_that_the_sandbox_names_is_listed(kind_and_record):
     """It names one fault of a record; ours has it, with the same words, except for what it says about the account."""
     kind, record = kind_and_record
     refusal = sandbox_rules(kind, as_bytes({"customers": [record]}))
@@ -250,7 +250,7 @@ def test_what_the_sandbox_names_is_listed(kind_and_record):
         (Kind.TRANSACTIONS, b'{"transactions":[]}', ["missing_field id", "no_items transactions"]),
     ],
 )
-def test_fields_that_occur_twice_and_empty_lists(kind, body, expected):
+def test_duplicate_fields_and_empty_lists_are_listed(kind, body, expected):
     """First what occurs twice, then what is certain anyway."""
     found = [f"{reason} {field}" for reason, field in faults(kind, body)]
     assert found[: len(expected)] == expected
@@ -283,7 +283,7 @@ def test_a_transaction_of_an_unknown_type_has_the_faults_that_every_type_finds(c
     assert [field for _, field in found] == [f"transactions[0].{field}" for field in expected]
 
 
-def test_too_many_items_with_other_faults():
+def test_too_many_items_are_listed_with_other_faults():
     """Both are known from the first look."""
     record = transactions(*[transaction()] * 1000, transaction(amount="5"))
     assert faults(Kind.TRANSACTIONS, record) == [
@@ -304,7 +304,7 @@ def test_a_line_that_is_not_utf_8_has_its_other_faults_too():
     assert faults(Kind.CUSTOMERS, deleted) == [(Reason.INVALID_UTF8, "")]
 
 
-def test_what_is_never_sent_has_no_faults():
+def test_skipped_items_have_no_faults():
     """A reversed event beside a faulty one; a deleted customer with a field twice."""
     record = events(event(fulfilled=0), event(fulfilled=0, status="REVERSED"), event(status="?"))
     assert [field for _, field in faults(Kind.EVENTS, record)] == ["events[0].fulfilled", "events[2].status"]

@@ -67,9 +67,7 @@ def test_transactions_and_balances_are_side_by_side():
     transactions.amount("r2", -1)
     both = sum_by_reward_over_all([customers.totals(), transactions.totals()])
     assert both == (
-        RewardBalance(
-            reward="r1", earned=Decimal("7.5"), spent=Decimal(-2), left=Decimal("5.5"), balances=Decimal(5)
-        ),
+        RewardBalance(reward="r1", earned=Decimal("7.5"), spent=Decimal(-2), left=Decimal("5.5"), balances=Decimal(5)),
         RewardBalance(
             reward="r2",
             earned=Decimal(0),

@@ -63,7 +63,7 @@ def as_toml(section, name, text):
     return f"[{section}]\n{name} = {value}\n"
 
 
-def told(error):
+def text_of(error):
     """Return all that the error can put on a screen."""
     return "".join([str(error), error.place, error.hint, error.operation])
 
@@ -231,7 +231,7 @@ def test_a_misspelt_variable_is_reported(variable, nearest):
     """One that nearly has a setting's name is a mistake, not noise."""
     error = wrong(environment={variable: HIDDEN})
     assert (error.place, error.hint) == (variable, f"did you mean {nearest}?")
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_an_impossible_url_is_refused(name, url, message):
     error = wrong(flags={name: url})
     assert str(error) == f"{name} {message}"
     assert error.place == f"--{name.replace('_', '-')}"
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_an_impossible_proxy_is_refused(proxy):
     """Before the run, not as an outage of an hour; its password is not shown."""
     error = wrong(flags={"proxy": proxy})
     assert (str(error), error.place) == ("proxy is not an http:// URL", "--proxy")
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 def test_a_proxy_may_have_a_password():
@@ -432,7 +432,7 @@ def test_headers_of_the_program_cannot_be_set(toml, header):
     """Key and token have their own way, and what frames a request is not for settings."""
     error = wrong(toml(f'[api.headers]\n"{header}" = "{HIDDEN}"\n'))
     assert str(error) == f"[api] headers cannot set {header}"
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ def test_invalid_headers_are_refused(name, value):
     """No second line, no control character; the value is not shown."""
     error = wrong(flags={"headers": {name: value}})
     assert str(error) == "[api] headers has characters that no header can have"
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -516,7 +516,7 @@ def test_a_secret_in_the_wrong_place_of_the_file_is_not_shown(toml, section, nam
     try:
         load_settings(toml(f"[{section}]\n{name} = {wrongly_typed(kind)}\n"))
     except ConfigurationError as error:
-        assert HIDDEN not in told(error)  # noqa: PT017 - some settings take any text
+        assert HIDDEN not in text_of(error)  # noqa: PT017 - some settings take any text
         assert HIDDEN not in "".join(traceback.format_exception(error))  # noqa: PT017 - likewise
 
 
@@ -528,7 +528,7 @@ def test_a_secret_in_a_variable_or_flag_is_not_shown(section, name):
             try:
                 settings = load_settings(**arguments)
             except ConfigurationError as error:
-                assert HIDDEN not in told(error), (section, name, text)  # noqa: PT017 - some settings take any text
+                assert HIDDEN not in text_of(error), (section, name, text)  # noqa: PT017 - some settings take any text
             else:
                 assert HIDDEN in str(of(settings, section, name))
 
@@ -536,14 +536,14 @@ def test_a_secret_in_a_variable_or_flag_is_not_shown(section, name):
 @pytest.mark.parametrize("text", [f'key = "{HIDDEN}', f"key = {HIDDEN}", f'key = "{HIDDEN}" x', f"= {HIDDEN}"])
 def test_a_secret_in_a_broken_file_is_not_shown(toml, text):
     """A syntax error has a line and a column, not the line itself."""
-    assert HIDDEN not in told(wrong(toml(text)))
+    assert HIDDEN not in text_of(wrong(toml(text)))
 
 
 def test_an_api_key_in_the_file_is_refused_with_its_proper_place(toml):
     """Secrets are no settings: the hint names the variable, the message not the key."""
     error = wrong(toml(f'[api]\napi_key = "{HIDDEN}"\n'))
     assert "MASIVO_API_KEY" in error.hint
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 # Files of other tools.

@@ -202,7 +202,7 @@ def test_a_dead_letter_can_be_read_again(raw):
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"{}", b"[1]", b'{"file":"f","line":1', b"\xff", b"[" * 100_000])
-def test_a_line_that_is_not_a_dead_letter_is_none(line):
+def test_a_line_that_is_not_a_dead_letter_is_recognised(line):
     """Torn, foreign, deep: never an error."""
     assert read_dead_letter(line) is None
 

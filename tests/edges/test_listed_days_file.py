@@ -52,7 +52,7 @@ def test_another_key_begins_from_nothing(state, text):
         assert list(file.read()) == [(1, [])]
 
 
-def test_a_full_disk_is_said(state):
+def test_a_full_disk_is_reported(state):
     with opened(state) as file:
         file._file = os.open("/dev/full", os.O_WRONLY)
         with pytest.raises(StorageError, match="cannot write: No space left"):

@@ -15,7 +15,7 @@ KEY = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HIDDEN = "not-to-be-shown"
 
 
-def told(error: ConfigurationError) -> str:
+def text_of(error: ConfigurationError) -> str:
     """Return all that the error can put on a screen, its causes included."""
     return "".join([*traceback.format_exception(error), str(error), error.place, error.hint, error.operation])
 
@@ -154,7 +154,7 @@ def test_a_value_that_is_not_a_secret_is_refused_with_the_true_reason(tmp_path, 
     with pytest.raises(ConfigurationError, match="cannot be sent") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, content.encode()))
     assert why in str(caught.value)
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 def test_an_empty_variable_is_reported(tmp_path):
@@ -170,7 +170,7 @@ def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
     with pytest.raises(ConfigurationError, match="other users may read the key file") as caught:
         load_credentials({}, api_key_file=file)
     assert (caught.value.place, caught.value.hint) == (file, f"chmod 600 {file}")
-    assert KEY not in told(caught.value)
+    assert KEY not in text_of(caught.value)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
@@ -204,7 +204,7 @@ def test_a_key_given_as_a_file_name_is_not_shown(key):
     """`--api-key-file <the key itself>` is the mistake people make: it must not end in a log."""
     with pytest.raises(ConfigurationError) as caught:
         load_credentials({}, api_key_file=key)
-    assert key not in told(caught.value)
+    assert key not in text_of(caught.value)
     assert caught.value.place == "--api-key-file"
 
 
@@ -217,14 +217,14 @@ def test_a_secret_that_cannot_be_sent_is_refused(tmp_path, content):
     content = HIDDEN.encode() + content if content.strip() else content
     with pytest.raises(ConfigurationError, match="is empty or has characters that cannot be sent") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, content))
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 def test_a_binary_key_file_is_refused(tmp_path):
     """Without its bytes."""
     with pytest.raises(ConfigurationError, match="the key file cannot be read") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, HIDDEN.encode() + b"\xff\xfe"))
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 def test_a_key_file_that_is_too_long_is_refused(tmp_path):
@@ -239,7 +239,7 @@ def test_a_bad_secret_in_the_environment_is_reported_by_its_variable(variable):
     with pytest.raises(ConfigurationError) as caught:
         load_credentials({variable: HIDDEN + " secret"})
     assert caught.value.place == variable
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 @pytest.mark.parametrize("environment", [{}, {"MASIVO_API_KEY": ""}, {"MASIVO_APIKEY": KEY}])

@@ -130,7 +130,7 @@ async def test_a_token_is_renewed_early(claims, life):
     ],
     ids=["opaque", "two parts", "no base64", "empty part", "dot", "a list", "no UTF-8", "deep"],
 )
-async def test_a_token_that_is_no_jwt_lives_an_hour(token):
+async def test_a_token_that_is_not_a_jwt_lives_an_hour(token):
     """It need not be one: the documented lifetime counts."""
     clock, auth = FakeClock(), AuthServer(grant(token))
     source = tokens(auth, clock)

@@ -183,12 +183,12 @@ def test_a_new_account_at_the_same_key_and_address_is_recognised_by_its_tokens(t
     line = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)[0]
     with (directory / "customers.ndjson").open("ab") as file:
         file.write(line.replace(b'"id":"', b'"id":"z'))
-    with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as afresh:
-        done = send("migrate", afresh.url, directory)
+    with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as fresh_run:
+        done = send("migrate", fresh_run.url, directory)
         assert done.returncode == 2, done.stdout
         assert b"--same-account" in done.stdout
-        assert afresh.ledger()["customers"] == {}
-        done = send("migrate", afresh.url, directory, state="another")
+        assert fresh_run.ledger()["customers"] == {}
+        done = send("migrate", fresh_run.url, directory, state="another")
         assert done.returncode in {0, 3}, done.stderr
 
 

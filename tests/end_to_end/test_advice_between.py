@@ -13,13 +13,13 @@ from advice_tools import (
     QUICK,
     arrived,
     ask,
+    expect_advice,
     make_exports,
     make_record,
     migrate,
     named,
     run_on_a_small_disk,
     sending,
-    told,
 )
 from end_to_end_tools import COMMAND, clean_environment, run, serving
 from fakes import write_export
@@ -53,7 +53,7 @@ def test_a_new_key_belongs_to_the_same_account_or_to_another(way, tmp_path):
     with serving(tmp_path, *other, "--api-key", OTHER_KEY, "--port", served.port) as served:
         done = begin(served, tmp_path, key=OTHER_KEY)
         assert done.returncode == 2
-        told(done, text)
+        expect_advice(done, text)
         if way == "one account":
             for words in (("--same-account",), ()):
                 assert begin(served, tmp_path, *words, key=OTHER_KEY).returncode == 0
@@ -75,7 +75,7 @@ def test_an_unproven_account_is_proven_later_or_confirmed(way, tmp_path):
         assert done.returncode == 0, done.stderr
     done = begin(served, tmp_path, "--outage-limit", "0.1", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(
+    expect_advice(
         done,
         "start again when the API can be reached; or confirm the account with --same-account, which needs no token",
     )
@@ -95,7 +95,7 @@ def test_an_export_that_the_account_has_is_continued_in_its_state_directory(serv
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
     text = "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
-    _, state = told(done, text)
+    _, state = expect_advice(done, text)
     (there,) = shlex.split(state)
     assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
     arrived(served, tmp_path)
@@ -108,7 +108,7 @@ def test_an_export_is_sent_again_after_a_confirmation(served, tmp_path):
     (tmp_path / "customers.ndjson").rename(tmp_path / "c")
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    told(
+    expect_advice(
         done,
         "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again",
     )
@@ -124,7 +124,7 @@ def test_a_lost_journal_is_restored(tmp_path):
         (tmp_path / "state").rename(tmp_path / "copy")
         done = migrate(served, tmp_path)
         assert done.returncode == 2, done.stderr
-        told(
+        expect_advice(
             done,
             "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
             " start migrate with --again",
@@ -144,7 +144,7 @@ def test_an_input_that_this_run_has_sent_is_left_out(served, tmp_path):
     content = (tmp_path / "events").read_bytes()
     done = begin(served, tmp_path, *flags, "-", key=served.key, stdin=content)
     assert done.returncode == 2, done.stdout
-    told(done, "leave it out; to send it once more, start migrate with --again")
+    expect_advice(done, "leave it out; to send it once more, start migrate with --again")
     assert begin(served, tmp_path, *flags, key=served.key).returncode == 0
     (tmp_path / "events").rename(tmp_path / "events.ndjson")
     arrived(served, tmp_path)
@@ -160,7 +160,7 @@ def test_either_a_state_directory_or_its_copy_continues(way, served, tmp_path):
     done = begin(served, tmp_path, key=served.key, state="copied")
     assert done.returncode == 2, done.stdout
     text = "continue with one of the two: there, with --state-dir {…}; or here, after you move the other one away"
-    (there,) = told(done, text)
+    (there,) = expect_advice(done, text)
     if way == "there":
         assert begin(served, tmp_path, key=served.key, state=shlex.split(there)[0]).returncode == 0
     else:
@@ -185,7 +185,7 @@ def test_a_state_directory_that_is_too_old_is_replaced_by_the_newest(way, served
     (tmp_path / "old").rename(tmp_path / "state")
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stdout
-    told(
+    expect_advice(
         done,
         ("restore the newest copy of the state directory; migrate --again would send again what was sent in between"),
     )
@@ -240,7 +240,7 @@ def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
             time.sleep(0.02)
         done = begin(served, tmp_path, key=served.key, state=state)
         assert done.returncode == 2, done.stdout
-        told(done, says)
+        expect_advice(done, says)
         if way == "stopped":
             process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=300)
@@ -259,7 +259,7 @@ def test_a_state_directory_is_named_without_a_link(served, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "state")
     done = begin(served, tmp_path, key=served.key, state="link")
     assert done.returncode == 2
-    told(done, "name the directory that you meant with --state-dir")
+    expect_advice(done, "name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key).returncode == 0
     arrived(served, tmp_path)
 
@@ -270,10 +270,10 @@ def test_an_impossible_state_directory_is_corrected(served, tmp_path):
     (tmp_path / "state").write_bytes(b"")
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "name the directory that you meant with --state-dir")
+    expect_advice(done, "name the directory that you meant with --state-dir")
     done = begin(served, tmp_path, key=served.key, state="x" * 300)
     assert done.returncode == 2
-    told(done, "correct its permissions, or name the directory that you meant with --state-dir")
+    expect_advice(done, "correct its permissions, or name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
     arrived(served, tmp_path)
 
@@ -286,7 +286,7 @@ def test_a_state_directory_holds_nothing_else(served, tmp_path):
     (tmp_path / "state" / "notes.txt").write_bytes(b"mine")
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(
+    expect_advice(
         done,
         "name a directory that holds nothing else with --state-dir; a new directory is created with the right"
         " permissions",
@@ -303,7 +303,7 @@ def test_an_unwritable_file_of_the_state_directory_is_repaired(served, tmp_path)
     (tmp_path / "state" / "dead-letter.customers.ndjson").mkdir()
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, "correct the permissions of that file, then start again")
+    expect_advice(done, "correct the permissions of that file, then start again")
     assert served.ledger()["customers"] == {}
     (tmp_path / "state" / "dead-letter.customers.ndjson").rmdir()
     assert migrate(served, tmp_path).returncode == 0
@@ -319,7 +319,7 @@ def test_an_unwritable_journal_is_repaired(served, tmp_path):
     journal.symlink_to("moved.db")
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, "correct the permissions of the state directory and of what is in it, then start again")
+    expect_advice(done, "correct the permissions of the state directory and of what is in it, then start again")
     journal.unlink()
     (tmp_path / "state" / "moved.db").rename(journal)
     assert migrate(served, tmp_path).returncode == 0
@@ -335,7 +335,7 @@ def test_a_missing_journal_is_restored(served, tmp_path):
         file.unlink()
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "restore journal.db from a copy of the directory: nothing else records what was sent")
+    expect_advice(done, "restore journal.db from a copy of the directory: nothing else records what was sent")
     shutil.copy(tmp_path / "copy" / "journal.db", tmp_path / "state" / "journal.db")
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
@@ -348,7 +348,7 @@ def test_a_full_disk_of_the_state_directory_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
         done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free up disk space, or correct the permissions, then start again")
+        expect_advice(done, "free up disk space, or correct the permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -372,7 +372,7 @@ def test_a_disk_without_locks_is_not_used(served, tmp_path):
         env=clean_environment(MASIVO_API_KEY=served.key),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    told(done, "choose a local disk")
+    expect_advice(done, "choose a local disk")
     assert begin(served, tmp_path, key=served.key, state="local").returncode == 0
     arrived(served, tmp_path)
 
@@ -402,7 +402,7 @@ def test_a_user_without_a_home_names_a_directory(way, served, tmp_path):
 
     done = attempt()
     assert done.returncode == 2, done.stderr
-    told(done, "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir")
+    expect_advice(done, "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir")
     done = attempt(**{way: str(tmp_path / "own")})
     assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from advice_tools import make_exports, make_record, named, run_on_a_small_disk, told
+from advice_tools import expect_advice, make_exports, make_record, named, run_on_a_small_disk
 from end_to_end_tools import run
 from fakes import write_export
 
@@ -28,7 +28,7 @@ def test_an_unlisted_customer_is_added_or_confirmed(way, tmp_path):
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
     done = validate(tmp_path)
     assert done.returncode == 3
-    told(run("validate", *named(tmp_path), cwd=tmp_path), UNKNOWN)
+    expect_advice(run("validate", *named(tmp_path), cwd=tmp_path), UNKNOWN)
     flags = []
     if way == "add":
         make_exports(tmp_path)
@@ -44,7 +44,7 @@ def test_a_customer_that_is_a_dead_letter_is_corrected(tmp_path):
     make_exports(tmp_path)
     customers = tmp_path / "customers.ndjson"
     customers.write_text(customers.read_text().replace('"name"', '"nom"', 1))
-    told(run("validate", *named(tmp_path), cwd=tmp_path), DEAD)
+    expect_advice(run("validate", *named(tmp_path), cwd=tmp_path), DEAD)
     make_exports(tmp_path)
     assert validate(tmp_path).returncode == 0
 
@@ -56,7 +56,7 @@ def test_the_findings_of_the_checks_are_corrected(tmp_path):
     wrong["balance"][0]["amount"] += 5
     write_export(tmp_path / "customers.ndjson", [wrong, *(make_record("customers", number) for number in (1, 2))])
     done = validate(tmp_path)
-    told(done, CORRECT)
+    expect_advice(done, CORRECT)
     (found,) = json.loads(done.stdout)["checks"]["results"]
     (first,) = found["first"]
     sums = first["sums"]
@@ -69,7 +69,7 @@ def test_the_findings_of_the_checks_are_corrected(tmp_path):
 def test_a_check_has_one_of_the_listed_names(tmp_path):
     """One of the names that are listed."""
     make_exports(tmp_path)
-    (names,) = told(validate(tmp_path, "--skip-checks", "balances"), "the names are {…}")
+    (names,) = expect_advice(validate(tmp_path, "--skip-checks", "balances"), "the names are {…}")
     assert validate(tmp_path, "--skip-checks", names.split(", ")[1]).returncode == 0
 
 
@@ -80,7 +80,7 @@ def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(tmp_path):
     command = ["validate", *named(tmp_path), "--json"]
     done = run_on_a_small_disk(1, *command, cwd=tmp_path)
     assert done.returncode == 6
-    told(done, text)
+    expect_advice(done, text)
     assert "checks" not in json.loads(
         run_on_a_small_disk(1, *command, *text.split(": ")[1].split(), cwd=tmp_path).stdout
     )
@@ -104,12 +104,12 @@ def test_the_flags_for_planted_faults_are_corrected(wrong, says, right, tmp_path
     command = ["generate", "customers", "--records", "9"]
     done = run(*command, *wrong, cwd=tmp_path)
     assert done.returncode == 2
-    told(done, says)
+    expect_advice(done, says)
     assert run(*command, *right, cwd=tmp_path).returncode == 0
 
 
 def test_a_planted_fault_has_one_of_the_listed_names(tmp_path):
     """One of those that are listed, with a share."""
     command = ["generate", "events", "--records", "9", "-o", "e", "--plant"]
-    (names,) = told(run(*command, "events=2", cwd=tmp_path), "shares of 0 to 0.9, by name: {…}")
+    (names,) = expect_advice(run(*command, "events=2", cwd=tmp_path), "shares of 0 to 0.9, by name: {…}")
     assert run(*command, ",".join(f"{name}=0.05" for name in names.split(", ")), cwd=tmp_path).returncode == 0

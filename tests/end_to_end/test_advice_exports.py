@@ -17,6 +17,7 @@ import pytest
 from advice_tools import (
     QUICK,
     arrived,
+    expect_advice,
     go,
     make_exports,
     make_record,
@@ -24,7 +25,6 @@ from advice_tools import (
     paste,
     run_on_a_small_disk,
     sending,
-    told,
 )
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
 from fakes import write_export
@@ -92,7 +92,7 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
     (work / "the export").write_bytes(pack(text))
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     command, _, new = done.stderr.decode().partition("hint: ")[2].partition("; then name ")
     assert paste(command, cwd=work).returncode == 0
     (name,) = shlex.split(new.partition(" instead")[0])
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     (work / "customers.ndjson").write_bytes(head)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (5, {})
-    told(done, says)
+    expect_advice(done, says)
     (work / "customers.ndjson").write_bytes(text)
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -139,7 +139,7 @@ def test_a_pipe_that_is_not_an_export_is_written_to_a_file(served, work):
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
-    told(done, "write it to a file and name that file: then the message says what to do")
+    expect_advice(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
     assert (done.returncode, b" instead" in done.stderr) == (5, True)
@@ -151,7 +151,7 @@ def test_an_empty_compressed_export_is_copied_again(served, work):
     (work / "c.gz").touch()
     done = migrate(served, work, "--customers", "c.gz")
     assert done.returncode == 5
-    told(done, "copy the file or export again, then start the same command again")
+    expect_advice(done, "copy the file or export again, then start the same command again")
     (work / "c.gz").write_bytes(packed)
     assert migrate(served, work, "--customers", "c.gz").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -163,7 +163,7 @@ def test_a_duplicate_export_is_left_out(served, work):
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (2, {})
-    told(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
+    expect_advice(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
@@ -199,7 +199,7 @@ def test_a_truncated_compressed_export_is_copied_again(spoil, says, served, tmp_
     (tmp_path / "e.gz").write_bytes(spoil(packed))
     done = migrate(served, tmp_path, "--customers", "customers.ndjson", "--events", "e.gz")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     (tmp_path / "e.gz").write_bytes(packed)
     command = next_command(done, "correct or restore the export, then start the same command again")
     assert paste(command, key=served.key, cwd=tmp_path).returncode == 0
@@ -227,7 +227,9 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
-        told(done, "the file was shortened while it was being read: restore it, then start the same command again")
+        expect_advice(
+            done, "the file was shortened while it was being read: restore it, then start the same command again"
+        )
         path.write_bytes(whole)
         command = next_command(done, "correct or restore the export, then start the same command again")
         assert paste(command.replace("1/0.5s", "none"), key=served.key, cwd=tmp_path).returncode == 0
@@ -280,7 +282,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
     (work / "the export").write_bytes(pack(text[:-30]))
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     if way == "finished":
         (work / "the export").write_bytes(pack(text))
     else:
@@ -305,12 +307,12 @@ def test_a_pipe_continues_as_a_file(command, served, work):
     text = (work / "customers.ndjson").read_bytes()
     done = migrate(served, work, "--customers", "-", stdin=text[:-30])
     assert done.returncode == 5
-    told(
+    expect_advice(
         done,
         "its complete lines were already processed; write the export to a file and name that file instead of {}: the"
         " part that was already read is recognised",
     )
-    told(done, "write the export to a file, then start the same command with that file instead of the pipe")
+    expect_advice(done, "write the export to a file, then start the same command with that file instead of the pipe")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
         says = (
@@ -323,7 +325,7 @@ def test_a_pipe_continues_as_a_file(command, served, work):
             " that was already read is recognised"
         )
     assert done.returncode == 5
-    told(done, says)
+    expect_advice(done, says)
     (work / "e").write_bytes(text)
     assert migrate(served, work, "--customers", "e").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -342,7 +344,7 @@ def test_a_batch_from_a_pipe_is_looked_up_and_accepted(tmp_path):
         assert migrate(served, tmp_path, *exports, stdin=text).returncode == 4
         done = go("resolve", served, tmp_path, "--resend", "all")
         assert done.returncode == 5, done.stderr
-        told(done, "--accept does not need the records; look up the other batches in the account")
+        expect_advice(done, "--accept does not need the records; look up the other batches in the account")
         assert len(served.ledger()["transactions"]) == 3
         assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
         arrived(served, tmp_path)
@@ -376,7 +378,7 @@ def test_a_changed_export_is_restored_and_new_lines_get_their_own_file(served, w
     (work / "events.ndjson").write_bytes(two.replace(b"PURCHASE", b"purchase", 1))
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
     assert done.returncode == 5
-    told(
+    expect_advice(
         done,
         "restore the export as it was, then start the same command again; send new records in a further file beside it",
     )
@@ -391,7 +393,9 @@ def test_an_export_that_was_renamed_is_named_again(served, work):
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again, by its present name: the part that was already read is recognised by its content")
+    expect_advice(
+        done, "name it again, by its present name: the part that was already read is recognised by its content"
+    )
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders")
 
@@ -412,7 +416,7 @@ def test_an_unread_export_is_named_again(way, served, work):
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
+    expect_advice(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
     if way == "as it was":
         finished(served, work, text, "--events", "events.ndjson")
         return
@@ -435,7 +439,7 @@ def test_an_unread_export_that_looks_different_is_confirmed(served, tmp_path):
 
     done = retry()
     assert done.returncode == 5, done.stdout
-    (words,) = told(done, "if this is the right file, add --moved {…}")
+    (words,) = expect_advice(done, "if this is the right file, add --moved {…}")
     done = retry("--moved", *shlex.split(words))
     assert done.returncode == 0, done.stderr
     finished(served, work, text, "--events", "events.ndjson")
@@ -448,8 +452,8 @@ def test_one_of_two_exports_is_chosen(served, work):
     (work / "a b").write_bytes(gzip.compress(text))
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "a b")
     assert done.returncode == 2
-    (words,) = told(done, "add {…}")
-    told(done, "--moved {…}")
+    (words,) = expect_advice(done, "add {…}")
+    expect_advice(done, "--moved {…}")
     finished(served, work, text, "--events", "a b", *shlex.split(words.partition(" or ")[0]))
 
 
@@ -466,7 +470,7 @@ def test_the_flag_for_a_moved_export_is_corrected(word, says, served, work):
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson", "--moved", word)
     assert done.returncode == 2
-    told(done, says)
+    expect_advice(done, says)
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders", "--moved", "events.ndjson=orders")
 
@@ -479,7 +483,7 @@ def test_an_export_is_found_by_commands_that_do_not_name_it(way, served, work):
     (work / "events.ndjson").rename(work / "elsewhere" / "orders")
     done = go("retry", served, work)
     assert done.returncode == 5, done.stderr
-    (name,) = told(
+    (name,) = expect_advice(
         done, "start migrate once with its present name, which records the new place; or add --moved {…}=PATH"
     )
     if way == "by migrate":
@@ -536,7 +540,7 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
         ]
         done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free up disk space in the state directory, then start again with the same command")
+        expect_advice(done, "free up disk space in the state directory, then start again with the same command")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         assert len(lines(tmp_path / "state" / "skipped.customers.ndjson")) == 8997
         assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
@@ -557,7 +561,7 @@ def test_a_line_that_an_earlier_version_cut_is_exported_again(served, work):
         journal.execute("UPDATE progress SET figures = ?", (torn,))
         journal.commit()
     done = run("status", "--state-dir", work / "state", COLUMNS="300")
-    told(done, "version 0.1.0 found the file's end within this line: export the line again")
+    expect_advice(done, "version 0.1.0 found the file's end within this line: export the line again")
     (letter,) = lines(letters)
     letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
     assert go("retry", served, work).returncode == 0

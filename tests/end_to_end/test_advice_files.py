@@ -1,7 +1,7 @@
 """Advice about exports that are not at the named place: if it is followed, everything arrives once."""
 
 import pytest
-from advice_tools import arrived, make_exports, migrate, sending, told
+from advice_tools import arrived, expect_advice, make_exports, migrate, sending
 from end_to_end_tools import run
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def test_an_export_is_found_as_its_hint_says(wrong, says, right, served, tmp_pat
 
     done = begin(wrong)
     assert (done.returncode, done.stdout) == (5, b"")
-    done = begin(right(*told(done, says)))
+    done = begin(right(*expect_advice(done, says)))
     assert done.returncode == 0, done.stderr
     arrived(served, tmp_path / "export")
 
@@ -36,7 +36,7 @@ def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
     arguments = ["migrate", "--customers", "cust*.ndjson", *sending(served, tmp_path)]
     done = run(*arguments, key=served.key, cwd="/")
     assert done.returncode == 5
-    told(done, "check the pattern and the working directory")
+    expect_advice(done, "check the pattern and the working directory")
     assert run(*arguments, key=served.key, cwd=tmp_path).returncode == 0
     arrived(served, tmp_path)
 
@@ -48,7 +48,9 @@ def test_a_dry_run_uses_a_directory_of_its_own(served, tmp_path):
     flags = ["validate", "--customers", tmp_path / "customers.ndjson", "--state-dir"]
     done = run(*flags, tmp_path / "state")
     assert done.returncode == 2
-    told(done, ("name another directory with --state-dir for the dead letters of this command; it sends nothing"))
+    expect_advice(
+        done, ("name another directory with --state-dir for the dead letters of this command; it sends nothing")
+    )
     assert run(*flags, tmp_path / "dry").returncode == 0
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)

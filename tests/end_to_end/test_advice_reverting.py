@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from advice_tools import QUICK, ask, go, make_exports, make_record, migrate, named, paste, sending, told
+from advice_tools import QUICK, ask, expect_advice, go, make_exports, make_record, migrate, named, paste, sending
 from end_to_end_tools import KINDS, expected_ledger, run, serving
 from fakes import event, transaction, write_export
 
@@ -108,7 +108,7 @@ def test_reverted_records_are_sent_once_more(served, tmp_path):
         migrate(served, tmp_path),
         look(tmp_path),
     ):
-        first, _ = told(done, BOTH)
+        first, _ = expect_advice(done, BOTH)
         commands.add(first)
     (command,) = commands
     for _ in range(2):
@@ -119,7 +119,7 @@ def test_reverted_records_are_sent_once_more(served, tmp_path):
 def test_the_rest_is_reverted_as_well(served, tmp_path):
     """Then the same command migrates everything again."""
     between = migrate_in_two(served, tmp_path)
-    _, command = told(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
+    _, command = expect_advice(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
     assert paste(f"{command} --yes", key=served.key).returncode == 0
     assert account(served)["customers"] == {}
     assert migrate(served, tmp_path).returncode == 0
@@ -134,7 +134,7 @@ def test_records_of_another_runs_customers_wait_for_them(served, tmp_path):
     make_exports(tmp_path, 3, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    (command,) = told(revert(served, tmp_path), "this sends again what was taken back: {…}")
+    (command,) = expect_advice(revert(served, tmp_path), "this sends again what was taken back: {…}")
     assert paste(command, key=served.key).returncode == 3
     letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
     wanted = (
@@ -187,7 +187,7 @@ def test_another_runs_customers_are_migrated_again_or_stayed(again, served, tmp_
     make_exports(tmp_path, 4, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    (command,) = told(revert(served, tmp_path, (ALWAYS[0], between)), PART)
+    (command,) = expect_advice(revert(served, tmp_path, (ALWAYS[0], between)), PART)
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # like an API that gives no number
         journal.execute("UPDATE notes SET detail = json_set(detail, '$.customers', NULL) WHERE what = 'reverted'")
         journal.commit()
@@ -195,7 +195,7 @@ def test_another_runs_customers_are_migrated_again_or_stayed(again, served, tmp_
         bring("again", half, "--again")
     refused = paste(command, key=served.key, **QUICK)
     assert refused.returncode == 2
-    stayed, takes_back = told(refused, MIGRATED_AGAIN)
+    stayed, takes_back = expect_advice(refused, MIGRATED_AGAIN)
     if again:
         assert paste(f"{takes_back} --yes", key=served.key).returncode == 0
     assert paste(stayed, key=served.key, **QUICK).returncode == 3
@@ -221,7 +221,7 @@ def test_a_run_that_was_reverted_without_a_number_continues(bought, served, tmp_
         told_none = json.dumps(json.loads(detail) | {"customers": None, "whole": True})
         journal.execute("UPDATE notes SET detail = ? WHERE what = 'reverted'", (told_none,))
         journal.commit()
-    (command,) = told(look(tmp_path), UNCOUNTED)
+    (command,) = expect_advice(look(tmp_path), UNCOUNTED)
     if bought:
         assert paste(command, key=served.key).returncode == 0
         whole(served, tmp_path)
@@ -247,16 +247,16 @@ def test_a_command_that_cannot_be_shown_is_described_in_words(served, tmp_path):
 def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
     """There is no run, or no part of it was taken back, or all of it was."""
     make_exports(tmp_path)
-    told(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
+    expect_advice(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
     text = "name the exports, without --only-missing: the run continues with what is pending"
-    told(migrate(served, tmp_path, "--only-missing"), text)
+    expect_advice(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
     assert revert(served, tmp_path).returncode == 0
     text = "name the exports, without --only-missing: the run starts from the beginning"
-    told(migrate(served, tmp_path, "--only-missing"), text)
+    expect_advice(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
 
@@ -265,7 +265,7 @@ def test_customers_who_could_not_be_read_back_are_read_later(tmp_path, in_part):
     """The same command with the flag works when the API answers again."""
     with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
         done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
-        told(done, "start the same command again later, with --only-missing: it reads them back once more")
+        expect_advice(done, "start the same command again later, with --only-missing: it reads them back once more")
         assert done.returncode == 6
         assert migrate(served, tmp_path, "--only-missing", "--uploaders", "1").returncode == 0
         whole(served, tmp_path)
@@ -280,7 +280,7 @@ def test_an_api_without_an_answer_is_asked_later(tmp_path, in_part):
         assert revert(served, tmp_path, (ALWAYS[0], between)).returncode == 0
     with serving(tmp_path, *store, "--port", served.port, "--fault", "status=503,on=read") as served:
         done = migrate(served, tmp_path, "--only-missing", MASIVO_FIRST_PROBE="0.01")
-        told(done, "start the same command again later")
+        expect_advice(done, "start the same command again later")
         assert done.returncode == 6
     with serving(tmp_path, *store, "--port", served.port) as served:
         assert migrate(served, tmp_path, "--only-missing").returncode == 0
@@ -306,7 +306,7 @@ def test_customers_who_cannot_be_read_back_are_looked_up(served, tmp_path):
         "look for these customers in the account's dashboard, because their ids cannot be read back; send those that"
         " are not there from a small export with its own --state-dir"
     )
-    told(done, text)
+    expect_advice(done, text)
     assert done.returncode == 6
     assert f"the first at {tmp_path / 'customers.ndjson'}:1:" in json.loads(done.stdout)["message"]
     assert ".." not in account(served)["customers"]
@@ -328,7 +328,7 @@ def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
     buy(served, "c0")
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing", MASIVO_MAX_LINE_BYTES="1024")
-    told(done, "use the settings that the run was started with")
+    expect_advice(done, "use the settings that the run was started with")
     assert done.returncode == 5
     assert migrate(served, tmp_path, "--only-missing", **lenient).returncode == 0
     whole(served, tmp_path)
@@ -348,9 +348,9 @@ def test_records_from_a_pipe_are_reverted_and_migrated_from_a_file(served, tmp_p
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:
         sent = journal.execute("SELECT sent_at FROM batches WHERE kind = 'customers' ORDER BY seq").fetchall()
     assert len(sent) > 1
-    _, command = told(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
+    _, command = expect_advice(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
     done = run("migrate", *sending(served, tmp_path), "--only-missing", "--json", key=served.key, **QUICK)
-    told(done, "take back the rest as well, then migrate all records from a file")
+    expect_advice(done, "take back the rest as well, then migrate all records from a file")
     assert done.returncode == 5
     assert paste(f"{command} --yes", key=served.key).returncode == 0
     assert account(served)["customers"] == {}
@@ -376,9 +376,9 @@ def test_a_revert_with_an_unknown_outcome_is_run_again(tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         served.ledger()
         done = revert(served, tmp_path)
-        told(done, ("check the account's dashboard; the same command takes back what is left of that period"))
+        expect_advice(done, ("check the account's dashboard; the same command takes back what is left of that period"))
         assert done.returncode == 6
-        (command,) = told(
+        (command,) = expect_advice(
             migrate(served, tmp_path), ("start the revert again to take back what is left of that period: {…}")
         )
         assert paste(f"{command} --yes", key=served.key).returncode == 0
@@ -401,7 +401,7 @@ def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, t
         assert migrate(served, tmp_path).returncode == 0
         served.ledger()
         done = revert(served, tmp_path)
-        told(done, text)
+        expect_advice(done, text)
         assert done.returncode == code
         whole(served, tmp_path)
         assert revert(served, tmp_path).returncode == 0
@@ -420,7 +420,7 @@ def test_a_revert_that_never_left_is_started_again(tmp_path):
         served.ledger()
     take_back = ["revert", "--from", ALWAYS[0], "--to", ALWAYS[1], "--yes", *flags]
     done = run(*take_back, **token, **QUICK)
-    told(done, "start again later")
+    expect_advice(done, "start again later")
     assert done.returncode == 6
     with serving(tmp_path, *store, "--port", served.port) as served:
         whole(served, tmp_path)

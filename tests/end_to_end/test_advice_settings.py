@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from advice_tools import QUICK, arrived, make_exports, named, paste, told
+from advice_tools import QUICK, arrived, expect_advice, make_exports, named, paste
 from end_to_end_tools import run
 
 from masivo_stream.edges.config import leaves, load_settings
@@ -96,7 +96,7 @@ def test_a_wrong_setting_is_corrected_as_its_hint_says(wrong, says, right, work)
     arguments, environment, file = given
     done = plan(work, *arguments, file=file, **environment)
     assert (done.returncode, done.stdout) == (2, b"")
-    arguments, environment, file = right(*told(done, says))
+    arguments, environment, file = right(*expect_advice(done, says))
     done = plan(work, *arguments, file=file, **environment)
     assert done.returncode == 0, done.stderr
 
@@ -131,7 +131,7 @@ def test_a_settings_file_of_another_tool_is_rewritten(wrong, says, right, work):
     (work / "c.toml").write_bytes(wrong)
     done = plan(work, "--config", "c.toml")
     assert done.returncode == 2, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     (work / "c.toml").write_text(right)
     assert plan(work, "--config", "c.toml").returncode == 0
 
@@ -142,7 +142,7 @@ def test_a_list_of_variables_is_read_by_a_shell_or_rewritten(way, work):
     (work / "env").write_text("MASIVO_UPLOADERS=3\nexport MASIVO_WORKERS=1\n")
     done = plan(work, "--config", "env")
     assert done.returncode == 2
-    told(
+    expect_advice(
         done,
         "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and values"
         " as in config.example.toml",
@@ -160,7 +160,7 @@ def test_an_empty_state_directory_gets_a_name(work):
     """The default is one such name."""
     done = plan(work, "--state-dir", "")
     assert done.returncode == 2
-    told(done, "name a directory; the default is masivo-state")
+    expect_advice(done, "name a directory; the default is masivo-state")
     assert plan(work, "--state-dir", "masivo-state").returncode == 0
 
 
@@ -171,7 +171,7 @@ def test_the_hints_show_complete_examples(work):
         (("--limit", "none"), "give the account's limits, for example 1/5s,1000/h"),
         (("--base-url", "here"), "write it like https://app.masivo.ai/api/storefront/v1"),
     ):
-        told(plan(work, *arguments), says)
+        expect_advice(plan(work, *arguments), says)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,9 @@ def test_the_named_default_is_accepted(flag, value, work):
     """Each of the listed words is accepted, too."""
     done = plan(work, flag, value)
     assert done.returncode == 2
-    default, _, words = "".join(told(done, "the default is {…}{…}; see config.example.toml")).partition(", one of ")
+    default, _, words = "".join(expect_advice(done, "the default is {…}{…}; see config.example.toml")).partition(
+        ", one of "
+    )
     for word in filter(None, [default.strip("'"), *words.split(", ")]):
         assert plan(work, flag, word).returncode == 0
 
@@ -211,7 +213,7 @@ def test_a_key_in_the_address_moves_to_the_environment(served, work):
     host, state = served.url.removeprefix("http://"), ("--limit", "none", "--state-dir", work / "state")
     done = run("migrate", *named(work), "--base-url", f"http://{served.key}@{host}", *state)
     assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
-    told(done, "put the key into MASIVO_API_KEY")
+    expect_advice(done, "put the key into MASIVO_API_KEY")
     done = run("migrate", *named(work), "--base-url", served.url, *state, MASIVO_API_KEY=served.key, **QUICK)
     assert done.returncode == 0, done.stderr
     arrived(served, work)
@@ -226,7 +228,7 @@ def test_a_certificate_file_of_authorities_is_accepted(served, work):
     (work / "ca").write_text("no certificate")
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key)
     assert done.returncode == 2
-    told(done, "it must hold certificates in PEM form")
+    expect_advice(done, "it must hold certificates in PEM form")
     (work / "ca").write_text(PEM)
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key, **QUICK)
     assert done.returncode == 0, done.stderr

@@ -83,8 +83,8 @@ def test_a_record_that_a_firewall_blocks_is_one_dead_letter(tmp_path, export):
     assert (letter["line"], letter["reason"], letter["message"]) == (18, "refused", f"403 {WHO}")
     with serving(tmp_path, *store, "--port", sandbox.port) as healed:
         base = ("--base-url", healed.url, "--limit", "none", "--state-dir", directory / "state", "--json")
-        mended = run("retry", *base, key=healed.key, MASIVO_FIRST_PROBE="0.1")
-        assert mended.returncode == 0, mended.stdout
+        retried = run("retry", *base, key=healed.key, MASIVO_FIRST_PROBE="0.1")
+        assert retried.returncode == 0, retried.stdout
         assert arrived(healed) == expected_ledger(directory)
 
 

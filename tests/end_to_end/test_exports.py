@@ -89,7 +89,7 @@ def assert_complete(place, whole, done):
     assert place.ledger() == wanted(whole, "customers", "events")
 
 
-def told(done):
+def message_and_hint(done):
     """Return the message and the hint of a run that could not begin, or that stopped."""
     if done.stdout.strip():
         summary = json.loads(done.stdout)
@@ -265,7 +265,7 @@ def test_thousands_of_parts_may_be_moved_together(here, whole):
 
 
 @pytest.fixture
-def begun_with_letters(here, whole):
+def begun_with_dead_letters(here, whole):
     """A run with a dead letter of each kind, and everything else sent."""
     for kind in KINDS:
         rows = text_of(whole, kind).splitlines(keepends=True)
@@ -277,7 +277,7 @@ def begun_with_letters(here, whole):
     return here
 
 
-def mend(state):
+def correct(state):
     for kind in ("events", "transactions"):
         path = state / f"dead-letter.{kind}.ndjson"
         letters = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -287,15 +287,15 @@ def mend(state):
 
 
 @pytest.mark.parametrize("elsewhere", ["started there", "started elsewhere"])
-def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, elsewhere):
+def test_exports_and_state_move_together(tmp_path, begun_with_dead_letters, whole, elsewhere):
     """In another directory, or on another machine, retry, verify and migrate find the exports beside the state."""
-    old, new = begun_with_letters.directory, tmp_path / "other" / "place"
+    old, new = begun_with_dead_letters.directory, tmp_path / "other" / "place"
     new.parent.mkdir()
     shutil.copytree(old, new)
     shutil.rmtree(old)
-    at = Place(new if elsewhere == "started there" else tmp_path, begun_with_letters.served)
+    at = Place(new if elsewhere == "started there" else tmp_path, begun_with_dead_letters.served)
     state = ("--state-dir", os.path.relpath(new / "masivo-state", at.directory))
-    mend(new / "masivo-state")
+    correct(new / "masivo-state")
     assert json.loads(at.run("verify", "--all", *state).stdout)["exit_code"] == 0
     assert at.run("retry", *state).returncode == 0
     assert at.ledger() == wanted(whole, *KINDS)
@@ -306,14 +306,14 @@ def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, el
     assert at.ledger() == wanted(whole, *KINDS)
 
 
-def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_letters, whole):
+def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_dead_letters, whole):
     """Both ways out that `retry`, `resolve` and `verify` name lead to the end."""
-    at = begun_with_letters
+    at = begun_with_dead_letters
     packed = at.directory / "old events.gz"
     packed.write_bytes(gzip.compress((at.directory / "events.ndjson").read_bytes()))
     (at.directory / "events.ndjson").unlink()
     for command in ("retry", "resolve"):
-        message, hint = told(at.run(command))
+        message, hint = message_and_hint(at.run(command))
         assert "an export of the run is not where it was" in message
         assert hint == (
             "start migrate once with its present name, which records the new place; or add --moved events.ndjson=PATH"
@@ -324,7 +324,7 @@ def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_le
     assert at.run("resolve", *word).returncode == 3
     assert json.loads(at.run("verify", "--all", *word).stdout)["exit_code"] == 0
     assert at.migrate(events=["old events.gz"]).returncode == 3
-    mend(at.directory / "masivo-state")
+    correct(at.directory / "masivo-state")
     assert at.run("retry").returncode == 0
     assert json.loads(at.run("verify", "--all").stdout)["exit_code"] == 0
     assert at.ledger() == wanted(whole, *KINDS)
@@ -333,9 +333,9 @@ def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_le
     assert at.run("retry").returncode == 0  # the new name was noted
 
 
-def test_another_file_with_the_name_of_an_export_is_not_taken_for_it(begun_with_letters):
+def test_another_file_with_the_name_of_an_export_is_not_taken_for_it(begun_with_dead_letters):
     """A file has the right name and place, but another content."""
-    at = begun_with_letters
+    at = begun_with_dead_letters
     text = (at.directory / "events.ndjson").read_bytes()
     (at.directory / "events.ndjson").write_bytes(text.replace(b'"PURCHASE"', b'"purchase"', 1))
     before = at.ledger()
@@ -346,7 +346,7 @@ def test_another_file_with_the_name_of_an_export_is_not_taken_for_it(begun_with_
         at.run("retry", "--moved", "events.ndjson=./events.ndjson"),
     ):
         assert done.returncode == 5
-        message, hint = told(done)
+        message, hint = message_and_hint(done)
         assert "is not the one the last run read" in message
         assert "--state-dir" not in hint
     (at.directory / "events.ndjson").write_bytes(text)
@@ -372,7 +372,7 @@ def test_a_renamed_unread_export_needs_a_confirmation(here, whole):
     (here.directory / "events.ndjson").unlink()
     (here.directory / "my orders.gz").write_bytes(gzip.compress(text_of(whole)))
     done = here.migrate(events=["my orders.gz"])
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert done.returncode == 2
     assert "it is not certain which export is events.ndjson now" in message
     assert hint == "add --moved 'events.ndjson=my orders.gz'"
@@ -397,7 +397,7 @@ def test_two_matching_exports_need_a_choice(here, whole):
     (here.directory / "a").write_bytes(b"".join(rows[:30]))
     (here.directory / "b").write_bytes(rows[0] + b"".join(rows[30:]))
     done = here.migrate(events=["a", "b"])
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert done.returncode == 2
     assert "more than one file begins with the part that was read" in message
     assert hint == "add --moved events.ndjson=a or --moved events.ndjson=b"
@@ -417,7 +417,7 @@ def test_a_truncated_compressed_export_continues_when_it_is_restored(here, whole
     for cut in (share * 0.5, share, 0.999):
         name.write_bytes(packed[: int(cut * len(packed))])
         done = here.migrate(events=[name.name])
-        message, hint = told(done)
+        message, hint = message_and_hint(done)
         assert (done.returncode, "the compressed file is cut off" in message) == (5, True)
         assert re.search(rf"{name.name}:\d+, byte \d+: ", message)
         assert hint.startswith("copy the file or export again, then start the same command again")
@@ -477,7 +477,7 @@ def test_an_export_emptied_while_it_was_read_continues_when_it_is_restored(here,
     state = {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     for _ in range(2):
         empty = here.migrate()
-        assert (empty.returncode, "is empty" in told(empty)[0]) == (5, True), empty.stderr
+        assert (empty.returncode, "is empty" in message_and_hint(empty)[0]) == (5, True), empty.stderr
     assert here.ledger() == before
     assert state == {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     events.write_bytes(text_of(whole))
@@ -489,7 +489,7 @@ def test_an_unread_export_may_not_be_emptied(here, whole):
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").write_bytes(b"")
     done = here.migrate()
-    assert (done.returncode, "it had" in told(done)[0]) == (5, True)
+    assert (done.returncode, "it had" in message_and_hint(done)[0]) == (5, True)
     (here.directory / "events.ndjson").write_bytes(text_of(whole))
     assert_complete(here, whole, here.migrate())
 
@@ -550,7 +550,7 @@ def test_an_unfinished_line_is_validated_after_a_newline_ends_it(here, whole, pa
     name = here.directory / "the events"
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     name.write_bytes(pack(text[:-40]))
-    message, hint = told(here.migrate(events=[name.name]))
+    message, hint = message_and_hint(here.migrate(events=[name.name]))
     assert "the export ends within a line" in message
     command = hint.partition("validated as it is: ")[2]
     subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=300)
@@ -572,7 +572,7 @@ def test_a_line_beyond_the_cap_is_held_back_until_its_newline(here, whole):
     path.write_bytes(long)
     cap = ("--max-line-bytes", "2048")
     done = here.migrate(*cap)
-    assert (done.returncode, "ends within a line" in told(done)[0]) == (5, True)
+    assert (done.returncode, "ends within a line" in message_and_hint(done)[0]) == (5, True)
     path.write_bytes(long + b"\n")
     assert here.migrate(*cap).returncode == 3
 
@@ -619,14 +619,14 @@ def test_a_pipe_that_ends_within_a_line_continues_as_a_file(here, whole, pack):
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=pack(text[: len(text) // 2]))
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert (done.returncode, message.startswith("-:")) == (5, True)
     assert hint.endswith(
         "write the export to a file and name that file instead of -: the part that was already read is recognised"
     )
     for again in (here.migrate(events=["-"], stdin=text), here.run("retry")):
         assert again.returncode == 5
-        assert "write the export to a file and name that file instead of -" in told(again)[1]
+        assert "write the export to a file and name that file instead of -" in message_and_hint(again)[1]
     (here.directory / "e").write_bytes(text)
     assert_complete(here, whole, here.migrate(events=["e"]))
     assert here.run("retry").returncode == 0
@@ -646,7 +646,7 @@ def test_a_pipe_that_is_not_an_export_is_refused(here, whole):
     """It is refused when its first bytes arrive; nothing of it is sent."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=text_of(whole).decode().encode("utf-16"))
-    assert (done.returncode, "encoded in UTF-16" in told(done)[0]) == (5, True)
+    assert (done.returncode, "encoded in UTF-16" in message_and_hint(done)[0]) == (5, True)
     assert here.ledger()["events"] == {}
 
 
@@ -664,7 +664,7 @@ def test_a_file_that_is_not_an_export_is_refused_before_anything_is_sent(here, w
         for packed in (content, gzip.compress(content)):
             (here.directory / "events.ndjson").write_bytes(packed)
             done = here.migrate(command="validate" if packed is not content else "migrate")
-            message, hint = told(done)
+            message, hint = message_and_hint(done)
             assert done.returncode == 5, (name, done.stderr)
             assert f"the export is {what}" in message
             assert "events.ndjson" in message

@@ -298,9 +298,9 @@ def test_records_of_a_customer_with_a_dead_letter_are_held_back(served, export):
         assert list(served.ledger()["requests"][kind]) == ["201"]
     for kind in KINDS:  # corrected, they are appended, each to its export
         letter = lines(directory / "state" / f"dead-letter.{kind}.ndjson")[0]
-        mended = customer if kind == "customers" else json.loads(letter["raw"])
+        corrected = customer if kind == "customers" else json.loads(letter["raw"])
         with (directory / f"{kind}.ndjson").open("a") as export_file:
-            export_file.write(json.dumps(mended) + "\n")
+            export_file.write(json.dumps(corrected) + "\n")
     done = served.migrate(directory)
     assert [figures["accepted"] for figures in json.loads(done.stdout)["kinds"].values()] == [300, 300, 300]
     assert [len(served.ledger()[kind]) for kind in KINDS] == [300, 300, 300]

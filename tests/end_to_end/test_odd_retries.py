@@ -6,7 +6,7 @@ import time
 
 import pytest
 from end_to_end.test_resolve import resolve
-from end_to_end.test_retry import letters, mend, retry
+from end_to_end.test_retry import correct, dead_letters, retry
 from end_to_end_tools import COMMAND, clean_environment, lines, run, serving
 from fakes import event
 
@@ -32,10 +32,10 @@ def test_dead_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
     with (tmp_path / "customers.ndjson").open("a") as export:
         export.write(GOOD.format("c") + BAD.format("d"))
     assert served.migrate(tmp_path).returncode == 3
-    assert [letter["line"] for letter in letters(tmp_path, "customers")] == [2, 4]
-    mend(tmp_path, "customers", right)
+    assert [letter["line"] for letter in dead_letters(tmp_path, "customers")] == [2, 4]
+    correct(tmp_path, "customers", right)
     done = retry(served, tmp_path)
-    assert (done.returncode, letters(tmp_path, "customers")) == (0, []), done.stderr
+    assert (done.returncode, dead_letters(tmp_path, "customers")) == (0, []), done.stderr
     assert served.ledger()["customers"] == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
@@ -75,7 +75,7 @@ def test_deleted_dead_letters_may_be_restored(others, served, tmp_path):
     path.write_bytes(kept[0] if others == "one is left" else b"")
     assert retry(served, tmp_path).returncode == 3
     path.write_bytes(path.read_bytes() + (kept[1] if others == "one is left" else b"".join(kept)))
-    mend(tmp_path, "customers", right)
+    correct(tmp_path, "customers", right)
     done = retry(served, tmp_path)
     assert (done.returncode, path.read_bytes()) == (0, b""), done.stderr
     assert served.ledger()["customers"] == {"a": 1, "b": 1, "c": 1}
@@ -100,7 +100,7 @@ def test_changes_of_format_by_an_editor_are_accepted(served, tmp_path, ending):
     """A byte order mark, other line ends, blank lines, no last newline, pretty-printed records."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
-    mend(tmp_path, "customers", lambda letter: json.dumps(json.loads(right(letter)), indent=2))
+    correct(tmp_path, "customers", lambda letter: json.dumps(json.loads(right(letter)), indent=2))
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
     text = path.read_text().splitlines()
     path.write_text("\ufeff" + (ending or "\n").join(text) + ending)

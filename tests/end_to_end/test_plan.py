@@ -20,7 +20,7 @@ def requests(document):
     return {kind: figures["requests"] for kind, figures in document["kinds"].items()}
 
 
-def letters(directory, state):
+def dead_letters(directory, state):
     found = {kind: lines(directory / state / f"dead-letter.{kind}.ndjson") for kind in KINDS}
     for letter in (letter for kind in KINDS for letter in found[kind]):
         del letter["at"]
@@ -47,7 +47,7 @@ def test_migrate_takes_the_requests_that_plan_predicts(invalid, body, served, ex
     assert code == done.returncode
     assert requests(planned) == requests(summary)
     assert planned["requests"] == sum(requests(summary).values())
-    assert letters(directory, "dry") == letters(directory, "state")
+    assert dead_letters(directory, "dry") == dead_letters(directory, "state")
     for kind in KINDS:
         counted = {dead["reason"]: dead["records"] for dead in planned["kinds"][kind]["dead_letters"]}
         assert counted == summary["kinds"][kind]["reasons"]
@@ -60,7 +60,7 @@ def test_held_back_records_of_dead_customers_are_predicted(served, export):
     _, planned = plan(directory)
     summary = json.loads(served.migrate(directory).stdout)
     assert requests(planned) == requests(summary)
-    assert letters(directory, "dry") == letters(directory, "state")
+    assert dead_letters(directory, "dry") == dead_letters(directory, "state")
     for kind in ("events", "transactions"):
         held = planned["kinds"][kind]["dead_letters"]
         assert [(found["reason"], found["records"]) for found in held] == [("customer_not_migrated", dead)]

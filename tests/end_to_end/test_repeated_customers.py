@@ -22,7 +22,7 @@ def purchase(number):
     return json.dumps({"id": f"c-{number}", "events": [event]}) + "\n"
 
 
-def letters(directory, kind):
+def dead_letters(directory, kind):
     return [letter["line"] for letter in lines(directory / "state" / f"dead-letter.{kind}.ndjson")]
 
 
@@ -34,7 +34,7 @@ def test_a_duplicate_after_a_restart_does_not_hold_back_its_customer(served, tmp
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2) + customer(1, name="Other"))
     (tmp_path / "events.ndjson").write_text(purchase(1) + purchase(2))
     served.migrate(tmp_path)
-    assert letters(tmp_path, "customers") == [3]
+    assert dead_letters(tmp_path, "customers") == [3]
     assert served.ledger()["events"] == {"c-1": {"p-1": 1}, "c-2": {"p-2": 1}}
 
 
@@ -54,7 +54,7 @@ def test_a_customer_who_arrived_before_a_kill_is_not_a_dead_letter(tmp_path):
         process.wait()
         done = served.migrate(tmp_path)
         assert served.ledger()["customers"] == {"c-1": 1}
-    assert (done.returncode, letters(tmp_path, "customers")) == (0, [])
+    assert (done.returncode, dead_letters(tmp_path, "customers")) == (0, [])
 
 
 def test_a_customer_who_arrived_during_an_isolation_is_not_a_dead_letter(tmp_path):
@@ -66,4 +66,4 @@ def test_a_customer_who_arrived_during_an_isolation_is_not_a_dead_letter(tmp_pat
         (tmp_path / "customers.ndjson").write_text(customer(2) + customer(1, email="9@example.com"))
         served.migrate(tmp_path, "--request-timeout", "1", MASIVO_FIRST_DELAY="0.1")
         assert served.ledger()["customers"].keys() == {"c-2", "c-9"}
-    assert letters(tmp_path, "customers") == [2]
+    assert dead_letters(tmp_path, "customers") == [2]

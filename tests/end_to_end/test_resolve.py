@@ -36,7 +36,7 @@ def doubtful(tmp_path, export, *, kind, applied, records=30):
 
 
 @pytest.mark.parametrize(
-    ("kind", "applied", "verdict"),
+    ("kind", "applied", "evidence"),
     [
         ("transactions", "yes", "present"),
         ("transactions", "no", "absent"),
@@ -44,7 +44,7 @@ def doubtful(tmp_path, export, *, kind, applied, records=30):
         ("events", "no", "absent"),
     ],
 )
-def test_the_evidence_of_reading_back_is_shown(tmp_path, export, kind, applied, verdict):
+def test_the_evidence_of_reading_back_is_shown(tmp_path, export, kind, applied, evidence):
     """Presence proves it, or makes it likely; absence is called absence."""
     directory, serving_it = doubtful(tmp_path, export, kind=kind, applied=applied)
     with serving_it as served:
@@ -52,7 +52,7 @@ def test_the_evidence_of_reading_back_is_shown(tmp_path, export, kind, applied, 
         done, found = resolve(served, directory)
     (batch,) = found["in_doubt"]
     assert (done.returncode, found["exit_code"], batch["kind"], batch["records"]) == (4, 4, kind, 30)
-    assert (batch["evidence"]["verdict"], batch["evidence"]["looked_at"]) == (verdict, 10)
+    assert (batch["evidence"]["verdict"], batch["evidence"]["looked_at"]) == (evidence, 10)
     assert batch["places"] == [[str(directory / f"{kind}.ndjson"), 1, 30]]
 
 

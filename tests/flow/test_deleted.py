@@ -7,7 +7,7 @@ from fakes import REFUSED, PipelineUnderTest, event, record, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
@@ -111,14 +111,14 @@ def test_a_dead_letter_outweighs_a_deleted_line_of_its_customer(tmp_path):
     world = make_world(tmp_path, [customer(0), gone(1), customer(1, name=7), customer(2), customer(3)])
     summary = world.live(Life())
     assert summary.exit_code == 3
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["customer_not_migrated"]
-    mend(world, CUSTOMERS, customer(1))
-    assert world.live(Life(), taking_letters).exit_code == 0
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["customer_not_migrated"]
+    correct(world, CUSTOMERS, customer(1))
+    assert world.live(Life(), retry_dead_letters).exit_code == 0
     assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
 
 
-def mend(world, kind, raw):
-    (letter,) = world.letters(kind)
+def correct(world, kind, raw):
+    (letter,) = world.dead_letters(kind)
     letter["raw"] = json.dumps(raw)
     (world.state / f"dead-letter.{kind}.ndjson").write_text(json.dumps(letter) + "\n")
 
@@ -127,14 +127,14 @@ def test_a_dead_letter_may_be_corrected_to_deleted(tmp_path):
     """A retry skips the customer, and the records that waited; nothing is left."""
     world = make_world(tmp_path, [customer(0), customer(1, name=7), customer(2), customer(3)])
     world.live(Life())
-    mend(world, CUSTOMERS, gone(1))
-    summary = world.live(Life(), taking_letters)
+    correct(world, CUSTOMERS, gone(1))
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
     for kind in (EVENTS, TRANSACTIONS):
         assert summary.kinds[kind].skip_reasons == {"customer_deleted": 1}
         assert skipped(world, kind) == [("customer_deleted", 2, None)]
-        assert world.letters(kind) == []
+        assert world.dead_letters(kind) == []
 
 
 def test_a_refused_customer_may_be_corrected_to_deleted(tmp_path):
@@ -145,8 +145,8 @@ def test_a_refused_customer_may_be_corrected_to_deleted(tmp_path):
         REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else unknown(kind, entries, *rest)
     )
     assert world.live(Life()).exit_code == 3
-    mend(world, CUSTOMERS, gone(1))
-    assert world.live(Life(), taking_letters).exit_code == 0
+    correct(world, CUSTOMERS, gone(1))
+    assert world.live(Life(), retry_dead_letters).exit_code == 0
     assert applied(world, EVENTS) == ["c0", "c2", "c3"]
 
 
@@ -187,8 +187,8 @@ def test_an_unreadable_line_may_be_corrected_to_a_deleted_customer(tmp_path):
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     (tmp_path / "events.ndjson").write_bytes(b"{\n" + json.dumps(record(EVENTS, 0)).encode() + b"\n")
     assert world.live(Life()).exit_code == 3
-    mend(world, EVENTS, record(EVENTS, 1, items=2))
-    summary = world.live(Life(), taking_letters)
+    correct(world, EVENTS, record(EVENTS, 1, items=2))
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert skipped(world, EVENTS) == [("customer_deleted", 1, None)]
 
@@ -300,7 +300,7 @@ def check_long(world, summary):
     for kind in (EVENTS, TRANSACTIONS):
         doubtful = {doubt["customer"] for doubt in world.doubts(kind)}
         assert {*applied(world, kind)} | doubtful == {*alive}
-        assert world.letters(kind) == []
+        assert world.dead_letters(kind) == []
         listed = skipped(world, kind)
         assert [line for _, line, _ in listed] == [n + 1 for n in range(200) if n % 7 == 3 and n != 3]
         assert summary.kinds[kind].skipped == len(listed)
@@ -402,10 +402,10 @@ def test_an_unknown_customer_costs_one_isolation(tmp_path):
     summary = world.live(Life())
     assert summary.exit_code == 3
     assert summary.kinds[TRANSACTIONS].requests == 1
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["customer_not_migrated"]
     world.applied["customers", "c1", '""'] = 1  # migrated meanwhile
-    again = world.live(Life(), taking_letters)
+    again = world.live(Life(), retry_dead_letters)
     assert (again.exit_code, again.kinds[TRANSACTIONS].requests) == (0, 2)
     assert "c1" in applied(world, TRANSACTIONS)
 
@@ -414,10 +414,10 @@ def test_a_customer_may_still_be_unknown_after_a_retry(tmp_path):
     """The event is tried again, and the records that wait for its customer wait on."""
     world = unknown_world(tmp_path)
     world.live(Life())
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (3, True)
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["customer_not_migrated"]
 
 
 def test_an_unknown_customer_may_be_migrated_later(tmp_path):
@@ -427,7 +427,7 @@ def test_an_unknown_customer_may_be_migrated_later(tmp_path):
     world.export(CUSTOMERS, [customer(1)])
     world.exports = {kind: world.exports[kind] for kind in Kind}  # in their order
     (world.state / "dead-letter.events.ndjson").write_bytes(b"")  # given up
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert "c1" in applied(world, TRANSACTIONS)
     assert summary.closes
 
@@ -437,7 +437,7 @@ def test_a_404_of_a_gateway_is_not_evidence(body, tmp_path):
     """A gateway's page proves nothing about a customer: the transactions are tried."""
     world = unknown_world(tmp_path, body)
     world.live(Life())
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["refused"]
 
 
 def test_an_odd_id_is_not_looked_up(tmp_path):
@@ -446,7 +446,7 @@ def test_an_odd_id_is_not_looked_up(tmp_path):
     world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 0) | {"id": "a/b"}])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 0) | {"id": "a/b"}])
     world.live(Life())
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["refused"]
 
 
 def test_a_key_without_the_right_to_read_sends_all_events(tmp_path):

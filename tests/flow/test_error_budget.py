@@ -6,11 +6,11 @@ events of which the API refuses one, one of transactions), and transactions in d
 
 import pytest
 from fakes import REFUSED, PipelineUnderTest, Remembering, event, record, write_export
-from flow.test_crash import make_world, mend
+from flow.test_crash import correct, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 from msgspec import UNSET
 
 from masivo_stream.core.accounting.error_budget import FLOOR, ErrorBudget, KindCount
@@ -50,7 +50,7 @@ def test_a_budget_of_zero_stops_at_the_first_dead_letter(tmp_path):
     assert summary.over_budget == OverBudget(allowed="0", dead=1, read=256, reasons={"wrong_type": 1})
     assert summary.message == "1 dead letter in all, and max_dead allows 0: 1 wrong_type"
     assert (world.applied, summary.kinds[Kind.CUSTOMERS].pending) == ({}, 255)
-    assert [letter["line"] for letter in world.letters(Kind.CUSTOMERS)] == [201]
+    assert [letter["line"] for letter in world.dead_letters(Kind.CUSTOMERS)] == [201]
     assert not is_stop(live(world, "none"))
     world.check(live(world, "none"), valid, dead)
 
@@ -109,7 +109,7 @@ def test_the_run_stops_while_the_api_refuses(tmp_path):
     assert is_stop(summary)
     figures = summary.kinds[Kind.CUSTOMERS]
     assert summary.over_budget.reasons == {"refused": figures.dead}
-    assert figures.dead == len(world.letters(Kind.CUSTOMERS)) >= 3
+    assert figures.dead == len(world.dead_letters(Kind.CUSTOMERS)) >= 3
     assert figures.pending > 0
     world.observer = Remembering()
     again = live(world, "2")  # though part of a refused batch waits to be sent
@@ -156,8 +156,8 @@ def test_a_retry_counts_records_that_are_rejected_again(tmp_path):
     world, *_ = make_world(tmp_path)
     live(world, "none")
     assert is_stop(live(world, "1"))
-    mend(world)
-    summary = live(world, "1", work=taking_letters)
+    correct(world)
+    summary = live(world, "1", work=retry_dead_letters)
     assert (summary.outcome, sum(each.dead for each in summary.kinds.values())) == ("in_doubt", 1)
 
 
@@ -165,7 +165,7 @@ def test_a_retry_without_corrections_exceeds_the_budget_again(tmp_path):
     """All of them are rejected as before."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
-    summary = live(world, "events=2", work=taking_letters)
+    summary = live(world, "events=2", work=retry_dead_letters)
     assert is_stop(summary)
     assert summary.over_budget.dead == 3
 
@@ -174,10 +174,10 @@ def test_a_retry_that_died_is_counted_by_the_next_process(tmp_path):
     """Dead letters that it has taken and not read are no excess yet."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
-    mend(world)
+    correct(world)
 
     async def taking_and_dying(*arguments):
-        await taking_letters(*arguments)
+        await retry_dead_letters(*arguments)
         raise SystemExit
 
     with pytest.raises(SystemExit):

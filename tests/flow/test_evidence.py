@@ -64,17 +64,17 @@ def there(*lines, **changes):
 
 
 @pytest.mark.parametrize(
-    ("lines", "verdict"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
+    ("lines", "expected"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
 )
-async def test_transactions_are_their_own_evidence(lines, verdict):
+async def test_transactions_are_their_own_evidence(lines, expected):
     """All of them are there, some, or none."""
     clock = FakeClock()
     entries = [entry(Kind.TRANSACTIONS, line) for line in (1, 2, 3)]
-    assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (verdict, 3, len(lines))
+    assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (expected, 3, len(lines))
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"),
+    ("changes", "expected"),
     [
         ({"amount": 1.0, "issued_at": "2024-01-30T12:50:19-05:00"}, Verdict.PRESENT),  # written in another way
         ({"reward_id": "EC9A5BFB-C2F1-4CF0-B509-247E47B96B65"}, Verdict.PRESENT),
@@ -84,11 +84,11 @@ async def test_transactions_are_their_own_evidence(lines, verdict):
         ({"reward_id": "00000000-0000-4000-8000-000000000000"}, Verdict.ABSENT),
     ],
 )
-async def test_other_transactions_are_not_evidence(changes, verdict):
+async def test_other_transactions_are_not_evidence(changes, expected):
     """A customer may have made other transactions since."""
     clock = FakeClock()
     account = Account(clock, there(1, **changes))
-    assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+    assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is expected
 
 
 async def test_a_recent_batch_is_read_again():
@@ -144,9 +144,9 @@ async def test_an_illegible_transaction_prevents_only_evidence_of_absence():
     """A match proves the batch. Without one, the illegible transaction may be the one that is wanted."""
     clock = FakeClock()
     illegible = {**transaction(1), "issued_at": "last Tuesday"}
-    for found, verdict in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
+    for found, expected in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
         account = Account(clock, {("c1", 2024): found})
-        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is expected
 
 
 async def test_a_large_batch_is_sampled():

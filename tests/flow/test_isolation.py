@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import LOST, REFUSED, PipelineUnderTest, record, write_export
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.core.sending.refusal_limits import IN_A_ROW, SYSTEMATIC
 from masivo_stream.model.attempt import Answer, Body, NamedFault
@@ -186,13 +186,13 @@ def test_a_retried_record_is_not_a_suspect_of_its_old_batch(second, tmp_path):
 
     world = World(tmp_path, answer)
     world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(10)])
-    for mood, work in ((0, None), (1, taking_letters), (1, None), (2, taking_letters)):
+    for mood, work in ((0, None), (1, retry_dead_letters), (1, None), (2, retry_dead_letters)):
         moods[0] = (REFUSED, second, None)[mood]
         summary = world.live(Life(), work)
         figures = summary.kinds["events"]
         assert summary.closes
         assert figures.accepted + figures.dead + figures.in_doubt == 10
-        assert len(world.letters(Kind.EVENTS)) == figures.dead
+        assert len(world.dead_letters(Kind.EVENTS)) == figures.dead
     assert set(world.applied.values()) == {1}
     assert (figures.accepted, figures.in_doubt) == ((10, 0) if second is REFUSED else (9, 1))
 
@@ -297,7 +297,7 @@ async def test_a_bad_record_may_be_named_in_either_part_of_the_message(shape, tm
 
 
 @pytest.mark.parametrize("kind", Kind)
-async def test_all_that_the_api_names_of_a_record_is_in_its_dead_letter(kind, tmp_path):
+async def test_the_dead_letter_has_every_fault_that_the_api_names(kind, tmp_path):
     """Of a batch that names several records, each dead letter has what is about its own."""
     bad = {"c-0003x": ["email", "name"], "c-0007x": ["id"]}
 

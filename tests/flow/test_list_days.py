@@ -68,7 +68,7 @@ async def test_an_api_that_ignores_the_cursor_ends():
     assert len(reader.asked) == 2
 
 
-async def test_no_request_beyond_the_most():
+async def test_no_request_is_made_beyond_the_maximum():
     reader = Reader([row(number) for number in range(1000)], [row(number) for number in range(1000, 2000)])
     one = lister(reader, most=1)
     assert await one.list(JANUARY, 3000) is None
@@ -78,7 +78,7 @@ async def test_no_request_beyond_the_most():
     assert await lister(Reader(Unreadable("no"))).list(JANUARY, 1) == Unreadable("no")
 
 
-async def test_rows_are_sorted_by_who_created_them_and_dates_are_looked_at():
+async def test_rows_are_sorted_by_their_creation_and_dates_are_read():
     """A row without a time of creation is the run's; a date that cannot be read says nothing."""
     rows = [
         row(1, created_at=None),

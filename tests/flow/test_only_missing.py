@@ -280,7 +280,7 @@ async def test_records_in_parts_and_unsent_items_are_restored(run):
     assert await run.account() == wanted
 
 
-def mend(run, kind, change):
+def correct(run, kind, change):
     path = run.state / f"dead-letter.{kind}.ndjson"
     letters = [json.loads(line) for line in path.read_bytes().splitlines()]
     path.write_text(
@@ -300,7 +300,7 @@ async def test_corrected_records_are_sent_again_and_dead_letters_are_not(run):
         bad[number] = json.dumps(json.loads(right[number]) | {"name": 7}).encode()
     run.path(Kind.CUSTOMERS).write_bytes(b"".join(line + b"\n" for line in bad))
     assert (await run.migrate_in_goes(30)).kinds["customers"].dead == 3
-    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"} if raw["id"] != json.loads(right[20])["id"] else raw)
+    correct(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"} if raw["id"] != json.loads(right[20])["id"] else raw)
     assert (await run.retry()).kinds["customers"].dead == 1
     dead = json.loads(right[20])["id"]
     assert await run.account() == run.wanted([dead])
@@ -309,7 +309,7 @@ async def test_corrected_records_are_sent_again_and_dead_letters_are_not(run):
     summary = await run.only_missing()
     assert (summary.exit_code, summary.kinds["customers"].dead, summary.closes) == (3, 1, True)
     assert await run.account() == run.wanted([dead])
-    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"})
+    correct(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"})
     assert (await run.retry()).exit_code == 0
     assert await run.account() == run.wanted()
     assert (await run.verify()).exit_code == 0
@@ -329,7 +329,7 @@ async def test_a_customer_may_be_refused_the_second_time(run):
     await other.migrate()
     summary = await run.only_missing()
     assert (summary.exit_code, summary.kinds["customers"].dead, summary.kinds["events"].dead) == (3, 1, 1)
-    (letter,) = mend(run, Kind.CUSTOMERS, lambda raw: raw | {"email": "new@example.com"})
+    (letter,) = correct(run, Kind.CUSTOMERS, lambda raw: raw | {"email": "new@example.com"})
     assert (letter["line"], [each["reason"] for each in letter["earlier"]]) == (2, ["taken_back"])
     summary = await run.retry()
     assert (summary.exit_code, summary.closes) == (0, True), summary

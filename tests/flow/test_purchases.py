@@ -8,7 +8,7 @@ from fakes import REFUSED, event, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
@@ -47,8 +47,8 @@ def counts(world):
     return {f"{customer} {name}": count for (customer, name), count in sorted(found.items())}
 
 
-def letters(world):
-    return [(letter["reason"], letter["line"], letter["items"]) for letter in world.letters(EVENTS)]
+def dead_letters(world):
+    return [(letter["reason"], letter["line"], letter["items"]) for letter in world.dead_letters(EVENTS)]
 
 
 def warnings(world):
@@ -58,7 +58,7 @@ def warnings(world):
     return found
 
 
-def foretold(world):
+def predicted_plan(world):
     flags = {**world.flags, "state_dir": "nowhere", "shared_dir": str(world.path / "shared")}
     exports = {kind.value: [path] for kind, path in world.exports.items()}
     return anyio.run(lambda: plan(load_settings(flags=flags), Exports(**exports), runtime=Runtime(clock=FakeClock())))
@@ -72,8 +72,8 @@ def test_the_second_line_of_an_event_is_a_dead_letter(tmp_path):
     assert (summary.exit_code, summary.closes) == (3, True)
     assert set(counts(world).values()) == {1}
     assert len(counts(world)) == 5
-    assert letters(world) == [("duplicate_event", 2, [1])]
-    (letter,) = world.letters(EVENTS)
+    assert dead_letters(world) == [("duplicate_event", 2, [1])]
+    (letter,) = world.dead_letters(EVENTS)
     assert letter["field"] == "events[1].order.purchase_id"
     assert json.loads(letter["raw"]) == bought("p")
     assert (figures.accepted, figures.dead, figures.items_accepted, figures.items_dead) == (2, 1, 5, 1)
@@ -84,7 +84,7 @@ def test_a_duplicate_line_is_a_dead_letter(tmp_path):
     """All of the second one is dead."""
     world = make_world(tmp_path, [bought("p", "q"), bought("p", "q")])
     summary = world.live(Life())
-    assert letters(world) == [("duplicate_event", 2, None)]
+    assert dead_letters(world) == [("duplicate_event", 2, None)]
     assert set(counts(world).values()) == {1}
     assert (summary.kinds[EVENTS].dead, summary.kinds[EVENTS].items_dead) == (1, 2)
 
@@ -97,7 +97,7 @@ def test_an_event_may_be_in_two_files(tmp_path):
     world.exports[EVENTS] = str(tmp_path / "*.events")
     assert world.live(Life()).exit_code == 3
     assert counts(world) == {"c1 p": 1, "c1 q": 1, "c1 r": 1}
-    assert letters(world) == [("duplicate_event", 1, [0, 1])]
+    assert dead_letters(world) == [("duplicate_event", 1, [0, 1])]
 
 
 def test_another_customer_may_have_the_same_purchase_id(tmp_path):
@@ -117,10 +117,10 @@ OTHER = bought("p", type="REFUND")
 def test_the_setting_decides_about_duplicate_events(setting, applied, dead, warned, tmp_path):
     """It decides about the same event, and about a different one with the same purchase id. The plan predicts it."""
     world = make_world(tmp_path, [bought("p"), bought("p"), OTHER], duplicate_purchase=setting)
-    planned = foretold(world)
+    planned = predicted_plan(world)
     summary = world.live(Life())
     assert counts(world) == {"c1 p": applied}
-    assert [line for _, line, _ in letters(world)] == dead
+    assert [line for _, line, _ in dead_letters(world)] == dead
     assert (summary.exit_code, planned.summary.exit_code) == ((3, 3) if dead else (0, 0))
     assert planned.summary.kinds[EVENTS].reasons == summary.kinds[EVENTS].reasons
     for told in (warnings(world), [each for each in planned.warnings if "purchase_id" in each]):
@@ -147,8 +147,8 @@ def test_a_warning_names_the_first_two_places(tmp_path):
 def test_a_plan_counts_the_same_as_a_run(tmp_path):
     """A record that is sent in part is dead, as it will be at the end. Items to send and requests agree, too."""
     world = make_world(tmp_path, [bought("p", "q"), bought("r", "p"), bought("p"), bought("q", "q2", type="OTHER")])
-    planned = foretold(world).kinds["events"]
-    kinds = foretold(world).summary.kinds["events"]
+    planned = predicted_plan(world).kinds["events"]
+    kinds = predicted_plan(world).summary.kinds["events"]
     assert (kinds.dead, kinds.pending, kinds.items_dead, kinds.items_pending) == (2, 2, 2, 5)
     assert kinds.closes
     assert [(dead.reason, dead.records, dead.line) for dead in planned.dead_letters] == [("duplicate_event", 2, 2)]
@@ -156,7 +156,7 @@ def test_a_plan_counts_the_same_as_a_run(tmp_path):
     assert (figures.dead, figures.accepted, figures.items_dead, figures.items_accepted) == (2, 2, 2, 5)
 
 
-def mend(world, old="p", new="mended"):
+def correct(world, old="p", new="mended"):
     path = world.state / "dead-letter.events.ndjson"
     found = [json.loads(line) for line in path.read_bytes().splitlines()]
     for letter in found:
@@ -173,8 +173,8 @@ def test_a_retry_sends_a_corrected_duplicate(records, tmp_path):
     """With its own id it is another purchase. Then everything is accepted."""
     world = make_world(tmp_path, records)
     world.live(Life())
-    mend(world)
-    summary = world.live(Life(), taking_letters)
+    correct(world)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert counts(world)["c1 mended"] == counts(world)["c1 p"] == 1
     figures = summary.kinds[EVENTS]
@@ -187,12 +187,12 @@ def test_a_retry_does_not_send_an_uncorrected_duplicate(records, tmp_path):
     world = make_world(tmp_path, records)
     world.live(Life())
     for _ in range(2):
-        summary = world.live(Life(), taking_letters)
+        summary = world.live(Life(), retry_dead_letters)
         assert (summary.exit_code, summary.closes) == (3, True)
-        assert len(letters(world)) == 1
+        assert len(dead_letters(world)) == 1
         assert counts(world)["c1 p"] == 1
     world.flags = {"duplicate_purchase": "warn"}
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert counts(world)["c1 p"] == 2
 
@@ -202,7 +202,7 @@ def test_a_deleted_dead_letter_stays_counted(tmp_path):
     world = make_world(tmp_path, [bought("p"), bought("q", "p")])
     world.live(Life())
     (world.state / "dead-letter.events.ndjson").write_bytes(b"")
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert summary.closes
     assert counts(world) == {"c1 p": 1, "c1 q": 1}
 
@@ -211,15 +211,15 @@ def test_a_corrected_record_may_hold_a_duplicate(tmp_path):
     """A dead letter of another reason is corrected, and holds an event twice: it is divided like a line."""
     world = make_world(tmp_path, [{"id": "c1", "events": 7}])
     world.live(Life())
-    (letter,) = world.letters(EVENTS)
+    (letter,) = world.dead_letters(EVENTS)
     letter["raw"] = json.dumps(bought("p", "q", "p"))
     (world.state / "dead-letter.events.ndjson").write_text(json.dumps(letter) + "\n")
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (3, True)
-    assert letters(world) == [("duplicate_event", 1, [2])]
+    assert dead_letters(world) == [("duplicate_event", 1, [2])]
     assert counts(world) == {"c1 p": 1, "c1 q": 1}
-    mend(world)
-    summary = world.live(Life(), taking_letters)
+    correct(world)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert counts(world) == {"c1 mended": 1, "c1 p": 1, "c1 q": 1}
 
@@ -232,7 +232,7 @@ def test_a_split_record_may_hold_duplicates(tmp_path):
     assert summary.closes
     assert len(counts(world)) == 1500
     assert set(counts(world).values()) == {1}
-    assert letters(world) == [("duplicate_event", 2, [0, 1400, 1500])]
+    assert dead_letters(world) == [("duplicate_event", 2, [0, 1400, 1500])]
 
 
 def test_a_refused_record_may_already_have_a_dead_part(tmp_path):
@@ -241,10 +241,10 @@ def test_a_refused_record_may_already_have_a_dead_part(tmp_path):
     no = [True]
     world.answer = lambda _kind, entries, *_: REFUSED if no[0] and "q" in json.dumps(entries) else None
     assert world.live(Life()).closes
-    assert sorted(letters(world)) == [("duplicate_event", 2, [1]), ("refused", 2, [0])]
+    assert sorted(dead_letters(world)) == [("duplicate_event", 2, [1]), ("refused", 2, [0])]
     no[0] = False
-    mend(world)
-    summary = world.live(Life(), taking_letters)
+    correct(world)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert counts(world) == {"c1 mended": 1, "c1 p": 1, "c1 q": 1, "c2 r": 1}
 
@@ -254,7 +254,7 @@ def test_an_event_may_be_reversed_and_issued_again(tmp_path):
     world = make_world(tmp_path, [bought("p", reversed_at="2024-02-01T00:00:00Z"), bought("p"), bought("p", "q")])
     world.live(Life())
     assert counts(world) == {"c1 p": 1, "c1 q": 1}
-    assert letters(world) == [("duplicate_event", 3, [0])]
+    assert dead_letters(world) == [("duplicate_event", 3, [0])]
 
 
 def test_the_setting_may_change_after_a_stop(tmp_path):
@@ -294,7 +294,7 @@ def test_a_run_with_duplicates_survives_any_number_of_deaths(deaths, workers, tm
     doubtful = {doubt["customer"] for doubt in world.doubts(EVENTS)}
     found = counts(world)
     assert {name for name in wanted - found.keys() if name.split()[0] not in doubtful} == set()
-    listed = [(line, tuple(items or ())) for _, line, items in letters(world)]
+    listed = [(line, tuple(items or ())) for _, line, items in dead_letters(world)]
     assert len(listed) == len(set(listed))
     if not deaths:
         assert set(found.values()) == {1}

@@ -162,10 +162,10 @@ async def test_a_run_with_fewer_noted_requests_than_sent_continues(run, tmp_path
     assert (await run.migrate()).exit_code == 0
 
 
-def mend(folder, kind, mended):
+def correct(folder, kind, corrected):
     path = folder / f"dead-letter.{kind}.ndjson"
     letters = [json.loads(line) for line in path.read_bytes().splitlines()]
-    path.write_text("".join(json.dumps({**letter, "raw": mended}) + "\n" for letter in letters))
+    path.write_text("".join(json.dumps({**letter, "raw": corrected}) + "\n" for letter in letters))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def retried(run):
     right = content[7].decode().rstrip("\n")
     run.path(Kind.EVENTS).write_bytes(b"".join([*content[:7], b'{"id": 5}\n', *content[8:]]))
     assert (await run.migrate()).exit_code == 3
-    mend(run.folder / "state", Kind.EVENTS, right)
+    correct(run.folder / "state", Kind.EVENTS, right)
     shutil.copytree(run.folder / "state", run.folder / "old")
     assert (await retry(run.settings, run.credentials)).exit_code == 0
     assert await counted(run) == [1]
@@ -372,7 +372,7 @@ async def test_a_key_is_proven_by_its_first_token(journal):
 
 
 @pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
-async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journal, answer):
+async def test_a_key_whose_tokens_do_not_name_its_account_is_refused(journal, answer):
     """It cannot be proven."""
     binding = binding_of(api_key="k")
     binding.enter(journal)

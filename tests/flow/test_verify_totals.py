@@ -77,7 +77,7 @@ def shop(tmp_path):
     return opened
 
 
-async def test_equal_totals_of_every_day(shop):
+async def test_equal_totals_of_every_day_are_confirmed(shop):
     async with shop() as run:
         run.generate(80, rate=0.1, skipped=0.1)
         summary = await run.migrate()
@@ -149,7 +149,7 @@ def sums(each):
     return each.count, int(each.earned), int(each.spent)
 
 
-async def test_what_others_have_created_is_counted_apart(shop):
+async def test_transactions_of_others_are_counted_separately(shop):
     """By the time at which it was created, though it is on the same day and of the same reward."""
     async with shop() as run:
         run.write(*TWO_DAYS)
@@ -254,7 +254,7 @@ async def test_an_interrupted_comparison_goes_on(shop, monkeypatch):
 
 
 @pytest.mark.parametrize("zone", ["-05:00", "+05:45"])
-async def test_a_zone_of_the_account_is_found_out(shop, zone):
+async def test_the_time_zone_of_the_account_is_found(shop, zone):
     """The rows say when they were issued: the message names the zone whose days these are, and it is right."""
     async with shop(days=zone) as run:
         hours = [f"{hour:02}:{minute}:00Z" for hour in range(24) for minute in (10, 20, 30, 50)]
@@ -278,7 +278,7 @@ async def test_days_by_creation_cannot_be_compared(shop):
         assert "by the day on which it created them" in found.message
 
 
-async def test_what_is_in_doubt_may_be_a_surplus(shop):
+async def test_a_surplus_may_come_from_batches_in_doubt(shop):
     """A day that has more, but no more than what is in doubt, is not called different."""
     async with shop("hang=0.05,applied=yes,on=transactions,at=2") as run:
         run.write(*([("2024-01-30", number + 1)] * 600 for number in range(3)))
@@ -291,7 +291,7 @@ async def test_what_is_in_doubt_may_be_a_surplus(shop):
         assert "resolve" in found.hint
 
 
-async def test_what_was_just_accepted_does_not_show_yet(shop):
+async def test_recently_accepted_transactions_are_waited_for(shop):
     """It is waited for, and is not called lost before `visible_timeout`."""
     async with shop("lose=1,on=transactions") as run:
         run.write(*TWO_DAYS)
@@ -307,7 +307,7 @@ async def test_what_was_just_accepted_does_not_show_yet(shop):
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, 7), (404, 7), (500, 6)])
-async def test_who_may_not_list_is_told_so(shop, monkeypatch, status, code):
+async def test_a_key_without_the_right_to_list_is_reported(shop, monkeypatch, status, code):
     """After the first answer that will not change, or after three days without a legible one."""
     monkeypatch.setattr(read_account, "PAUSES", (0.01,))
     async with shop() as run:
@@ -321,7 +321,7 @@ async def test_who_may_not_list_is_told_so(shop, monkeypatch, status, code):
         assert found.hint
 
 
-async def test_nothing_to_compare(shop):
+async def test_a_run_with_nothing_to_compare_is_reported(shop):
     async with shop() as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])
         await run.migrate()

@@ -103,7 +103,7 @@ def test_two_spellings_of_a_moment_are_equal(one, other):
         "9" * 99,
     ],
 )
-def test_a_text_that_is_not_a_moment_is_none(told):
+def test_a_text_that_is_not_a_moment_has_no_value(told):
     """It gives None, not an error."""
     assert read_moment(told) is None
 

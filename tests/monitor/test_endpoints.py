@@ -6,7 +6,7 @@ import json
 import made_snapshots
 import msgspec
 import pytest
-from monitor.watched import LOOPBACK, Painted, Told, ask, say, watched
+from monitor.watched import LOOPBACK, Painted, RememberingObserver, ask, say, watched
 
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import MonitorFailed, MonitorListens
@@ -114,8 +114,8 @@ async def test_no_files_are_served(path):
 )
 async def test_nonsense_is_refused_and_not_logged(words, capfd):
     """Bytes that are not HTTP are answered 4xx or cut off; nothing of them reaches the log or the observer."""
-    told = Told()
-    async with watched(told=told) as address:
+    observer = RememberingObserver()
+    async with watched(observer=observer) as address:
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(words)
         writer.write_eof()
@@ -123,20 +123,20 @@ async def test_nonsense_is_refused_and_not_logged(words, capfd):
         writer.close()
         assert answer == b"" or answer.split()[1].startswith(b"4")
         assert (await ask(address, "/healthz"))[0] == 200
-    assert told.notices == []
+    assert observer.notices == []
     assert capfd.readouterr() == ("", "")
 
 
 async def test_a_failure_is_reported_once_and_ends_nothing():
     """Without its text, which may quote anything; the other paths still answer."""
-    told = Told()
-    async with watched(Painted(None), told) as address:
+    observer = RememberingObserver()
+    async with watched(Painted(None), observer) as address:
         for _ in range(3):
             status, _, body = await ask(address, "/status.json")
             assert (status, body) == (500, b"this answer failed; the run goes on\n")
         assert (await ask(address, "/metrics"))[0] == 500
         assert (await ask(address, "/healthz"))[0] == 200
-    assert told.notices == [
+    assert observer.notices == [
         MonitorFailed(path="/status.json", error="RuntimeError"),
         MonitorFailed(path="/metrics", error="RuntimeError"),
     ]
@@ -174,18 +174,18 @@ async def test_many_connections_keep_no_probe_out():
 
 async def test_the_work_continues_beside_the_monitor():
     """The work's result is returned, its observer gets the address, and the monitor answers meanwhile."""
-    told, seen = Told(), []
+    memory, seen = RememberingObserver(), []
 
     async def work(observer):
-        url = told.notices[0].url
+        url = memory.notices[0].url
         address = Address("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
         seen.append((await ask(address, "/healthz"))[0])
         observer.notify("something")
         return DONE
 
-    assert await run_monitored(LOOPBACK, work, source=Painted(), observers=[told]) == DONE
+    assert await run_monitored(LOOPBACK, work, source=Painted(), observers=[memory]) == DONE
     assert seen == [200]
-    listens, other = told.notices
+    listens, other = memory.notices
     assert isinstance(listens, MonitorListens)
     assert (listens.exposed, other) == (False, "something")
 

@@ -53,11 +53,12 @@ def test_it_fits_80_columns_whatever_the_figures(amount):
         structs.replace(reward, reward=REWARD, name="Puntos", earned=huge, spent=huge, left=huge, balances=huge)
         for _ in range(MOST_REWARDS + 1)
     ]
-    kinds = [structs.replace(each, value=huge, records=10**12, kind=f"transactions{n}") for n, each in enumerate(checks.by_kind)]
+    kinds = [
+        structs.replace(each, value=huge, records=10**12, kind=f"transactions{n}")
+        for n, each in enumerate(checks.by_kind)
+    ]
     files = checks.totals[1:] * MOST_FILES
-    checks = structs.replace(
-        checks, rewards=tuple(rewards), by_kind=(*kinds, *checks.by_kind), totals=tuple(files)
-    )
+    checks = structs.replace(checks, rewards=tuple(rewards), by_kind=(*kinds, *checks.by_kind), totals=tuple(files))
     said = shown(checks)
     assert max(map(len, said.splitlines())) <= 80
     assert f"{huge:,f}" in "".join(said.split())

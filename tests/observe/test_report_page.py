@@ -14,8 +14,9 @@ from made_report import FIGURES, made_report
 from msgspec import structs
 
 from masivo_stream.core.redact import printable
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.report_page import draw_report
+from masivo_stream.observe.report_page import MOST_GROUPS, draw_report
 
 MARKUP = ["<script>alert(1)</script>.ndjson", "</style><img src=x onerror=alert(1)>", "'\"><b>&lt;", "{{ 7 * 7 }}"]
 
@@ -59,9 +60,9 @@ def test_everything_is_shown():
         "9 · error",
         "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
         "and 6 more",
-        "1,034.56 1,034.5",
-        "order value 98,765.43",
-        "first date 2024-02-29 2024-02-29",
+        "1,234.56-2001,034.561,034.5",
+        "order value98,765.43",
+        "first date2024-02-292024-02-29",
         "events.ndjson:9",
         "00c0ffee",
         "api.base_url",
@@ -70,6 +71,31 @@ def test_everything_is_shown():
         "1 min 5 s",
     ):
         assert words in text, words
+
+
+def test_dead_letters_are_in_groups():
+    """A row for each of the largest ones, what to do about each reason once, and what is in no group."""
+    fields = {"kind": "events", "reason": "wrong_type", "cause": "found a string", "records": 3, "remedy": "write it"}
+    listed = tuple(
+        FaultGroup(**fields, field="metrics" + ".lifetime" * n, file="e.ndjson", line=n, offset=n)
+        for n in range(MOST_GROUPS + 4)
+    )
+    groups = FaultGroups(listed=listed, left_out=7, dead_letters={"events": 50})
+    page = parsed(made_report(fault_groups=groups))
+    text = " ".join(page.text.split())
+    assert text.count("found a string wrong type") == MOST_GROUPS
+    assert "and 11 more groups, see report.json" in text
+    assert "20 events are in no group" in text
+    assert text.count("write it") == 1
+    assert "customers.ndjson:7, byte 4,211" in text
+    assert "events.ndjson:7" not in text
+
+
+def test_without_groups_there_are_examples():
+    """A run whose dead letters are all deleted from their file."""
+    text = " ".join(parsed(made_report(fault_groups=FaultGroups())).text.split())
+    assert text.count("for example") == 2
+    assert "by what is wrong" not in text
 
 
 def test_it_needs_nothing_else():

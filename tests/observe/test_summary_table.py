@@ -81,7 +81,7 @@ def test_reasons_come_with_their_remedies():
     told = [line for line in text.splitlines() if " dead letters (" in line]
     most = sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_REASONS]
     assert told == [f"events: {counts[name]} dead letters ({name}): {REMEDIES[Reason(name)]}" for name in most]
-    assert "events: and 2 more reasons, see the dead-letter file" in text
+    assert "events: and 2 more reasons, see --json" in text
     assert "events: 1,234 skipped (deleted_customer)" in text
 
 

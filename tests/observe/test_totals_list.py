@@ -77,7 +77,7 @@ def test_days_that_differ_are_shown_with_both_sums():
         ),
     ],
 )
-def test_how_it_ends(found, says):
+def test_the_result_is_shown(found, says):
     said = shown(found)
     assert says in said
     assert (", only reward r, only brand b" in said) == bool(found.reward)
@@ -93,7 +93,7 @@ def test_it_fits_80_columns_whatever_the_numbers():
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_commands_the_terminal(name):
+def test_no_file_name_controls_the_terminal(name):
     """What comes from outside is shown, not obeyed."""
     found = TotalsVerification(
         exit_code=3,

@@ -139,7 +139,7 @@ async def test_other_days_can_be_tried(start, clock, days, date):
 
 
 @pytest.mark.parametrize("wrong", ["", "5", "yesterday", "+25:00"])
-def test_days_that_are_no_days(wrong):
+def test_invalid_days_are_refused(wrong):
     """A zone or the word."""
     with pytest.raises(ValueError, match="expected a time zone"):
         parse_days(wrong)

@@ -21,9 +21,9 @@ VALID = {
 
 
 def details(kind: Kind, *entries: object) -> str:
-    verdict = validate(kind, made.body(*entries))
-    assert isinstance(verdict, Refusal), verdict
-    return verdict.details
+    refusal = validate(kind, made.body(*entries))
+    assert isinstance(refusal, Refusal), refusal
+    return refusal.details
 
 
 def without(entry: dict[str, object], field: str) -> dict[str, object]:
@@ -211,9 +211,9 @@ def test_nesting_has_a_limit(kind):
 
     assert not isinstance(validate(kind, nested(498)), Refusal)
     for levels in (499, 700, 900, 950, 990, 2000):
-        verdict = validate(kind, nested(levels))
-        assert isinstance(verdict, Refusal)
-        assert verdict.details.endswith("nested too deeply")
+        refusal = validate(kind, nested(levels))
+        assert isinstance(refusal, Refusal)
+        assert refusal.details.endswith("nested too deeply")
 
 
 def test_unknown_fields_pass():

@@ -17,9 +17,9 @@ from masivo_stream.sandbox.store import Store
 
 
 def batch(kind: Kind, *entries: object):
-    verdict = validate(kind, made.body(*entries))
-    assert not isinstance(verdict, Refusal)
-    return verdict
+    parsed = validate(kind, made.body(*entries))
+    assert not isinstance(parsed, Refusal)
+    return parsed
 
 
 def test_a_file_is_private(tmp_path):

@@ -99,7 +99,7 @@ async def test_a_hang_fault_sends_no_byte(start, clock, said):
     """No byte for the given time, then a cut connection."""
     client = await start(f"hang=30,applied={said}")
     pending = asyncio.ensure_future(exchange(client))
-    assert await clock.somebody_sleeps() == 30
+    assert await clock.wait_for_sleeper() == 30
     assert not pending.done()
     clock.advance(30)
     assert await pending == (b"", "reset")
@@ -110,7 +110,7 @@ async def test_an_endless_hang_does_not_delay_the_end(start, clock):
     """A sandbox with a hanging request still stops."""
     client = await start("hang")
     pending = asyncio.ensure_future(exchange(client))
-    await clock.somebody_sleeps()
+    await clock.wait_for_sleeper()
     pending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await pending
@@ -120,7 +120,7 @@ async def test_a_request_may_be_delayed_on_arrival(start, clock):
     """The whole request is late: limits, token and rules see it after the delay."""
     client = await start("delay=3,where=arrival")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
-    assert await clock.somebody_sleeps() == 3
+    assert await clock.wait_for_sleeper() == 3
     assert (client.ledger().queue, client.ledger().requests) == (0, {"auth": {"200": 1}})
     clock.advance(3)
     assert (await pending).status == 201
@@ -132,7 +132,7 @@ async def test_an_answer_may_be_delayed(start, clock):
     """The effect is visible before the answer."""
     client = await start("delay=3,jitter=2,where=answer")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
-    assert 3 <= await clock.somebody_sleeps() < 5
+    assert 3 <= await clock.wait_for_sleeper() < 5
     assert client.ledger().queue == 1
     clock.advance(5)
     assert (await pending).status == 201
@@ -144,7 +144,7 @@ async def test_a_drip_fault_sends_the_answer_in_pieces(start, clock):
     pending = asyncio.ensure_future(exchange(client))
     drops = 0
     while not pending.done():
-        waiter = asyncio.ensure_future(clock.somebody_sleeps())
+        waiter = asyncio.ensure_future(clock.wait_for_sleeper())
         await asyncio.wait({waiter, pending}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
         if not pending.done():

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
+from masivo_stream.core.fault_groups import join_groups
 from masivo_stream.flow.checks.policy import CheckPolicy
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
@@ -126,6 +127,7 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, o
     return structs.replace(
         summary,
         examples=tuple(examples),
+        fault_groups=join_groups(each.groups for each in kinds.values()),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
         warnings=(*([] if over is None else [describe_over(over)]), *duplicates),
         over_budget=UNSET if over is None else over,
