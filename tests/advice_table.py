@@ -203,7 +203,7 @@ TABLE: dict[str, dict[str, str]] = {
         "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_stopped_run_continues",
         (
             "write the export to a file, then start the same command with that file instead of the pipe"
         ): "exports::a_pipe_continues_as_a_file",
@@ -638,9 +638,9 @@ TABLE: dict[str, dict[str, str]] = {
             " that are not there from a small export with its own --state-dir"
         ): "reverting::customers_who_cannot_be_read_back_are_looked_up",
         "name the exports, without --only-missing: the run starts from the beginning": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
-        "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
+        "name the migration's --state-dir": "reverting::the_flag_is_left_out_without_a_revert",
         "start the same command again later, with --only-missing: it reads them back once more": (
             "reverting::customers_who_could_not_be_read_back_are_read_later"
         ),
@@ -719,7 +719,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/revert_state.py": {
         "name the exports, without --only-missing: the run continues with what is pending": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
         "start the revert again to take back what is left of that period: {…}": (
             "reverting::a_revert_with_an_unknown_outcome_is_run_again"
@@ -740,7 +740,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_killed_run_continues",
         ("the command that started the run migrates everything again"): "stopping::a_reverted_run_begins_again",
     },
     "flow/migrated_elsewhere.py": {
@@ -778,9 +778,12 @@ TABLE: dict[str, dict[str, str]] = {
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
+            "checks::the_blank_of_an_id_is_removed"
+        ),
     },
     "model/errors.py": {
-        "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
+        "start again with the same command": "stopping::a_stopped_run_continues",
     },
     "model/reason.py": {
         "add the field": "correcting::customers_are_corrected_in_place",
@@ -954,6 +957,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/fault_list.py": {
         ": {…}": "prints what is advice elsewhere",
+    },
+    "observe/check_list.py": {
+        "  and in {…} more field{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
         (

@@ -12,6 +12,7 @@ from masivo_stream.model.findings import (
     ExportChecks,
     ExportFinding,
     FileTotals,
+    FoundField,
     FoundLine,
     KindTotals,
     RewardBalance,
@@ -56,6 +57,10 @@ def made_checks(word="events.ndjson"):
         file=word, line=21, offset=5013, others=tuple(FoundLine(file=word, line=22, offset=0) for _ in "ab"), sums=sums
     )
     found = CheckResult(check="balance_mismatch", severity="error", count=9, meaning="correct it", first=(place,) * 4)
+    field = FoundField(field=word, records=41, file=word, line=77, offset=0, nearest=word)
+    typo = CheckResult(
+        check="misspelled_field", severity="warning", count=41, meaning="spell it", first=(), fields=(field,) * 11
+    )
     moved = RewardTotals(
         reward=word, name=word, earned=Decimal("1234.56"), spent=Decimal(-200), left=Decimal("1034.56")
     )
@@ -70,7 +75,7 @@ def made_checks(word="events.ndjson"):
         ),
     ]
     return ExportChecks(
-        results=(found,),
+        results=(found, typo),
         totals=tuple(files),
         by_kind=(
             KindTotals(kind="customers", files=1, records=700, items=700, **span),

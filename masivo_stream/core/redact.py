@@ -4,8 +4,8 @@ Three dangers, three groups of functions:
 
 1. Secrets and personal data (`mask`, `mask_url`, `is_secret`). None are written on purpose, but the words of a server,
    a proxy or a library may hold some: what looks like a token, a key or an email address is masked.
-2. Names of fields (`public_field`). A path into a record may hold names that a person chose, so only paths made of the
-   API's own names are shown.
+2. Names of fields (`public_field`, `public_name`). A path into a record may hold names that a person chose, so only
+   paths made of the API's own names are shown. The name of an unknown field has to look like a name.
 3. Characters that a terminal or an encoder does not take as text (`printable`, `named`).
 """
 
@@ -40,6 +40,12 @@ _QUERY = re.compile(r"(?<=[^?]\?)\S+")
 _PATH = re.compile(r"[A-Za-z_]+(\[\d{1,6}\])*(\.[A-Za-z_]+(\[\d{1,6}\])*)*")
 _NAME = re.compile(r"[A-Za-z_]+")
 _INDEX = re.compile(r"\[\d+\]")
+
+_FIELD_NAME = re.compile(r"[^\W\d][\w.-]{0,39}")
+"""One of the alphabet or `_`, and at most 39 more characters."""
+
+_MOST_DIGITS = 2
+"""As in "campo12"."""
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters (C0, C1), line separators, marks that change the direction of text (Unicode TR 36, section 2.5),
@@ -81,6 +87,17 @@ def group_field(path: str) -> str:
         if shown != "\u2026" or steps[-1:] != [shown]:
             steps.append(shown)
     return ".".join(steps) if path else ""
+
+
+def public_name(name: str) -> str:
+    """Return the name of a field that the API does not know, masked unless it looks like one.
+
+    A value may be in a name's place by mistake. Emails, phone numbers, ids and full names have blanks or
+    signs besides `_`, `-` and `.`, or more than `_MOST_DIGITS` digits, or are long.
+    """
+    digits = sum(map(str.isdigit, name))
+    shown = _FIELD_NAME.fullmatch(name) and digits <= _MOST_DIGITS and _UNSAFE.search(name) is None
+    return name if shown else MASK
 
 
 @cache

@@ -94,7 +94,7 @@ def test_only_known_words_are_left_of_any_message(reason, message):
 
 @settings(max_examples=150, deadline=None)
 @given(nearly_valid(), st.booleans())
-def test_what_validation_says_of_the_schema_is_shown_as_it_is(kind_and_record, strict):
+def test_messages_of_validation_about_the_schema_are_shown_unchanged(kind_and_record, strict):
     """No word of these messages is taken for a value: groups say as much as dead letters."""
     kind, record = kind_and_record
     result = validate(kind, as_bytes(record), reject_unknown_fields=strict)

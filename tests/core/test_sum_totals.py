@@ -29,7 +29,7 @@ entries = st.lists(
 def feed(totals, reward, number, moment):
     totals.records += 1
     totals.items += 2
-    totals.span([moment])
+    totals.span(moment, moment)
     if totals.kind is Kind.EVENTS:
         totals.orders += 2
         totals.value += number

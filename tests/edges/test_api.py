@@ -89,7 +89,7 @@ async def test_the_token_call_may_go_to_another_address(connect):
     assert data.only.header("x-api-key") is None
 
 
-async def test_a_token_answer_comes_with_its_body(connect):
+async def test_an_answer_to_the_token_call_has_its_body(connect):
     """The body of a read call is handed on as it came."""
     async with serving(answering(answer("200 OK", b'{"data":"t"}'))) as server:
         client = await connect(server.url)

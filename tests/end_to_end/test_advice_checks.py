@@ -66,6 +66,92 @@ def test_the_findings_of_the_checks_are_corrected(tmp_path):
     assert validate(tmp_path).returncode == 0
 
 
+def _set(kind, name, value):
+    """Return how a field of the first item is set, or a field of its order."""
+
+    def alter(fields):
+        target = fields[kind][0]
+        (target["order"] if name in target.get("order", ()) else target)[name] = value
+
+    return alter
+
+
+def _overdraw(fields):
+    first = fields["balance"][0]
+    fields["balance"].append({**first, "amount": -1, "funded_by": "shop"})
+    first["amount"] += 1
+
+
+DOUBTFUL = {
+    "misspelled_field": ("customers", lambda fields: fields.update(contry="CO")),
+    "unknown_field": ("customers", lambda fields: fields.update(loyalty_level=3)),
+    "future_date": ("transactions", _set("transactions", "issued_at", "2999-01-01T00:00:00Z")),
+    "before_1970": ("customers", lambda fields: fields.update(registration_date="1970-01-01T00:00:00Z")),
+    "before_registration": ("transactions", _set("transactions", "issued_at", "1999-01-01T00:00:00Z")),
+    "dates_swapped": ("transactions", _set("transactions", "resolved_at", "2001-01-01T00:00:00Z")),
+    "birth_date": ("customers", lambda fields: fields.update(dob="1900-01-01T00:00:00Z")),
+    "discount_above_value": ("events", _set("events", "discounted_value", 11)),
+    "order_sum": ("events", _set("events", "value", 1000)),
+    "negative_order": ("events", _set("events", "discounted_value", -1)),
+    "event_type": ("events", _set("events", "type", "Purchase")),
+    "repeated_reward": ("customers", lambda fields: fields["balance"].append({**fields["balance"][0], "amount": 0})),
+    "negative_balance": ("customers", _overdraw),
+    "email_form": ("customers", lambda fields: fields.update(email="c0")),
+    "empty_name": ("customers", lambda fields: fields.update(name="null")),
+    "garbled_name": ("customers", lambda fields: fields.update(name="SofÃ\xada")),
+    "padded_id": ("events", lambda fields: fields.update(id=f"{fields['id']} ")),
+}
+"""What is warned of, and how a good record is altered so that it is."""
+
+
+@pytest.mark.parametrize("check", DOUBTFUL)
+def test_a_warning_is_gone_when_the_record_is_corrected(check, tmp_path):
+    """Each names its field and place and what to do; the record with the field as it was has no warning."""
+    make_exports(tmp_path)
+    kind, alter = DOUBTFUL[check]
+    records = [make_record(kind, number) for number in range(3)]
+    alter(records[1])
+    write_export(tmp_path / f"{kind}.ndjson", records)
+    done = validate(tmp_path, "--skip-checks", "unknown_customer")
+    (result,) = (each for each in json.loads(done.stdout)["checks"]["results"] if each["check"] == check)
+    (field,) = result["fields"]
+    assert (result["count"], result["severity"], done.returncode) == (1, "warning", 0)
+    assert (field["records"], field["line"], result["first"][0]["line"]) == (1, 2, 2)
+    make_exports(tmp_path)
+    assert json.loads(validate(tmp_path).stdout)["checks"]["results"] == []
+
+
+PADDED = "the id begins or ends with a blank, and is another id without it: remove the blank everywhere"
+
+
+def test_the_blank_of_an_id_is_removed(tmp_path):
+    """Then the record belongs to its customer again."""
+    make_exports(tmp_path)
+    events = tmp_path / "events.ndjson"
+    right = events.read_text()
+    events.write_text(right.replace('"c1"', '"c1 "'))
+    done = run("validate", *named(tmp_path), cwd=tmp_path)
+    assert done.returncode == 3
+    expect_advice(done, PADDED)
+    events.write_text(events.read_text().replace('"c1 "', '"c1"'))
+    assert events.read_text() == right
+    assert json.loads(validate(tmp_path).stdout)["checks"]["results"] == []
+
+
+def test_what_a_list_leaves_out_is_in_json(tmp_path):
+    """The terminal names ten fields, `--json` all of them, with one place each."""
+    make_exports(tmp_path)
+    records = [make_record("customers", number) for number in range(3)]
+    records[2] |= {f"level_{name}": 1 for name in "abcdefghijkl"}
+    write_export(tmp_path / "customers.ndjson", records)
+    shown = run("plan", *named(tmp_path), cwd=tmp_path).stdout.decode()
+    assert shown.count("level_") == 10
+    assert "and in 2 more fields, see --json" in shown
+    (result,) = json.loads(validate(tmp_path).stdout)["checks"]["results"]
+    assert {field["field"] for field in result["fields"]} == {f"level_{name}" for name in "abcdefghijkl"}
+    assert all(field["line"] == 3 for field in result["fields"])
+
+
 def test_a_check_has_one_of_the_listed_names(tmp_path):
     """One of the names that are listed."""
     make_exports(tmp_path)
@@ -112,4 +198,4 @@ def test_a_planted_fault_has_one_of_the_listed_names(tmp_path):
     """One of those that are listed, with a share."""
     command = ["generate", "events", "--records", "9", "-o", "e", "--plant"]
     (names,) = expect_advice(run(*command, "events=2", cwd=tmp_path), "shares of 0 to 0.9, by name: {…}")
-    assert run(*command, ",".join(f"{name}=0.05" for name in names.split(", ")), cwd=tmp_path).returncode == 0
+    assert run(*command, ",".join(f"{name}=0.03" for name in names.split(", ")), cwd=tmp_path).returncode == 0

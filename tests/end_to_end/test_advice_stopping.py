@@ -50,7 +50,7 @@ SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
+def test_a_stopped_run_continues(sent, tmp_path):
     """The command of the next step, pasted, sends the rest."""
     make_exports(tmp_path, 30)
     with serving(tmp_path, "--limits", "none") as served:
@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_run_that_was_killed_goes_on(tmp_path):
+def test_a_killed_run_continues(tmp_path):
     """`status` predicts it: customers may be sent again, and what was in flight is sent once."""
     make_exports(tmp_path, 30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:

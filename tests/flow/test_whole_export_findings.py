@@ -31,7 +31,7 @@ def planted(tmp_path_factory):
             write_planted(stream, list_stream, kind=kind, count=RECORDS, seed=5, plants=SHARES)
         for line in listed.read_bytes().splitlines():
             found = json.loads(line)
-            wanted.add((found["check"], found["kind"], found["line"], found["other"], found["reward"]))
+            wanted.add(tuple(found[name] for name in ("check", "kind", "line", "other", "reward", "field")))
     return directory, wanted
 
 
@@ -48,6 +48,7 @@ async def check(directory, names=None, **settings):
             finding.line,
             finding.others[0].line if finding.others and finding.sums is None else None,
             finding.sums.reward if finding.sums is not None else "",
+            finding.field,
         )
         for each in checked.results
         for finding in each.first

@@ -69,7 +69,7 @@ def test_it_fits_80_columns_whatever_the_figures(amount):
 
 def test_a_finding_names_its_reward():
     """By id, and by name if the catalogue has one."""
-    (result,) = made_checks().results
+    result, _ = made_checks().results
     found = result.first[0]
     sums = structs.replace(found.sums, reward=REWARD, name="Puntos")
     text = f"reward {REWARD} (Puntos): balance 10, transactions 12.5, difference 2.5"

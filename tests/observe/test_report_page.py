@@ -60,6 +60,8 @@ def test_everything_is_shown():
         "9 · error",
         "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
         "and 6 more",
+        "events.ndjson: 41 records, first at events.ndjson:77; the API knows events.ndjson",
+        "and 1 more fields",
         "1,234.56-2001,034.561,034.5",
         "order value98,765.43",
         "first date2024-02-292024-02-29",
@@ -91,14 +93,14 @@ def test_dead_letters_are_in_groups():
     assert "events.ndjson:7" not in text
 
 
-def test_without_groups_there_are_examples():
+def test_examples_are_shown_without_groups():
     """A run whose dead letters are all deleted from their file."""
     text = " ".join(parsed(made_report(fault_groups=FaultGroups())).text.split())
     assert text.count("for example") == 2
     assert "by what is wrong" not in text
 
 
-def test_it_needs_nothing_else():
+def test_the_page_needs_nothing_else():
     """No script, no image, no fetched address, nothing inline that its policy forbids."""
     page = draw_report(made_report())
     found = Parsed(page)
@@ -109,7 +111,7 @@ def test_it_needs_nothing_else():
     assert "@media print" in page
 
 
-def test_its_policy_allows_only_its_own_style():
+def test_the_policy_allows_only_the_style_of_the_page():
     """By the hash of the exact text between the tags."""
     page = draw_report(made_report())
     style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]

@@ -93,7 +93,7 @@ async def dry_run(
     with ExitStack() as stack:
         whole = None
         if checks is not None:
-            whole = stack.enter_context(WholeExport(inputs, checks, files.scratch))
+            whole = stack.enter_context(WholeExport(inputs, checks, files.scratch, clock.wall()))
         for kind, found in inputs.items():
             of_kind = KindDryRun(kind, settings, clock, expected, budget)
             with ExitStack() as opened:
