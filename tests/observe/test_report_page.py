@@ -60,7 +60,7 @@ def test_everything_is_shown():
         "9 · error",
         "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
         "and 6 more",
-        "events.ndjson: 41 records, first at events.ndjson:77; the API knows events.ndjson",
+        "events.ndjson: 41 records, first at events.ndjson:98; the API knows balance[].amount",
         "and 1 more fields",
         "1,234.56-2001,034.561,034.5",
         "order value98,765.43",
