@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations_of_accounts
+import mutations_of_canaries
 import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
@@ -40,6 +41,7 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_canaries,
     mutations_of_totals,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

@@ -88,10 +88,12 @@ async def send_pending(
     handle_signals: bool,
     reporting: Reporting,
     failure: MasivoStreamError | None = None,
+    canary: bool = False,
 ) -> Summary:
     """Send what is pending of all exports and retried dead letters; return the summary.
 
-    `failure` happened before; it is reported at the end, unless something worse happens.
+    `failure` happened before; it is reported at the end, unless something worse happens. With a `canary`, a run that
+    has not begun sends one record of each kind first.
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
@@ -101,7 +103,7 @@ async def send_pending(
     checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
-    run = Run(session, checked)
+    run = Run(session, checked, canary=canary)
     await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
     summary = await _read_samples_back(session, run, run.summary(failure), handle_signals=handle_signals)
