@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from masivo_stream.cli.check import CatalogueFlags
 from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
@@ -10,6 +11,7 @@ def validate(
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
     checks: CheckFlags | None = None,
+    catalogue: CatalogueFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Validate every line of an export; send nothing.
@@ -31,5 +33,7 @@ def validate(
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
         skipped = (checks or CheckFlags()).skip_checks or ()
-        summary = anyio.run(partial(command.validate, settings, named, files=files, skip_checks=skipped))
+        known = (catalogue or CatalogueFlags()).catalogue or ""
+        work = partial(command.validate, settings, named, files=files, skip_checks=skipped, catalogue=known)
+        summary = anyio.run(work)
     return show_summary(summary, json=common.json, question=True)

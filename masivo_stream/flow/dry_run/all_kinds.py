@@ -3,7 +3,7 @@
 `validate` and `plan` are views of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
     KindDryRunResult,
     OpenDeadLetters,
     OpenSkipped,
+    Watch,
 )
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
@@ -28,6 +29,7 @@ from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import LineResults
 from masivo_stream.model.errors import ExitCode, InputError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
@@ -71,11 +73,16 @@ class DryRunFiles(Struct, frozen=True):
 
 
 async def dry_run(
-    settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock, checks: CheckPolicy | None = None
+    settings: Settings,
+    exports: Exports,
+    files: DryRunFiles,
+    clock: Clock,
+    checks: CheckPolicy | None = None,
+    watch: Watch | None = None,
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
-    With `checks`, the exports are checked as a whole, too.
+    With `checks`, the exports are checked as a whole, too. `watch` sees the results of all lines, once.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -98,12 +105,26 @@ async def dry_run(
             of_kind = KindDryRun(kind, settings, clock, expected, budget)
             with ExitStack() as opened:
                 sinks = files.dead_letters(kind, opened), files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, whole.take if whole is not None else None) or failure
+                failure = (
+                    await of_kind.run(found, *sinks, _together(whole.take if whole is not None else None, watch))
+                    or failure
+                )
             kinds[kind] = of_kind.result()
         if whole is not None:
             checked = await whole.finish() if failure is None else whole.leave_unfinished()
     over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
     return DryRun(summary=add_checks(_summarise(kinds, failure, over), checked), kinds=kinds)
+
+
+def _together(*watches: Watch | None) -> Watch:
+    """Return what shows the results of lines to each of these, in their order."""
+    given = [each for each in watches if each is not None]
+
+    def show(kind: Kind, found: Sequence[LineResults]) -> None:
+        for watch in given:
+            watch(kind, found)
+
+    return show
 
 
 def add_checks(summary: Summary, checked: ExportChecks | UnsetType) -> Summary:
