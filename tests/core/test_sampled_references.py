@@ -83,3 +83,15 @@ def test_an_export_with_a_rhythm_is_seen():
             sampled.add(Kind.TRANSACTIONS, [run_of(1, line, "rare" if line % 128 == phase else "r")])
         counts = {each.id: each.uses for each in sampled.result().by_sort[ReferenceSort.REWARD].listed}
         assert 10 < counts["rare"] < 90
+
+
+@pytest.mark.usefixtures("few")
+def test_places_are_those_of_the_lines():
+    """Each line names a reward of its own, and the place of each is right."""
+    sampled = SampledReferences()
+    bodies = [run_of(1, line, f"r{line}").bodies[0] for line in range(1, 1001)]
+    whole = msgspec.structs.replace(run_of(1000, 1), bodies=bodies)
+    sampled.add(Kind.TRANSACTIONS, [whole])
+    listed = sampled.result().by_sort[ReferenceSort.REWARD].listed
+    assert len(listed) == sampled.looked_at > 50
+    assert all(each.id == f"r{each.line}" for each in listed)
