@@ -138,6 +138,7 @@ class Machine:
                     fault.place.source,
                     tuple(other.source for other in fault.others),
                     fault.sums and (fault.sums.reward, fault.sums.balance, fault.sums.transactions),
+                    fault.holds_first if fault.check is CheckName.SPLIT_TRANSACTIONS else fault.item,
                 )
                 for check in collector.counts
                 for fault in collector.first(check)
@@ -183,7 +184,7 @@ def test_a_hash_collision_is_not_a_finding(chosen):
         patch.setattr(take_notes, "salted_hash", lambda _: 7)
         found = machine(exports, 3).check(exports)
     comparable = {"duplicate_id", "split_transactions", "duplicate_email", "email_case"}
-    for word, place, (other, *_), _ in (each for each in found if each[0] in comparable):
+    for word, place, (other, *_), *_ in (each for each in found if each[0] in comparable):
         bodies = {number: json.loads(body) for numbered in exports.values() for number, body in numbered}
         one, two = bodies[place], bodies[other]
         if word in ("duplicate_id", "split_transactions"):

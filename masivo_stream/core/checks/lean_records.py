@@ -118,6 +118,8 @@ class ExactRecord(Struct, gc=False):
     balance: list[ExactAmount] | UnsetType = UNSET
     transactions: list[ExactAmount] | UnsetType = UNSET
     events: list[ExactEvent] | UnsetType = UNSET
+    digest: int = msgspec.field(name="(digest of the line)", default=0)
+    """A hash of the line; no field of an export has this name."""
 
 
 LeanRecord = LeanCustomer | LeanEvents | LeanTransactions
@@ -135,9 +137,11 @@ _decode_exactly = msgspec.json.Decoder(ExactRecord).decode
 def read_exactly(body: bytes) -> ExactRecord | None:
     """Return what the checks look at, with exact amounts; None if the line cannot be read that way."""
     try:
-        return _decode_exactly(body)
+        found = _decode_exactly(body)
     except (ValueError, RecursionError):
         return None
+    found.digest = hash(body)
+    return found
 
 
 def read_id(body: bytes) -> str:

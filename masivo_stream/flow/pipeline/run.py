@@ -1,9 +1,11 @@
 """One run over a state directory: the kinds in their order, a wait between them, and an end in an orderly way."""
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
-from masivo_stream.flow.pipeline.assemble import open_kind
+from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
@@ -22,12 +24,24 @@ from masivo_stream.model.states import Visibility
 from masivo_stream.model.summary import KindSummary, Summary
 
 
+class Checks(Protocol):
+    """What is checked before the first batch is sent."""
+
+    async def make(self) -> None:
+        """Check the exports of the run."""
+        ...
+
+    def held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        ...
+
+
 class Run:
     """One migration under way."""
 
-    def __init__(self, session: Session, sources: Mapping[Kind, list[Source]]) -> None:
-        """Migrate `sources` in a session that is connected."""
-        self._session, self._sources = session, sources
+    def __init__(self, session: Session, sources: Mapping[Kind, list[Source]], checks: Checks | None = None) -> None:
+        """Migrate `sources` in a session that is connected; `checks` say what of it is held back."""
+        self._session, self._sources, self._checks = session, sources, checks
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
@@ -44,6 +58,8 @@ class Run:
         kinds = list(self._sources)
         self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         self._budget.begin()
+        if self._checks is not None:
+            await self._checks.make()
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             opening = open_kind(
@@ -53,7 +69,7 @@ class Run:
                 resume,
                 stop=self._stop,
                 backoff=self._backoff,
-                budget=self._budget,
+                watch=KindWatch(self._budget, self._checks.held(kind) if self._checks is not None else None),
             )
             async with opening as pipeline:
                 self._recorders[kind] = pipeline.recorder

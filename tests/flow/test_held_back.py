@@ -1,0 +1,288 @@
+"""A migration holds back what the checks over all files find, and the clean rest arrives without a refusal."""
+
+import gzip
+import json
+import os
+import sqlite3
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+from flow.migration import Migration
+
+from masivo_stream.edges.files.findings_file import FINDINGS
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.commands.retry import retry
+from masivo_stream.flow.commands.status import status
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.pipeline import read_exports
+from masivo_stream.flow.retry_copies import writing_dead_letters
+from masivo_stream.generate.planted_findings import PLANTS, write_planted
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.findings import HELD_AS, CheckName
+from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted
+from masivo_stream.model.reason import Reason
+from masivo_stream.sandbox import SandboxOptions, running
+
+pytestmark = pytest.mark.slow
+
+RECORDS = 500
+SHARES = {name: 0.03 for name in PLANTS if name != "no_balance"}
+"""The sandbox takes a customer without a balance for one with a balance of zero, and would refuse the transactions."""
+
+
+class Watched:
+    """Keeps the notices."""
+
+    def __init__(self):
+        self.notices = []
+
+    def notify(self, notice):
+        self.notices.append(notice)
+
+    def of(self, *sorts):
+        return [notice for notice in self.notices if isinstance(notice, sorts)]
+
+    @property
+    def refusals(self):
+        return [notice for notice in self.of(BatchSent) if notice.outcome != "accepted"]
+
+
+@asynccontextmanager
+async def opened(folder):
+    async with running(SandboxOptions(visible_after=0.05)) as sandbox:
+        yield Migration(folder, sandbox)
+
+
+def plant(run, count=RECORDS, shares=SHARES, seed=5):
+    """Write the exports; return what must be found, as kind, line, check and the earlier line."""
+    wanted = []
+    for kind in Kind:
+        listed = run.folder / "listed"
+        with run.path(kind).open("wb") as stream, listed.open("wb") as list_stream:
+            write_planted(stream, list_stream, kind=kind, count=count, seed=seed, plants=shares)
+        found = [json.loads(line) for line in listed.read_bytes().splitlines()]
+        wanted += [(each["kind"], each["line"], CheckName(each["check"]), each["other"]) for each in found]
+    return wanted
+
+
+def to_hold(wanted):
+    """Return the dead letters that belong to the findings: kind, line and reason of each."""
+    letters = {(kind, line, HELD_AS[check]) for kind, line, check, _ in wanted if check in HELD_AS}
+    letters |= {(kind, line, "duplicate_event") for kind, line, check, _ in wanted if check == "duplicate_event"}
+    return letters | {(kind, other, HELD_AS[check]) for kind, _, check, other in wanted if check == "split_transactions"}
+
+
+def letters_of(directory):
+    return [
+        json.loads(line)
+        for kind in Kind
+        if (directory / f"dead-letter.{kind}.ndjson").exists()
+        for line in (directory / f"dead-letter.{kind}.ndjson").read_bytes().splitlines()
+    ]
+
+
+def places(letters):
+    assert len({(each["kind"], each["line"]) for each in letters}) == len(letters)
+    return {(each["kind"], each["line"], each["reason"]) for each in letters}
+
+
+def named(run):
+    return Exports(**{kind.value: [str(run.path(kind))] for kind in Kind if run.path(kind).exists()})
+
+
+async def test_the_clean_rest_arrives_without_a_refusal(tmp_path):
+    """Exactly what was planted are dead letters, as the plan said; nothing is refused, and no request is wasted."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run)
+        with writing_dead_letters(str(tmp_path / "plan")) as files:
+            planned = await plan(run.settings, named(run), files=files)
+        seen = Watched()
+        summary = await run.migrate(observer=seen)
+        letters = letters_of(tmp_path / "state")
+        assert places(letters) == to_hold(wanted)
+        assert (summary.exit_code, seen.refusals, summary.closes) == (3, [], True)
+        assert {kind: each.requests for kind, each in planned.kinds.items()} == {
+            kind: each.requests for kind, each in summary.kinds.items()
+        }
+        of_plan = letters_of(tmp_path / "plan")
+        assert [{**each, "at": ""} for each in of_plan] == [{**each, "at": ""} for each in letters]
+        assert summary.checks == planned.summary.checks
+        assert {each.check: each.count for each in summary.checks.results} == {
+            check: sum(found == check for _, _, found, _ in wanted) for check in {each[2] for each in wanted}
+        }
+        (ended,) = seen.of(ChecksEnded)
+        assert (ended.errors, ended.known) == (summary.checks.errors, False)
+        assert status(str(tmp_path / "state")).checks == summary.checks
+
+
+async def test_messages_name_both_sides(tmp_path):
+    """Sums, difference, and file and line of both sides; nothing else of the record."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run)
+        await run.migrate()
+        by_place = {(each["kind"], each["line"]): each for each in letters_of(tmp_path / "state")}
+        for kind, line, check, other in wanted:
+            letter = by_place.get((kind, line))
+            if check is CheckName.BALANCE_MISMATCH:
+                assert "a difference of -1" in letter["message"]
+                assert f"{run.path(Kind.CUSTOMERS)}:" in letter["message"]
+                assert f"{run.path(Kind.TRANSACTIONS)}:{line}" in letter["message"]
+            elif other is not None and check is not CheckName.EMAIL_CASE and check is not CheckName.DUPLICATE_PURCHASE:
+                assert f"{run.path(Kind(kind))}:{other}" in letter["message"]
+            if letter is not None:
+                assert json.loads(letter["raw"])["id"] not in letter["message"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_workers_and_parts_make_no_difference(workers, tmp_path, monkeypatch):
+    """Files cut in many parts, some of them compressed, and small blocks: the same records are held back."""
+    monkeypatch.setattr(read_exports, "is_much", lambda *_: True)
+    async with opened(tmp_path) as run:
+        wanted = plant(run)
+        names = {}
+        for kind in Kind:
+            lines = run.path(kind).read_bytes().splitlines(keepends=True)
+            parts = [b"".join(lines[start : start + 40]) for start in range(0, len(lines), 40)]
+            for number, part in enumerate(parts):
+                path = tmp_path / f"{kind}-{number:02}{'.gz' if number % 2 else ''}"
+                path.write_bytes(gzip.compress(part) if number % 2 else part)
+                names.setdefault(kind.value, []).append(str(path))
+        seen = Watched()
+        settings = run.settings_with(workers=workers, block_bytes=4096, remember_ids=100)
+        summary = await migrate(settings, run.credentials, Exports(**names), observer=seen)
+        found = places_in_parts(letters_of(tmp_path / "state"))
+        assert (found, seen.refusals, summary.closes) == (to_hold(wanted), [], True)
+
+
+def places_in_parts(letters):
+    return {
+        (each["kind"], int(each["file"].rpartition("-")[2][:2]) * 40 + each["line"], each["reason"])
+        for each in letters
+    }
+
+
+async def test_a_run_that_goes_on_does_not_check_again(tmp_path):
+    """The same exports, policy and settings: known. Another policy, or an export that has grown: checked again."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 200)
+        seen = Watched()
+        await run.migrate(observer=seen, max_dead="1")  # stops before it has read all
+        await run.migrate(observer=seen, max_dead="1000")
+        first, second = seen.of(ChecksEnded)
+        assert (first.known, second.known, len(seen.of(ChecksStarted))) == (False, True, 1)
+        assert first.findings == second.findings
+        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+        await run.migrate(observer=seen)
+        assert len(seen.of(ChecksEnded)) == 2  # nothing is left to read
+        with run.path(Kind.TRANSACTIONS).open("ab") as stream:
+            again = run.path(Kind.TRANSACTIONS).read_bytes().splitlines()[0]
+            stream.write(again + b"\n")
+        summary = await run.migrate(observer=seen)
+        assert len(seen.of(ChecksStarted)) == 2
+        letters = places(letters_of(tmp_path / "state")) - to_hold(wanted)
+        lines = len(run.path(Kind.TRANSACTIONS).read_bytes().splitlines())
+        assert letters == {("transactions", lines, "split_transactions")}  # the first one has arrived
+        assert (seen.refusals, summary.closes) == ([], True)
+
+
+async def test_a_check_that_is_left_out_holds_nothing_back(tmp_path):
+    """The others do; the API decides about the rest."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 200)
+        await run.migrate(skip_checks="balance_mismatch")
+        left = {each for each in wanted if each[2] is not CheckName.BALANCE_MISMATCH}
+        found = places(letters_of(tmp_path / "state"))
+        assert {each for each in found if each[2] != "refused"} == to_hold(left)
+        refused = {each[:2] for each in found if each[2] == "refused"}
+        assert refused == {each[:2] for each in wanted if each[2] is CheckName.BALANCE_MISMATCH}
+
+
+async def test_without_checks_nothing_is_held_back(tmp_path):
+    """Neither file nor notice; what the decoder remembers is found as before."""
+    async with opened(tmp_path) as run:
+        plant(run, 200, {"balance": 0.02, "split": 0.05})
+        seen = Watched()
+        summary = await run.migrate(observer=seen, skip_checks="all")
+        assert seen.of(ChecksStarted, ChecksEnded) == []
+        assert not (tmp_path / "state" / FINDINGS).exists()
+        assert set(summary.kinds["transactions"].reasons) == {"duplicate_id", "refused"}
+        with pytest.raises(ConfigurationError, match="no check"):
+            await run.migrate(skip_checks="balances")
+
+
+async def test_what_comes_from_a_pipe_is_sent_unchecked(tmp_path):
+    """With one warning. The other files are checked, as far as they go without it."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 200, {"balance": 0.05, "duplicate_events": 0.05})
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        content = run.path(Kind.CUSTOMERS).read_bytes()
+        writer = threading.Thread(target=lambda: pipe.write_bytes(content))
+        writer.start()
+        exports = Exports(
+            customers=[str(pipe)], events=[str(run.path(Kind.EVENTS))], transactions=[str(run.path(Kind.TRANSACTIONS))]
+        )
+        summary = await migrate(run.settings, run.credentials, exports)
+        writer.join()
+        (warning,) = summary.warnings
+        assert warning.startswith("customers from a pipe are not checked as a whole")
+        assert set(summary.kinds["transactions"].reasons) == {"refused"}
+        events = {each for each in wanted if each[0] == "events"}
+        assert {each for each in places(letters_of(tmp_path / "state")) if each[0] == "events"} == to_hold(events)
+
+
+async def test_a_retry_sends_what_a_person_corrected(tmp_path):
+    """The customer added, the sums corrected, the lines put together: all of it arrives."""
+    async with opened(tmp_path) as run:
+        plant(run, 200, {"balance": 0.03, "split": 0.05})
+        before = (await run.migrate()).kinds["transactions"]
+        assert set(before.reasons) == {"balance_mismatch", "split_transactions"}
+        assert (await retry(run.settings, run.credentials)).kinds["transactions"].reasons["split_transactions"] > 0
+        path = tmp_path / "state" / "dead-letter.transactions.ndjson"
+        letters, whole = [json.loads(line) for line in path.read_bytes().splitlines()], {}
+        for letter in letters:
+            raw = json.loads(letter["raw"])
+            if letter["reason"] == Reason.REFUSED:  # the API has refused the wrong sum
+                raw["transactions"][0]["amount"] += 1
+            if raw["id"] in whole:
+                first = json.loads(whole[raw["id"]]["raw"])
+                raw["transactions"] = first["transactions"] + raw["transactions"]
+            whole[raw["id"]] = {**letter, "raw": json.dumps(raw)}
+        path.write_text("".join(json.dumps(letter) + "\n" for letter in whole.values()))
+        after = (await retry(run.settings, run.credentials)).kinds["transactions"]
+        assert after.items_accepted + after.items_dead == after.items_read
+        assert path.read_bytes() == b""
+
+
+async def test_events_alone_have_no_unknown_customers(tmp_path):
+    """A run of events only: their customers are in the account already."""
+    async with opened(tmp_path) as run:
+        plant(run, 50, {})
+        everything = run.path(Kind.EVENTS).read_bytes(), run.path(Kind.TRANSACTIONS).read_bytes()
+        run.path(Kind.EVENTS).unlink()
+        run.path(Kind.TRANSACTIONS).unlink()
+        assert (await run.migrate()).exit_code == 0
+        run.path(Kind.CUSTOMERS).unlink()
+        for kind, content in zip((Kind.EVENTS, Kind.TRANSACTIONS), everything, strict=True):
+            run.path(kind).write_bytes(content)
+        summary = await run.migrate(state_dir=str(tmp_path / "second"))
+        assert (summary.exit_code, summary.kinds["events"].dead) == (0, 0)
+
+
+async def test_a_plan_after_a_validation_does_not_check_again(tmp_path):
+    """What was found is in the directory for dead letters, and says the same."""
+    async with opened(tmp_path) as run:
+        plant(run, 200)
+        where = DryRunFiles(scratch=tmp_path)
+        first = await plan(run.settings, named(run), files=where)
+        with sqlite3.connect(tmp_path / FINDINGS) as database:
+            database.execute("UPDATE about SET checks = replace(checks, 'the customer is in no', 'known:')")
+        second = await plan(run.settings, named(run), files=where)
+        assert (first.requests, first.records) == (second.requests, second.records)
+        assert "known:" in str(second.summary.checks)
+        third = await plan(run.settings_with(skip_checks="unknown_customer"), named(run), files=where)
+        assert "unknown_customer" not in str(third.summary.checks.results)
