@@ -369,6 +369,12 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
+    "edges/files/findings_file.py": {
+        "free space there, or leave the checks out: --skip-checks all": (
+            "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
+        ),
+        "remove that file and start again: the checks are made again": "checks::findings_that_are_damaged_are_removed",
+    },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
@@ -770,6 +776,13 @@ TABLE: dict[str, dict[str, str]] = {
         "add the field": "mending::customers_are_mended_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
+        "make the transactions add up to the balance that was sent with the customer, then retry": (
+            "checks::what_a_run_holds_back_is_mended"
+        ),
+        "migrate the customer first, then retry; or delete the dead letter": "checks::what_a_run_holds_back_is_mended",
+        "put all transactions of this customer into one dead letter, and delete the others": (
+            "checks::what_a_run_holds_back_is_mended"
+        ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "mending::an_event_that_comes_again_is_deleted_or_named"
         ),

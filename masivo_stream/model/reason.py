@@ -49,7 +49,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
     Reason.DUPLICATE_EVENT: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.SPLIT_TRANSACTIONS: "put all transactions of this customer into one dead letter, and delete the others",
-    Reason.BALANCE_MISMATCH: "correct the transactions; if only the balance was wrong, correct it in the account first",
+    Reason.BALANCE_MISMATCH: "make the transactions add up to the balance that was sent with the customer, then retry",
     Reason.UNKNOWN_CUSTOMER: "migrate the customer first, then retry; or delete the dead letter",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",

@@ -16,6 +16,8 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -104,6 +106,21 @@ CASES = [
             "kinds": ["events"],
             "target": "https://a.test",
             "account": "3f9a2c1d",
+        },
+    ),
+    (
+        ChecksStarted(files=3, size=99),
+        {"event": "checks_started", "level": "info", "files": 3, "bytes": 99},
+    ),
+    (
+        ChecksEnded(findings={"duplicate_id": 2}, errors=2, seconds=1.23456, known=False),
+        {
+            "event": "checks_ended",
+            "level": "warning",
+            "errors": 2,
+            "findings": {"duplicate_id": 2},
+            "seconds": 1.235,
+            "known": False,
         },
     ),
     (

@@ -22,7 +22,7 @@ FindHeld = Callable[[str, int, int], HeldOfLines]
 """Returns what is held back of a file, from a line up to another one, both included."""
 
 FirstPlaces = dict[tuple[int, int], str]
-"""Where the earlier event is, by line and index of an event that came before."""
+"""The place of the earlier event, by line and index of an event that came before."""
 
 _FIELDS = {
     Reason.DUPLICATE_ID: "id",

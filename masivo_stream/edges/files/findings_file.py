@@ -27,10 +27,13 @@ CREATE TABLE held (source INTEGER, line INTEGER, check_name TEXT, item INTEGER, 
 CREATE TABLE files (source INTEGER PRIMARY KEY, kind TEXT, name TEXT);
 CREATE TABLE about (format INTEGER, identity BLOB, checks BLOB);
 """
+_FILES_WITH_FINDINGS = """
+SELECT kind, name, source FROM files WHERE EXISTS (SELECT 1 FROM held WHERE held.source = files.source)
+"""
 _CACHE_KIB = 4096
 
 
-class Findings:
+class FindingsFile:
     """The findings of a complete file. Get them from `read_findings`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -41,15 +44,7 @@ class Findings:
         """
         self._connection, self._path = connection, path
         self.format, self.identity, self.checks = connection.execute("SELECT * FROM about").fetchone()
-        files = connection.execute("SELECT kind, name, source FROM files").fetchall()
-        self._numbers = {(kind, name): source for kind, name, source in files}
-        held = {source for (source,) in connection.execute("SELECT DISTINCT source FROM held")}
-        self._held = {key: source for key, source in self._numbers.items() if source in held}
-
-    @property
-    def holds_back(self) -> bool:
-        """Whether anything is held back, or would be by another setting."""
-        return bool(self._held)
+        self._held = {(kind, name): source for kind, name, source in connection.execute(_FILES_WITH_FINDINGS)}
 
     def held(self, kind: str, file: str, first: int, last: int) -> Mapping[int, Sequence[HeldLine]]:
         """Return what is held back of a file, from line `first` to `last`, by line.
@@ -69,7 +64,7 @@ class Findings:
         except (sqlite3.Error, ValueError) as error:
             raise StorageError(
                 f"what the checks found cannot be read: {error}",
-                operation="look up what the checks found",
+                operation="read the findings",
                 place=str(self._path),
                 hint="remove that file and start again: the checks are made again",
             ) from error
@@ -82,10 +77,10 @@ class Findings:
         self._connection.close()
 
 
-def read_findings(directory: Path, identity: bytes | None = None) -> Findings | None:
+def read_findings(directory: Path, identity: bytes | None = None) -> FindingsFile | None:
     """Open the findings in a directory; with `identity`, only those about just that.
 
-    None if there are none, or if the file is damaged: then the checks are made again.
+    None if there is no such file, or if it is damaged: then the checks are made again.
     """
     path = directory / FINDINGS
     if not path.is_file():
@@ -93,7 +88,7 @@ def read_findings(directory: Path, identity: bytes | None = None) -> Findings | 
     connection = None
     with suppress(sqlite3.Error, TypeError, ValueError):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        found = Findings(connection, path)
+        found = FindingsFile(connection, path)
         if found.format == _FORMAT and identity in (None, found.identity):
             return found
     if connection is not None:

@@ -8,7 +8,7 @@ import msgspec
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.export.source import Input, is_file, is_plain_file
-from masivo_stream.edges.files.findings_file import FINDINGS, Findings, read_findings
+from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
 from masivo_stream.flow.checks.whole_export import WholeExport
@@ -38,7 +38,7 @@ class ChecksBeforeSending:
         self.warnings = [_from_a_pipe(left_out)] if left_out and self._policy is not None else []
         """Sentences for the summary."""
         self._reads_on = any(self._is_left(kind, found) for kind, found in sources.items())
-        self._findings: Findings | None = None
+        self._findings: FindingsFile | None = None
 
     async def make(self) -> None:
         """Check, if there is anything left to read and it was not checked before.
@@ -133,5 +133,5 @@ def _from_a_pipe(kinds: Sequence[str]) -> str:
     )
 
 
-def _checks_of(found: Findings) -> ExportChecks:
+def _checks_of(found: FindingsFile) -> ExportChecks:
     return msgspec.json.decode(found.checks, type=ExportChecks)
