@@ -1,13 +1,13 @@
 """Print what the checks over all files found, and the control totals of each file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import ExportChecks, ExportFinding, FileTotals, FoundLine
+from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FileTotals, FoundLine
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_PLACES = 3
@@ -17,14 +17,41 @@ MOST_FILES = 10
 """Files whose totals are shown."""
 
 
+_SHOWN_AS_RECORDS = frozenset(
+    {
+        CheckName.CUSTOMER_DELETED,
+        CheckName.CUSTOMER_NOT_MIGRATED,
+        CheckName.DUPLICATE_EVENT,
+        CheckName.DUPLICATE_PURCHASE,
+    }
+)
+"""Warnings about records that the summary of a run counts and warns of itself."""
+
+
+def print_warnings(console: Console, checks: ExportChecks) -> None:
+    """Print what a run has sent although it may be wrong; what it has held back is among the dead letters."""
+    warnings = [each for each in checks.results if each.severity == "warning" and each.check not in _SHOWN_AS_RECORDS]
+    _print_results(console, warnings)
+    if warnings:
+        console.print()
+
+
 def print_checks(console: Console, checks: ExportChecks) -> None:
     """Print findings, errors first, then control totals."""
     if checks.unfinished:
         print_hanging(console, "not checked over all files: an export could not be read to its end", "checks: ")
-    for result in checks.results:
+    _print_results(console, checks.results)
+    _print_totals(console, checks)
+
+
+def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
+    for result in results:
         print_hanging(console, f"{result.count:,} {result.check}: {result.meaning}", f"{result.severity}: ")
         for finding in result.first[:MOST_PLACES]:
             print_hanging(console, describe_finding(finding), "  at ")
+
+
+def _print_totals(console: Console, checks: ExportChecks) -> None:
     if checks.results:
         console.print()
     for totals in checks.totals[:MOST_FILES]:

@@ -3,12 +3,14 @@
 import gzip
 import json
 import os
+import signal
 import sqlite3
 import threading
 from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from fakes import event, record, write_export
 from flow.migration import Migration
 
 from masivo_stream.edges.files.findings_file import FINDINGS
@@ -276,6 +278,27 @@ async def test_events_alone_have_no_unknown_customers(tmp_path):
         assert (summary.exit_code, summary.kinds["events"].dead) == (0, 0)
 
 
+async def test_reversed_events_of_an_unknown_customer_stay_skipped(tmp_path):
+    """The dead letter names and holds the others, before a retry and after it."""
+    async with opened(tmp_path) as run:
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, 0)])
+        bought = [event("p-1", reversed_at="2024-01-01T00:00:00Z"), event("p-2"), event("p-3")]
+        write_export(run.path(Kind.EVENTS), [{"id": "c1", "events": bought}])
+        figures = (await run.migrate()).kinds["events"]
+        assert (figures.reasons, figures.items_dead, figures.items_skipped) == ({"unknown_customer": 1}, 2, 1)
+        (letter,) = letters_of(tmp_path / "state")
+        assert letter["items"] == [1, 2]
+        assert [each["order"]["purchase_id"] for each in json.loads(letter["raw"])["events"]] == ["p-2", "p-3"]
+        write_export(tmp_path / "more.ndjson", [record(Kind.CUSTOMERS, 1)])
+        names = Exports(
+            customers=[str(run.path(Kind.CUSTOMERS)), str(tmp_path / "more.ndjson")],
+            events=[str(run.path(Kind.EVENTS))],
+        )
+        assert (await migrate(run.settings, run.credentials, names)).kinds["customers"].accepted == 2
+        figures = (await retry(run.settings, run.credentials)).kinds["events"]
+        assert (figures.items_accepted, figures.items_dead, figures.items_skipped) == (2, 0, 1)
+
+
 async def test_a_plan_after_a_validation_does_not_check_again(tmp_path):
     """What was found is in the directory for dead letters, and says the same."""
     async with opened(tmp_path) as run:
@@ -289,3 +312,82 @@ async def test_a_plan_after_a_validation_does_not_check_again(tmp_path):
         assert "known:" in str(second.summary.checks)
         third = await plan(run.settings_with(skip_checks="unknown_customer"), named(run), files=where)
         assert "unknown_customer" not in str(third.summary.checks.results)
+
+
+class Signalling(Watched):
+    """Sends a signal to this process when the checks begin."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def notify(self, notice):
+        super().notify(notice)
+        if isinstance(notice, ChecksStarted):
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_stops_the_checks(number, code, tmp_path):
+    """At once and in an orderly way, before anything is sent; the same command begins them again."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 300)
+        seen = Signalling(number)
+        summary = await run.migrate(observer=seen, handle_signals=True)
+        assert (summary.exit_code, summary.outcome) == (code, "interrupted")
+        assert (seen.of(BatchSent), seen.of(ChecksEnded)) == ([], [])
+        names = [path.name for path in (tmp_path / "state").iterdir()]
+        assert [name for name in names if "findings" in name or "checks" in name] == []
+        seen = Watched()
+        await run.migrate(observer=seen)
+        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+        assert [ended.known for ended in seen.of(ChecksEnded)] == [False]
+
+
+async def test_an_export_that_ends_within_a_line_is_sent_unchecked(tmp_path):
+    """Its complete lines, with a warning. When it is finished, all of it is checked."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 200)
+        whole = run.path(Kind.TRANSACTIONS).read_bytes()
+        run.path(Kind.TRANSACTIONS).write_bytes(whole[:-5])
+        seen = Watched()
+        summary = await run.migrate(observer=seen)
+        assert summary.exit_code == 5
+        assert [each for each in summary.warnings if each.startswith("the exports are not checked as a whole")]
+        assert not (tmp_path / "state" / FINDINGS).exists()
+        run.path(Kind.TRANSACTIONS).write_bytes(whole)
+        assert (await run.migrate(observer=seen)).checks.errors > 0
+        assert "customers" in {kind for kind, *_ in wanted}
+
+
+async def test_findings_that_are_damaged_are_found_again(tmp_path):
+    """A run whose file of findings is no such file any more checks again."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 200)
+        seen = Watched()
+        await run.migrate(observer=seen, max_dead="1")
+        (tmp_path / "state" / FINDINGS).write_bytes(b"x" * 5000)
+        await run.migrate(observer=seen)
+        assert [ended.known for ended in seen.of(ChecksEnded)] == [False, False]
+        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+
+
+async def test_many_files_are_checked_together(tmp_path):
+    """Four hundred of them, with few lines each."""
+    async with opened(tmp_path) as run:
+        wanted = plant(run, 400, {"balance": 0.05, "orphans": 0.05, "duplicate_ids": 0.05})
+        names = {}
+        for kind in Kind:
+            lines = run.path(kind).read_bytes().splitlines(keepends=True)
+            for start in range(0, len(lines), 3):
+                path = tmp_path / f"{kind}-{start:04}"
+                path.write_bytes(b"".join(lines[start : start + 3]))
+                names.setdefault(kind.value, []).append(str(path))
+        assert sum(map(len, names.values())) > 400
+        seen = Watched()
+        await migrate(run.settings, run.credentials, Exports(**names), observer=seen)
+        found = {
+            (each["kind"], int(each["file"].rpartition("-")[2]) + each["line"], each["reason"])
+            for each in letters_of(tmp_path / "state")
+        }
+        assert (found, seen.refusals) == (to_hold(wanted), [])
