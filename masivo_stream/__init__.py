@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from masivo_stream.flow.commands.status import status
     from masivo_stream.flow.commands.validate import validate
     from masivo_stream.flow.commands.verify import Sample, verify
+    from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
     from masivo_stream.flow.exports import Exports, OnlyMissing
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
+    from masivo_stream.flow.readback.totals_choice import TotalsChoice
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.flow.runtime import Runtime
     from masivo_stream.model.account_check import AccountCheck
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
+    from masivo_stream.model.day_totals import TotalsVerification
     from masivo_stream.model.errors import (
         ConfigurationError,
         DeniedError,
@@ -73,6 +76,7 @@ __all__ = [
     "status",
     "validate",
     "verify",
+    "verify_totals",
     # values
     "AccountCheck",
     "Batch",
@@ -99,6 +103,8 @@ __all__ = [
     "Skipped",
     "Status",
     "Summary",
+    "TotalsChoice",
+    "TotalsVerification",
     "Verification",
     "Window",
     # what tests and embedding programs replace
@@ -158,6 +164,8 @@ _HOMES = {
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
+    "TotalsChoice": "flow.readback.totals_choice",
+    "TotalsVerification": "model.day_totals",
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
@@ -174,6 +182,7 @@ _HOMES = {
     "status": "flow.commands.status",
     "validate": "flow.commands.validate",
     "verify": "flow.commands.verify",
+    "verify_totals": "flow.commands.verify_totals",
 }
 
 

@@ -1,6 +1,9 @@
 """A report with an example of everything, for tests of its output."""
 
+import msgspec
+
 from masivo_stream.model.examples import Example
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
 from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import Invocation, KindSummary, NextStep
@@ -42,6 +45,17 @@ def made_report(word="events.ndjson", **changes):
         field="id",
         remedy="`correct` it",
     )
+    group = FaultGroup(
+        kind="events",
+        reason="missing_field",
+        field=word,
+        cause=word,
+        records=60,
+        file=word,
+        line=7,
+        offset=4211,
+        remedy="`correct` it",
+    )
     doubt = DoubtPlace(
         batch="3f2a",
         kind="events",
@@ -64,7 +78,8 @@ def made_report(word="events.ndjson", **changes):
         "closes": True,
         "message": word,
         "hint": word,
-        "examples": (example,),
+        "examples": (example, msgspec.structs.replace(example, kind="customers", file="customers.ndjson")),
+        "fault_groups": FaultGroups(listed=(group,), dead_letters={"events": 50}),
         "next_steps": (NextStep(text=word, command=word),),
         "verified": Verified(
             kinds={"events": KindVerified(looked_at=3, confirmed=2, different=1)},

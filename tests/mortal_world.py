@@ -107,7 +107,7 @@ class World:
         with closing(sqlite3.connect(self.state / "journal.db")) as journal:
             return journal.execute("SELECT count(*) FROM batches WHERE state = 'sending'").fetchone()[0]
 
-    def letters(self, kind):
+    def dead_letters(self, kind):
         return [json.loads(line) for line in (self.state / f"dead-letter.{kind}.ndjson").read_bytes().splitlines()]
 
     def doubts(self, kind):
@@ -125,7 +125,7 @@ class World:
             assert {customer for customer, _ in wanted - applied.keys()} <= doubtful
             if kind is not Kind.CUSTOMERS:
                 assert set(applied.values()) <= {1}
-            letters = [letter["line"] for letter in self.letters(kind)]
+            letters = [letter["line"] for letter in self.dead_letters(kind)]
             doubtful_lines = {doubt["line"] for doubt in self.doubts(kind)}
             assert len(letters) == len(set(letters))  # each once, over all lives
             assert set(letters) <= set(dead[kind])
@@ -134,6 +134,6 @@ class World:
             assert (figures.pending, figures.in_doubt, figures.dead) == (0, len(doubtful_lines), len(letters))
 
 
-async def taking_letters(_settings, state, journal, *_):
+async def retry_dead_letters(_settings, state, journal, *_):
     """Do what a retry begins with."""
     await take_dead_letters(state, journal, Remembering())

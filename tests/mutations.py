@@ -25,6 +25,7 @@ import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_references
 import mutations_of_reverts
+import mutations_of_totals
 from mutation import ROOT
 from rich.console import Console
 from rich.table import Table
@@ -39,6 +40,7 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_totals,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

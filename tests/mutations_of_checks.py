@@ -14,7 +14,7 @@ MUTATIONS = (
         "        if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate\n",
         "        if self._notes is not None:\n",
         "A customer is said to have another balance than the record that is sent.",
-        SAME,
+        (LAWS + "the_balance_of_a_duplicate_does_not_count",),
     ),
     Mutation(
         "the sum of a customer with a faulty line is compared",
@@ -22,7 +22,7 @@ MUTATIONS = (
         "        self._broken.add(key)\n",
         "        pass\n",
         "A balance is called wrong because a line is a dead letter.",
-        SAME,
+        (LAWS + "a_customer_with_a_faulty_line_is_not_compared",),
     ),
     Mutation(
         "an amount that a double does not determine is taken for exact",
@@ -46,7 +46,7 @@ MUTATIONS = (
         "        if not customer or kind is Kind.EVENTS:\n",
         "        if True:\n",
         "Whether a duplicate is found depends on remember_ids.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "only the notes that filled a buffer are looked at",
@@ -54,7 +54,7 @@ MUTATIONS = (
         "                self._sink(part, notes)\n                del notes[:]\n",
         "                del notes[:]\n",
         "Nothing is found in small exports.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "a damaged export is checked as it is",

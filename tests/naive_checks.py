@@ -2,17 +2,23 @@
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime
 from decimal import Decimal
+
+from naive_doubts import DAY, date, doubts
 
 from masivo_stream.core.checks.amounts import EXACT, exact, plain
 from masivo_stream.model.contract import Kind
+
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class NaiveChecks:
     """Give it every line of an export; `found` is what is wrong."""
 
-    def __init__(self, kinds):
-        self.kinds = kinds
+    def __init__(self, kinds, now):
+        self.kinds, self.now = kinds, now
+        self.registered, self.dates, self.doubts = {}, [], []
         self.found = []
         self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
         self.emails = defaultdict(list)
@@ -23,6 +29,12 @@ class NaiveChecks:
 
     def take(self, kind, body, place):
         record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        faulty = any(each["type"] == "NONE" for each in record.get("transactions", ()))
+        if not faulty and not record.get("deleted") and (kind is not Kind.CUSTOMERS or "name" in record):
+            found = dict.fromkeys(doubts(kind.value, json.loads(body), self.now))
+            self.doubts += [(check, place, (), None, None, field) for check, field in found]
+            if kind is not Kind.CUSTOMERS:
+                self.dates.append((kind.value, record, place))
         record[""] = body
         {Kind.CUSTOMERS: self.customer, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}[kind](
             record, place
@@ -53,6 +65,7 @@ class NaiveChecks:
                 if group:
                     self.add_found("email_case", place, (group[0][1],))
                 self.arrived[name] = place
+                self.registered[name] = date(record["registration_date"])
                 self.balances[name] = record.get("balance")
             group.append((record["email"], place))
 
@@ -69,7 +82,8 @@ class NaiveChecks:
         self.absent(record["id"], place)
         for item, event in enumerate(record["events"]):
             purchase = (record["id"], event["order"]["purchase_id"])
-            content, before = exact(event["order"]["value"]), self.purchases[purchase]
+            content = exact(event["order"]["value"]), date(event["issued_at"]).replace(microsecond=0)
+            before = self.purchases[purchase]
             same = [other for value, other in before if value == content]
             if before:
                 word = "duplicate_event" if same else "duplicate_purchase"
@@ -111,4 +125,10 @@ class NaiveChecks:
                 else:
                     word = "no_balance" if self.balances[name] is None else "balance_mismatch"
                     self.add_found(word, lines[0], (place, *lines[1:]), sums)
-        return sorted(self.found, key=repr)
+        for kind, record, place in self.dates:
+            name = record["id"]
+            early = [each for each in record[kind] if self.registered.get(name, FIRST) - date(each["issued_at"]) > DAY]
+            if early:
+                others = (self.arrived[name],)
+                self.doubts.append(("before_registration", place, others, None, None, f"{kind}[].issued_at"))
+        return sorted([*((*each, "") for each in self.found), *self.doubts], key=repr)

@@ -48,6 +48,8 @@ class SandboxAccountFlags:
     "Seconds a token lives."
     discounted_value: Literal["required", "optional"] = "required"
     "Whether every order must have discounted_value: required or optional."
+    days: str = "+00:00"
+    "By which days transactions are listed: those of a time zone such as -05:00, or created: by the day of creation."
     api_key: str = SANDBOX_API_KEY
     "The key that the sandbox accepts; change it to try what a new key does."
 
@@ -77,7 +79,7 @@ def sandbox(
     """
     import anyio
 
-    from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_faults, parse_limits, serve
+    from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_days, parse_faults, parse_limits, serve
 
     listen, account, faults = listen or ListenFlags(), account or SandboxAccountFlags(), faults or FaultFlags()
 
@@ -104,6 +106,7 @@ def sandbox(
             visible_after=account.visible_after,
             token_lifetime=account.token_lifetime,
             discounted_value=account.discounted_value,
+            days=parse_days(account.days),
             faults=parse_faults(faults.fault or []),
             seed=faults.seed,
             api_key=account.api_key,

@@ -19,7 +19,18 @@ from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Blank, Death, Entry, Line, LineResult, LineRun, Rejected, Retried, reject_entry
+from masivo_stream.model.results import (
+    Blank,
+    Death,
+    Entry,
+    Line,
+    LineResult,
+    LineRun,
+    RecordFault,
+    Rejected,
+    Retried,
+    reject_entry,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -103,7 +114,18 @@ def write_dead_letter(kind: Kind, rejected: Rejected, at: str) -> bytes:
         fields["raw_base64"] = base64.b64encode(rejected.raw).decode()
     if old is not None:
         fields["earlier"] = old.earlier
+    fields["faults"] = [_write_fault(fault) for fault in rejected.faults]
+    if rejected.faults_left_out:
+        fields["faults_left_out"] = rejected.faults_left_out
     return _encode(fields) + b"\n"
+
+
+def _write_fault(fault: RecordFault) -> dict[str, str]:
+    return {
+        "reason": fault.reason,
+        "field": replace_surrogates(fault.field),
+        "message": replace_surrogates(fault.message),
+    }
 
 
 def replace_surrogates(text: str) -> str:

@@ -72,6 +72,11 @@ class Session:
         return self._connected.reader
 
     @property
+    def api(self) -> ApiConnection:
+        """The client and the limiters together."""
+        return self._connected
+
+    @property
     def _connected(self) -> ApiConnection:
         if self.connection is None:
             raise RuntimeError("connect first")

@@ -28,6 +28,23 @@ class CheckName(enum.StrEnum):
     SPLIT_TRANSACTIONS = "split_transactions"
     DUPLICATE_EVENT = "duplicate_event"
     DUPLICATE_PURCHASE = "duplicate_purchase"
+    MISSPELLED_FIELD = "misspelled_field"
+    UNKNOWN_FIELD = "unknown_field"
+    FUTURE_DATE = "future_date"
+    BEFORE_1970 = "before_1970"
+    BEFORE_REGISTRATION = "before_registration"
+    DATES_SWAPPED = "dates_swapped"
+    BIRTH_DATE = "birth_date"
+    DISCOUNT_ABOVE_VALUE = "discount_above_value"
+    ORDER_SUM = "order_sum"
+    NEGATIVE_ORDER = "negative_order"
+    EVENT_TYPE = "event_type"
+    REPEATED_REWARD = "repeated_reward"
+    NEGATIVE_BALANCE = "negative_balance"
+    EMAIL_FORM = "email_form"
+    EMPTY_NAME = "empty_name"
+    GARBLED_NAME = "garbled_name"
+    PADDED_ID = "padded_id"
 
 
 MEANINGS: dict[CheckName, str] = {
@@ -48,8 +65,39 @@ MEANINGS: dict[CheckName, str] = {
     CheckName.DUPLICATE_EVENT: "the same event came before: leave the later one out",
     CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id: leave one out if they are"
     " one purchase",
+    CheckName.MISSPELLED_FIELD: "the API does not know this field, but one of nearly the same name: correct the"
+    " spelling, or what it holds will not arrive",
+    CheckName.UNKNOWN_FIELD: "the API does not know this field, and what it holds will not arrive: leave it out, or put"
+    " what it holds into metadata",
+    CheckName.FUTURE_DATE: "the date is more than a day in the future: correct it; if it is right, check the clock of"
+    " this machine",
+    CheckName.BEFORE_1970: "the date is before 1970, or on its first day, as programs write it if no date is known:"
+    " correct it",
+    CheckName.BEFORE_REGISTRATION: "it happened more than a day before the customer registered: correct the date, or"
+    " registration_date",
+    CheckName.DATES_SWAPPED: "the later of two dates is more than a day before the earlier one: correct them, or leave"
+    " the date out",
+    CheckName.BIRTH_DATE: "the date of birth is in the future, or before 1901 as programs write it if no date is"
+    " known: correct it, or leave dob out",
+    CheckName.DISCOUNT_ABOVE_VALUE: "the discounted value is above the value: correct the two, which may be swapped",
+    CheckName.ORDER_SUM: "the order's value is not the sum of its products: look for missing products, and for cents"
+    " in place of whole units",
+    CheckName.NEGATIVE_ORDER: "an order's value is negative: leave returns out, or mark the event as reversed",
+    CheckName.EVENT_TYPE: "the type is nearly PURCHASE, and only events of exactly this type count for metrics and"
+    " tier: correct the spelling",
+    CheckName.REPEATED_REWARD: "two lines of a balance differ in nothing but the amount: make one line of them, or"
+    " leave one out if the export wrote it twice",
+    CheckName.NEGATIVE_BALANCE: "a balance is below zero: correct it, and look for a redemption that is counted twice",
+    CheckName.EMAIL_FORM: "the email cannot be one: it needs one @ with text on both sides, and no blanks",
+    CheckName.EMPTY_NAME: "the name is empty, or a word for nothing such as null: write the customer's name",
+    CheckName.GARBLED_NAME: "the name looks as if it was read in another encoding: export it as UTF-8",
+    CheckName.PADDED_ID: "the id begins or ends with a blank, and is another id without it: remove the blank"
+    " everywhere",
 }
 """What each finding means, and what to do about it."""
+
+PLAUSIBILITY = frozenset(list(CheckName)[list(CheckName).index(CheckName.MISSPELLED_FIELD) :])
+"""What the API may take, although it is probably wrong."""
 
 Severity = Literal["error", "warning"]
 
@@ -59,6 +107,7 @@ _WARNINGS = frozenset(
         CheckName.NO_TRANSACTIONS,
         CheckName.CUSTOMER_DELETED,
         CheckName.EMAIL_CASE,
+        *PLAUSIBILITY,
     }
 )
 
@@ -107,6 +156,8 @@ class ExportFault(Struct, frozen=True):
     """The event in its record that came before; None if the whole record is concerned."""
     holds_first: bool = False
     """Whether the first one of two lines is held back, too: neither can be sent without the other."""
+    field: str = ""
+    """The path of the field, such as `events[].issued_at`, if the check looks at fields."""
 
 
 class HeldLine(Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -133,6 +184,16 @@ HELD_ITEMS = frozenset({CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE}
 """Findings that concern one event of a record; the setting `duplicate_purchase` decides about it."""
 
 
+class FieldCount(Struct):
+    """How often a check found something in a field, and where it is first."""
+
+    field: str
+    records: int
+    first: LinePlace
+    nearest: str = ""
+    """The path of a known field of this name, or nearly."""
+
+
 class FoundLine(Struct, frozen=True, kw_only=True):
     """A line of an export, for people."""
 
@@ -149,6 +210,19 @@ class ExportFinding(Struct, frozen=True, kw_only=True):
     offset: int
     others: tuple[FoundLine, ...] = ()
     sums: RewardSums | None = None
+    field: str = ""
+
+
+class FoundField(Struct, frozen=True, kw_only=True):
+    """How often a check found something in a field, for people."""
+
+    field: str
+    records: int
+    file: str
+    line: int
+    offset: int
+    nearest: str = ""
+    """For an unknown field, the path of a known field of this name, or nearly."""
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):
@@ -160,6 +234,9 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     meaning: str
     first: tuple[ExportFinding, ...]
     """The first ones in reading order."""
+    fields: tuple[FoundField, ...] = ()
+    """If the check looks at fields: each one in which something was found, with its first place; the most often found
+    one first."""
 
 
 class RewardTotals(Struct, frozen=True, kw_only=True):

@@ -298,6 +298,21 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     items: int
 
 
+class TotalsProgressed(Struct, frozen=True, kw_only=True):
+    """Totals by day are compared. Sent before the first request, every ten seconds, and at the end."""
+
+    days: int
+    """Days that are compared by now."""
+    of: int
+    """Days that were chosen."""
+    all_days: int
+    """Days on which the run has transactions."""
+    requests: int
+    """Requests sent for them by now."""
+    requests_needed: int
+    """As counted before the first one."""
+
+
 class MonitorListens(Struct, frozen=True, kw_only=True):
     """The monitor is being served. `exposed`: to other machines as well."""
 
@@ -341,6 +356,7 @@ Notice = (
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack
+    | TotalsProgressed
     | MinutePassed
     | LoopStalled
     | RunEnded

@@ -7,11 +7,22 @@ from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FileTotals, FoundLine
+from masivo_stream.model.findings import (
+    CheckName,
+    CheckResult,
+    ExportChecks,
+    ExportFinding,
+    FileTotals,
+    FoundField,
+    FoundLine,
+)
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_PLACES = 3
 """Places shown of each check; the JSON form has more."""
+
+MOST_FIELDS = 10
+"""Fields shown of each check that looks at fields."""
 
 MOST_FILES = 10
 """Files whose totals are shown."""
@@ -47,7 +58,11 @@ def print_checks(console: Console, checks: ExportChecks) -> None:
 def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
     for result in results:
         print_hanging(console, f"{result.count:,} {result.check}: {result.meaning}", f"{result.severity}: ")
-        for finding in result.first[:MOST_PLACES]:
+        for field in result.fields[:MOST_FIELDS]:
+            print_hanging(console, describe_field(field), "  in ")
+        if (more := len(result.fields) - MOST_FIELDS) > 0:
+            console.print(Text(f"  and in {more} more field{'s' if more > 1 else ''}, see --json"))
+        for finding in () if result.fields else result.first[:MOST_PLACES]:
             print_hanging(console, describe_finding(finding), "  at ")
 
 
@@ -78,6 +93,13 @@ def describe_finding(finding: ExportFinding) -> str:
             f" {_decimal(sums.transactions)}, difference {_decimal(sums.difference)}"
         )
     return "".join(words)
+
+
+def describe_field(found: FoundField) -> str:
+    """Return how often something was found in a field, and where first."""
+    records = f"{found.records:,} record{'' if found.records == 1 else 's'}"
+    known = f"; the API knows {found.nearest}" if found.nearest else ""
+    return f"{printable(found.field)}: {records}, first at {_place(found.file, found.line)}{known}"
 
 
 def describe_totals(totals: FileTotals) -> Iterator[str]:

@@ -41,6 +41,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TotalsProgressed,
     Visible,
     WaitingVisible,
 )
@@ -75,6 +76,7 @@ EVENTS = (
     "letters_taken",
     "customers_asked",
     "taken_back",
+    "days_compared",
     "loop_stalled",
     "run_ended",
     "monitor_listens",
@@ -177,6 +179,8 @@ class LogObserver:
                 self._log.info("customers_asked", asked=asked, of=of, gone=gone, wait_seconds=round(wait, 1))
             case TakenBack(kind=kind, records=records, items=items):
                 self._log.info("taken_back", kind=kind, records=records, items=items)
+            case TotalsProgressed(days=days, of=of, requests=requests, requests_needed=needed):
+                self._log.info("days_compared", days=days, of=of, requests=requests, requests_needed=needed)
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):

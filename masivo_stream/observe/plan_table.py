@@ -10,7 +10,8 @@ from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.check_list import print_checks
-from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end
+from masivo_stream.observe.fault_list import print_fault_groups
+from masivo_stream.observe.summary_table import describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 _ALL_CALLS = " (all calls)"
@@ -31,7 +32,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print()
     for name, kind in plan.kinds.items():
         _print_left_out(console, name, plan.summary.kinds[name], kind)
-        _print_dead_letters(console, name, kind)
+        dead_letters = sum(dead.records for dead in kind.dead_letters)
+        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
     if not isinstance(plan.summary.checks, UnsetType):
         print_checks(console, plan.summary.checks)
     print_end(console, plan.summary)
@@ -94,14 +96,3 @@ def _print_left_out(console: Console, kind: str, figures: KindSummary, plan: Kin
         console.print(Text(line))
     if figures.blank:
         console.print(Text(f"{kind}: {figures.blank:,} blank line{'s' if figures.blank != 1 else ''}"))
-
-
-def _print_dead_letters(console: Console, kind: str, plan: KindPlan) -> None:
-    for dead in plan.dead_letters[:MOST_REASONS]:
-        what = f"{dead.field}: {dead.message}" if dead.field else dead.message
-        place = printable(f"{dead.file}:{dead.line}")
-        console.print(Text(f"{kind}: {count_dead_letters(dead.records, dead.reason)}, first at {place}"))
-        console.print(Text(f"  {printable(what)}; {dead.remedy}"))
-    if len(plan.dead_letters) > MOST_REASONS:
-        more = len(plan.dead_letters) - MOST_REASONS
-        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))

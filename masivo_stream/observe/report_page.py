@@ -28,12 +28,19 @@ _TITLES = {
 }
 _KILO = 1000
 
+MOST_GROUPS = 30
+"""Groups of dead letters on the page."""
+
 
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
     style = read_style(TEMPLATES / "report.css")
     kinds = report.kinds
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
+    groups = report.fault_groups
+    shown = groups.listed[:MOST_GROUPS]
+    counted = {name: sum(figures.reasons.values()) for name, figures in kinds.items()}
+    grouped = groups.dead_letters
     return _template().render(
         report=report,
         title="Run under way" if report.owner else _TITLES[report.outcome],
@@ -45,6 +52,11 @@ def draw_report(report: Report) -> str:
         elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
+        shown_groups=shown,
+        more_groups=len(groups.listed) - len(shown) + groups.left_out,
+        ungrouped={name: count - grouped[name] for name, count in counted.items() if count > grouped.get(name, count)},
+        remedies={group.reason: group.remedy for group in shown if group.remedy},
+        examples=[found for found in report.examples if found.kind not in grouped],
         most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",

@@ -174,7 +174,7 @@ class Service:
 
     def list_transactions(self, query: Mapping[str, str]) -> SandboxAnswer:
         """Show a day's transactions of all customers."""
-        return list_transactions(self.store, query, self.clock.wall())
+        return list_transactions(self.store, query, self.clock.wall(), self.options.days)
 
     # Not part of the API
 

@@ -249,18 +249,21 @@ class Store:
         self,
         now: float,
         *,
-        issued: tuple[float, float],
+        day: tuple[float, float],
+        by_creation: bool,
         after: int,
         most: int,
         filters: Mapping[str, str | None],
     ) -> list[StoredTransaction]:
         """Return applied transactions of all customers whose number is above `after`, in the order in which they came.
 
-        `filters` has `brand_id`, `reward_id` and `type`, None for any.
+        They were issued, or created, from `day[0]` up to before `day[1]`. `filters` has `brand_id`, `reward_id` and
+        `type`, None for any.
         """
         rows = self._db.execute(
-            f"{_TRANSACTIONS} AND +seq > :after ORDER BY +seq LIMIT :most",  # `+`: the index by date is used
-            {"now": now, "begin": issued[0], "end": issued[1], "after": after, "most": most, **filters},
+            # `+`: the index by date is used
+            f"{_OF_DAYS_CREATED if by_creation else _TRANSACTIONS} AND +seq > :after ORDER BY +seq LIMIT :most",
+            {"now": now, "begin": day[0], "end": day[1], "after": after, "most": most, **filters},
         )
         return [_stored(*row) for row in rows]
 
@@ -272,6 +275,8 @@ AND (:brand_id IS NULL OR brand_id = :brand_id)
 AND (:reward_id IS NULL OR lower(reward_id) = lower(:reward_id))
 AND (:type IS NULL OR type = :type)
 """
+
+_OF_DAYS_CREATED = _TRANSACTIONS.replace("issued_at", "visible_at")
 
 
 def _stored(

@@ -78,7 +78,7 @@ def used(tmp_path):
     return clock, depart
 
 
-async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
+async def test_the_used_quota_delays_the_plan(used, tmp_path):
     """Ten of twelve per hour are used: two leave now, the others in an hour. `seconds` are those of a fresh quota."""
     clock, depart = used
     depart("migration", 10)
@@ -104,7 +104,7 @@ async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
     assert [left.used for left in found.quota.windows] == [0, 20]
 
 
-async def test_a_hold_is_waited_for(used, tmp_path):
+async def test_a_hold_delays_the_plan(used, tmp_path):
     """The wait that a 429 asks for outlives its process; a wait that is too long stops a run at once."""
     clock, depart = used
     depart("migration", 1, hold=7200.0)
@@ -114,7 +114,7 @@ async def test_a_hold_is_waited_for(used, tmp_path):
     assert any("longest_hold" in warning for warning in found.warnings)
 
 
-async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
+async def test_a_plan_makes_no_files_and_needs_no_key(tmp_path):
     """Neither a quota file nor a directory is made. Without a key the plan takes the quota to be unused."""
     exports = three_kinds(tmp_path, records=3)
     for credentials in (None, KEY):
@@ -124,7 +124,7 @@ async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
     assert not (tmp_path / "shared").exists()
 
 
-async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
+async def test_a_quota_that_cannot_be_read_is_reported(tmp_path):
     """And the plan assumes that it is unused."""
     path = quota_path(*find_account(settings(tmp_path), KEY))
     path.parent.mkdir()
@@ -134,7 +134,7 @@ async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
     assert [warning for warning in found.warnings if "shared_dir" in warning]
 
 
-async def test_what_would_be_dead_is_told_by_reason(tmp_path):
+async def test_predicted_dead_letters_are_listed_by_reason(tmp_path):
     """How many, the place of the first one, what is wrong with it and what helps; the most frequent reason first."""
     bad = [{**record(Kind.CUSTOMERS, number), "name": 5} for number in range(3)]
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, 9), {"id": "c8"}, *bad])
@@ -147,7 +147,7 @@ async def test_what_would_be_dead_is_told_by_reason(tmp_path):
     assert "export" in found.summary.hint
 
 
-async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
+async def test_a_plan_holds_back_records_of_a_customer_with_a_dead_letter(tmp_path):
     """Its events and transactions are dead letters of the plan, too. A good record elsewhere brings the customer."""
     customers = [record(Kind.CUSTOMERS, number) for number in range(6)]
     customers[2] = {"id": "c2"}
@@ -166,7 +166,7 @@ async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
     assert found.kinds["events"].dead_letters[0].line == 3
 
 
-async def test_a_plan_stops_where_a_migration_would(tmp_path):
+async def test_a_plan_warns_where_a_migration_would_stop(tmp_path):
     """All bad records are at the beginning: 1 % is exceeded there, and not by the whole export."""
     bad, good = [{"id": number} for number in range(150)], [record(Kind.CUSTOMERS, number) for number in range(20_000)]
     kinds = {"customers": [write_export(tmp_path / "in", [*bad, *good])]}
@@ -179,7 +179,7 @@ async def test_a_plan_stops_where_a_migration_would(tmp_path):
     assert (await planned(settings(tmp_path, max_dead="1%", block_bytes=65536), late)).summary.over_budget is UNSET
 
 
-async def test_a_budget_that_is_kept_is_no_warning(tmp_path):
+async def test_a_budget_that_is_not_exceeded_gives_no_warning(tmp_path):
     """As many dead letters as it allows."""
     kinds = three_kinds(tmp_path, 3) | {"customers": [write_export(tmp_path / "in", [{"id": 1}])]}
     limits = {"max_dead": "1,customers=100%", "skip_checks": "unknown_customer"}

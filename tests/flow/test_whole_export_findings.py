@@ -31,7 +31,7 @@ def planted(tmp_path_factory):
             write_planted(stream, list_stream, kind=kind, count=RECORDS, seed=5, plants=SHARES)
         for line in listed.read_bytes().splitlines():
             found = json.loads(line)
-            wanted.add((found["check"], found["kind"], found["line"], found["other"], found["reward"]))
+            wanted.add(tuple(found[name] for name in ("check", "kind", "line", "other", "reward", "field")))
     return directory, wanted
 
 
@@ -48,6 +48,7 @@ async def check(directory, names=None, **settings):
             finding.line,
             finding.others[0].line if finding.others and finding.sums is None else None,
             finding.sums.reward if finding.sums is not None else "",
+            finding.field,
         )
         for each in checked.results
         for finding in each.first
@@ -60,7 +61,7 @@ def kind_of(file):
     return next(kind.value for kind in Kind if kind.value in file)
 
 
-async def test_everything_planted_is_found_and_nothing_else(planted):
+async def test_exactly_the_planted_faults_are_found(planted):
     """Each finding of the list, once; with little memory of ids, too."""
     directory, wanted = planted
     assert {check for check, *_ in wanted} == {check.value for check in PLANTS.values()}
@@ -128,7 +129,7 @@ async def test_a_damaged_export_is_not_checked(planted, tmp_path):
     assert (listed, checked.unfinished, summary.exit_code) == ([], True, 5)
 
 
-async def test_what_comes_from_a_pipe_is_checked_too(planted, tmp_path):
+async def test_an_export_from_a_pipe_is_checked_too(planted, tmp_path):
     """The places are the same; sums cannot be read again, and are left out."""
     directory, wanted = planted
     pipe = tmp_path / "transactions.ndjson"

@@ -43,6 +43,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TotalsProgressed,
     Visible,
     WaitingVisible,
 )
@@ -269,6 +270,10 @@ CASES = [
         TakenBack(kind=EVENTS_KIND, records=3, items=9),
         {"event": "taken_back", "level": "info", "kind": "events", "records": 3, "items": 9},
     ),
+    (
+        TotalsProgressed(days=7, of=9, all_days=30, requests=8, requests_needed=10),
+        {"event": "days_compared", "level": "info", "days": 7, "of": 9, "requests": 8, "requests_needed": 10},
+    ),
     (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
     (
         RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)),
@@ -308,13 +313,13 @@ def test_every_notice_and_every_event_has_its_case():
         ({"outcome": "unreachable", "remark": "connection refused"}, "warning"),
     ],
 )
-def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
+def test_an_acceptance_with_a_remark_is_a_warning(changes, level):
     """Anomalies are found by their level; the remark gives the reason."""
     (line,) = logged(sent(**changes))
     assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
 
 
-def test_progress_is_one_line_a_minute_with_what_is_waited_for():
+def test_progress_is_one_line_per_minute_with_the_current_wait():
     """For the whole run: figures, requests used and needed, what it waits for, and the time left."""
     clock = FakeClock()
     builder = SnapshotBuilder(clock, resident=lambda: 1)

@@ -60,7 +60,7 @@ def test_every_record_is_accounted_for():
     )
 
 
-def test_figures_that_do_not_close_are_obvious():
+def test_figures_that_do_not_add_up_are_obvious():
     """A person must never overlook this."""
     assert "DOES NOT ADD UP: 0 records read" in shown(print_summary, summary(closes=False))
 
@@ -90,7 +90,7 @@ def test_reasons_come_with_their_remedies():
     told = [line for line in text.splitlines() if " dead letters (" in line]
     most = sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_REASONS]
     assert told == [f"events: {counts[name]} dead letters ({name}): {REMEDIES[Reason(name)]}" for name in most]
-    assert "events: and 2 more reasons, see the dead-letter file" in text
+    assert "events: and 2 more reasons, see --json" in text
     assert "events: 1,234 skipped (deleted_customer)" in text
 
 
@@ -111,7 +111,7 @@ def test_every_reason_has_a_remedy():
         ("stopped", "stopped: the API says no"),
     ],
 )
-def test_the_end_is_described(outcome, words):
+def test_the_end_of_the_run_is_described(outcome, words):
     """With the message and the hint, if any."""
     message = "the API says no" if outcome == "stopped" else ""
     lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()

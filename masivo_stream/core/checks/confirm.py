@@ -8,6 +8,7 @@ from msgspec import UNSET
 from masivo_stream.core.checks.amounts import EXACT, add, plain
 from masivo_stream.core.checks.find import Suspicion
 from masivo_stream.core.checks.lean_records import ExactRecord, sum_by_reward
+from masivo_stream.core.checks.plausible import is_much_before
 from masivo_stream.model.findings import CheckName, ExportFault, LinePlace, RewardSums
 
 NEEDS_NO_READING = frozenset({CheckName.UNKNOWN_CUSTOMER, CheckName.CUSTOMER_DELETED, CheckName.CUSTOMER_NOT_MIGRATED})
@@ -43,7 +44,9 @@ def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     known = [found for other in others if (found := lines[other]) is not None]
     if record is None or len(known) < len(others):
         return
-    if check in _OF_BALANCES:
+    if check is CheckName.BEFORE_REGISTRATION:
+        yield from _compare_dates(suspicion, record, known[0])
+    elif check in _OF_BALANCES:
         yield from _compare(suspicion, record, known)
     elif check in _OF_EVENTS:
         yield from _compare_events(suspicion, record, known[0])
@@ -74,6 +77,17 @@ def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecor
         same = suspicion.check is CheckName.DUPLICATE_EVENT and one.content == two.content
         check = CheckName.DUPLICATE_EVENT if same else CheckName.DUPLICATE_PURCHASE
         yield ExportFault(check, suspicion.place, suspicion.others, item=own)
+
+
+def _compare_dates(suspicion: Suspicion, record: ExactRecord, customer: ExactRecord) -> Iterator[ExportFault]:
+    """Look for an item that was issued before its customer registered."""
+    if record.id != customer.id or customer.registration_date is None:
+        return
+    for field, items in (("events", record.events), ("transactions", record.transactions)):
+        for each in items or ():
+            if each.issued_at is not None and is_much_before(each.issued_at, customer.registration_date):
+                yield ExportFault(suspicion.check, suspicion.place, suspicion.others, field=f"{field}[].issued_at")
+                return
 
 
 def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord]) -> Iterator[ExportFault]:

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from masivo_stream.core.checks.note_format import (
+    HOURS_OFF,
     READ_AGAIN,
     REWARD_SHIFT,
     TAG_MASK,
     WORDS,
     Tag,
     event_of,
+    hour_of,
     place_of,
 )
 from masivo_stream.model.findings import CheckName, LinePlace
+
+_HOURS_BEFORE, _SURE_HOURS = 24 - 2 * HOURS_OFF, 24 + 2 * HOURS_OFF
+"""Two dates that are more than a day apart may, and these must, have numbers of hours that are more than this apart."""
 
 
 class Suspicion(Struct, frozen=True, gc=False):
@@ -48,6 +53,10 @@ class Notes:
     def place(self, index: int) -> LinePlace:
         """Return the place of a note's line."""
         return place_of(self._wheres[index], self._offsets[index], self._lengths[index])
+
+    def hour(self, index: int) -> int:
+        """Return the hour of the earliest date on a note's line."""
+        return hour_of(self._lengths[index])
 
     def same_line(self, one: int, other: int) -> bool:
         """Return whether two notes are of one line."""
@@ -145,10 +154,17 @@ class _Part:
             self._add(key, tag, value)
 
     def _absent(self, key: int, _tag: int, _value: int, index: int) -> None:
-        """Look for the customer of a line. Only a missing customer can be the reason for a missing hash."""
-        if not self._scope.customers or key in self._customers:
+        """Look for the customer of a line, and at what happened before the customer registered.
+
+        Only a missing customer can be the reason for a missing hash.
+        """
+        if not self._scope.customers:
             return
-        if key in self._dead:
+        if (customer := self._customers.get(key)) is not None:
+            hours = self._notes.hour(customer) - self._notes.hour(index)
+            if hours > _HOURS_BEFORE:
+                self._suspect(CheckName.BEFORE_REGISTRATION, index, customer, sure=hours > _SURE_HOURS)
+        elif key in self._dead:
             self._suspect(CheckName.CUSTOMER_NOT_MIGRATED, index)
         else:
             self._suspect(CheckName.CUSTOMER_DELETED if key in self._deleted else CheckName.UNKNOWN_CUSTOMER, index)

@@ -3,11 +3,11 @@
 from msgspec import Struct
 
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Line, Rejected, Skipped
+from masivo_stream.model.results import Line, RecordFault, Rejected, Skipped
 
 
 class LineFault(Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Why a line is rejected, and what of its record the fault concerns. `message` quotes nothing of the record."""
+    """Why a line is rejected, and what of its record its faults concern. `message` quotes nothing of the record."""
 
     reason: Reason
     message: str
@@ -19,6 +19,9 @@ class LineFault(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """How many items the record holds; 0 if that is not known."""
     customer: str | None = None
     """The customer's id, if this customer does not arrive because of the fault; see `Rejected.customer`."""
+    listed: tuple[RecordFault, ...] = ()
+    """All faults of the line, if there are several; the first one is this one."""
+    faults_left_out: int = 0
 
 
 TOO_DEEP = LineFault(Reason.TOO_DEEP, "objects and lists are nested too deeply")
@@ -38,6 +41,8 @@ def reject_line(line: Line, file: str, fault: LineFault) -> Rejected:
         items=fault.items,
         item_count=fault.item_count,
         customer=fault.customer,
+        listed=fault.listed,
+        faults_left_out=fault.faults_left_out,
     )
 
 

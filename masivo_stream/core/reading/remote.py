@@ -124,7 +124,14 @@ def _shorten(result: LineResult) -> _Odd:
             return _Part(result.body, result.customer, result.indexes or (), result.skipped_items)
         case Rejected():
             return LineFault(
-                result.reason, result.message, result.field, result.items, result.item_count, result.customer
+                result.reason,
+                result.message,
+                result.field,
+                items=result.items,
+                item_count=result.item_count,
+                customer=result.customer,
+                listed=result.listed,
+                faults_left_out=result.faults_left_out,
             )
         case Skipped():
             return _Skip(result.reason, result.items, result.customer)

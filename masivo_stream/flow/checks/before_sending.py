@@ -79,7 +79,7 @@ class ChecksBeforeSending:
     async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
         """Validate all exports from their beginnings, take notes, and look at them."""
         settings = self._settings
-        with WholeExport(self._inputs, policy, self._session.state.path) as whole:
+        with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             try:
                 for kind, inputs in self._inputs.items():
                     sources = [Source(each) for each in inputs]

@@ -6,6 +6,7 @@ equal with a probability of 3 in 10^8.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import anyio.lowlevel
@@ -16,6 +17,7 @@ from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unre
 from masivo_stream.core.checks.find import Scope, Suspicion, find
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
+from masivo_stream.core.checks.look_at_lines import LineChecks
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
@@ -30,6 +32,8 @@ from masivo_stream.model.findings import (
     ExportChecks,
     ExportFault,
     ExportFinding,
+    FieldCount,
+    FoundField,
     FoundLine,
     HeldLine,
     LinePlace,
@@ -51,8 +55,12 @@ _MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
 class WholeExport:
     """Give it the results of all lines, kind by kind, then finish it. Use it as a context: it keeps a file."""
 
-    def __init__(self, inputs: Mapping[Kind, Sequence[Input]], policy: CheckPolicy, directory: Path) -> None:
+    def __init__(
+        self, inputs: Mapping[Kind, Sequence[Input]], policy: CheckPolicy, directory: Path, today: datetime
+    ) -> None:
         """Check `inputs`; what does not fit into memory goes to `directory`, and so do the findings.
+
+        Dates more than a day after `today` are in the future.
 
         Raises:
             StorageError: nothing can be written there.
@@ -63,8 +71,9 @@ class WholeExport:
         self._readable = [is_file(each) for _, each in self._sources]
         self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
-        self._notes = NoteTaker(self._spill.parts, self._spill.add, files)
         self._collector = Collector(policy.first_places)
+        self._lines = LineChecks(self._collector, today, policy.left_out)
+        self._notes = NoteTaker(self._spill.parts, self._spill.add, files, self._lines)
 
     def __enter__(self) -> "WholeExport":  # noqa: PYI034 - it has no subclass
         """Return this."""
@@ -90,6 +99,7 @@ class WholeExport:
             StorageError: the notes cannot be read, or the findings cannot be written.
         """
         self._notes.flush()
+        self._lines.finish()
         with FindingsWriter(self._directory) as writer:
             waiting: list[Suspicion] = []
             places = length = 0
@@ -160,6 +170,7 @@ class WholeExport:
                 count=counts[check],
                 meaning=MEANINGS[check],
                 first=tuple(map(self._describe, self._collector.first(check))),
+                fields=tuple(map(self._describe_field, self._collector.fields(check))),
             )
 
     def _describe(self, fault: ExportFault) -> ExportFinding:
@@ -170,6 +181,18 @@ class WholeExport:
             offset=here.offset,
             others=tuple(map(self._line, fault.others)),
             sums=fault.sums,
+            field=fault.field,
+        )
+
+    def _describe_field(self, found: FieldCount) -> FoundField:
+        here = self._line(found.first)
+        return FoundField(
+            field=found.field,
+            records=found.records,
+            nearest=found.nearest,
+            file=here.file,
+            line=here.line,
+            offset=here.offset,
         )
 
     def _line(self, place: LinePlace) -> FoundLine:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, structs
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
+from masivo_stream.core.fault_groups import join_groups
 from masivo_stream.core.reading.hold_back import HeldOfLines
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.files.findings_file import read_findings
@@ -112,7 +113,7 @@ async def dry_run(
         identity = identify(inputs, settings.validation, checks)
         known = read_findings(directory, identity) if identity else None
         if known is None:
-            with WholeExport(inputs, checks, directory) as whole:
+            with WholeExport(inputs, checks, directory, clock.wall()) as whole:
                 found = await reading.go(whole.take)
                 if found.failure is not None:
                     return add_checks(found, whole.leave_unfinished())
@@ -181,6 +182,7 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, o
     return structs.replace(
         summary,
         examples=tuple(examples),
+        fault_groups=join_groups(each.groups for each in kinds.values()),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
         warnings=(*([] if over is None else [describe_over(over)]), *duplicates),
         over_budget=UNSET if over is None else over,

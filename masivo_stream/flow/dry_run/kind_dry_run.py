@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, count_reasons
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
+from masivo_stream.core.fault_groups import FaultGrouper
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
@@ -17,12 +18,14 @@ from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
+from masivo_stream.flow.reporting.group_faults import add_rejected
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.ports import Clock
@@ -76,6 +79,7 @@ class KindDryRunResult(Struct, frozen=True, kw_only=True):
     roomy_body_bytes: int
     """A body of this size would let every request be full, estimated from these records; 0 if all are full."""
     dead_letters: list[DeadReason]
+    groups: FaultGroups
     unlisted: UnlistedCustomers | None
     skipped: list[SkipExample]
     duplicates: DuplicatePurchases | None
@@ -113,6 +117,7 @@ class KindDryRun:
         self._in_part = 0
         """Records of which a part would be a dead letter, and the rest sent."""
         self._first_dead: dict[Reason, Rejected] = {}
+        self._groups = FaultGrouper(kind)
         self._first_skipped: dict[str, SkippedPlace] = {}
         self._unlisted: UnlistedCustomers | None = None
         self._budget = budget
@@ -166,6 +171,7 @@ class KindDryRun:
             limited_by_bytes=self._requests.limited_by_bytes,
             roomy_body_bytes=self._requests.roomy_body_bytes,
             dead_letters=[_explain(self._first_dead[Reason(name)], count) for name, count in figures.reasons.items()],
+            groups=self._groups.result(),
             unlisted=self._unlisted,
             skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._first_skipped),
             duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
@@ -211,6 +217,7 @@ class KindDryRun:
         if not rejected:
             return
         dead_letters.append(rejected)
+        add_rejected(self._groups, rejected)
         for dead_letter in rejected:
             self._first_dead.setdefault(dead_letter.reason, dead_letter)
         if self._to_fill is not None:
