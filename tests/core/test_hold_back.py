@@ -200,6 +200,23 @@ def test_a_dead_letter_that_is_tried_again_is_not_held_back():
         assert list(hold_back([result], finder(held)).results) == [result]
 
 
+def test_a_dead_letter_lists_all_that_was_found():
+    """A customer's rewards, and other findings of the line: the first one is the reason."""
+    held = [
+        HeldLine(line=1, check=CheckName.BALANCE_MISMATCH, message="reward a"),
+        HeldLine(line=1, check=CheckName.BALANCE_MISMATCH, message="reward b"),
+        HeldLine(line=1, check=CheckName.SPLIT_TRANSACTIONS, message="lines"),
+        HeldLine(line=1, check=CheckName.SPLIT_TRANSACTIONS, message="lines"),
+    ]
+    (letter,) = hold_back([run_of(1, [1]).entry(0)], finder(held)).results
+    assert (letter.reason, letter.message) == (Reason.SPLIT_TRANSACTIONS, "lines")
+    assert [(each.reason, each.message) for each in letter.faults] == [
+        ("split_transactions", "lines"),
+        ("balance_mismatch", "reward a"),
+        ("balance_mismatch", "reward b"),
+    ]
+
+
 def test_the_customer_of_a_duplicate_can_still_arrive():
     """The earlier record is sent, so nothing that belongs to this customer waits. With a second email it waits."""
     for check, customer in ((CheckName.DUPLICATE_ID, None), (CheckName.DUPLICATE_EMAIL, "c1")):

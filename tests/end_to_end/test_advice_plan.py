@@ -62,7 +62,7 @@ def test_the_limits_of_an_account_are_given(tmp_path):
 
 def test_many_records_need_a_production_account(tmp_path):
     """The times in the warning are those that the plan gives at the limits of the two accounts."""
-    make_exports(tmp_path, 5001, kinds=["customers"])
+    make_exports(tmp_path, 5001, kinds=["customers"], items=51)
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
     done = plan(tmp_path, "--max-body-bytes", "1000000000")
     text = "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
@@ -209,9 +209,9 @@ def test_bodies_get_the_suggested_size(served, tmp_path):
 
 def test_customers_that_fit_together_share_a_request(tmp_path):
     """Records of 600 come first, those of 400 long after them. With a larger look_ahead each request is full."""
-    records = [make_record("transactions", number, 600 if number < 12 else 400) for number in range(24)]
-    write_export(tmp_path / "transactions.ndjson", records)
-    make_exports(tmp_path, 24, kinds=["customers"])
+    for kind in ("customers", "transactions"):
+        records = [make_record(kind, number, 600 if number < 12 else 400) for number in range(24)]
+        write_export(tmp_path / f"{kind}.ndjson", records)
     text = (
         "{…} of {…}, but the fewest possible are {…}: a customer's record is never split, and these do not fit"
         " together better; if small records come long after large ones, a larger look_ahead helps (now {…})"

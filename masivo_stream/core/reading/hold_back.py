@@ -13,7 +13,7 @@ from msgspec import Struct
 from masivo_stream.model.entries import EntryRun, LineResults, count_lines
 from masivo_stream.model.findings import HELD_AS, CheckName, HeldLine
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Blank, Entry, LineResult, Rejected, reject_entry
+from masivo_stream.model.results import MOST_FAULTS, Blank, Entry, LineResult, RecordFault, Rejected, reject_entry
 
 HeldOfLines = Mapping[int, Sequence[HeldLine]]
 """What is held back, by line."""
@@ -37,9 +37,6 @@ _BETTER_WORDS = {
     Reason.DUPLICATE_EMAIL: (CheckName.DUPLICATE_EMAIL,),
 }
 """Findings that say more about a line that the decoder has rejected for this reason."""
-
-_MOST_WORDS = 3
-"""Findings of one check that a message quotes: a customer may have many rewards."""
 
 
 class HeldBack(Struct, frozen=True):
@@ -82,30 +79,37 @@ def _open(run: EntryRun, held: HeldOfLines) -> Iterator[LineResults]:
 def _hold(result: LineResult, found: Sequence[HeldLine]) -> LineResult:
     """Return the result of a line that findings concern."""
     if isinstance(result, Entry) and result.retried is None:
-        checks = [check for check in HELD_AS if any(each.check is check for each in found)]
-        return _reject(result, checks[0], found) if checks else _mark(result, found)
+        faults = _faults(found, HELD_AS)
+        return _reject(result, faults) if faults else _mark(result, found)
     if isinstance(result, Rejected) and result.retried is None:
-        for check in _BETTER_WORDS.get(result.reason, ()):
-            if any(each.check is check for each in found):
-                reason = HELD_AS[check]
-                return msgspec.structs.replace(
-                    result, reason=reason, field=_FIELDS[reason], message=_quote(check, found)
-                )
+        faults = _faults(found, _BETTER_WORDS.get(result.reason, ()))
+        return _list_faults(result, faults) if faults else result
     return result
 
 
-def _reject(entry: Entry, check: CheckName, found: Iterable[HeldLine]) -> Rejected:
-    reason = HELD_AS[check]
-    rejected = reject_entry(entry, reason, _quote(check, found))
+def _faults(found: Sequence[HeldLine], checks: Iterable[CheckName]) -> list[RecordFault]:
+    """Return what findings of these checks say about a line, in the order of the checks."""
+    there = (each for check in checks for each in found if each.check is check)
+    reasons = ((HELD_AS[each.check], each.message) for each in there)
+    return list(dict.fromkeys(RecordFault(reason, _FIELDS[reason], message) for reason, message in reasons))
+
+
+def _list_faults(rejected: Rejected, faults: Sequence[RecordFault]) -> Rejected:
+    first = faults[0]
+    return msgspec.structs.replace(
+        rejected,
+        reason=first.reason,
+        field=first.field,
+        message=first.message,
+        listed=tuple(faults[:MOST_FAULTS]),
+        faults_left_out=max(0, len(faults) - MOST_FAULTS),
+    )
+
+
+def _reject(entry: Entry, faults: Sequence[RecordFault]) -> Rejected:
+    rejected = _list_faults(reject_entry(entry, faults[0].reason, ""), faults)
     # No `customer` with a duplicate: the earlier record has the same one, so the customer can still arrive.
-    customer = None if reason is Reason.DUPLICATE_ID else rejected.customer
-    return msgspec.structs.replace(rejected, field=_FIELDS[reason], customer=customer)
-
-
-def _quote(check: CheckName, found: Iterable[HeldLine]) -> str:
-    words = list(dict.fromkeys(each.message for each in found if each.check is check))
-    more = len(words) - _MOST_WORDS
-    return "; ".join(words[:_MOST_WORDS]) + (f"; and {more:,} more" if more > 0 else "")
+    return msgspec.structs.replace(rejected, customer=None) if rejected.reason is Reason.DUPLICATE_ID else rejected
 
 
 def _mark(entry: Entry, found: Iterable[HeldLine]) -> Entry:
