@@ -201,7 +201,7 @@ def test_a_record_that_is_rejected_has_each_fault_once_and_a_valid_one_has_none(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(nearly_valid().filter(lambda each: each[0] is Kind.TRANSACTIONS), max_size=4))
-def test_another_process_lists_the_same(drawn):
+def test_workers_list_the_same_faults(drawn):
     """Validated by a worker, the dead letter is the same, fault by fault."""
     bodies = [as_bytes(record) for _, record in drawn] + [as_bytes(transactions(transaction(type="x"), id=4))]
     rules = Rules(kind=Kind.TRANSACTIONS, max_line_bytes=1 << 24, thorough=True)
