@@ -983,12 +983,14 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
+    "observe/control_totals.py": {
+        "and {…} more {…}{…}, see --json": "where the rest of a list is",
+    },
     "observe/fault_list.py": {
         ": {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
-        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
         (
