@@ -48,8 +48,11 @@ def test_a_large_plan_is_tried_first(tmp_path):
     flags = ["--customers", tmp_path / "customers.ndjson", "--events", tmp_path / "events.ndjson"]
     small = {"MASIVO_MAX_BODY_BYTES": "1024"}
     done = run("plan", *flags, "--state-dir", tmp_path / "state", **small)
-    expect_advice(done, "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account"
-         " shows them as they were sent")  # fmt: skip
+    expect_advice(
+        done,
+        "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
+        " them as they were sent",
+    )
     few = run("plan", *flags, "--state-dir", tmp_path / "state")
     assert b"--canary" not in few.stdout
     with serving(tmp_path, "--limits", "none") as served:
@@ -119,8 +122,10 @@ def test_a_canary_in_doubt_is_decided(tmp_path):
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.05,applied=yes,on=events,at=1") as served:
         done = migrate(served, tmp_path, "--canary")
-        expect_advice(done, "masivo-stream resolve shows what is known, and takes your decision; then start the same command"
-             " again")  # fmt: skip
+        expect_advice(
+            done,
+            "masivo-stream resolve shows what is known, and takes your decision; then start the same command again",
+        )
         assert stopped(done, 4)["records"][-1]["outcome"] == "in doubt"
         command = next_command(done, "see what is known about the batches in doubt, then decide")
         assert paste(f"{command} --accept all --yes --reason seen", key=served.key).returncode in (0, 6)
@@ -146,8 +151,10 @@ def test_an_export_without_a_suitable_record_is_sent_without_a_canary(served, tm
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number, id=f"a/{number}") for number in "ab"])
     done = migrate(served, tmp_path, "--canary")
     assert done.returncode == 2, done.stderr
-    expect_advice(done, "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a"
-         " canary")  # fmt: skip
+    expect_advice(
+        done,
+        "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a canary",
+    )
     assert run("validate", "--customers", tmp_path / "customers.ndjson").returncode == 0
     assert migrate(served, tmp_path, "--no-canary").returncode == 0
     assert served.ledger()["customers"].keys() == {"a/a", "a/b"}
