@@ -90,10 +90,12 @@ async def send_pending(
     handle_signals: bool,
     reporting: Reporting,
     failure: MasivoStreamError | None = None,
+    canary: bool = False,
 ) -> Summary:
     """Send what is pending of all exports and retried dead letters; return the summary.
 
-    `failure` happened before; it is reported at the end, unless something worse happens.
+    `failure` happened before; it is reported at the end, unless something worse happens. With a `canary`, a run that
+    has not begun sends one record of each kind first.
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
@@ -104,7 +106,7 @@ async def send_pending(
     checks = ChecksBeforeSending(session, checked)  # before the sources are noted: it looks at what was known
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
-    run = Run(session, checked, checks)
+    run = Run(session, checked, checks, canary=canary)
     with closing(checks):
         await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)

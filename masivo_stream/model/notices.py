@@ -152,6 +152,33 @@ class QuotaCorrected(Struct, frozen=True, kw_only=True):
     """Requests that only the server knows of: another program uses the account."""
 
 
+class CanaryChosen(Struct, frozen=True, kw_only=True):
+    """A run sends these records before all others, and goes on only if they arrive as they were sent."""
+
+    places: tuple[tuple[Kind, str, int], ...]
+    """Kind, file and line of each."""
+
+
+class CanarySeen(Struct, frozen=True, kw_only=True):
+    """What one of these records shows."""
+
+    kind: Kind
+    file: str
+    line: int
+    outcome: str
+    seen: str
+    different: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+class CanaryEnded(Struct, frozen=True, kw_only=True):
+    """The canary is over: the run goes on if it `passed`, and stops if not."""
+
+    passed: bool
+    learnt: tuple[str, ...]
+    """One sentence each."""
+
+
 class WaitingVisible(Struct, frozen=True, kw_only=True):
     """A kind was accepted, and the run waits for its effects before the next kind begins."""
 
@@ -341,6 +368,9 @@ Notice = (
     | RecordIsolated
     | LimitLearned
     | QuotaCorrected
+    | CanaryChosen
+    | CanarySeen
+    | CanaryEnded
     | WaitingVisible
     | Visible
     | IdsUnreadable

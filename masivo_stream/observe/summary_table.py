@@ -39,6 +39,9 @@ def print_summary(console: Console, summary: Summary) -> None:
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
         (print_warnings if summary.target else print_checks)(console, summary.checks)
+    if not isinstance(summary.canary, UnsetType):
+        for sentence in summary.canary.learnt:
+            print_hanging(console, printable(sentence), "canary: ")
     print_end(console, summary)
     for step in summary.next_steps:
         _print_step(console, step)

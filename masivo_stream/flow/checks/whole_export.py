@@ -18,6 +18,7 @@ from masivo_stream.core.checks.find import Scope, Suspicion, find
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
@@ -113,8 +114,13 @@ class WholeExport:
                         waiting, places, length = [], 0, 0
                 await anyio.lowlevel.checkpoint()
             await self._settle(waiting, writer)
+            totals = self._notes.totals()
             checked = ExportChecks(
-                results=tuple(self._results()), totals=self._notes.totals(), skipped=tuple(sorted(self._policy.skipped))
+                results=tuple(self._results()),
+                totals=totals,
+                by_kind=sum_by_kind(totals),
+                rewards=sum_by_reward_over_all(totals),
+                skipped=tuple(sorted(self._policy.skipped)),
             )
             files = [(kind.value, each.name) for kind, each in self._sources]
             writer.finish(About(identity=identity, files=files, checks=msgspec.json.encode(checked)))
@@ -122,7 +128,9 @@ class WholeExport:
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
-        return ExportChecks(totals=self._notes.totals(), unfinished=True)
+        totals = self._notes.totals()
+        rewards = sum_by_reward_over_all(totals)
+        return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
     async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> None:
         """Read the lines of suspicions again, collect what is wrong, and write what is held back for it."""

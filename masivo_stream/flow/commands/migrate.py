@@ -78,7 +78,14 @@ async def migrate(
             failure = await _find_taken_back(session, missing, handle_signals=handle_signals)
         if missing is not None and failure is not None:
             reporting = _with_flags_of(missing, reporting)
-        return await send_pending(session, matched, handle_signals=handle_signals, reporting=reporting, failure=failure)
+        return await send_pending(
+            session,
+            matched,
+            handle_signals=handle_signals,
+            reporting=reporting,
+            failure=failure,
+            canary=settings.verify.canary and missing is None,
+        )
 
 
 async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:

@@ -62,6 +62,10 @@ async def plan(
     return _make_plan(settings, dry, use, unreadable, clock, known)
 
 
+WORTH_A_CANARY = 20
+"""Requests from which on a canary is suggested: it takes a request of each kind, and about as long as these take."""
+
+
 def _make_plan(
     settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock, known: Iterable[str]
 ) -> Plan:
@@ -101,6 +105,7 @@ def _make_plan(
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
         finished_at=after(begin, finish[-1]),
         warnings=[*known, *warn_of_plan(settings, dry, kinds, quota)],
+        suggests_canary=sent[-1] >= WORTH_A_CANARY and not settings.verify.canary,
     )
 
 

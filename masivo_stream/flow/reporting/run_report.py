@@ -28,6 +28,7 @@ from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
+from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.findings import ExportChecks
@@ -272,7 +273,11 @@ def make_report(journal: Journal, state: StateDir, summary: Summary, clock: Cloc
 
 
 def _describe(decision: DecisionNote) -> DecisionNote:
-    """Return a decision with the detail of a revert in words."""
+    """Return a decision with the detail of a revert, or of a canary, in words."""
+    if decision.what == NoteKind.CANARY_CHOSEN:
+        places = msgspec.json.decode(decision.detail, type=list[CanaryPlace])
+        lines = ", ".join(f"{place.kind} line {place.line:,}" for place in places)
+        return msgspec.structs.replace(decision, detail=lines)
     if decision.what not in {NoteKind.REVERT_BEGUN, NoteKind.REVERTED, NoteKind.NOT_REVERTED}:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
