@@ -39,7 +39,7 @@ def body(line, items):
 
 
 def run_of(first, sizes):
-    """Return lines that follow one another, each with so many events."""
+    """Return lines that follow one another, each with this number of events."""
     bodies = [body(first + index, items) for index, items in enumerate(sizes)]
     return EntryRun(
         file=FILE,
@@ -156,7 +156,7 @@ def test_nothing_is_lost_and_nothing_doubled(block, held, purchase, gone):
 
 
 def test_a_block_without_findings_stays_as_it_is():
-    """No line is opened, and none is copied."""
+    """No line is opened or copied."""
     block = [run_of(1, [1, 2]), Blank(3), run_of(4, [1]).entry(0)]
     assert hold_back(block, lambda *_: {}).results is block
     assert list(hold_back([Blank(1)], lambda *_: pytest.fail("nothing to ask")).results) == [Blank(1)]

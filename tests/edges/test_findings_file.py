@@ -138,7 +138,7 @@ def test_damage_that_shows_later_is_an_error(tmp_path):
         path.unlink()
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error(tmp_path, monkeypatch):
     """With the directory, and nothing is left there."""
 
     def full(_descriptor):

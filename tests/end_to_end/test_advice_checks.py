@@ -228,15 +228,15 @@ def spoil(directory, way):
 
 
 @pytest.mark.parametrize("way", [SPLIT, UNLIKE, MISSING])
-def test_what_a_run_holds_back_is_mended(way, served, tmp_path):
+def test_what_a_run_holds_back_is_corrected(way, served, tmp_path):
     """Lines put together, sums corrected, the customer migrated: then a retry sends it. Nothing is ever refused."""
     make_exports(tmp_path, items=2)
     wanted, everyone = expected_ledger(tmp_path), (tmp_path / "customers.ndjson").read_text()
-    mended = spoil(tmp_path, way)
+    right = spoil(tmp_path, way)
     done = migrate(served, tmp_path)
     assert done.returncode == 3
     expect_advice(done, way)
-    if mended is None:
+    if right is None:
         write_export(tmp_path / "more.ndjson", [json.loads(everyone.splitlines()[2])])
         names = [*named(tmp_path)[:2], tmp_path / "more.ndjson", *named(tmp_path)[2:]]
         flags = [*sending(served, tmp_path), "--json"]
@@ -244,7 +244,7 @@ def test_what_a_run_holds_back_is_mended(way, served, tmp_path):
     else:
         letters = tmp_path / "state" / "dead-letter.transactions.ndjson"
         found = [json.loads(line) for line in letters.read_text().splitlines()]
-        kept = [{**letter, "raw": raw} for letter, raw in zip(found, mended, strict=False)]
+        kept = [{**letter, "raw": raw} for letter, raw in zip(found, right, strict=False)]
         letters.write_text("".join(json.dumps(letter) + "\n" for letter in kept))
     go("retry", served, tmp_path)
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted

@@ -81,7 +81,7 @@ def to_hold(wanted):
     }
 
 
-def letters_of(directory):
+def read_dead_letters(directory):
     return [
         json.loads(line)
         for kind in Kind
@@ -107,13 +107,13 @@ async def test_the_clean_rest_arrives_without_a_refusal(tmp_path):
             planned = await plan(run.settings, named(run), files=files)
         seen = Watched()
         summary = await run.migrate(observer=seen)
-        letters = letters_of(tmp_path / "state")
+        letters = read_dead_letters(tmp_path / "state")
         assert places(letters) == to_hold(wanted)
         assert (summary.exit_code, seen.refusals, summary.closes) == (3, [], True)
         assert {kind: each.requests for kind, each in planned.kinds.items()} == {
             kind: each.requests for kind, each in summary.kinds.items()
         }
-        of_plan = letters_of(tmp_path / "plan")
+        of_plan = read_dead_letters(tmp_path / "plan")
         assert [{**each, "at": ""} for each in of_plan] == [{**each, "at": ""} for each in letters]
         assert summary.checks == planned.summary.checks
         assert {each.check: each.count for each in summary.checks.results} == {
@@ -129,7 +129,7 @@ async def test_messages_name_both_sides(tmp_path):
     async with opened(tmp_path) as run:
         wanted = plant(run)
         await run.migrate()
-        by_place = {(each["kind"], each["line"]): each for each in letters_of(tmp_path / "state")}
+        by_place = {(each["kind"], each["line"]): each for each in read_dead_letters(tmp_path / "state")}
         for kind, line, check, other in wanted:
             letter = by_place.get((kind, line))
             if check is CheckName.BALANCE_MISMATCH:
@@ -159,7 +159,7 @@ async def test_workers_and_parts_make_no_difference(workers, tmp_path, monkeypat
         seen = Watched()
         settings = run.settings_with(workers=workers, block_bytes=4096, remember_ids=100)
         summary = await migrate(settings, run.credentials, Exports(**names), observer=seen)
-        found = places_in_parts(letters_of(tmp_path / "state"))
+        found = places_in_parts(read_dead_letters(tmp_path / "state"))
         assert (found, seen.refusals, summary.closes) == (to_hold(wanted), [], True)
 
 
@@ -179,7 +179,7 @@ async def test_a_run_that_goes_on_does_not_check_again(tmp_path):
         first, second = seen.of(ChecksEnded)
         assert (first.known, second.known, len(seen.of(ChecksStarted))) == (False, True, 1)
         assert first.findings == second.findings
-        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+        assert places(read_dead_letters(tmp_path / "state")) == to_hold(wanted)
         await run.migrate(observer=seen)
         assert len(seen.of(ChecksEnded)) == 2  # nothing is left to read
         with run.path(Kind.TRANSACTIONS).open("ab") as stream:
@@ -187,7 +187,7 @@ async def test_a_run_that_goes_on_does_not_check_again(tmp_path):
             stream.write(again + b"\n")
         summary = await run.migrate(observer=seen)
         assert len(seen.of(ChecksStarted)) == 2
-        letters = places(letters_of(tmp_path / "state")) - to_hold(wanted)
+        letters = places(read_dead_letters(tmp_path / "state")) - to_hold(wanted)
         lines = len(run.path(Kind.TRANSACTIONS).read_bytes().splitlines())
         assert letters == {("transactions", lines, "split_transactions")}  # the first one has arrived
         assert (seen.refusals, summary.closes) == ([], True)
@@ -199,7 +199,7 @@ async def test_a_check_that_is_left_out_holds_nothing_back(tmp_path):
         wanted = plant(run, 200)
         await run.migrate(skip_checks="balance_mismatch")
         left = {each for each in wanted if each[2] is not CheckName.BALANCE_MISMATCH}
-        found = places(letters_of(tmp_path / "state"))
+        found = places(read_dead_letters(tmp_path / "state"))
         assert {each for each in found if each[2] != "refused"} == to_hold(left)
         refused = {each[:2] for each in found if each[2] == "refused"}
         assert refused == {each[:2] for each in wanted if each[2] is CheckName.BALANCE_MISMATCH}
@@ -236,7 +236,9 @@ async def test_what_comes_from_a_pipe_is_sent_unchecked(tmp_path):
         assert warning.startswith("customers from a pipe are not checked as a whole")
         assert set(summary.kinds["transactions"].reasons) == {"refused"}
         events = {each for each in wanted if each[0] == "events"}
-        assert {each for each in places(letters_of(tmp_path / "state")) if each[0] == "events"} == to_hold(events)
+        assert {each for each in places(read_dead_letters(tmp_path / "state")) if each[0] == "events"} == to_hold(
+            events
+        )
 
 
 async def test_a_retry_sends_what_a_person_corrected(tmp_path):
@@ -286,7 +288,7 @@ async def test_reversed_events_of_an_unknown_customer_stay_skipped(tmp_path):
         write_export(run.path(Kind.EVENTS), [{"id": "c1", "events": bought}])
         figures = (await run.migrate()).kinds["events"]
         assert (figures.reasons, figures.items_dead, figures.items_skipped) == ({"unknown_customer": 1}, 2, 1)
-        (letter,) = letters_of(tmp_path / "state")
+        (letter,) = read_dead_letters(tmp_path / "state")
         assert letter["items"] == [1, 2]
         assert [each["order"]["purchase_id"] for each in json.loads(letter["raw"])["events"]] == ["p-2", "p-3"]
         write_export(tmp_path / "more.ndjson", [record(Kind.CUSTOMERS, 1)])
@@ -340,7 +342,7 @@ async def test_a_signal_stops_the_checks(number, code, tmp_path):
         assert [name for name in names if "findings" in name or "checks" in name] == []
         seen = Watched()
         await run.migrate(observer=seen)
-        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+        assert places(read_dead_letters(tmp_path / "state")) == to_hold(wanted)
         assert [ended.known for ended in seen.of(ChecksEnded)] == [False]
 
 
@@ -369,7 +371,7 @@ async def test_findings_that_are_damaged_are_found_again(tmp_path):
         (tmp_path / "state" / FINDINGS).write_bytes(b"x" * 5000)
         await run.migrate(observer=seen)
         assert [ended.known for ended in seen.of(ChecksEnded)] == [False, False]
-        assert places(letters_of(tmp_path / "state")) == to_hold(wanted)
+        assert places(read_dead_letters(tmp_path / "state")) == to_hold(wanted)
 
 
 async def test_many_files_are_checked_together(tmp_path):
@@ -388,6 +390,6 @@ async def test_many_files_are_checked_together(tmp_path):
         await migrate(run.settings, run.credentials, Exports(**names), observer=seen)
         found = {
             (each["kind"], int(each["file"].rpartition("-")[2]) + each["line"], each["reason"])
-            for each in letters_of(tmp_path / "state")
+            for each in read_dead_letters(tmp_path / "state")
         }
         assert (found, seen.refusals) == (to_hold(wanted), [])
