@@ -53,7 +53,7 @@ MUTATIONS = (
         "                listed=result.listed,\n",
         "",
         "With several processes, dead letters say less.",
-        (RECORD + "another_process_lists_the_same",),
+        (RECORD + "workers_list_the_same_faults",),
     ),
     Mutation(
         "a record gets the faults of others",
