@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
-from fakes import event, record, write_export
+from fakes import event, record, transaction, write_export
 from flow.migration import Migration
 
 from masivo_stream.edges.files.findings_file import FINDINGS
@@ -314,6 +314,25 @@ async def test_a_plan_after_a_validation_does_not_check_again(tmp_path):
         assert "known:" in str(second.summary.checks)
         third = await plan(run.settings_with(skip_checks="unknown_customer"), named(run), files=where)
         assert "unknown_customer" not in str(third.summary.checks.results)
+
+
+async def test_the_canary_is_a_record_that_is_not_held_back(tmp_path):
+    """The second file shows what is wrong with the first customer, where a canary does not look."""
+    async with opened(tmp_path) as run:
+        reward = transaction()["reward_id"]
+        balance = [{"amount": 4, "reward_id": reward}]
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, number, balance=balance) for number in range(2)])
+        lines = [{"id": f"c{number}", "transactions": [transaction(4)]} for number in range(2)]
+        write_export(run.path(Kind.TRANSACTIONS), lines)
+        write_export(tmp_path / "more", [{"id": "c0", "transactions": [transaction(1)]}])
+        names = Exports(
+            customers=[str(run.path(Kind.CUSTOMERS))],
+            transactions=[str(run.path(Kind.TRANSACTIONS)), str(tmp_path / "more")],
+        )
+        seen = Watched()
+        summary = await migrate(run.settings_with(canary=True), run.credentials, names, observer=seen)
+        assert [each.line for each in summary.canary.records] == [2, 2]
+        assert (seen.refusals, summary.kinds["transactions"].reasons) == ([], {"split_transactions": 2})
 
 
 class Signalling(Watched):
