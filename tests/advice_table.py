@@ -198,11 +198,11 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
-        "or send the rest without the canary": "canary::a_refused_canary_is_left_behind",
+        "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
         (
             "or take back all customers that the account has migrated in these minutes, the canary among them; then"
             " correct the exports, and the same command starts from the beginning"
-        ): "canary::a_canary_is_taken_back",
+        ): "canary::a_canary_is_reverted",
         (
             "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
             " continues from here"
@@ -530,20 +530,20 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/pipeline/canary.py": {
         "use the settings that the run was started with, or send everything with --no-canary": (
-            "canary::other_settings_do_not_take_the_canary"
+            "canary::the_canary_continues_with_its_first_settings"
         ),
         (
             "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a canary"
-        ): "canary::nothing_fit_is_sent_without_a_canary",
+        ): "canary::an_export_without_a_suitable_record_is_sent_without_a_canary",
         "{…}; a canary has to be read back, and --no-canary sends everything without one": (
             "canary::a_key_that_may_not_read_has_no_canary"
         ),
         "look the record up in the account; the same command looks again, and sends nothing twice": (
-            "canary::what_differs_is_looked_at_again"
+            "canary::a_canary_that_differs_is_compared_again"
         ),
         (
             "its dead letter says why: the canary's other records are in the account, and nothing else was sent"
-        ): "canary::a_refused_canary_is_left_behind",
+        ): "canary::a_refused_canary_is_left_out",
         (
             "masivo-stream resolve shows what is known, and takes your decision; then start the same command again"
         ): "canary::a_canary_in_doubt_is_decided",
@@ -912,7 +912,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
             " them as they were sent"
-        ): "canary::what_is_planned_is_tried_first",
+        ): "canary::a_large_plan_is_tried_first",
     },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
@@ -997,12 +997,14 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
+    "observe/control_totals.py": {
+        "and {…} more {…}{…}, see --json": "where the rest of a list is",
+    },
     "observe/fault_list.py": {
         ": {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
-        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
         (

@@ -135,6 +135,8 @@ class RewardSums(Struct, frozen=True, kw_only=True):
     """What does not agree for one reward of a customer, as exact decimal numbers."""
 
     reward: str
+    name: str = ""
+    """Of the reward, if a catalogue was given that has it."""
     balance: Decimal
     transactions: Decimal
     difference: Decimal
@@ -210,9 +212,11 @@ class CheckResult(Struct, frozen=True, kw_only=True):
 
 
 class RewardTotals(Struct, frozen=True, kw_only=True):
-    """RewardSums of one reward in one file, as exact decimal numbers."""
+    """Sums of one reward in one file or kind, as exact decimal numbers."""
 
     reward: str
+    name: str = ""
+    """Of the reward, if a catalogue was given that has it."""
     earned: Decimal = Decimal(0)
     """Transactions that add."""
     spent: Decimal = Decimal(0)
@@ -239,11 +243,43 @@ class FileTotals(Struct, frozen=True, kw_only=True):
     last: datetime | None = None
 
 
+class KindTotals(Struct, frozen=True, kw_only=True):
+    """The control totals of all files of a kind."""
+
+    kind: str
+    files: int
+    records: int
+    items: int
+    orders: int = 0
+    value: Decimal = Decimal(0)
+    discounted_value: Decimal = Decimal(0)
+    rewards: tuple[RewardTotals, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class RewardBalance(Struct, frozen=True, kw_only=True):
+    """A reward over all files: what the transactions come to, and what the customers' balances come to."""
+
+    reward: str
+    name: str = ""
+    earned: Decimal | None = None
+    """Of all transactions; None if no transactions export is named, as for the next two."""
+    spent: Decimal | None = None
+    left: Decimal | None = None
+    balances: Decimal | None = None
+    """Of all customers; None if no customers export is named."""
+
+
 class ExportChecks(Struct, frozen=True, kw_only=True):
     """What the checks over all files found, and the control totals."""
 
     results: tuple[CheckResult, ...] = ()
     totals: tuple[FileTotals, ...] = ()
+    """By file."""
+    by_kind: tuple[KindTotals, ...] = ()
+    rewards: tuple[RewardBalance, ...] = ()
+    """By id, over all files."""
     skipped: tuple[CheckName, ...] = ()
     """Checks that were not made because the command said so."""
     unfinished: bool = False

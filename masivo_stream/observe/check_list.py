@@ -1,13 +1,11 @@
-"""Print what the checks over all files found, and the control totals of each file."""
-
-from collections.abc import Iterator
-from decimal import Decimal
+"""Print what the checks over all files found, and the control totals."""
 
 from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import ExportChecks, ExportFinding, FileTotals, FoundField, FoundLine
+from masivo_stream.model.findings import ExportChecks, ExportFinding, FoundField, FoundLine
+from masivo_stream.observe.control_totals import decimal, name_of, print_control_totals
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_PLACES = 3
@@ -15,9 +13,6 @@ MOST_PLACES = 3
 
 MOST_FIELDS = 10
 """Fields shown of each check that looks at fields."""
-
-MOST_FILES = 10
-"""Files whose totals are shown."""
 
 
 def print_checks(console: Console, checks: ExportChecks) -> None:
@@ -34,14 +29,7 @@ def print_checks(console: Console, checks: ExportChecks) -> None:
             print_hanging(console, describe_finding(finding), "  at ")
     if checks.results:
         console.print()
-    for totals in checks.totals[:MOST_FILES]:
-        prefix = "totals: "
-        for line in describe_totals(totals):
-            print_hanging(console, printable(line), prefix)
-            prefix = " " * len(prefix)
-    if (more := len(checks.totals) - MOST_FILES) > 0:
-        console.print(Text(f"totals: and {more} more file{'s' if more > 1 else ''}, see --json"))
-    console.print()
+    print_control_totals(console, checks)
 
 
 def describe_finding(finding: ExportFinding) -> str:
@@ -54,8 +42,8 @@ def describe_finding(finding: ExportFinding) -> str:
     sums = finding.sums
     if sums is not None:
         words.append(
-            f": reward {printable(sums.reward)}: balance {_decimal(sums.balance)}, transactions"
-            f" {_decimal(sums.transactions)}, difference {_decimal(sums.difference)}"
+            f": reward {printable(name_of(sums))}: balance {decimal(sums.balance)}, transactions"
+            f" {decimal(sums.transactions)}, difference {decimal(sums.difference)}"
         )
     return "".join(words)
 
@@ -67,28 +55,9 @@ def describe_field(found: FoundField) -> str:
     return f"{printable(found.field)}: {records}, first at {_place(found.file, found.line)}{known}"
 
 
-def describe_totals(totals: FileTotals) -> Iterator[str]:
-    """Yield lines with the control totals of a file."""
-    text = f"{totals.file}: {totals.records:,} {totals.kind}"
-    if totals.items != totals.records:
-        text += f", {totals.items:,} items"
-    if totals.orders:
-        text += f", orders of {_decimal(totals.value)}, discounted {_decimal(totals.discounted_value)}"
-    if totals.first is not None and totals.last is not None:
-        text += f", from {totals.first.date()} to {totals.last.date()}"
-    yield text
-    for each in totals.rewards:
-        moved = f"earned {_decimal(each.earned)}, spent {_decimal(each.spent)}, "
-        yield f"reward {each.reward}: {moved if totals.kind == 'transactions' else ''}left {_decimal(each.left)}"
-
-
 def _line(line: FoundLine) -> str:
     return _place(line.file, line.line)
 
 
 def _place(file: str, line: int) -> str:
     return printable(f"{file}:{line}")
-
-
-def _decimal(amount: Decimal) -> str:
-    return f"{amount:,f}"

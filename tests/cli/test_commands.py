@@ -200,5 +200,6 @@ def test_exports_are_checked_as_a_whole(command, tmp_path, name):
     assert shown.code == 0
     words = " ".join(shown.out.split())
     assert "no_balance: a customer has transactions and no balance" in words
-    assert "totals: customers.ndjson: 200 customers, from " in words
+    assert "control totals customers transactions" in words
+    assert "earned spent left balances" in words
     assert "checks" not in command(name, *named, "--json", "--skip-checks", "all").out

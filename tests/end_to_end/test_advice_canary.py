@@ -41,7 +41,7 @@ def yes(command):
     return f"{command} --yes"
 
 
-def test_what_is_planned_is_tried_first(tmp_path):
+def test_a_large_plan_is_tried_first(tmp_path):
     """A plan of many requests suggests a canary. It passes, and everything arrives."""
     for kind in ("customers", "events"):
         write_export(tmp_path / f"{kind}.ndjson", [make_record(kind, number) for number in range(60)])
@@ -50,8 +50,8 @@ def test_what_is_planned_is_tried_first(tmp_path):
     done = run("plan", *flags, "--state-dir", tmp_path / "state", **small)
     expect_advice(
         done,
-        "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account"
-        " shows them as they were sent",
+        "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
+        " them as they were sent",
     )
     few = run("plan", *flags, "--state-dir", tmp_path / "state")
     assert b"--canary" not in few.stdout
@@ -64,7 +64,7 @@ def test_what_is_planned_is_tried_first(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_differs_is_looked_at_again(tmp_path):
+def test_a_canary_that_differs_is_compared_again(tmp_path):
     """What did not show in time shows later: then the same command goes on."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", visible_after=3) as served:
@@ -80,7 +80,7 @@ def test_what_differs_is_looked_at_again(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_refused_canary_is_left_behind(tmp_path):
+def test_a_refused_canary_is_left_out(tmp_path):
     """The first request with transactions is refused: its dead letter says so, and the rest goes without it."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "status=422,on=transactions,at=1") as served:
@@ -98,7 +98,7 @@ def test_a_refused_canary_is_left_behind(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_canary_is_taken_back(tmp_path):
+def test_a_canary_is_reverted(tmp_path):
     """Its wallet is wrong. It is taken back, the export is corrected, and the same command starts over."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "spoil=1,on=customers,at=1") as served:
@@ -146,7 +146,7 @@ def test_a_key_that_may_not_read_has_no_canary(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_nothing_fit_is_sent_without_a_canary(served, tmp_path):
+def test_an_export_without_a_suitable_record_is_sent_without_a_canary(served, tmp_path):
     """All ids need escaping in a URL: nothing is sent with a canary, and everything without."""
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number, id=f"a/{number}") for number in "ab"])
     done = migrate(served, tmp_path, "--canary")
@@ -160,7 +160,7 @@ def test_nothing_fit_is_sent_without_a_canary(served, tmp_path):
     assert served.ledger()["customers"].keys() == {"a/a", "a/b"}
 
 
-def test_other_settings_do_not_take_the_canary(tmp_path):
+def test_the_canary_continues_with_its_first_settings(tmp_path):
     """The record that was chosen has a field that is refused later: with the first settings it goes on."""
     make_exports(tmp_path, kinds=["customers"])
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number, odd=1) for number in range(2)])

@@ -16,6 +16,7 @@ from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unre
 from masivo_stream.core.checks.find import Scope, Suspicion, find
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.spill import Spill
@@ -108,13 +109,20 @@ class WholeExport:
                     waiting, places, length = [], 0, 0
             await anyio.lowlevel.checkpoint()
         await self._settle(waiting)
+        totals = self._notes.totals()
         return ExportChecks(
-            results=tuple(self._results()), totals=self._notes.totals(), skipped=tuple(sorted(self._policy.skipped))
+            results=tuple(self._results()),
+            totals=totals,
+            by_kind=sum_by_kind(totals),
+            rewards=sum_by_reward_over_all(totals),
+            skipped=tuple(sorted(self._policy.skipped)),
         )
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
-        return ExportChecks(totals=self._notes.totals(), unfinished=True)
+        totals = self._notes.totals()
+        rewards = sum_by_reward_over_all(totals)
+        return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
     async def _settle(self, suspicions: Sequence[Suspicion]) -> None:
         """Read the lines of suspicions again, and collect what is wrong."""
