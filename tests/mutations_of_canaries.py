@@ -11,7 +11,7 @@ MUTATIONS = (
         "            found = self._pass_ahead(found, block.place.source)\n",
         "            pass\n",
         "The canary is counted twice, and sent twice.",
-        (CANARY + "one_record_of_each_kind_goes_first_and_the_rest_follows",),
+        (CANARY + "one_record_of_each_kind_is_sent_before_the_rest",),
     ),
     Mutation(
         "a record taken ahead is counted by every process",
@@ -19,7 +19,7 @@ MUTATIONS = (
         "        if place not in self.tally.ahead:\n            self.tally.ahead.add(place)\n",
         "        if True:\n            self.tally.ahead.add(place)\n",
         "After a restart the figures do not close.",
-        (CANARY + "what_differs_stops_the_run_and_is_looked_at_again",),
+        (CANARY + "a_difference_stops_the_run_and_is_compared_again",),
     ),
     Mutation(
         "a record taken ahead is sent by every process",
@@ -27,7 +27,7 @@ MUTATIONS = (
         "        if left is not None:\n            self._to_pack.append(left)\n",
         "        self._to_pack.append(entry)\n",
         "The canary's events count twice.",
-        (CANARY + "what_differs_stops_the_run_and_is_looked_at_again",),
+        (CANARY + "a_difference_stops_the_run_and_is_compared_again",),
     ),
     Mutation(
         "a record taken ahead is forgotten too early",
@@ -35,7 +35,7 @@ MUTATIONS = (
         "            self.tally.ahead = {place for place in self.tally.ahead if place >= passed}\n",
         "            self.tally.ahead = set()\n",
         "A canary that is not in the first block is counted and sent twice.",
-        (CANARY + "a_canary_far_into_an_export",),
+        (CANARY + "a_canary_may_be_far_into_an_export",),
     ),
     Mutation(
         "the bytes before a canary may change",
@@ -51,7 +51,7 @@ MUTATIONS = (
         "        if offset >= self._consumed.get(source, (0, 0, 0))[0]:",
         "        if True:",
         "The export is noted with the checksum of another length, and refused as changed.",
-        (CANARY + "a_canary_far_into_an_export",),
+        (CANARY + "a_canary_may_be_far_into_an_export",),
     ),
     Mutation(
         "a difference is no reason to stop",
@@ -59,7 +59,7 @@ MUTATIONS = (
         "        if found.seen is not Seen.CONFIRMED:\n            raise self._stop(kind",
         "        if found.seen is Seen.MISSING:\n            raise self._stop(kind",
         "A million balances are wrong.",
-        (CANARY + "what_differs_stops_the_run_and_is_looked_at_again",),
+        (CANARY + "a_difference_stops_the_run_and_is_compared_again",),
     ),
     Mutation(
         "the wallet is not read after the transactions",

@@ -53,7 +53,7 @@ MUTATIONS = (
         "                listed=result.listed,\n",
         "",
         "With several processes, dead letters say less.",
-        (RECORD + "another_process_lists_the_same",),
+        (RECORD + "workers_list_the_same_faults",),
     ),
     Mutation(
         "a record gets the faults of others",
@@ -90,8 +90,8 @@ MUTATIONS = (
     Mutation(
         "every item of a record counts in its group",
         "core/fault_groups.py",
-        "        for key in {group_key(*fault): None for fault in faults}:\n",
-        "        for key in (group_key(*fault) for fault in faults):\n",
+        "        for key in {group_key(*_cut(fault)): None for fault in faults}:\n",
+        "        for key in (group_key(*_cut(fault)) for fault in faults):\n",
         "A group has more dead letters than there are.",
         (GROUPS + "every_dead_letter_is_counted_once_in_each_of_its_groups",),
     ),

@@ -3,14 +3,13 @@
 from functools import partial
 
 from masivo_stream.cli.check import CatalogueFlags
-from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
 def plan(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
-    checks: CheckFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
@@ -33,16 +32,8 @@ def plan(
     settings = settings_from(common, validation, sending)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        skipped = (checks or CheckFlags()).skip_checks or ()
         credentials = sending.credentials_if_any()
-        work = partial(
-            command.plan,
-            settings,
-            named,
-            credentials=credentials,
-            files=files,
-            skip_checks=skipped,
-            catalogue=(catalogue or CatalogueFlags()).catalogue or "",
-        )
+        known = (catalogue or CatalogueFlags()).catalogue or ""
+        work = partial(command.plan, settings, named, credentials=credentials, files=files, catalogue=known)
         found = anyio.run(work)
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

@@ -3,14 +3,13 @@
 from functools import partial
 
 from masivo_stream.cli.check import CatalogueFlags
-from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
 def validate(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
-    checks: CheckFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -32,8 +31,6 @@ def validate(
     settings = settings_from(common, validation)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        skipped = (checks or CheckFlags()).skip_checks or ()
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        work = partial(command.validate, settings, named, files=files, skip_checks=skipped, catalogue=known)
-        summary = anyio.run(work)
+        summary = anyio.run(partial(command.validate, settings, named, files=files, catalogue=known))
     return show_summary(summary, json=common.json, question=True)

@@ -158,7 +158,7 @@ def test_kinds_are_joined_and_the_list_is_bounded():
         grouper = FaultGrouper(kind)
         for number in range(size):
             for _ in range(1 + number % 3):
-                grouper.add((kind, number, 0), [("refused", f"metrics{'.lifetime' * number}", "no")])
+                grouper.add((kind, number, 0), [(f"reason_{number}", "id", "no")])
         groupers.append(grouper.result())
     joined = join_groups(groupers)
     assert (len(joined.listed), joined.left_out) == (MOST_LISTED, 50)
@@ -171,7 +171,7 @@ def test_groups_are_bounded_in_memory(monkeypatch):
     monkeypatch.setattr(fault_groups, "MOST_GROUPS", 3)
     grouper = FaultGrouper("customers")
     for number in range(5):
-        grouper.add(("c", number, 0), [("refused", f"metrics{'.lifetime' * number}", "no")])
+        grouper.add(("c", number, 0), [(f"reason_{number}", "id", "no")])
     assert len(grouper.result().listed) == 3
     assert grouper.result().dead_letters == {"customers": 5}
 

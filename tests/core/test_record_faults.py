@@ -200,7 +200,7 @@ def test_a_record_that_is_rejected_has_each_fault_once_and_a_valid_one_has_none(
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_another_process_lists_the_same(kind):
+def test_workers_list_the_same_faults(kind):
     """Validated by a worker, each dead letter is the same, fault by fault; also of lines that are not UTF-8."""
     lines = [as_bytes(RECORDS[kind]), as_bytes({"id": 3}).replace(b"3", b'"\xf1"'), b'{"id":"a","id":"b","email":5}']
     for number in range(3):

@@ -243,6 +243,19 @@ async def test_the_message_of_a_refusal_is_kept_up_to_its_cap(connect, body, wor
     assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
 
 
+async def test_every_field_that_a_refusal_names_is_kept(connect):
+    """Also those behind the cap of its message."""
+    errors = {f"customers.0.devices.{number}.device_token": ["is " + "x" * 90] for number in range(30)}
+    body = json.dumps({"message": "The given data was invalid.", "errors": errors}).encode()
+    async with serving(answering(answer("422 Unprocessable", body=body))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert len(attempt.details) == MOST_WORDS
+    assert [(fault.index, fault.path) for fault in attempt.faults] == [
+        (0, ("devices", number, "device_token")) for number in range(30)
+    ]
+
+
 async def test_the_message_of_a_success_is_not_kept(connect):
     """That its body reports errors is known, and nothing of what it says."""
     async with serving(answering(answer(body=b'{"error":"no","details":"no"}'))) as server:

@@ -3,7 +3,18 @@
 import json
 
 import pytest
-from advice_tools import arrived, go, make_exports, make_record, matches, migrate, next_command, paste, sending, told
+from advice_tools import (
+    arrived,
+    expect_advice,
+    go,
+    make_exports,
+    make_record,
+    matches,
+    migrate,
+    next_command,
+    paste,
+    sending,
+)
 from end_to_end_tools import expected_ledger, lines, run, serving
 from fakes import write_export
 
@@ -30,15 +41,18 @@ def yes(command):
     return f"{command} --yes"
 
 
-def test_what_is_planned_is_tried_first(tmp_path):
+def test_a_large_plan_is_tried_first(tmp_path):
     """A plan of many requests suggests a canary. It passes, and everything arrives."""
     for kind in ("customers", "events"):
         write_export(tmp_path / f"{kind}.ndjson", [make_record(kind, number) for number in range(60)])
     flags = ["--customers", tmp_path / "customers.ndjson", "--events", tmp_path / "events.ndjson"]
     small = {"MASIVO_MAX_BODY_BYTES": "1024"}
     done = run("plan", *flags, "--state-dir", tmp_path / "state", **small)
-    told(done, "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account"
-         " shows them as they were sent")  # fmt: skip
+    expect_advice(
+        done,
+        "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
+        " them as they were sent",
+    )
     few = run("plan", *flags, "--state-dir", tmp_path / "state")
     assert b"--canary" not in few.stdout
     with serving(tmp_path, "--limits", "none") as served:
@@ -50,12 +64,12 @@ def test_what_is_planned_is_tried_first(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_differs_is_looked_at_again(tmp_path):
+def test_a_canary_that_differs_is_compared_again(tmp_path):
     """What did not show in time shows later: then the same command goes on."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", visible_after=3) as served:
         done = migrate(served, tmp_path, "--canary", "--visible-timeout", 1)
-        told(done, LOOK)
+        expect_advice(done, LOOK)
         assert stopped(done)["records"][-1]["seen"] == "missing"
         assert served.requests("customers", status=201) == 1
         command = next_command(done, "start the same command again when the cause is gone: it continues from here")
@@ -66,12 +80,14 @@ def test_what_differs_is_looked_at_again(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_refused_canary_is_left_behind(tmp_path):
+def test_a_refused_canary_is_left_out(tmp_path):
     """The first request with transactions is refused: its dead letter says so, and the rest goes without it."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "status=422,on=transactions,at=1") as served:
         done = migrate(served, tmp_path, "--canary")
-        told(done, "its dead letter says why: the canary's other records are in the account, and nothing else was sent")
+        expect_advice(
+            done, "its dead letter says why: the canary's other records are in the account, and nothing else was sent"
+        )
         assert [record["outcome"] for record in stopped(done)["records"]] == ["accepted", "accepted", "refused"]
         (letter,) = lines(tmp_path / "state/dead-letter.transactions.ndjson")
         assert (letter["line"], letter["reason"], letter["status"]) == (1, "refused", 422)
@@ -82,7 +98,7 @@ def test_a_refused_canary_is_left_behind(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_canary_is_taken_back(tmp_path):
+def test_a_canary_is_reverted(tmp_path):
     """Its wallet is wrong. It is taken back, the export is corrected, and the same command starts over."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "spoil=1,on=customers,at=1") as served:
@@ -106,8 +122,10 @@ def test_a_canary_in_doubt_is_decided(tmp_path):
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.05,applied=yes,on=events,at=1") as served:
         done = migrate(served, tmp_path, "--canary")
-        told(done, "masivo-stream resolve shows what is known, and takes your decision; then start the same command"
-             " again")  # fmt: skip
+        expect_advice(
+            done,
+            "masivo-stream resolve shows what is known, and takes your decision; then start the same command again",
+        )
         assert stopped(done, 4)["records"][-1]["outcome"] == "in doubt"
         command = next_command(done, "see what is known about the batches in doubt, then decide")
         assert paste(f"{command} --accept all --yes --reason seen", key=served.key).returncode in (0, 6)
@@ -123,24 +141,26 @@ def test_a_key_that_may_not_read_has_no_canary(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", "status=403,on=read") as served:
         done = migrate(served, tmp_path, "--canary")
         assert done.returncode == 7, done.stderr
-        told(done, "{…}; a canary has to be read back, and --no-canary sends everything without one")
+        expect_advice(done, "{…}; a canary has to be read back, and --no-canary sends everything without one")
         assert migrate(served, tmp_path, "--no-canary").returncode == 0
         arrived(served, tmp_path)
 
 
-def test_nothing_fit_is_sent_without_a_canary(served, tmp_path):
+def test_an_export_without_a_suitable_record_is_sent_without_a_canary(served, tmp_path):
     """All ids need escaping in a URL: nothing is sent with a canary, and everything without."""
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number, id=f"a/{number}") for number in "ab"])
     done = migrate(served, tmp_path, "--canary")
     assert done.returncode == 2, done.stderr
-    told(done, "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a"
-         " canary")  # fmt: skip
+    expect_advice(
+        done,
+        "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a canary",
+    )
     assert run("validate", "--customers", tmp_path / "customers.ndjson").returncode == 0
     assert migrate(served, tmp_path, "--no-canary").returncode == 0
     assert served.ledger()["customers"].keys() == {"a/a", "a/b"}
 
 
-def test_other_settings_do_not_take_the_canary(tmp_path):
+def test_the_canary_continues_with_its_first_settings(tmp_path):
     """The record that was chosen has a field that is refused later: with the first settings it goes on."""
     make_exports(tmp_path, kinds=["customers"])
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number, odd=1) for number in range(2)])
@@ -148,7 +168,7 @@ def test_other_settings_do_not_take_the_canary(tmp_path):
         assert migrate(served, tmp_path, "--canary", "--visible-timeout", 1).returncode == 6
         done = migrate(served, tmp_path, "--canary", "--unknown-fields", "reject")
         assert done.returncode == 2, done.stderr
-        told(done, "use the settings that the run was started with, or send everything with --no-canary")
+        expect_advice(done, "use the settings that the run was started with, or send everything with --no-canary")
         assert migrate(served, tmp_path, "--canary").returncode == 0
         arrived(served, tmp_path)
 

@@ -219,8 +219,11 @@ def test_a_larger_budget_continues(served, tmp_path):
         done = migrate(served, tmp_path, "--max-dead", 1)
         assert done.returncode == 6, done.stderr
         expect_advice(done, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
-        expect_advice(done, "or, if these records may stay behind for now, start the same command again with a larger"
-             " --max-dead: it continues from here")  # fmt: skip
+        expect_advice(
+            done,
+            "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
+            " continues from here",
+        )
         assert json.loads(done.stdout)["over_budget"]["dead"] == 2
         assert served.ledger()["customers"] == {}
     status = run("status", "--state-dir", tmp_path / "state")

@@ -128,7 +128,7 @@ def make_world(path, answer=None, limit="1/1s"):
 FIRST = [(kind, [CANARY]) for kind in Kind]
 
 
-def test_one_record_of_each_kind_goes_first_and_the_rest_follows(tmp_path):
+def test_one_record_of_each_kind_is_sent_before_the_rest(tmp_path):
     """It costs one request of each kind, and everything arrives once."""
     for name in ("canary", "without"):
         (tmp_path / name).mkdir()
@@ -174,7 +174,7 @@ def test_a_run_that_has_passed_or_begun_has_no_canary(tmp_path):
     assert len(world.requests) == before
 
 
-def test_a_death_at_every_operation_sends_no_canary_twice(tmp_path):
+def test_no_canary_is_sent_twice_after_a_death_at_every_operation(tmp_path):
     """Whatever is the last operation of a process, the next one goes on; what is in doubt waits for a person."""
     dies_at, died = 1, True
     while died:
@@ -205,7 +205,7 @@ def _only_customers_twice(world):
     lives=st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=7),
     limit=st.sampled_from(["1/1s", "none"]),
 )
-def test_any_number_of_deaths_with_and_without_a_canary(tmp_path_factory, lives, limit):
+def test_a_run_survives_any_number_of_deaths_with_and_without_a_canary(tmp_path_factory, lives, limit):
     """Processes with `--canary` and without, one after the other, reach the same end as one that lives."""
     world, valid, dead = make_world(tmp_path_factory.mktemp("world"), limit=limit)
     for dies_at, canary in lives:
@@ -255,7 +255,7 @@ def test_a_refusal_stops_the_run(tmp_path, kind):
     goes_on(world, valid, dead)
 
 
-def test_what_differs_stops_the_run_and_is_looked_at_again(tmp_path):
+def test_a_difference_stops_the_run_and_is_compared_again(tmp_path):
     """A wallet that is not the balance stops it; when it is, the same command goes on, and sends nothing twice."""
     world, valid, dead = make_world(tmp_path)
     wrong = [True]
@@ -299,7 +299,7 @@ def test_transactions_that_change_the_wallet_stop_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(("what", "count"), [("customer", 1), ("transactions", 3)])
-def test_what_never_shows_stops_the_run(tmp_path, what, count):
+def test_a_canary_that_never_shows_stops_the_run(tmp_path, what, count):
     """What was accepted is given `visible_timeout` to show."""
     world, *_ = make_world(tmp_path)
     world.flags["visible_timeout"] = 200
@@ -312,7 +312,7 @@ def test_what_never_shows_stops_the_run(tmp_path, what, count):
     assert summary.canary.records[-1].seen is Seen.MISSING
 
 
-def test_a_lost_answer_is_in_doubt_and_stops_the_run(tmp_path):
+def test_a_lost_answer_leaves_doubt_and_stops_the_run(tmp_path):
     """It is not known whether the events arrived: a person decides first, as always."""
     world, valid, dead = make_world(tmp_path, lambda kind, *_: LOST if kind is Kind.EVENTS else None)
     summary = stopped(world)
@@ -325,7 +325,7 @@ def test_a_lost_answer_is_in_doubt_and_stops_the_run(tmp_path):
     assert [doubt["customer"] for doubt in world.doubts(Kind.EVENTS)] == [CANARY] * 1
 
 
-def test_a_run_without_a_fit_record_says_so(tmp_path):
+def test_a_run_without_a_suitable_record_reports_it(tmp_path):
     """Nothing is sent: every customer has an id that cannot be read back for certain."""
     world = ShowingWorld(tmp_path)
     world.canary = True
@@ -349,7 +349,7 @@ def far_apart(path):
 
 
 @pytest.mark.parametrize("limit", ["1/1s", "none"])
-def test_a_canary_far_into_an_export(tmp_path, limit):
+def test_a_canary_may_be_far_into_an_export(tmp_path, limit):
     """What is in front of it is read in its turn; a death in between changes nothing, and it is not sent again."""
     for dies_at in (None, 26, 30, 34, 40, 44):
         path = tmp_path / str(dies_at)

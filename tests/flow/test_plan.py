@@ -15,6 +15,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.rate_limit import find_account, quota_path
 from masivo_stream.flow.runtime import Runtime
@@ -183,9 +184,12 @@ async def test_a_plan_warns_where_a_migration_would_stop(tmp_path):
 async def test_a_budget_that_is_not_exceeded_gives_no_warning(tmp_path):
     """As many dead letters as it allows."""
     kinds = three_kinds(tmp_path, 3) | {"customers": [write_export(tmp_path / "in", [{"id": 1}])]}
-    found = await planned(settings(tmp_path, max_dead="1,customers=100%"), kinds)
+    limits = {"max_dead": "1,customers=100%", "skip_checks": "unknown_customer"}
+    found = await planned(settings(tmp_path, **limits), kinds)
     assert (found.summary.over_budget, sum(each.dead for each in found.summary.kinds.values())) == (UNSET, 1)
     assert not [warning for warning in found.warnings if "over budget" in warning]
+    over = (await planned(settings(tmp_path, max_dead="1"), kinds)).summary.over_budget
+    assert (over.dead, over.reasons) == (7, {"unknown_customer": 6, "wrong_type": 1})
 
 
 async def test_a_plan_counts_what_the_exports_name(tmp_path):
@@ -213,7 +217,6 @@ async def test_a_plan_compares_with_a_catalogue(tmp_path):
             Exports(**exports),
             catalogue=str(path),
             runtime=Runtime(clock=FakeClock()),
-            skip_checks=["no_balance"],
             credentials=KEY,
         )
         assert (found.summary.exit_code, len(found.references.findings)) == (code, int(code == 3))
@@ -222,3 +225,16 @@ async def test_a_plan_compares_with_a_catalogue(tmp_path):
     assert "create what the account lacks" in found.summary.hint
     (finding,) = found.references.findings
     assert (finding.id, finding.uses, finding.line) == (reward, 6, 1)
+
+
+async def test_lines_are_counted_once_however_often_they_are_read(tmp_path):
+    """A finding that holds something back makes a plan read them again; what was found before is not looked for."""
+    customers = [{**record(Kind.CUSTOMERS, number), "balance": []} for number in range(20)]
+    exports = three_kinds(tmp_path, 20) | {"customers": [write_export(tmp_path / "c", customers)]}
+    files = DryRunFiles(scratch=tmp_path)
+    for _ in range(2):
+        found = await plan(settings(tmp_path), Exports(**exports), files=files, runtime=Runtime(clock=FakeClock()))
+        assert found.kinds["transactions"].records == 0
+        assert found.summary.checks.errors == 20
+        assert found.references.lines == found.references.looked_at == 60
+        assert found.references.by_sort[ReferenceSort.REWARD].uses == 40

@@ -22,7 +22,7 @@ def shown(checks, width=80, draw=print_control_totals):
     return output.getvalue()
 
 
-def test_every_figure_is_there():
+def test_every_figure_is_shown():
     """By kind, by reward with its name, and by file if a kind has several."""
     said = shown(made_checks())
     lines = [" ".join(line.split()) for line in said.splitlines()]
@@ -45,7 +45,7 @@ def test_every_figure_is_there():
 
 
 @pytest.mark.parametrize("amount", ["1", "123456789012.123456", "1e300", "-0.000000000000000000001"])
-def test_it_fits_80_columns_whatever_the_figures(amount):
+def test_the_table_fits_80_columns_with_any_figures(amount):
     checks = made_checks()
     huge = Decimal(amount)
     (reward,) = checks.rewards
@@ -78,7 +78,7 @@ def test_a_finding_names_its_reward():
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_commands_the_terminal(name):
+def test_no_name_controls_the_terminal(name):
     """What comes from a file or a catalogue is shown, not obeyed."""
     said = shown(made_checks(name), draw=print_checks)
     assert all(character.isprintable() for character in said.replace("\n", ""))

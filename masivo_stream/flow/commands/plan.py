@@ -44,7 +44,6 @@ async def plan(
     *,
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
-    skip_checks: Iterable[str] = (),
     catalogue: str = "",
     runtime: Runtime | None = None,
 ) -> Plan:
@@ -56,7 +55,6 @@ async def plan(
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
             of exports that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
-        skip_checks: names of checks over all files that are not made, or `all`.
         catalogue: path of a JSON file that says what the account has: what the exports name is compared with it, and
             rewards have the names in it.
         runtime: the clock; the default is right for a program.
@@ -67,7 +65,7 @@ async def plan(
         StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
-    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    policy = read_policy(settings.validation)
     has = read_catalogue(catalogue) if catalogue else Catalogue()
     sampled = SampledReferences()
     dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, sampled.add)

@@ -1,7 +1,5 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
-from collections.abc import Iterable
-
 from masivo_stream.core.checks.name_rewards import name_in_summary
 from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.flow.checks.policy import read_policy
@@ -18,7 +16,6 @@ async def validate(
     exports: Exports,
     *,
     files: DryRunFiles | None = None,
-    skip_checks: Iterable[str] = (),
     catalogue: str = "",
     runtime: Runtime | None = None,
 ) -> Summary:
@@ -28,7 +25,6 @@ async def validate(
         settings: see `load_settings`.
         exports: what to read.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
-        skip_checks: names of checks over all files that are not made, or `all`.
         catalogue: path of a JSON file that says what the account has: rewards have the names in it.
         runtime: the clock; the default is right for a program.
 
@@ -37,7 +33,7 @@ async def validate(
         InputError: an export does not exist. One that turns out to be unreadable on the way is reported in the summary.
         StorageError: what the checks keep on disk cannot be written.
     """
-    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    policy = read_policy(settings.validation)
     has = read_catalogue(catalogue) if catalogue else Catalogue()
     found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
     return name_in_summary(found.summary, has)
