@@ -12,7 +12,7 @@ from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transactio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World
+from mortal_world import World, retry_dead_letters
 from msgspec import UNSET
 
 from masivo_stream.edges.api import Reply
@@ -252,6 +252,39 @@ def test_a_refusal_stops_the_run(tmp_path, kind):
     for of in held:
         valid[of] = {item for item in valid[of] if item[0] != CANARY}
         dead[of] = [*dead[of], places[of]]
+    goes_on(world, valid, dead)
+
+
+@pytest.mark.parametrize("dies_at", [None, *range(3, 40, 6)])
+def test_a_refused_canary_is_corrected_at_once(tmp_path, dies_at):
+    """A retry takes its dead letter before anything else is sent: its copy is read, and its line is not."""
+    refusing = [True]
+
+    def answer(of, entries, *_):
+        return REFUSED if of is Kind.EVENTS and refusing[0] and entries[0]["id"] == CANARY else None
+
+    world, valid, dead = make_world(tmp_path, answer)
+    stopped(world)
+    refusing[0] = False
+    (letter,) = world.dead_letters(Kind.EVENTS)
+    assert letter["line"] == 5
+    world.canary = False
+    for each in (dies_at, None):
+        work = retry_dead_letters if world.dead_letters(Kind.EVENTS) else None
+        summary = world.live(Life(each), work)
+    world.check(summary, valid, dead)
+    assert all(count == 1 for (kind, *_), count in world.applied.items() if kind != "customers")
+
+
+def test_an_export_may_grow_after_its_canary(tmp_path):
+    """The run was stopped after the canary; what is added to a file since is read in its turn."""
+    world, valid, dead = make_world(tmp_path)
+    world.show = lambda what, data: data | {"wallet": {"totals": []}} if what == "customer" else data
+    stopped(world)
+    path = tmp_path / "customers.ndjson"
+    added = balanced(90, [1, 2, 3])
+    path.write_bytes(path.read_bytes() + json.dumps(added).encode() + b"\n")
+    valid[Kind.CUSTOMERS].add((added["id"], '""'))
     goes_on(world, valid, dead)
 
 
