@@ -27,6 +27,9 @@ TABLE: dict[str, dict[str, str]] = {
         "name a server of your own, or leave --target out": "tools::a_tool_works_as_its_hint_says",
         "write the export to a file first": "tools::a_tool_works_as_its_hint_says",
     },
+    "cli/check.py": {
+        "--try takes atomic, twice or email-case": "trials::a_wrong_trial_is_corrected",
+    },
     "cli/demo.py": {
         "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
@@ -112,11 +115,16 @@ TABLE: dict[str, dict[str, str]] = {
         ): "account::a_catalogue_is_made_from_an_account",
     },
     "flow/ask_account.py": {
+        (
+            "give --try with the key of a development account; --on-production tries it in any account, and leaves test"
+            " customers there"
+        ): "trials::a_trial_needs_a_development_account",
         "start the check again when the API can be reached": (
             "account::a_check_is_started_again_when_the_api_can_be_reached"
         ),
     },
     "flow/commands/check.py": {
+        "set MASIVO_API_KEY to try something in its account": "trials::a_trial_needs_a_key",
         "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue": (
             "account::a_check_gets_something_to_check"
         ),
@@ -374,6 +382,12 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_pipe_that_is_not_an_export_is_written_to_a_file"
         ),
     },
+    "edges/files/findings_file.py": {
+        "free space there, or leave the checks out: --skip-checks all": (
+            "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
+        ),
+        "remove that file and start again: the checks are made again": "checks::findings_that_are_damaged_are_removed",
+    },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
@@ -513,6 +527,12 @@ TABLE: dict[str, dict[str, str]] = {
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
+    },
+    "flow/try_account.py": {
+        "events in doubt can be sent again without harm: masivo-stream resolve --resend": (
+            "trials::events_in_doubt_are_sent_again"
+        ),
+        "try again later; until then the program assumes the worse": "trials::a_question_left_open_is_tried_again",
     },
     "flow/pipeline/canary.py": {
         "use the settings that the run was started with, or send everything with --no-canary": (
@@ -814,6 +834,15 @@ TABLE: dict[str, dict[str, str]] = {
         "add the field": "correcting::customers_are_corrected_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "correcting::a_setting_accepts_the_record",
         "correct the value as the message says": "correcting::customers_are_corrected_in_place",
+        "make the transactions add up to the balance that was sent with the customer, then retry": (
+            "checks::what_a_run_holds_back_is_corrected"
+        ),
+        "migrate the customer first, then retry; or delete the dead letter": (
+            "checks::what_a_run_holds_back_is_corrected"
+        ),
+        "put all transactions of this customer into one dead letter, and delete the others": (
+            "checks::what_a_run_holds_back_is_corrected"
+        ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"
         ),
