@@ -1,11 +1,13 @@
 """What `migrate` and `retry` share: find the inputs of a run, send what is pending, and make the summary."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
+from masivo_stream.flow.checks.before_sending import ChecksBeforeSending
 from masivo_stream.flow.identity.known_exports import RecognisedExports
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
@@ -101,13 +103,15 @@ async def send_pending(
     once = session.guard_sends()
     await session.connect(path for each in matched.values() for path in each.paths)
     checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)
+    checks = ChecksBeforeSending(session, checked)  # before the sources are noted: it looks at what was known
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
-    run = Run(session, checked, canary=canary)
-    await run.go(handle_signals=handle_signals)
+    run = Run(session, checked, checks, canary=canary)
+    with closing(checks):
+        await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
     summary = await _read_samples_back(session, run, run.summary(failure), handle_signals=handle_signals)
-    summary = msgspec.structs.replace(summary, warnings=tuple(once.warnings))
+    summary = msgspec.structs.replace(summary, warnings=(*once.warnings, *checks.warnings))
     summary = leave_report(journal, session.state, summary, reporting, session.clock)
     session.observer.notify(RunEnded(summary=summary))
     return summary

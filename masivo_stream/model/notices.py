@@ -38,6 +38,26 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     summary: Summary
 
 
+class ChecksStarted(Struct, frozen=True, kw_only=True):
+    """The exports of a run are checked as a whole, before anything is sent."""
+
+    files: int
+    size: int
+    """Bytes of the files on disk."""
+
+
+class ChecksEnded(Struct, frozen=True, kw_only=True):
+    """They are checked."""
+
+    findings: dict[str, int]
+    """How many there are, by check."""
+    errors: int
+    """How many of them are errors."""
+    seconds: float
+    known: bool
+    """Whether an earlier process has found this, of the same exports."""
+
+
 class KindStarted(Struct, frozen=True, kw_only=True):
     """The reading of a kind's exports begins."""
 
@@ -337,6 +357,8 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ChecksStarted
+    | ChecksEnded
     | KindStarted
     | SlotAwaited
     | QuotaUsed

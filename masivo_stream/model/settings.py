@@ -102,6 +102,8 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_dead: tuple[MaxDead, ...] = ()
     """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
     or as percentages of the records read. Empty: no budget."""
+    skip_checks: tuple[str, ...] = ()
+    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent."""
 
 
 class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,10 +1,12 @@
 """Print what the checks over all files found, and the control totals."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import ExportChecks, ExportFinding, FoundField, FoundLine
+from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FoundField, FoundLine
 from masivo_stream.observe.control_totals import decimal, name_of, print_control_totals
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -15,11 +17,35 @@ MOST_FIELDS = 10
 """Fields shown of each check that looks at fields."""
 
 
+_SHOWN_AS_RECORDS = frozenset(
+    {
+        CheckName.CUSTOMER_DELETED,
+        CheckName.CUSTOMER_NOT_MIGRATED,
+        CheckName.DUPLICATE_EVENT,
+        CheckName.DUPLICATE_PURCHASE,
+    }
+)
+"""Warnings about records that the summary of a run counts and warns of itself."""
+
+
+def print_warnings(console: Console, checks: ExportChecks) -> None:
+    """Print what a run has sent although it may be wrong; what it has held back is among the dead letters."""
+    warnings = [each for each in checks.results if each.severity == "warning" and each.check not in _SHOWN_AS_RECORDS]
+    _print_results(console, warnings)
+    if warnings:
+        console.print()
+
+
 def print_checks(console: Console, checks: ExportChecks) -> None:
     """Print findings, errors first, then control totals."""
     if checks.unfinished:
         print_hanging(console, "not checked over all files: an export could not be read to its end", "checks: ")
-    for result in checks.results:
+    _print_results(console, checks.results)
+    _print_totals(console, checks)
+
+
+def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
+    for result in results:
         print_hanging(console, f"{result.count:,} {result.check}: {result.meaning}", f"{result.severity}: ")
         for field in result.fields[:MOST_FIELDS]:
             print_hanging(console, describe_field(field), "  in ")
@@ -27,6 +53,9 @@ def print_checks(console: Console, checks: ExportChecks) -> None:
             console.print(Text(f"  and in {more} more field{'s' if more > 1 else ''}, see --json"))
         for finding in () if result.fields else result.first[:MOST_PLACES]:
             print_hanging(console, describe_finding(finding), "  at ")
+
+
+def _print_totals(console: Console, checks: ExportChecks) -> None:
     if checks.results:
         console.print()
     print_control_totals(console, checks)

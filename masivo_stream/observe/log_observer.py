@@ -17,6 +17,8 @@ from masivo_stream.model.notices import (
     CanaryChosen,
     CanaryEnded,
     CanarySeen,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -51,6 +53,8 @@ from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "checks_started",
+    "checks_ended",
     "phase_started",
     "slot_awaited",
     "quota_used",
@@ -119,6 +123,12 @@ class LogObserver:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {"target": target, "account": account} if target else {}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
+            case ChecksStarted(files=files, size=size):
+                self._log.info("checks_started", files=files, bytes=size)
+            case ChecksEnded(findings=findings, errors=errors, seconds=seconds, known=known):
+                write = self._log.warning if errors else self._log.info
+                rounded = round(seconds, 3)
+                write("checks_ended", errors=errors, findings=findings, seconds=rounded, known=known)
             case KindStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
             case SlotAwaited(seconds=seconds):

@@ -19,6 +19,8 @@ from masivo_stream.model.notices import (
     CanaryChosen,
     CanaryEnded,
     CanarySeen,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -108,6 +110,21 @@ CASES = [
             "kinds": ["events"],
             "target": "https://a.test",
             "account": "3f9a2c1d",
+        },
+    ),
+    (
+        ChecksStarted(files=3, size=99),
+        {"event": "checks_started", "level": "info", "files": 3, "bytes": 99},
+    ),
+    (
+        ChecksEnded(findings={"duplicate_id": 2}, errors=2, seconds=1.23456, known=False),
+        {
+            "event": "checks_ended",
+            "level": "warning",
+            "errors": 2,
+            "findings": {"duplicate_id": 2},
+            "seconds": 1.235,
+            "known": False,
         },
     ),
     (

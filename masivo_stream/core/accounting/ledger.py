@@ -59,7 +59,7 @@ from masivo_stream.model.summary import KindSummary
 _MOST_NOTES = 10_000
 """Dead letters that may wait for a note: each costs half a kilobyte meanwhile, and a note costs a wait for the disk."""
 
-_ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT})
+_ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.UNKNOWN_CUSTOMER})
 """Reasons whose dead letters hold no more than the items they name."""
 
 

@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.pacing.rate_headers import RateHeaders, read_rate_headers
-from masivo_stream.flow.pipeline.choose_canary import FoundRecord, choose_canary, find_record
+from masivo_stream.flow.pipeline.choose_canary import FoundRecord, HeldOfKind, choose_canary, find_record
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.readback.account_data import (
     read_customer_answer,
@@ -53,9 +53,9 @@ OpenKind = Callable[[Kind, Resume], AbstractAsyncContextManager[KindPipeline]]
 class Canary:
     """The canary of one run. `result` is what it shows; absent if this process had nothing to look at."""
 
-    def __init__(self, session: Session, sources: Mapping[Kind, Sequence[Source]]) -> None:
-        """Take the records from `sources`, in a session that is connected."""
-        self._session, self._sources = session, sources
+    def __init__(self, session: Session, sources: Mapping[Kind, Sequence[Source]], held: HeldOfKind) -> None:
+        """Take the records from `sources`, in a session that is connected; what is `held` back is not sent."""
+        self._session, self._sources, self._held = session, sources, held
         self._settings, self._clock, self._journal = session.settings, session.clock, session.journal
         self._reader = _ListeningReader(session)
         self._entries: dict[Kind, Entry] = {}
@@ -94,7 +94,7 @@ class Canary:
         """Return the places of the records, and note them before anything of them is sent."""
         if noted := self._journal.read.notes(NoteKind.CANARY_CHOSEN):
             return msgspec.json.decode(noted[-1].detail, type=list[CanaryPlace])
-        places = await choose_canary(self._sources, self._settings)
+        places = await choose_canary(self._sources, self._settings, self._held)
         if not places:
             raise ConfigurationError(
                 "no record near the beginning of the exports is fit to be sent first as a canary",
@@ -117,7 +117,7 @@ class Canary:
         self._learnt += [*self._describe_fields(), *self._describe_left_out(), *self._reader.describe()]
 
     async def _find(self, place: CanaryPlace) -> FoundRecord:
-        found = await find_record(place, self._sources.get(place.kind, ()), self._settings)
+        found = await find_record(place, self._sources.get(place.kind, ()), self._settings, self._held)
         if found is None:
             raise ConfigurationError(
                 f"the canary's record, line {place.line:,} of {place.kind}, is not valid with these settings",

@@ -6,12 +6,13 @@ records are valid, whole, and the only ones of the customer among those looked a
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 
 from msgspec import Struct
 
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.export.source import is_file
@@ -43,15 +44,26 @@ class FoundRecord(Struct, frozen=True):
     block: ValidatedBlock
 
 
-async def choose_canary(sources: Mapping[Kind, Sequence[Source]], settings: Settings) -> list[CanaryPlace]:
+HeldOfKind = Callable[[Kind], FindHeld | None]
+"""Returns the function that finds what is held back of a kind; None if nothing is."""
+
+
+def nothing_held(_kind: Kind) -> None:
+    """Hold nothing back."""
+
+
+async def choose_canary(
+    sources: Mapping[Kind, Sequence[Source]], settings: Settings, held: HeldOfKind = nothing_held
+) -> list[CanaryPlace]:
     """Return the places of the records to send first, at most one of each kind, in the order of the kinds.
 
+    What is `held` back because of a finding is not fit.
     Empty if no record is fit: no record is valid and whole, or the exports come from pipes, which are not read twice.
     """
     found: dict[Kind, dict[str, Entry]] = {}
     for kind, of_kind in sources.items():
         if of_kind and is_readable(of_kind[0]):
-            found[kind] = await _read_fit(kind, of_kind[0], settings)
+            found[kind] = await _read_fit(kind, of_kind[0], settings, held(kind))
     if sources.get(Kind.CUSTOMERS) and not found.get(Kind.CUSTOMERS):
         return []  # events and transactions need their customer, and the run has not sent it yet
     return [CanaryPlace(kind, entry.source, entry.line) for kind, entry in _choose(found).items()]
@@ -62,12 +74,14 @@ def is_readable(source: Source) -> bool:
     return not source.is_copy and is_file(source.input)
 
 
-async def find_record(place: CanaryPlace, sources: Sequence[Source], settings: Settings) -> FoundRecord | None:
+async def find_record(
+    place: CanaryPlace, sources: Sequence[Source], settings: Settings, held: HeldOfKind = nothing_held
+) -> FoundRecord | None:
     """Return the record at a place; None if it is not there, or not valid by these settings."""
     source = next((each for each in sources if each.number == place.source), None)
     if source is None:
         return None
-    async with aclosing(_blocks(place.kind, source, settings)) as blocks:
+    async with aclosing(_blocks(place.kind, source, settings, held(place.kind))) as blocks:
         async for block in blocks:
             if place.line < block.place.line:
                 lines = (result for result in one_by_one(block.found) if result.line == place.line)
@@ -76,13 +90,13 @@ async def find_record(place: CanaryPlace, sources: Sequence[Source], settings: S
     return None
 
 
-async def _read_fit(kind: Kind, source: Source, settings: Settings) -> dict[str, Entry]:
+async def _read_fit(kind: Kind, source: Source, settings: Settings, held: FindHeld | None) -> dict[str, Entry]:
     """Return the records that are fit, by customer, in the order of the export."""
     fit: dict[str, Entry] = {}
     lines: Counter[str] = Counter()
     bytes_read = 0
     try:
-        async with aclosing(_blocks(kind, source, settings)) as blocks:
+        async with aclosing(_blocks(kind, source, settings, held)) as blocks:
             async for block in blocks:
                 for result in one_by_one(block.found):
                     if (customer := _customer(result)) is not None:
@@ -97,9 +111,11 @@ async def _read_fit(kind: Kind, source: Source, settings: Settings) -> dict[str,
     return {customer: entry for customer, entry in fit.items() if lines[customer] == 1}
 
 
-async def _blocks(kind: Kind, source: Source, settings: Settings) -> AsyncGenerator[ValidatedBlock, None]:
+async def _blocks(
+    kind: Kind, source: Source, settings: Settings, held: FindHeld | None
+) -> AsyncGenerator[ValidatedBlock, None]:
     validation = settings.validation
-    sorter = LineSorter(validation.duplicate_purchase)
+    sorter = LineSorter(validation.duplicate_purchase, held)
     blocks = validate_sources(
         [source],
         make_decoder(kind, settings, thorough=True),
@@ -108,12 +124,13 @@ async def _blocks(kind: Kind, source: Source, settings: Settings) -> AsyncGenera
     )
     async with aclosing(blocks) as validated:
         async for block in validated:
-            divided = {(part.source, part.line) for _, part in sorter.sort(block.found, None).dead_letters if part}
+            lines = sorter.sort(block.found, None)
+            divided = {(part.source, part.line) for _, part in lines.dead_letters if part}
             if divided:  # of these lines, some events are dead letters
-                kept = [each for each in one_by_one(block.found) if (source.number, each.line) not in divided]
+                kept = [each for each in one_by_one(lines.results) if (source.number, each.line) not in divided]
                 yield ValidatedBlock(kept, block.bytes_read, block.place, block.crc)
             else:
-                yield block
+                yield ValidatedBlock(lines.results, block.bytes_read, block.place, block.crc)
 
 
 def _customer(result: LineResult) -> str | None:

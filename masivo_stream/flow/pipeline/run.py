@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import msgspec
 from msgspec import UNSET
 
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
-from masivo_stream.flow.pipeline.assemble import open_kind
+from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.canary import Canary
 from masivo_stream.flow.pipeline.deliver import make_backoff
@@ -28,13 +30,35 @@ from masivo_stream.model.states import Visibility
 from masivo_stream.model.summary import KindSummary, Summary
 
 
+class Checks(Protocol):
+    """What is checked before the first batch is sent."""
+
+    async def make(self) -> None:
+        """Check the exports of the run."""
+        ...
+
+    def held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        ...
+
+
 class Run:
     """One migration under way."""
 
-    def __init__(self, session: Session, sources: Mapping[Kind, list[Source]], *, canary: bool = False) -> None:
-        """Migrate `sources` in a session that is connected; with a `canary`, send one record of each kind first."""
-        self._session, self._sources = session, sources
-        self.canary = Canary(session, sources) if canary else None
+    def __init__(
+        self,
+        session: Session,
+        sources: Mapping[Kind, list[Source]],
+        checks: Checks | None = None,
+        *,
+        canary: bool = False,
+    ) -> None:
+        """Migrate `sources` in a session that is connected; `checks` find what of it is held back.
+
+        With a `canary`, send one record of each kind first.
+        """
+        self._session, self._sources, self._checks = session, sources, checks
+        self.canary = Canary(session, sources, self._held) if canary else None
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
@@ -51,6 +75,8 @@ class Run:
         kinds = list(self._sources)
         self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         self._budget.begin()
+        if self._checks is not None:
+            await self._checks.make()
         if self.canary is not None:
             await self.canary.go(self._open)
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
@@ -72,8 +98,12 @@ class Run:
             resume,
             stop=self._stop,
             backoff=self._backoff,
-            budget=self._budget,
+            watch=KindWatch(self._budget, self._held(kind)),
         )
+
+    def _held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind; None before the checks, or if nothing is."""
+        return None if self._checks is None else self._checks.held(kind)
 
     def _ahead(self) -> Iterator[Ahead]:
         known_figures = summarise_kinds(self._journal.read)
