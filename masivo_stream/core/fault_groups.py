@@ -76,7 +76,7 @@ _SAMPLES = ("2023-11-07T05:31:56Z", "3c90c3cc-0d44-4b50-8888-8dd25736052a", "RFC
 
 _TOKEN = re.compile(r"[\w@+'\u2019-]+(?:[.][\w@+-]+)*")
 _PARTS = re.compile(r"[._'\u2019-]")
-_BLANKS = re.compile(r"\u2026(?:[\s\W]*\u2026)+")
+_BLANKS = re.compile(r"\u2026(?:[^\w()\u2026]*\u2026)+")
 _QUOTES = str.maketrans("", "", "\"'`\u00ab\u00bb\u2018\u2019\u201c\u201d\u2026{}")
 _SPACE = re.compile(r"\s+")
 

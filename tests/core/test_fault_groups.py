@@ -65,6 +65,11 @@ def test_a_field_of_a_group(path, shown):
         ("refused", "customers[3].name: 'Ana María López' is too long", "customers[…].name: … is too long"),
         ("refused", f"no reward {UUID} of 1.250,00 points", "no reward … of …"),
         ("refused", "El saldo de Ana no es válido", "El saldo de … no es válido"),
+        (
+            "balance_mismatch",
+            f"reward {UUID}: the transactions add up to 7.5 (x b.ndjson:3, b:4), the balance is 5 (c.ndjson:4)",
+            "reward …: the transactions add up to … (…), the balance is … (…)",
+        ),
         ("refused", "May Will Grant", "May …"),
         ("refused", "it is May", "it is …"),
         ("refused", "…", ""),
