@@ -65,7 +65,7 @@ class QuotaLeft(Struct, frozen=True, kw_only=True):
 
 
 class PlannedReferences(Struct, frozen=True, kw_only=True):
-    """What the exports name by id, and what of that the account does not have, as far as it is known."""
+    """What the exports name by id, and what of that the account does not have, if that is known."""
 
     lines: int = 0
     """Valid lines."""
@@ -74,7 +74,7 @@ class PlannedReferences(Struct, frozen=True, kw_only=True):
     by_sort: dict[ReferenceSort, ReferenceList] = {}
     findings: tuple[ReferenceFinding, ...] = ()
     catalogue_file: str = ""
-    """The catalogue that they were compared with; empty if there was none."""
+    """The catalogue that they were compared with; empty without one."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ def test_a_small_export_is_looked_at_completely(runs):
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("size", [1, 7, 16, 1000, 80_000])
-def test_of_a_large_export_one_line_in_eight_is_looked_at(size):
+def test_one_line_in_eight_of_a_large_export_is_looked_at(size):
     """However its lines come: what was looked at is counted, and the places are right."""
     sampled, lines = SampledReferences(), 80_000
     for line in range(1, lines + 1, size):

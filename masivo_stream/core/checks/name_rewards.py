@@ -10,7 +10,7 @@ from masivo_stream.model.summary import Summary
 
 
 def name_in_summary(summary: Summary, catalogue: Catalogue) -> Summary:
-    """Return a summary in which the rewards have the names of the catalogue, as far as it has them."""
+    """Return a summary in which the rewards have the names of the catalogue, if it has them."""
     if isinstance(summary.checks, UnsetType) or not catalogue.rewards:
         return summary
     return structs.replace(summary, checks=name_rewards(summary.checks, catalogue.rewards))
