@@ -386,7 +386,7 @@ TABLE: dict[str, dict[str, str]] = {
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
-        "remove that file and start again: the checks are made again": "checks::findings_that_are_damaged_are_removed",
+        "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
@@ -839,17 +839,17 @@ TABLE: dict[str, dict[str, str]] = {
         'correct the spelling, or set unknown_fields = "pass"': "correcting::a_setting_accepts_the_record",
         "correct the value as the message says": "correcting::customers_are_corrected_in_place",
         "make the transactions add up to the balance that was sent with the customer, then retry": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
         (
             "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
             " if the account takes them"
         ): "checks::transactions_without_a_balance_are_corrected",
         "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
         "put all transactions of this customer into one dead letter, and delete the others": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"

@@ -1,8 +1,8 @@
-"""What can go wrong with a canary: it is sent twice, counted twice, or says that all is well. See `mutations`."""
+"""What can go wrong with a canary (sent twice, counted twice, or wrongly passed), and with trials. See `mutations`."""
 
 from mutation import Mutation
 
-CANARY = "flow/test_canary.py::test_"
+CANARY, TRIALS = "flow/test_canary.py::test_", "flow/test_try_account.py::test_"
 
 MUTATIONS = (
     Mutation(
@@ -76,5 +76,21 @@ MUTATIONS = (
         "        if False:\n",
         "Each start of a run costs reads, and a run that has begun gets a second canary.",
         (CANARY + "a_run_that_has_passed_or_begun_has_no_canary",),
+    ),
+    Mutation(
+        "trials are made in any account",
+        "flow/ask_account.py",
+        "        if type_ is not AccountType.DEVELOPMENT and not trials.anywhere:\n",
+        "        if False:\n",
+        "Test customers are left in a production account.",
+        (TRIALS + "nothing_is_tried_in_an_account_that_may_be_in_production",),
+    ),
+    Mutation(
+        "absence is taken for proof",
+        "flow/try_account.py",
+        "        # That nothing shows proves something only if the account shows an event that was accepted.\n",
+        "        return 'yes', ''\n",
+        "An account that shows no events at all is said to refuse requests as a whole.",
+        (TRIALS + "absence_is_not_evidence_if_presence_does_not_show",),
     ),
 )

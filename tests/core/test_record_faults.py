@@ -307,6 +307,29 @@ def test_a_line_that_is_not_utf_8_has_its_other_faults_too():
     assert faults(Kind.CUSTOMERS, deleted) == [(Reason.INVALID_UTF8, "")]
 
 
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_duplicate_customer_is_listed_with_other_faults(kind, elsewhere):
+    """Also if another process validates the lines: which customers came before is known to the first one."""
+    field = {Kind.CUSTOMERS: "name", Kind.TRANSACTIONS: "transactions"}[kind]
+    first, other = RECORDS[kind], RECORDS[kind] | {"id": "another"}
+    lines = [
+        as_bytes(each) for each in (first, {**first, field: 5}, {**other, field: 5}, {**first, "balance": [7] * 100})
+    ]
+    run = LineRun(1, lines, [0] * len(lines), b"\n".join(lines))
+    if elsewhere:
+        rules = Rules(kind=kind, max_line_bytes=1 << 24, thorough=True)
+        answer = RemoteDecoder(rules).answer(ask([run], max_line_bytes=1 << 24))
+        found = AnswerReader(decoder(kind)).read(answer, [run], "f", 0)
+    else:
+        found = decoder(kind).validate_all([run], "f")
+    same, alone, full = found[-3:]
+    assert [(fault.reason, fault.field) for fault in same.faults] == [("wrong_type", field), ("duplicate_id", "id")]
+    assert (same.reason, same.customer, len(alone.faults), alone.customer) == ("wrong_type", None, 1, "another")
+    if kind is Kind.CUSTOMERS:
+        assert (len(full.faults), full.faults_left_out) == (MOST_FAULTS, 1)
+
+
 def test_skipped_items_have_no_faults():
     """A reversed event beside a faulty one; a deleted customer with a field twice."""
     record = events(event(fulfilled=0), event(fulfilled=0, status="REVERSED"), event(status="?"))

@@ -1,5 +1,6 @@
 """Advice about a canary: if it is followed, the run goes on or starts over, and each record has arrived once."""
 
+import gzip
 import json
 
 import pytest
@@ -189,3 +190,35 @@ def test_a_canary_costs_one_request_of_each_kind(tmp_path):
             counts.append([served.requests(kind, status=201) for kind in expected_ledger(tmp_path)])
     assert counts == [[2, 2, 2], [1, 1, 1]]
     assert not matches(WITHOUT, done.stdout.decode())
+
+
+def test_a_canary_of_packed_and_divided_exports(tmp_path):
+    """The first file of each kind is looked into. What is known of a run that its canary has stopped can be asked."""
+    make_exports(tmp_path, 40)
+    content = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
+    (tmp_path / "customers-1.ndjson").write_bytes(b"".join(content[:20]))
+    (tmp_path / "customers-2.ndjson.gz").write_bytes(gzip.compress(b"".join(content[20:])))
+    for kind in ("events", "transactions"):
+        (tmp_path / f"{kind}.ndjson.gz").write_bytes(gzip.compress((tmp_path / f"{kind}.ndjson").read_bytes()))
+    with serving(tmp_path, "--limits", "none", visible_after=2) as served:
+        named = ["--customers", tmp_path / "customers-1.ndjson", tmp_path / "customers-2.ndjson.gz"]
+        named += ["--events", tmp_path / "events.ndjson.gz", "--transactions", tmp_path / "transactions.ndjson.gz"]
+        flags = [*named, *sending(served, tmp_path), "--json"]
+        quick = {"MASIVO_FIRST_PROBE": "0.05", "MASIVO_EVENTS_SETTLE": "0.3"}
+        done = run("migrate", "--canary", "--visible-timeout", "1", *flags, key=served.key, **quick)
+        assert [record["seen"] for record in stopped(done)["records"]] == ["missing"]
+        served.ledger()
+        seen = go("verify", served, tmp_path, "--all")
+        assert seen.returncode == 0, seen.stderr
+        assert json.loads(seen.stdout)["kinds"]["customers"]["confirmed"] == 1
+        status = json.loads(run("status", "--state-dir", tmp_path / "state", "--json").stdout)
+        assert (status["kinds"]["customers"]["accepted"], status["closes"]) == (1, True)
+        report = json.loads((tmp_path / "state/report.json").read_text())
+        assert next((note["what"], note["detail"]) for note in report["decisions"]) == (
+            "canary chosen",
+            "customers line 1, events line 1, transactions line 1",
+        )
+        done = run("migrate", "--canary", *flags, key=served.key, **quick)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["canary"]["passed"]
+        arrived(served, tmp_path)

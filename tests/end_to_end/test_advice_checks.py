@@ -191,7 +191,7 @@ def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(count, room, tmp
     assert left == {"findings.db"}
 
 
-def test_findings_that_are_damaged_are_removed(tmp_path):
+def test_damaged_findings_are_removed(tmp_path):
     """The file that is named; then the checks are made again."""
     make_exports(tmp_path)
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
@@ -228,7 +228,7 @@ def spoil(directory, way):
 
 
 @pytest.mark.parametrize("way", [SPLIT, UNLIKE, MISSING])
-def test_what_a_run_holds_back_is_corrected(way, served, tmp_path):
+def test_held_back_records_are_corrected(way, served, tmp_path):
     """Lines put together, sums corrected, the customer migrated: then a retry sends it. Nothing is ever refused."""
     make_exports(tmp_path, items=2)
     wanted, everyone = expected_ledger(tmp_path), (tmp_path / "customers.ndjson").read_text()
@@ -296,7 +296,7 @@ def test_transactions_without_a_balance_are_corrected(served, tmp_path):
     assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
-def test_what_comes_from_a_pipe_is_written_to_a_file(served, tmp_path):
+def test_an_export_from_a_pipe_is_written_to_a_file(served, tmp_path):
     """A plan and a run warn of it; with a file there is no warning, and what is wrong is held back."""
     make_exports(tmp_path)
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])

@@ -5,6 +5,8 @@ a while, like the vendor's.
 """
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -12,7 +14,7 @@ from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transactio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World
+from mortal_world import World, retry_dead_letters
 from msgspec import UNSET
 
 from masivo_stream.edges.api import Reply
@@ -149,6 +151,7 @@ def test_one_record_of_each_kind_is_sent_before_the_rest(tmp_path):
     assert "still the exported balance" in "\n".join(summary.canary.learnt)
     assert "probably a development account" in "\n".join(summary.canary.learnt)
     kinds = [type(notice) for notice in notices.notices if type(notice) in {CanaryChosen, CanarySeen, CanaryEnded}]
+    assert notes(world) == ["canary chosen", "canary passed"]
     assert kinds == [CanaryChosen, CanarySeen, CanarySeen, CanarySeen, CanaryEnded]
     plain, valid, dead = make_world(tmp_path / "without")
     plain.canary = False
@@ -158,6 +161,7 @@ def test_one_record_of_each_kind_is_sent_before_the_rest(tmp_path):
         kind: figures.requests + 1 for kind, figures in without.kinds.items()
     }
     assert without.canary is UNSET
+    assert notes(plain) == []
 
 
 def test_a_run_that_has_passed_or_begun_has_no_canary(tmp_path):
@@ -255,6 +259,39 @@ def test_a_refusal_stops_the_run(tmp_path, kind):
     goes_on(world, valid, dead)
 
 
+@pytest.mark.parametrize("dies_at", [None, *range(3, 40, 6)])
+def test_a_refused_canary_is_corrected_at_once(tmp_path, dies_at):
+    """A retry takes its dead letter before anything else is sent: its copy is read, and its line is not."""
+    refusing = [True]
+
+    def answer(of, entries, *_):
+        return REFUSED if of is Kind.EVENTS and refusing[0] and entries[0]["id"] == CANARY else None
+
+    world, valid, dead = make_world(tmp_path, answer)
+    stopped(world)
+    refusing[0] = False
+    (letter,) = world.dead_letters(Kind.EVENTS)
+    assert letter["line"] == 5
+    world.canary = False
+    for each in (dies_at, None):
+        work = retry_dead_letters if world.dead_letters(Kind.EVENTS) else None
+        summary = world.live(Life(each), work)
+    world.check(summary, valid, dead)
+    assert all(count == 1 for (kind, *_), count in world.applied.items() if kind != "customers")
+
+
+def test_an_export_may_grow_after_its_canary(tmp_path):
+    """The run was stopped after the canary; what is added to a file since is read in its turn."""
+    world, valid, dead = make_world(tmp_path)
+    world.show = lambda what, data: data | {"wallet": {"totals": []}} if what == "customer" else data
+    stopped(world)
+    path = tmp_path / "customers.ndjson"
+    added = balanced(90, [1, 2, 3])
+    path.write_bytes(path.read_bytes() + json.dumps(added).encode() + b"\n")
+    valid[Kind.CUSTOMERS].add((added["id"], '""'))
+    goes_on(world, valid, dead)
+
+
 def test_a_difference_stops_the_run_and_is_compared_again(tmp_path):
     """A wallet that is not the balance stops it; when it is, the same command goes on, and sends nothing twice."""
     world, valid, dead = make_world(tmp_path)
@@ -279,6 +316,22 @@ def test_a_difference_stops_the_run_and_is_compared_again(tmp_path):
     assert summary.canary.passed
     assert world.sent[:3] == FIRST
     assert summary.canary.records[0].seconds is None  # an earlier process got the answer
+
+
+def test_it_is_noted_who_sends_the_rest_after_all(tmp_path):
+    """Once, whatever follows; a run whose canary has passed, or that had no canary, has no such note."""
+    world, valid, dead = make_world(tmp_path)
+    world.show = lambda what, data: data | {"wallet": {"totals": []}} if what == "customer" else data
+    stopped(world)
+    assert notes(world) == ["canary chosen", "canary stopped the run"]
+    goes_on(world, valid, dead)
+    goes_on(world, valid, dead)
+    assert notes(world) == ["canary chosen", "canary stopped the run", "canary overruled"]
+
+
+def notes(world):
+    with closing(sqlite3.connect(world.state / "journal.db")) as journal:
+        return [what for (what,) in journal.execute("SELECT what FROM notes ORDER BY rowid")]
 
 
 def test_transactions_that_change_the_wallet_stop_the_run(tmp_path):
@@ -351,12 +404,14 @@ def far_apart(path):
 @pytest.mark.parametrize("limit", ["1/1s", "none"])
 def test_a_canary_may_be_far_into_an_export(tmp_path, limit):
     """What is in front of it is read in its turn; a death in between changes nothing, and it is not sent again."""
-    for dies_at in (None, 26, 30, 34, 40, 44):
+    for dies_at in (None, 26, 30, 34, 40, 44, 50, 60):
         path = tmp_path / str(dies_at)
         path.mkdir()
         world = far_apart(path)
         world.limit, world.flags = limit, {"max_body_bytes": 20_000}
         world.live(Life(dies_at))
+        for kind in Kind:
+            (path / f"{kind}.ndjson").touch()  # so the next process compares what was read with its checksum
         world.canary = False
         summary = world.live(Life())
         alone = [(kind, customers) for kind, customers in world.sent if customers == ["c550"]]
