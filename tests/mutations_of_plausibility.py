@@ -62,7 +62,7 @@ MUTATIONS = (
         "            each.expiration_date,\n",
         "",
         "Healthy balances are warned of.",
-        (*ALL, PLAUSIBLE + "good_records_are_plausible"),
+        (PLAUSIBLE + "lines_of_a_balance_that_differ_are_no_repetition",),
     ),
     Mutation(
         "every longer name of a type is a misspelling",
@@ -94,7 +94,7 @@ MUTATIONS = (
         "            if each.issued_at is not None and is_much_before(each.issued_at, customer.registration_date):\n",
         "            if each.issued_at is not None:\n",
         "An event exactly a day before the registration is warned of.",
-        (WHOLE + "exactly_the_planted_faults_are_found",),
+        (WHOLE + "dates_near_a_registration_are_compared_exactly",),
     ),
     Mutation(
         "dates of two customers with one hash are compared",
