@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         StorageError,
         WorkerError,
     )
+    from masivo_stream.model.experiments import Experiment, Trials
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
@@ -85,6 +86,7 @@ __all__ = [
     "Decisions",
     "Entry",
     "ExitCode",
+    "Experiment",
     "Exports",
     "Kind",
     "KindSummary",
@@ -105,6 +107,7 @@ __all__ = [
     "Summary",
     "TotalsChoice",
     "TotalsVerification",
+    "Trials",
     "Verification",
     "Window",
     # what tests and embedding programs replace
@@ -137,6 +140,7 @@ _HOMES = {
     "DryRunFiles": "flow.dry_run.all_kinds",
     "Entry": "model.results",
     "ExitCode": "model.errors",
+    "Experiment": "model.experiments",
     "Exports": "flow.exports",
     "FakeClock": "edges.clock",
     "InputError": "model.errors",
@@ -166,6 +170,7 @@ _HOMES = {
     "SystemClock": "edges.clock",
     "TotalsChoice": "flow.readback.totals_choice",
     "TotalsVerification": "model.day_totals",
+    "Trials": "model.experiments",
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",

@@ -27,6 +27,9 @@ TABLE: dict[str, dict[str, str]] = {
         "name a server of your own, or leave --target out": "tools::a_tool_works_as_its_hint_says",
         "write the export to a file first": "tools::a_tool_works_as_its_hint_says",
     },
+    "cli/check.py": {
+        "--try takes atomic, twice or email-case": "trials::a_wrong_trial_is_corrected",
+    },
     "cli/demo.py": {
         "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
@@ -112,11 +115,16 @@ TABLE: dict[str, dict[str, str]] = {
         ): "account::a_catalogue_is_made_from_an_account",
     },
     "flow/ask_account.py": {
+        (
+            "give --try with the key of a development account; --on-production tries it in any account, and leaves test"
+            " customers there"
+        ): "trials::a_trial_needs_a_development_account",
         "start the check again when the API can be reached": (
             "account::a_check_is_started_again_when_the_api_can_be_reached"
         ),
     },
     "flow/commands/check.py": {
+        "set MASIVO_API_KEY to try something in its account": "trials::a_trial_needs_a_key",
         "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue": (
             "account::a_check_gets_something_to_check"
         ),
@@ -190,6 +198,11 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
+        "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
+        (
+            "or take back all customers that the account has migrated in these minutes, the canary among them; then"
+            " correct the exports, and the same command starts from the beginning"
+        ): "canary::a_canary_is_reverted",
         (
             "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
             " continues from here"
@@ -203,7 +216,7 @@ TABLE: dict[str, dict[str, str]] = {
         "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_stopped_run_continues",
         (
             "write the export to a file, then start the same command with that file instead of the pipe"
         ): "exports::a_pipe_continues_as_a_file",
@@ -369,6 +382,12 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_pipe_that_is_not_an_export_is_written_to_a_file"
         ),
     },
+    "edges/files/findings_file.py": {
+        "free space there, or leave the checks out: --skip-checks all": (
+            "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
+        ),
+        "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
+    },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
@@ -509,6 +528,32 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
+    "flow/try_account.py": {
+        "events in doubt can be sent again without harm: masivo-stream resolve --resend": (
+            "trials::events_in_doubt_are_sent_again"
+        ),
+        "try again later; until then the program assumes the worse": "trials::a_question_left_open_is_tried_again",
+    },
+    "flow/pipeline/canary.py": {
+        "use the settings that the run was started with, or send everything with --no-canary": (
+            "canary::the_canary_continues_with_its_first_settings"
+        ),
+        (
+            "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a canary"
+        ): "canary::an_export_without_a_suitable_record_is_sent_without_a_canary",
+        "{…}; a canary has to be read back, and --no-canary sends everything without one": (
+            "canary::a_key_that_may_not_read_has_no_canary"
+        ),
+        "look the record up in the account; the same command looks again, and sends nothing twice": (
+            "canary::a_canary_that_differs_is_compared_again"
+        ),
+        (
+            "its dead letter says why: the canary's other records are in the account, and nothing else was sent"
+        ): "canary::a_refused_canary_is_left_out",
+        (
+            "masivo-stream resolve shows what is known, and takes your decision; then start the same command again"
+        ): "canary::a_canary_in_doubt_is_decided",
+    },
     "flow/pipeline/budget_watch.py": {
         (
             "correct the dead letters and retry them, or start the same command again with a larger --max-dead: either"
@@ -638,9 +683,9 @@ TABLE: dict[str, dict[str, str]] = {
             " that are not there from a small export with its own --state-dir"
         ): "reverting::customers_who_cannot_be_read_back_are_looked_up",
         "name the exports, without --only-missing: the run starts from the beginning": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
-        "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
+        "name the migration's --state-dir": "reverting::the_flag_is_left_out_without_a_revert",
         "start the same command again later, with --only-missing: it reads them back once more": (
             "reverting::customers_who_could_not_be_read_back_are_read_later"
         ),
@@ -719,7 +764,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/revert_state.py": {
         "name the exports, without --only-missing: the run continues with what is pending": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
         "start the revert again to take back what is left of that period: {…}": (
             "reverting::a_revert_with_an_unknown_outcome_is_run_again"
@@ -740,7 +785,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_killed_run_continues",
         ("the command that started the run migrates everything again"): "stopping::a_reverted_run_begins_again",
     },
     "flow/migrated_elsewhere.py": {
@@ -783,12 +828,21 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "model/errors.py": {
-        "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
+        "start again with the same command": "stopping::a_stopped_run_continues",
     },
     "model/reason.py": {
         "add the field": "correcting::customers_are_corrected_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "correcting::a_setting_accepts_the_record",
         "correct the value as the message says": "correcting::customers_are_corrected_in_place",
+        "make the transactions add up to the balance that was sent with the customer, then retry": (
+            "checks::held_back_records_are_corrected"
+        ),
+        "migrate the customer first, then retry; or delete the dead letter": (
+            "checks::held_back_records_are_corrected"
+        ),
+        "put all transactions of this customer into one dead letter, and delete the others": (
+            "checks::held_back_records_are_corrected"
+        ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"
         ),
@@ -868,6 +922,12 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::a_batch_that_arrived_in_part_is_completed",
+    },
+    "observe/plan_table.py": {
+        (
+            "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
+            " them as they were sent"
+        ): "canary::a_large_plan_is_tried_first",
     },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
@@ -952,12 +1012,14 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
+    "observe/control_totals.py": {
+        "and {…} more {…}{…}, see --json": "where the rest of a list is",
+    },
     "observe/fault_list.py": {
         ": {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
-        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/totals_list.py": {
         (

@@ -40,6 +40,7 @@ class World:
         self.not_found = Body.OBJECT
         self.reading = None
         self.observer = None
+        self.canary = False
 
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
@@ -62,7 +63,8 @@ class World:
                     await work(settled, state, journal, clock, files, life)
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
                 sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
-                run = Run(make_session(settled, state, journal, api, clock, observer=self.observer), sources)
+                session = make_session(settled, state, journal, api, clock, observer=self.observer)
+                run = Run(session, sources, canary=self.canary)
                 await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations_of_accounts
+import mutations_of_canaries
 import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
+import mutations_of_faults
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
@@ -42,7 +44,9 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_canaries,
     mutations_of_totals,
+    mutations_of_faults,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

@@ -36,7 +36,7 @@ MUTATIONS = (
         "        if not sent_at:\n            accounts = []\n",
         "",
         "A wrong key that is corrected is refused as another account.",
-        (ONCE + "until_something_was_sent_the_account_may_change",),
+        (ONCE + "the_account_may_change_until_something_is_sent",),
     ),
     Mutation(
         "an export that leaves is not noted",

@@ -122,7 +122,7 @@ ERROR = "class E(Exception):\n    def __init__(self, message, *, hint=''):\n    
         ("def f():\n    '''Start again later.'''", set()),
     ],
 )
-def test_advice_is_found_however_it_is_given(source, texts):
+def test_advice_is_found_in_any_form(source, texts):
     """By keyword or place, through constants, conditions, variables, other functions and modules."""
     words = "GO = 'go away'\n\n\ndef make():\n    return GO"
     advice, unresolved = scan_sources({"one.py": ERROR + source, "words.py": words})

@@ -29,20 +29,20 @@ def listed(found):
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_pages_use_the_words_of_today(path):
+def test_pages_use_current_words(path):
     """README, docs, changelog, settings example, benchmarks page, Job and image."""
     found = list(find(path))
     assert not found, listed(found)
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in NOT_YET])
-def test_the_package_uses_the_words_of_today(room):
+def test_the_package_uses_current_words(room):
     """Names, docstrings, comments, messages and help of each room."""
     found = [finding for path in package_files() if room_of(path) == room for finding in find(path)]
     assert not found, listed(found)
 
 
-def test_the_tests_use_the_words_of_today():
+def test_the_tests_use_current_words():
     """Names, docstrings and comments. Texts in tests may quote the past."""
     found = [finding for path in files_of_tests() for finding in find(path)]
     assert not found, listed(found)
@@ -145,7 +145,7 @@ def test_a_finding_says_what_to_write():
     assert str(Finding("a.py", 3, "judge", "validate", None)) == "a.py:3: 'judge': write validate"
 
 
-def test_each_word_has_something_instead():
+def test_each_word_has_a_replacement():
     """And is listed once."""
     assert all(word.instead for word in OLD_WORDS)
     assert len({word.pattern for word in OLD_WORDS}) == len(OLD_WORDS)

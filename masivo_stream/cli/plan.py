@@ -2,14 +2,13 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
 def plan(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
-    checks: CheckFlags | None = None,
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -30,8 +29,7 @@ def plan(
     settings = settings_from(common, validation, sending)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        skipped = (checks or CheckFlags()).skip_checks or ()
         credentials = sending.credentials_if_any()
-        work = partial(command.plan, settings, named, credentials=credentials, files=files, skip_checks=skipped)
+        work = partial(command.plan, settings, named, credentials=credentials, files=files)
         found = anyio.run(work)
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

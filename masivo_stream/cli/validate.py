@@ -2,14 +2,13 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
 def validate(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
-    checks: CheckFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Validate every line of an export; send nothing.
@@ -30,6 +29,5 @@ def validate(
     settings = settings_from(common, validation)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        skipped = (checks or CheckFlags()).skip_checks or ()
-        summary = anyio.run(partial(command.validate, settings, named, files=files, skip_checks=skipped))
+        summary = anyio.run(partial(command.validate, settings, named, files=files))
     return show_summary(summary, json=common.json, question=True)

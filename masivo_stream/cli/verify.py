@@ -127,7 +127,7 @@ def verify(
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     sample = sample or SampleFlags()
-    choice = (totals or TotalsFlags()).choice(sample)
+    drawn, choice = sample.drawn(), (totals or TotalsFlags()).choice(sample)
     settings = settings_from(common, validation, sending)
     shared = (settings, sending.credentials())
     confirmed = (confirmations or ConfirmationFlags()).confirmed()
@@ -143,7 +143,6 @@ def verify(
             )
             compared = anyio.run(compare)
         return show_totals(compared, json=common.json)
-    drawn = sample.drawn()
     with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
         work = partial(
             command.verify, *shared, sample=drawn, confirmations=confirmed, observer=observer, handle_signals=True

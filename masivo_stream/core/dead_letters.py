@@ -34,8 +34,9 @@ from masivo_stream.model.results import (
 
 _encode = msgspec.json.Encoder().encode
 
-UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
-"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time."""
+UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.SPLIT_TRANSACTIONS, Reason.DISCARDED})
+"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time; or only
+a part of a customer's transactions would be applied, and the rest never could be."""
 
 _HELD = (
     "a revert took back its customer, who came from another run: revert the same period with that run's state"

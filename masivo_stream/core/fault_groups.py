@@ -27,6 +27,9 @@ MOST_GROUPS = 5000
 LONGEST_CAUSE = 160
 """Characters."""
 
+_MOST_READ = 4 * LONGEST_CAUSE
+"""Characters of a path or a message that are looked at."""
+
 _OWN = frozenset(
     {
         *(Reason.MISSING_FIELD, Reason.UNKNOWN_FIELD, Reason.DUPLICATE_FIELD, Reason.WRONG_TYPE),
@@ -73,7 +76,7 @@ _SAMPLES = ("2023-11-07T05:31:56Z", "3c90c3cc-0d44-4b50-8888-8dd25736052a", "RFC
 
 _TOKEN = re.compile(r"[\w@+'\u2019-]+(?:[.][\w@+-]+)*")
 _PARTS = re.compile(r"[._'\u2019-]")
-_BLANKS = re.compile(r"\u2026(?:[\s\W]*\u2026)+")
+_BLANKS = re.compile(r"\u2026(?:[^\w()\u2026]*\u2026)+")
 _QUOTES = str.maketrans("", "", "\"'`\u00ab\u00bb\u2018\u2019\u201c\u201d\u2026{}")
 _SPACE = re.compile(r"\s+")
 
@@ -97,7 +100,7 @@ class FaultGrouper:
     def add(self, place: tuple[str, int, int], faults: Iterable[tuple[str, str, str]]) -> None:
         """Add a dead letter: file, line and offset of its record, and its faults as reason, field and message."""
         self._dead_letters += 1
-        for key in {group_key(*fault): None for fault in faults}:
+        for key in {group_key(*_cut(fault)): None for fault in faults}:
             found = self._groups.get(key)
             if found is None:
                 if len(self._groups) >= MOST_GROUPS:
@@ -134,6 +137,12 @@ def join_groups(kinds: Iterable[FaultGroups]) -> FaultGroups:
     return FaultGroups(listed=tuple(listed[:MOST_LISTED]), left_out=more, dead_letters=counts)
 
 
+def _cut(fault: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return a fault without the end of texts that are very long, so that remembering it costs little."""
+    reason, field, message = fault
+    return reason, field[:_MOST_READ], message[:_MOST_READ]
+
+
 @lru_cache(maxsize=10_000)
 def group_key(reason: str, field: str, message: str) -> tuple[str, str, str]:
     """Return what faults of one group have in common: reason, field and cause."""
@@ -143,7 +152,7 @@ def group_key(reason: str, field: str, message: str) -> tuple[str, str, str]:
 def describe_cause(reason: str, message: str) -> str:
     """Return a message without values."""
     samples = _own_tokens() if reason in _OWN else frozenset()
-    text = message[: 4 * LONGEST_CAUSE].translate(_QUOTES)
+    text = message[:_MOST_READ].translate(_QUOTES)
     known = _TOKEN.sub(lambda match: match[0] if match[0] in samples or _is_known(match) else "\u2026", text)
     text = _SPACE.sub(" ", _BLANKS.sub("\u2026", known)).strip(" :;,-")
     if text == "\u2026":

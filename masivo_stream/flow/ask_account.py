@@ -1,11 +1,14 @@
 """Ask an account what it is and what it has: its limits, rewards and tiers, in a handful of requests."""
 
+import shlex
+from datetime import timedelta
 from typing import TypeVar
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.rate_headers import RateHeaders, read_rate_headers
+from masivo_stream.core.redact import mask_url
 from masivo_stream.core.sending.answer_body import is_foreign
 from masivo_stream.core.sending.backoff import FIRST_THROTTLE_WAIT
 from masivo_stream.core.sending.classify import classify
@@ -16,12 +19,14 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.quota_left import quota_left, read_account_quota, scopes_left
 from masivo_stream.flow.read_account import PAUSES, AccountReader, Unreadable
 from masivo_stream.flow.session import check_key
+from masivo_stream.flow.try_account import AccountTrials, write_moment
 from masivo_stream.model import contract
 from masivo_stream.model.account import SHOWN
-from masivo_stream.model.account_check import CheckedAccount, ServerQuota
+from masivo_stream.model.account_check import AccountType, CheckedAccount, ServerQuota
 from masivo_stream.model.attempt import Answer, Attempt, Stop, Throttled
 from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
-from masivo_stream.model.errors import DeniedError, OutageError
+from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
+from masivo_stream.model.experiments import Trials, TriedAccount
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.references import Catalogue, CatalogueReward, CatalogueTier
 from masivo_stream.model.settings import Settings
@@ -30,6 +35,8 @@ _OPERATION = "check the account"
 _MOST_PAGES = 11
 """Pages of rewards, if the API gives a hundred at a time: ten, and one that brings nothing new. It is two usually."""
 _PAGE = MOST_IN_ACCOUNT[ReferenceSort.REWARD]
+_MARGIN = timedelta(minutes=1)
+"""The account's clock may differ from this machine's by as much."""
 
 
 class AskedAccount:
@@ -41,11 +48,15 @@ class AskedAccount:
         self._proxies = Proxies(settings.api, observer)
         self._requests = 0
         self._answers: list[RateHeaders] = []
+        self.tried: TriedAccount | UnsetType = UNSET
 
-    async def ask(self, more: Catalogue) -> tuple[CheckedAccount, Catalogue]:
+    async def ask(self, more: Catalogue, trials: Trials | None = None) -> tuple[CheckedAccount, Catalogue]:
         """Return the account and what it has; `more` adds what the API does not list.
 
+        Then make `trials` in it: `tried` has the answers.
+
         Raises:
+            ConfigurationError: it is not certainly a development account, so no trial was made.
             DeniedError: the key or the token is refused.
             OutageError: no token came.
         """
@@ -57,6 +68,8 @@ class AskedAccount:
             async with opening as connection:
                 asked = CatalogueReader(connection, self._clock)
                 found = await asked.read()
+                if trials is not None and trials.wanted:
+                    self.tried = await self._try(connection, trials)
         named = binding.account
         type_, reason = find_account_type(self._answers)
         last = self._answers[-1] if self._answers else RateHeaders()
@@ -75,6 +88,36 @@ class AskedAccount:
             unread=asked.unread,
         )
         return account, structs.replace(more, rewards=found.rewards, tiers=found.tiers)
+
+    async def _try(self, connection: ApiConnection, trials: Trials) -> TriedAccount:
+        """Make trials, and return the answers.
+
+        Raises:
+            ConfigurationError: the account is not certainly a development account.
+        """
+        type_, reason = find_account_type(self._answers)
+        if type_ is not AccountType.DEVELOPMENT and not trials.anywhere:
+            raise ConfigurationError(
+                f"this is not certainly a development account, so nothing was tried: {reason}",
+                operation=_OPERATION,
+                hint="give --try with the key of a development account; --on-production tries it in any account, and"
+                " leaves test customers there",
+            )
+        before, answers, begun = self._requests, list(self._answers), self._clock.wall()
+        made = AccountTrials(connection, self._clock, self._settings.visible)
+        found = await made.try_all(trials.wanted)
+        self._answers = answers  # answers to migrations name other limits
+        between = (write_moment(begun - _MARGIN), write_moment(self._clock.wall() + _MARGIN))
+        words = ["masivo-stream", "revert", "--from", between[0], "--to", between[1]]
+        if self._settings.api.base_url != contract.BASE_URL:
+            words += ["--base-url", mask_url(self._settings.api.base_url)]
+        return TriedAccount(
+            answers=found,
+            requests=self._requests - before,
+            customers=tuple(made.customers),
+            sent_between=between,
+            revert=shlex.join(words),
+        )
 
     def _note(self, attempt: Attempt) -> None:
         """Follow an attempt."""

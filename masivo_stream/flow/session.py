@@ -6,8 +6,8 @@ exports, opens the rate limiters and the client, and proves the account; `guard_
 machine has sent. All of it closes when `open_session` ends, the last opened first.
 """
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 from masivo_stream.edges.config import is_loopback
@@ -24,6 +24,7 @@ from masivo_stream.flow.protocols import JournalPort
 from masivo_stream.flow.rate_limit import RateLimiters
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.contract import SANDBOX_API_KEY
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.ports import Clock
@@ -54,6 +55,7 @@ class Session:
         self.moved = read_moved(binding.confirmations.moved)
         self.connection: ApiConnection | None = None
         self.send_once: SendOnce | None = None
+        self._listener: Callable[[Attempt], None] = _hear_nothing
         self._opened = AsyncExitStack()
 
     @property
@@ -106,12 +108,23 @@ class Session:
             OutageError: no token came, and only a token can prove the account.
         """
         if self.connection is None:
-            opening = open_connection(
-                self.settings, self.binding, exports, observer=self.observer, note=self.proxies.note
-            )
+            opening = open_connection(self.settings, self.binding, exports, observer=self.observer, note=self._note)
             connection = await self._opened.enter_async_context(opening)
             await self.binding.prove(connection.client)
             self.connection = connection
+
+    def _note(self, attempt: Attempt) -> None:
+        self.proxies.note(attempt)
+        self._listener(attempt)
+
+    @contextmanager
+    def listening(self, hear: Callable[[Attempt], None]) -> Iterator[None]:
+        """Let `hear` receive every attempt meanwhile."""
+        self._listener = hear
+        try:
+            yield
+        finally:
+            self._listener = _hear_nothing
 
     async def aclose(self) -> None:
         """Close what was opened on the way, the last first."""
@@ -162,6 +175,10 @@ async def open_session(
                 yield session
             finally:
                 await session.aclose()
+
+
+def _hear_nothing(_attempt: Attempt) -> None:
+    """Take in an attempt that no one listens for."""
 
 
 def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:

@@ -72,6 +72,8 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 
 * *read back*: ask the API for a customer or its transactions, to see whether records have arrived.
 * *sample*: accepted records that are read back after a run.
+* *canary*: one record of each kind, all of one customer, that a run sends before all others; the rest follows if the
+  account shows them as they were sent.
 * *evidence*: what reading back a batch in doubt shows; it helps a person to decide, and decides nothing.
 * *retry*: send dead letters again after a correction (`retry`); also the repetition of an attempt after a backoff.
 * *resolve*: decide about batches in doubt: they were accepted, they are given up, or they are sent again.

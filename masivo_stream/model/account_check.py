@@ -5,6 +5,7 @@ import enum
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.contract import ReferenceSort
+from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.plan import QuotaLeft
 from masivo_stream.model.references import Catalogue, ReferenceList
 
@@ -83,3 +84,5 @@ class AccountCheck(Catalogue, frozen=True, kw_only=True):
     """What the exports name, by sort; empty if no export is named."""
     findings: list[ReferenceFinding]
     warnings: list[str]
+    tried: TriedAccount | UnsetType = UNSET
+    """What was tried in the account, and what that has left there; absent if nothing was."""

@@ -10,6 +10,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from masivo_stream.model.reason import Reason
+
 
 class CheckName(enum.StrEnum):
     """What is checked over all files of a run."""
@@ -135,6 +137,8 @@ class RewardSums(Struct, frozen=True, kw_only=True):
     """What does not agree for one reward of a customer, as exact decimal numbers."""
 
     reward: str
+    name: str = ""
+    """Of the reward, if a catalogue was given that has it."""
     balance: Decimal
     transactions: Decimal
     difference: Decimal
@@ -150,8 +154,36 @@ class ExportFault(Struct, frozen=True):
     others: tuple[LinePlace, ...] = ()
     """The other lines: the first of two that are alike; for a balance, the customer's and further transactions."""
     sums: RewardSums | None = None
+    item: int | None = None
+    """The event in its record that came before; None if the whole record is concerned."""
+    holds_first: bool = False
+    """Whether the first one of two lines is held back, too: neither can be sent without the other."""
     field: str = ""
     """The path of the field, such as `events[].issued_at`, if the check looks at fields."""
+
+
+class HeldLine(Struct, frozen=True, gc=False, kw_only=True, order=True):
+    """A line that is not sent as it is, because of a finding. `message` quotes nothing of a record but reward ids."""
+
+    line: int
+    check: CheckName
+    item: int | None = None
+    """The event in its record; None for the whole record."""
+    message: str
+
+
+HELD_AS: dict[CheckName, Reason] = {
+    CheckName.DUPLICATE_ID: Reason.DUPLICATE_ID,
+    CheckName.DUPLICATE_EMAIL: Reason.DUPLICATE_EMAIL,
+    CheckName.SPLIT_TRANSACTIONS: Reason.SPLIT_TRANSACTIONS,
+    CheckName.BALANCE_MISMATCH: Reason.BALANCE_MISMATCH,
+    CheckName.UNKNOWN_CUSTOMER: Reason.UNKNOWN_CUSTOMER,
+}
+"""Findings that hold a whole line back, and the reason of its dead letter. Of several, the first one here counts: a
+balance can be compared again only when all transactions are on one line."""
+
+HELD_ITEMS = frozenset({CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE})
+"""Findings that concern one event of a record; the setting `duplicate_purchase` decides about it."""
 
 
 class FieldCount(Struct):
@@ -210,9 +242,11 @@ class CheckResult(Struct, frozen=True, kw_only=True):
 
 
 class RewardTotals(Struct, frozen=True, kw_only=True):
-    """RewardSums of one reward in one file, as exact decimal numbers."""
+    """Sums of one reward in one file or kind, as exact decimal numbers."""
 
     reward: str
+    name: str = ""
+    """Of the reward, if a catalogue was given that has it."""
     earned: Decimal = Decimal(0)
     """Transactions that add."""
     spent: Decimal = Decimal(0)
@@ -239,11 +273,43 @@ class FileTotals(Struct, frozen=True, kw_only=True):
     last: datetime | None = None
 
 
+class KindTotals(Struct, frozen=True, kw_only=True):
+    """The control totals of all files of a kind."""
+
+    kind: str
+    files: int
+    records: int
+    items: int
+    orders: int = 0
+    value: Decimal = Decimal(0)
+    discounted_value: Decimal = Decimal(0)
+    rewards: tuple[RewardTotals, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class RewardBalance(Struct, frozen=True, kw_only=True):
+    """A reward over all files: what the transactions come to, and what the customers' balances come to."""
+
+    reward: str
+    name: str = ""
+    earned: Decimal | None = None
+    """Of all transactions; None if no transactions export is named, as for the next two."""
+    spent: Decimal | None = None
+    left: Decimal | None = None
+    balances: Decimal | None = None
+    """Of all customers; None if no customers export is named."""
+
+
 class ExportChecks(Struct, frozen=True, kw_only=True):
     """What the checks over all files found, and the control totals."""
 
     results: tuple[CheckResult, ...] = ()
     totals: tuple[FileTotals, ...] = ()
+    """By file."""
+    by_kind: tuple[KindTotals, ...] = ()
+    rewards: tuple[RewardBalance, ...] = ()
+    """By id, over all files."""
     skipped: tuple[CheckName, ...] = ()
     """Checks that were not made because the command said so."""
     unfinished: bool = False
@@ -253,3 +319,9 @@ class ExportChecks(Struct, frozen=True, kw_only=True):
     def errors(self) -> int:
         """How many findings are errors."""
         return sum(each.count for each in self.results if each.severity == "error")
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether a finding holds something back."""
+        held = HELD_AS.keys() | HELD_ITEMS
+        return any(each.check in held for each in self.results if each.severity == "error")

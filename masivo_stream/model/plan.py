@@ -82,3 +82,5 @@ class Plan(Struct, frozen=True, kw_only=True):
     finished_at: datetime
     """When the last one leaves at the earliest, at the configured limits and with what is left of the quota."""
     warnings: list[str]
+    suggests_canary: bool = False
+    """Whether there is so much to send that a canary first (`migrate --canary`) is worth its time."""

@@ -59,6 +59,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     throttled: int = 0
     bytes_sent: int = 0
     seconds: float = 0.0
+    ahead: tuple[tuple[int, int], ...] = ()
+    """Source and line of records that are counted although they are beyond the read position: a canary's."""
 
 
 class DeadRow(Struct, frozen=True):

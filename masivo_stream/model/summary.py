@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import ExportChecks
@@ -98,6 +99,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     over_budget: OverBudget | UnsetType = UNSET
     """What exceeds the error budget: it stopped the run, or would stop one of which this is the plan."""
 
+    canary: CanaryResult | UnsetType = UNSET
+    """What the records that were sent first show; only of a run that had a canary in this process."""
     checks: ExportChecks | UnsetType = UNSET
     """What the checks over all files found, and control totals; only of a command that makes them."""
 

@@ -11,10 +11,15 @@ from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.check_list import print_checks
 from masivo_stream.observe.fault_list import print_fault_groups
+from masivo_stream.observe.hanging_text import print_hanging
 from masivo_stream.observe.summary_table import describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 _ALL_CALLS = " (all calls)"
+_CANARY = (
+    "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows them as"
+    " they were sent"
+)
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -37,6 +42,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     if not isinstance(plan.summary.checks, UnsetType):
         print_checks(console, plan.summary.checks)
     print_end(console, plan.summary)
+    if plan.suggests_canary:
+        print_hanging(console, _CANARY, "next: ")
     for warning in plan.warnings:
         console.print(Text(f"warning: {printable(warning)}"))
 

@@ -13,7 +13,7 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
-from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.check_list import print_checks, print_warnings
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -38,7 +38,10 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_closing(console, summary)
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
-        print_checks(console, summary.checks)
+        (print_warnings if summary.target else print_checks)(console, summary.checks)
+    if not isinstance(summary.canary, UnsetType):
+        for sentence in summary.canary.learnt:
+            print_hanging(console, printable(sentence), "canary: ")
     print_end(console, summary)
     for step in summary.next_steps:
         _print_step(console, step)

@@ -51,6 +51,12 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Whether an order without `discounted_value` is refused: the vendor's pages disagree."""
     days: DayRule = DayRule()
     """*Decision:* days of `issued_at` in UTC; the other ones are there to try what a client makes of them."""
+    refusals: Literal["whole", "partial"] = "whole"
+    """Whether a refusal by the account's rules refuses the whole request, or the good entries in it take effect."""
+    same_purchase: Literal["counts", "ignored"] = "counts"
+    """Whether an event counts again if its customer has one with the same `purchase_id`."""
+    email_case: Literal["counts", "ignored"] = "counts"
+    """Whether emails that differ only in upper and lower case are two emails."""
     faults: tuple[Fault, ...] = ()
     seed: int = 0
     """Seed of the random numbers for faults with a rate or a jitter."""

@@ -65,6 +65,11 @@ def test_a_field_of_a_group(path, shown):
         ("refused", "customers[3].name: 'Ana María López' is too long", "customers[…].name: … is too long"),
         ("refused", f"no reward {UUID} of 1.250,00 points", "no reward … of …"),
         ("refused", "El saldo de Ana no es válido", "El saldo de … no es válido"),
+        (
+            "balance_mismatch",
+            f"reward {UUID}: the transactions add up to 7.5 (x b.ndjson:3, b:4), the balance is 5 (c.ndjson:4)",
+            "reward …: the transactions add up to … (…), the balance is … (…)",
+        ),
         ("refused", "May Will Grant", "May …"),
         ("refused", "it is May", "it is …"),
         ("refused", "…", ""),
@@ -94,7 +99,7 @@ def test_only_known_words_are_left_of_any_message(reason, message):
 
 @settings(max_examples=150, deadline=None)
 @given(nearly_valid(), st.booleans())
-def test_what_validation_says_of_the_schema_is_shown_as_it_is(kind_and_record, strict):
+def test_messages_of_validation_about_the_schema_are_shown_unchanged(kind_and_record, strict):
     """No word of these messages is taken for a value: groups say as much as dead letters."""
     kind, record = kind_and_record
     result = validate(kind, as_bytes(record), reject_unknown_fields=strict)
@@ -158,7 +163,7 @@ def test_kinds_are_joined_and_the_list_is_bounded():
         grouper = FaultGrouper(kind)
         for number in range(size):
             for _ in range(1 + number % 3):
-                grouper.add((kind, number, 0), [("refused", f"metrics{'.lifetime' * number}", "no")])
+                grouper.add((kind, number, 0), [(f"reason_{number}", "id", "no")])
         groupers.append(grouper.result())
     joined = join_groups(groupers)
     assert (len(joined.listed), joined.left_out) == (MOST_LISTED, 50)
@@ -171,7 +176,7 @@ def test_groups_are_bounded_in_memory(monkeypatch):
     monkeypatch.setattr(fault_groups, "MOST_GROUPS", 3)
     grouper = FaultGrouper("customers")
     for number in range(5):
-        grouper.add(("c", number, 0), [("refused", f"metrics{'.lifetime' * number}", "no")])
+        grouper.add(("c", number, 0), [(f"reason_{number}", "id", "no")])
     assert len(grouper.result().listed) == 3
     assert grouper.result().dead_letters == {"customers": 5}
 

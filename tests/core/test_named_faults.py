@@ -96,6 +96,8 @@ def test_the_forms_of_common_validators_are_read(shape):
         {"loc": ["customers"], "msg": "no"},
         {"mycustomers[0].email": "no"},
         "customers[99999].email",
+        "customers[3]",
+        {"details": [{"path": "customers[3]"}]},
         [],
         None,
         3,

@@ -199,19 +199,22 @@ def test_a_record_that_is_rejected_has_each_fault_once_and_a_valid_one_has_none(
     )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(nearly_valid().filter(lambda each: each[0] is Kind.TRANSACTIONS), max_size=4))
-def test_another_process_lists_the_same(drawn):
-    """Validated by a worker, the dead letter is the same, fault by fault."""
-    bodies = [as_bytes(record) for _, record in drawn] + [as_bytes(transactions(transaction(type="x"), id=4))]
-    rules = Rules(kind=Kind.TRANSACTIONS, max_line_bytes=1 << 24, thorough=True)
-    run = LineRun(1, bodies, [0] * len(bodies), b"\n".join(bodies))
+@pytest.mark.parametrize("kind", Kind)
+def test_workers_list_the_same_faults(kind):
+    """Validated by a worker, each dead letter is the same, fault by fault; also of lines that are not UTF-8."""
+    lines = [as_bytes(RECORDS[kind]), as_bytes({"id": 3}).replace(b"3", b'"\xf1"'), b'{"id":"a","id":"b","email":5}']
+    for number in range(3):
+        record = copy.deepcopy(RECORDS[kind])
+        for path in list(WRONG[kind])[number::3]:
+            put(record, path, WRONG[kind][path][number % len(WRONG[kind][path])][0])
+            lines.append(as_bytes(record))
+    run = LineRun(1, lines, [0] * len(lines), b"\n".join(lines))
+    rules = Rules(kind=kind, max_line_bytes=1 << 24, thorough=True)
     answer = RemoteDecoder(rules).answer(ask([run], max_line_bytes=1 << 24))
-    there = AnswerReader(decoder(Kind.TRANSACTIONS)).read(answer, [run], "f", 0)
-    here = decoder(Kind.TRANSACTIONS).validate_all([run], "f")
-    assert [each for each in there if isinstance(each, Rejected)] == [
-        each for each in here if isinstance(each, Rejected)
-    ]
+    there = AnswerReader(decoder(kind)).read(answer, [run], "f", 0)
+    here = decoder(kind).validate_all([run], "f")
+    assert there == here
+    assert sum(len(each.faults) > 1 for each in here if isinstance(each, Rejected)) > 3
 
 
 @settings(max_examples=150, deadline=None)
@@ -302,6 +305,29 @@ def test_a_line_that_is_not_utf_8_has_its_other_faults_too():
     assert result.faults[1].message == alone.message
     deleted = as_bytes(customer(name="Muñoz", email=5, deleted=True)).decode().encode("latin-1")
     assert faults(Kind.CUSTOMERS, deleted) == [(Reason.INVALID_UTF8, "")]
+
+
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_duplicate_customer_is_listed_with_other_faults(kind, elsewhere):
+    """Also if another process validates the lines: which customers came before is known to the first one."""
+    field = {Kind.CUSTOMERS: "name", Kind.TRANSACTIONS: "transactions"}[kind]
+    first, other = RECORDS[kind], RECORDS[kind] | {"id": "another"}
+    lines = [
+        as_bytes(each) for each in (first, {**first, field: 5}, {**other, field: 5}, {**first, "balance": [7] * 100})
+    ]
+    run = LineRun(1, lines, [0] * len(lines), b"\n".join(lines))
+    if elsewhere:
+        rules = Rules(kind=kind, max_line_bytes=1 << 24, thorough=True)
+        answer = RemoteDecoder(rules).answer(ask([run], max_line_bytes=1 << 24))
+        found = AnswerReader(decoder(kind)).read(answer, [run], "f", 0)
+    else:
+        found = decoder(kind).validate_all([run], "f")
+    same, alone, full = found[-3:]
+    assert [(fault.reason, fault.field) for fault in same.faults] == [("wrong_type", field), ("duplicate_id", "id")]
+    assert (same.reason, same.customer, len(alone.faults), alone.customer) == ("wrong_type", None, 1, "another")
+    if kind is Kind.CUSTOMERS:
+        assert (len(full.faults), full.faults_left_out) == (MOST_FAULTS, 1)
 
 
 def test_skipped_items_have_no_faults():

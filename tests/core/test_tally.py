@@ -352,7 +352,7 @@ def test_a_reverted_record_that_is_sent_again_counts_as_before(lines, data):
 
 @pytest.mark.slow
 @given(st.integers(2, 9), st.data())
-def test_parts_of_a_record_may_be_taken_back_one_after_the_other(items, data):
+def test_parts_of_a_record_may_be_reverted_one_after_the_other(items, data):
     """Of a record that was accepted in several batches, each part has another position."""
     tally, whole = Tally(EVENTS), record(1, items)
     tally.validated(whole)

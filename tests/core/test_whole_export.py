@@ -168,6 +168,7 @@ class Machine:
                     fault.place.source,
                     tuple(other.source for other in fault.others),
                     fault.sums and (fault.sums.reward, fault.sums.balance, fault.sums.transactions),
+                    fault.holds_first if fault.check is CheckName.SPLIT_TRANSACTIONS else fault.item,
                     fault.field,
                 )
                 for check in collector.counts

@@ -89,7 +89,7 @@ async def test_the_token_call_may_go_to_another_address(connect):
     assert data.only.header("x-api-key") is None
 
 
-async def test_a_token_answer_comes_with_its_body(connect):
+async def test_an_answer_to_the_token_call_has_its_body(connect):
     """The body of a read call is handed on as it came."""
     async with serving(answering(answer("200 OK", b'{"data":"t"}'))) as server:
         client = await connect(server.url)
@@ -241,6 +241,19 @@ async def test_the_message_of_a_refusal_is_kept_up_to_its_cap(connect, body, wor
         client = await connect(server.url)
         attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
+
+
+async def test_every_field_that_a_refusal_names_is_kept(connect):
+    """Also those behind the cap of its message."""
+    errors = {f"customers.0.devices.{number}.device_token": ["is " + "x" * 90] for number in range(30)}
+    body = json.dumps({"message": "The given data was invalid.", "errors": errors}).encode()
+    async with serving(answering(answer("422 Unprocessable", body=body))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert len(attempt.details) == MOST_WORDS
+    assert [(fault.index, fault.path) for fault in attempt.faults] == [
+        (0, ("devices", number, "device_token")) for number in range(30)
+    ]
 
 
 async def test_the_message_of_a_success_is_not_kept(connect):

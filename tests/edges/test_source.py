@@ -157,7 +157,7 @@ async def test_a_damaged_export_is_reported(tmp_path, name, pack, where):
 
 @pytest.mark.parametrize("compression", NAMES)
 @pytest.mark.parametrize("name", NAMES.values())
-async def test_content_shows_the_compression_whatever_the_name(tmp_path, name, compression):
+async def test_content_shows_the_compression_under_any_name(tmp_path, name, compression):
     """A plain file may be called `.gz`, and a compressed one may not."""
     file = tmp_path / name
     file.write_bytes(PACK[compression](LINES))

@@ -182,7 +182,7 @@ def test_a_new_account_at_the_same_key_and_address_is_recognised_by_its_tokens(t
         assert send("migrate", served.url, directory).returncode == 0
     line = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)[0]
     with (directory / "customers.ndjson").open("ab") as file:
-        file.write(line.replace(b'"id":"', b'"id":"z'))
+        file.write(line.replace(b'"id":"', b'"id":"z').replace(b'"email":"', b'"email":"z'))
     with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as fresh_run:
         done = send("migrate", fresh_run.url, directory)
         assert done.returncode == 2, done.stdout

@@ -1,10 +1,23 @@
 """What is said about exports that are wrong as a whole: done, the exports are right."""
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 
 import pytest
-from advice_tools import expect_advice, make_exports, make_record, named, run_on_a_small_disk
-from end_to_end_tools import run
+from advice_tools import (
+    QUICK,
+    expect_advice,
+    go,
+    make_exports,
+    make_record,
+    migrate,
+    named,
+    run_on_a_small_disk,
+    sending,
+)
+from end_to_end_tools import KINDS, expected_ledger, run
 from fakes import write_export
 
 pytestmark = pytest.mark.slow
@@ -56,7 +69,9 @@ def test_the_findings_of_the_checks_are_corrected(tmp_path):
     wrong["balance"][0]["amount"] += 5
     write_export(tmp_path / "customers.ndjson", [wrong, *(make_record("customers", number) for number in (1, 2))])
     done = validate(tmp_path)
-    expect_advice(done, CORRECT)
+    expect_advice(done, UNLIKE)
+    kinds = ["--customers", "-", *named(tmp_path)[2:], "--state-dir", "of-a-pipe"]
+    expect_advice(run("validate", *kinds, cwd=tmp_path, stdin=(tmp_path / "customers.ndjson").read_bytes()), CORRECT)
     (found,) = json.loads(done.stdout)["checks"]["results"]
     (first,) = found["first"]
     sums = first["sums"]
@@ -159,19 +174,105 @@ def test_a_check_has_one_of_the_listed_names(tmp_path):
     assert validate(tmp_path, "--skip-checks", names.split(", ")[1]).returncode == 0
 
 
-def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(tmp_path):
-    """Without the checks nothing is kept on disk; with room they are made."""
-    make_exports(tmp_path, 300)
+@pytest.mark.parametrize(("count", "room"), [(300, 1), (3, 8)])
+def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(count, room, tmp_path):
+    """Too small for the notes, or for what was found. Without the checks nothing is kept; with room they are made."""
+    make_exports(tmp_path, count)
     text = "free space there, or leave the checks out: --skip-checks all"
     command = ["validate", *named(tmp_path), "--json"]
-    done = run_on_a_small_disk(1, *command, cwd=tmp_path)
+    done = run_on_a_small_disk(room, *command, cwd=tmp_path)
     assert done.returncode == 6
     expect_advice(done, text)
     assert "checks" not in json.loads(
-        run_on_a_small_disk(1, *command, *text.split(": ")[1].split(), cwd=tmp_path).stdout
+        run_on_a_small_disk(room, *command, *text.split(": ")[1].split(), cwd=tmp_path).stdout
     )
     assert json.loads(validate(tmp_path).stdout)["checks"]["results"] == []
-    assert [path.name for path in (tmp_path / "masivo-state").iterdir() if "checks" in path.name] == []
+    left = {path.name for path in (tmp_path / "masivo-state").iterdir() if path.name.startswith((".", "findings"))}
+    assert left == {"findings.db"}
+
+
+def test_damaged_findings_are_removed(tmp_path):
+    """The file that is named; then the checks are made again."""
+    make_exports(tmp_path)
+    write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
+    assert validate(tmp_path).returncode == 3
+    with closing(sqlite3.connect(tmp_path / "masivo-state" / "findings.db")) as database, database:
+        database.execute("UPDATE held SET check_name = 'x'")
+    done = validate(tmp_path)
+    assert done.returncode == 6
+    expect_advice(done, "remove that file and start again: the checks are made again")
+    (place,) = re.findall(r"(\S*findings\.db)", done.stderr.decode())
+    (tmp_path / place).unlink()
+    assert validate(tmp_path).returncode == 3
+
+
+SPLIT = "put all transactions of this customer into one dead letter, and delete the others"
+UNLIKE = "make the transactions add up to the balance that was sent with the customer, then retry"
+MISSING = "migrate the customer first, then retry; or delete the dead letter"
+
+
+def spoil(directory, way):
+    """Make exports wrong as a whole; return what a person makes of the dead letters' records, and of the exports."""
+    customers, transactions = directory / "customers.ndjson", directory / "transactions.ndjson"
+    right = transactions.read_text().splitlines()
+    whole = json.loads(right[1])
+    if way is SPLIT:
+        parts = [json.dumps({**whole, "transactions": [each]}) for each in whole["transactions"]]
+        transactions.write_text("\n".join([right[0], parts[0], right[2], parts[1]]) + "\n")
+        return [right[1]]
+    if way is UNLIKE:
+        transactions.write_text(transactions.read_text().replace('"amount": 2', '"amount": 5'))
+        return right
+    customers.write_text("".join(customers.read_text().splitlines(keepends=True)[:2]))
+    return None
+
+
+@pytest.mark.parametrize("way", [SPLIT, UNLIKE, MISSING])
+def test_held_back_records_are_corrected(way, served, tmp_path):
+    """Lines put together, sums corrected, the customer migrated: then a retry sends it. Nothing is ever refused."""
+    make_exports(tmp_path, items=2)
+    wanted, everyone = expected_ledger(tmp_path), (tmp_path / "customers.ndjson").read_text()
+    right = spoil(tmp_path, way)
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    expect_advice(done, way)
+    if right is None:
+        write_export(tmp_path / "more.ndjson", [json.loads(everyone.splitlines()[2])])
+        names = [*named(tmp_path)[:2], tmp_path / "more.ndjson", *named(tmp_path)[2:]]
+        flags = [*sending(served, tmp_path), "--json"]
+        assert run("migrate", *names, *flags, key=served.key, **QUICK).returncode == 3
+    else:
+        letters = tmp_path / "state" / "dead-letter.transactions.ndjson"
+        found = [json.loads(line) for line in letters.read_text().splitlines()]
+        kept = [{**letter, "raw": raw} for letter, raw in zip(found, right, strict=False)]
+        letters.write_text("".join(json.dumps(letter) + "\n" for letter in kept))
+    go("retry", served, tmp_path)
+    assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
+    assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
+def test_an_export_from_a_pipe_is_written_to_a_file(served, tmp_path):
+    """A plan and a run warn of it; with a file there is no warning, and what is wrong is held back."""
+    make_exports(tmp_path)
+    write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
+    content = (tmp_path / "transactions.ndjson").read_bytes()
+    kinds = [*named(tmp_path, ["customers", "events"]), "--transactions", "-"]
+    text = (
+        "what the checks found is not left out of the requests, because an export from a pipe is read only once: write"
+        " it to a file and name that file, then it is"
+    )
+    expect_advice(run("plan", *kinds, "--json", cwd=tmp_path, stdin=content), text)
+    flags = [*sending(served, tmp_path), "--json"]
+    done = run("migrate", *kinds, *flags, key=served.key, stdin=content, **QUICK)
+    text = (
+        "{…} from a pipe are not checked as a whole, because they can be read only once: write them to files and name"
+        " these, then balances, unknown customers and duplicates are found before anything is sent"
+    )
+    assert expect_advice(done, text) == ("transactions",)
+    assert json.loads(done.stdout)["kinds"]["events"]["reasons"] == {"unknown_customer": 1}
+    done = migrate(served, tmp_path, "--again", state="other")
+    assert json.loads(done.stdout)["warnings"] == []
+    assert json.loads(done.stdout)["kinds"]["transactions"]["reasons"]["unknown_customer"] == 1
 
 
 PLANTED = ["--plant", "split=0.1", "-o", "e"]

@@ -31,7 +31,7 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         (
             ["validate", "--customers", "-", "--events", "-"],
             "only one export can come from standard input",
-            lambda: ["validate", "--customers", "-", "--events", "events.ndjson"],
+            lambda: ["validate", "--customers", "customers.ndjson", "--events", "-"],
         ),
         (["generate", "events", "--records", "-1"], "use 0 or more", lambda: ["generate", "events", "--records", "0"]),
         (

@@ -244,7 +244,7 @@ def test_a_command_that_cannot_be_shown_is_described_in_words(served, tmp_path):
     whole(served, tmp_path)
 
 
-def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
+def test_the_flag_is_left_out_without_a_revert(served, tmp_path):
     """There is no run, or no part of it was taken back, or all of it was."""
     make_exports(tmp_path)
     expect_advice(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")

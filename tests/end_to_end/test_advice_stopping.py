@@ -50,7 +50,7 @@ SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
+def test_a_stopped_run_continues(sent, tmp_path):
     """The command of the next step, pasted, sends the rest."""
     make_exports(tmp_path, 30)
     with serving(tmp_path, "--limits", "none") as served:
@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_run_that_was_killed_goes_on(tmp_path):
+def test_a_killed_run_continues(tmp_path):
     """`status` predicts it: customers may be sent again, and what was in flight is sent once."""
     make_exports(tmp_path, 30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
@@ -219,8 +219,11 @@ def test_a_larger_budget_continues(served, tmp_path):
         done = migrate(served, tmp_path, "--max-dead", 1)
         assert done.returncode == 6, done.stderr
         expect_advice(done, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
-        expect_advice(done, "or, if these records may stay behind for now, start the same command again with a larger"
-             " --max-dead: it continues from here")  # fmt: skip
+        expect_advice(
+            done,
+            "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
+            " continues from here",
+        )
         assert json.loads(done.stdout)["over_budget"]["dead"] == 2
         assert served.ledger()["customers"] == {}
     status = run("status", "--state-dir", tmp_path / "state")

@@ -494,7 +494,7 @@ def test_an_unread_export_may_not_be_emptied(here, whole):
     assert_complete(here, whole, here.migrate())
 
 
-def test_a_run_that_was_stopped_goes_on_with_a_moved_export(here, whole):
+def test_a_stopped_run_continues_with_a_moved_export(here, whole):
     """The run stopped between reading and sending: what was read is continued from the file at its present place."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(text_of(whole))
@@ -536,7 +536,7 @@ def test_half_a_line_at_the_end_is_not_a_record_yet(here, whole, cut, packing):
     assert_complete(here, whole, here.migrate())
 
 
-def test_a_last_line_that_is_whole_is_a_record(here, whole):
+def test_a_complete_last_line_is_a_record(here, whole):
     """If only its newline is missing, blanks are still blank."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers").rstrip(b"\n") + b"\n  \t")
     (here.directory / "events.ndjson").write_bytes(text_of(whole).rstrip(b"\n"))

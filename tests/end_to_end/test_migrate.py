@@ -191,7 +191,7 @@ def test_a_finished_run_started_again_sends_nothing(served, export):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_that_was_killed_goes_on(tmp_path, export, sent):
+def test_a_killed_run_continues(tmp_path, export, sent):
     """Ended at any moment and started again, a run loses nothing, and doubles nothing that is not reported in doubt."""
     directory = export(2500, "--invalid", "0.01")
     rounds, summary = 0, {}
@@ -229,7 +229,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path, export, sent):
         assert ledger[kind].keys() <= wanted[kind].keys()
 
 
-def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
+def test_a_changed_export_is_refused_and_a_longer_one_continues(served, export):
     """If what was read is edited, a run does not continue. If records are appended, it sends them."""
     directory = export(600, kinds=("customers",))
     path = directory / "customers.ndjson"
@@ -253,7 +253,7 @@ def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
     assert served.migrate(directory).returncode == 0
 
 
-def test_compressed_exports_go_on(tmp_path, export):
+def test_compressed_exports_are_continued(tmp_path, export):
     """A compressed export is continued where reading stopped. The cost is unpacking up to there."""
     directory = export(3000, kinds=("customers",))
     packed = directory / "c.ndjson.gz"

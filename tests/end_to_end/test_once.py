@@ -252,7 +252,7 @@ def test_a_reverted_export_may_be_sent_again(served, migrated):
     assert set(served.ledger()["customers"].values()) == {2}
 
 
-def test_a_state_directory_that_was_moved_goes_on(served, migrated):
+def test_a_state_directory_that_was_moved_continues(served, migrated):
     """After a rename, by another spelling, or through a link in its path.
 
     A copy is refused while the original is there.
@@ -385,7 +385,7 @@ def test_a_state_directory_older_than_a_resend_is_refused(doubtful):
     assert arrived_once(served, directory)
 
 
-def test_a_run_that_is_killed_goes_on_in_its_own_state_directory(served, export):
+def test_a_killed_run_continues_in_its_own_state_directory(served, export):
     """However long ago that was, it is never taken for an older one."""
     directory = export(3000, kinds=["customers", "events"])
     named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]

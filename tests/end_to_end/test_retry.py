@@ -113,7 +113,7 @@ def test_a_line_that_is_not_a_dead_letter_is_named(served, spoiled):
 
 
 @pytest.mark.parametrize("round_", range(2))
-def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
+def test_a_killed_retry_continues(tmp_path, export, round_):
     """Wherever it dies, the next one brings every dead letter to one outcome, and none arrives twice."""
     directory = export(400)
     wanted = expected_ledger(directory)

@@ -206,7 +206,7 @@ async def test_other_commands_are_refused_until_the_missing_records_are_sent(run
     await whole(run, await run.only_missing(named=False))
 
 
-async def test_a_run_that_was_stopped_goes_on(tmp_path):
+async def test_a_stopped_run_continues(tmp_path):
     """What was taken back and what was not sent yet: both are sent."""
     async with sandbox(tmp_path) as served:
         run = TakenBack(tmp_path, served)

@@ -182,6 +182,9 @@ async def test_a_plan_warns_where_a_migration_would_stop(tmp_path):
 async def test_a_budget_that_is_not_exceeded_gives_no_warning(tmp_path):
     """As many dead letters as it allows."""
     kinds = three_kinds(tmp_path, 3) | {"customers": [write_export(tmp_path / "in", [{"id": 1}])]}
-    found = await planned(settings(tmp_path, max_dead="1,customers=100%"), kinds)
+    limits = {"max_dead": "1,customers=100%", "skip_checks": "unknown_customer"}
+    found = await planned(settings(tmp_path, **limits), kinds)
     assert (found.summary.over_budget, sum(each.dead for each in found.summary.kinds.values())) == (UNSET, 1)
     assert not [warning for warning in found.warnings if "over budget" in warning]
+    over = (await planned(settings(tmp_path, max_dead="1"), kinds)).summary.over_budget
+    assert (over.dead, over.reasons) == (7, {"unknown_customer": 6, "wrong_type": 1})

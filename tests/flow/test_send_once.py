@@ -380,7 +380,7 @@ async def test_a_key_whose_tokens_do_not_name_its_account_is_refused(journal, an
         await binding.prove(Tokens(answer, binding))
 
 
-async def test_without_a_token_nothing_is_proven(journal):
+async def test_nothing_is_proven_without_a_token(journal):
     """The flag that the hint names needs no token."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
@@ -403,7 +403,7 @@ async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(jour
         await binding.admit(token(account_id="8"))
 
 
-async def test_until_something_was_sent_the_account_may_change(journal):
+async def test_the_account_may_change_until_something_is_sent(journal):
     """A corrected key is not another account."""
     journal._connection.execute("DELETE FROM batches")
     for key in ("wrong", "right"):

@@ -232,7 +232,7 @@ def reads(run):
     return sum(count for outcome, count in run.requests().get("read", {}).items())
 
 
-async def test_an_interrupted_comparison_goes_on(shop, monkeypatch):
+async def test_an_interrupted_comparison_continues(shop, monkeypatch):
     """What was read is not read again, not even if the last note is half a line; after that all is asked again."""
     monkeypatch.setattr(read_account, "PAUSES", (0.01,))
     async with shop() as run:

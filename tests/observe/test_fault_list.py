@@ -74,7 +74,7 @@ def test_the_list_is_bounded():
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_it_fits_any_width(width):
+def test_the_list_fits_any_width(width):
     """Whatever the length of a file's name, a path or a cause."""
     long = group(
         field="events[].order.products[].discounted_value",

@@ -16,6 +16,11 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CanaryChosen,
+    CanaryEnded,
+    CanarySeen,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -108,6 +113,21 @@ CASES = [
         },
     ),
     (
+        ChecksStarted(files=3, size=99),
+        {"event": "checks_started", "level": "info", "files": 3, "bytes": 99},
+    ),
+    (
+        ChecksEnded(findings={"duplicate_id": 2}, errors=2, seconds=1.23456, known=False),
+        {
+            "event": "checks_ended",
+            "level": "warning",
+            "errors": 2,
+            "findings": {"duplicate_id": 2},
+            "seconds": 1.235,
+            "known": False,
+        },
+    ),
+    (
         KindStarted(kind=EVENTS_KIND, files=2, size=99),
         {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
     ),
@@ -170,6 +190,29 @@ CASES = [
     (
         QuotaCorrected(seconds=600.04, foreign=7),
         {"event": "quota_corrected", "level": "warning", "seconds": 600.0, "foreign": 7},
+    ),
+    (
+        CanaryChosen(places=((EVENTS_KIND, "events.ndjson", 3),)),
+        {"event": "canary_chosen", "level": "info", "records": ["events events.ndjson:3"]},
+    ),
+    (
+        CanarySeen(
+            kind=EVENTS_KIND, file="a.ndjson", line=3, outcome="accepted", seen="different", different=("metrics",)
+        ),
+        {
+            "event": "canary_seen",
+            "level": "warning",
+            "kind": "events",
+            "file": "a.ndjson",
+            "line": 3,
+            "outcome": "accepted",
+            "seen": "different",
+            "different": ["metrics"],
+        },
+    ),
+    (
+        CanaryEnded(passed=True, learnt=("it arrived",)),
+        {"event": "canary_ended", "level": "info", "passed": True, "learnt": ["it arrived"]},
     ),
     (
         WaitingVisible(kind=EVENTS_KIND, seen=1, probes=3, next_probe=4.04),

@@ -59,7 +59,7 @@ def rows(text):
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_it_shows_records_requests_and_times():
+def test_the_table_shows_records_requests_and_times():
     """Per kind, for three accounts, and when the migration would end."""
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)

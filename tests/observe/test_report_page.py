@@ -56,6 +56,15 @@ def test_everything_is_shown():
         "lines 3 to 14",
         "and 2 more",
         "2 of 3 confirmed",
+        "balance mismatch",
+        "9 · error",
+        "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
+        "and 6 more",
+        "events.ndjson: 41 records, first at events.ndjson:98; the API knows balance[].amount",
+        "and 1 more fields",
+        "1,234.56-2001,034.561,034.5",
+        "order value98,765.43",
+        "first date2024-02-292024-02-29",
         "events.ndjson:9",
         "00c0ffee",
         "api.base_url",
@@ -84,14 +93,14 @@ def test_dead_letters_are_in_groups():
     assert "events.ndjson:7" not in text
 
 
-def test_without_groups_there_are_examples():
+def test_examples_are_shown_without_groups():
     """A run whose dead letters are all deleted from their file."""
     text = " ".join(parsed(made_report(fault_groups=FaultGroups())).text.split())
     assert text.count("for example") == 2
     assert "by what is wrong" not in text
 
 
-def test_it_needs_nothing_else():
+def test_the_page_needs_nothing_else():
     """No script, no image, no fetched address, nothing inline that its policy forbids."""
     page = draw_report(made_report())
     found = Parsed(page)
@@ -102,7 +111,7 @@ def test_it_needs_nothing_else():
     assert "@media print" in page
 
 
-def test_its_policy_allows_only_its_own_style():
+def test_the_policy_allows_only_the_style_of_the_page():
     """By the hash of the exact text between the tags."""
     page = draw_report(made_report())
     style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]

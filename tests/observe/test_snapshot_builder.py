@@ -12,6 +12,8 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     IdsUnreadable,
     KindEnded,
@@ -173,6 +175,9 @@ def test_the_end_of_the_run_is_not_predicted_while_a_kind_is_unknown():
     assert (shown.phases[0].ends_at, shown.ends_at) == (BEGAN + 15, None)
 
 
+CHECKED = ChecksEnded(findings={}, errors=0, seconds=1.0, known=False)
+
+
 @pytest.mark.parametrize(
     ("notices", "what", "until"),
     [
@@ -184,6 +189,12 @@ def test_the_end_of_the_run_is_not_predicted_while_a_kind_is_unknown():
         ([CustomersAsked(asked=3, of=5, gone=2)], "visible", None),
         ([CustomersAsked(asked=5, of=5, gone=2)], "nothing", None),
         ([CustomersAsked(asked=3, of=5, gone=2), started(customers=5)], "nothing", None),
+        ([ChecksStarted(files=3, size=9)], "visible", None),
+        (
+            [ChecksStarted(files=3, size=9), ChecksEnded(findings={}, errors=0, seconds=1.0, known=False)],
+            "nothing",
+            None,
+        ),
         ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
     ],
 )

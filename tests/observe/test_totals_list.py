@@ -83,7 +83,7 @@ def test_the_result_is_shown(found, says):
     assert (", only reward r, only brand b" in said) == bool(found.reward)
 
 
-def test_it_fits_80_columns_whatever_the_numbers():
+def test_the_list_fits_80_columns_with_any_numbers():
     rewards = tuple(RewardCompared(reward=REWARD, exported=HUGE, account=HUGE) for _ in range(MOST_REWARDS + 2))
     found = TotalsVerification(exit_code=3, days=days(), rewards=rewards, findings=(finding(1, others=HUGE),))
     said = shown(found, width=80)

@@ -246,7 +246,7 @@ async def test_unknown_customers_are_not_found(start):
         assert (reply.status, reply.json) == (404, {"error": "Not Found", "details": "no such customer"})
 
 
-async def test_a_revert_takes_back_a_period(start, clock):
+async def test_a_revert_removes_the_customers_of_a_period(start, clock):
     """Customers applied in the period are removed with all their data; the ledger keeps both counts."""
     client = await start(token_lifetime=100_000)
     await client.migrated(made.customer("before"))

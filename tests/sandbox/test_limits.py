@@ -68,7 +68,7 @@ def test_retry_after_speaks_for_all_full_windows():
     assert refusal.retry_after == math.ceil(59.75)
 
 
-def test_without_windows_no_request_is_refused():
+def test_no_request_is_refused_without_windows():
     """Without windows every request is accepted, and there is no quota to report."""
     limiter = Limiter(())
     assert [limiter.arrive(0.0) for _ in range(100)] == [Passed(quota=None)] * 100

@@ -65,6 +65,8 @@ class Tally:
         self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
         self._requests, self._throttled, self._bytes = figures.requests, figures.throttled, figures.bytes_sent
         self._earlier_seconds = figures.seconds
+        self.ahead = set(figures.ahead)
+        """Source and line of records that are counted and still beyond the read position."""
 
     def figures(self, *, seconds: float) -> Figures:
         """Return everything counted, in the form in which it can be kept."""
@@ -90,6 +92,7 @@ class Tally:
             throttled=self._throttled,
             bytes_sent=self._bytes,
             seconds=self._earlier_seconds + seconds,
+            ahead=tuple(sorted(self.ahead)),
         )
 
     def validated(self, found: LineResults) -> None:

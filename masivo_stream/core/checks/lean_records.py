@@ -157,6 +157,8 @@ class ExactRecord(Struct, gc=False):
     balance: list[ExactAmount] | UnsetType = UNSET
     transactions: list[ExactAmount] | UnsetType = UNSET
     events: list[ExactEvent] | UnsetType = UNSET
+    digest: int = msgspec.field(name="(digest of the line)", default=0)
+    """A hash of the line; no field of an export has this name."""
 
 
 LeanRecord = LeanCustomer | LeanEvents | LeanTransactions
@@ -175,9 +177,11 @@ def read_exactly(body: bytes) -> ExactRecord | None:
     """Return what the checks look at, with exact amounts; None if the line cannot be read that way."""
     for text in (body, cut_last_moment(body)):
         try:
-            return _decode_exactly(text)
+            found = _decode_exactly(text)
         except (ValueError, RecursionError):
             continue
+        found.digest = hash(body)
+        return found
     return None
 
 

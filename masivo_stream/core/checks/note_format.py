@@ -48,7 +48,7 @@ class Tag(enum.IntEnum):
     EMAIL = 11
     """An email, by the hash of its lower case; value: the hash of the email as it is."""
     PURCHASE = 12
-    """An event, by customer and purchase; value: a hash of what makes it the same event."""
+    """An event, by customer and purchase; value: its index in the record, and a hash of what makes it the same."""
 
 
 TAG_MASK = 15
@@ -56,6 +56,19 @@ READ_AGAIN = 16
 """Set in a tag if an amount on the line is not known exactly: the line has to be read again."""
 REWARD_SHIFT = 8
 """The number of a reward (from 1) is above these bits; 0 if the note has no value of a reward."""
+
+
+_CONTENT_BITS = 24
+
+
+def event_value(index: int, content: int) -> int:
+    """Return the value of an event's note; `content` has 24 bits (`core.reading.purchases`)."""
+    return index << _CONTENT_BITS | content
+
+
+def event_of(value: int) -> tuple[int, int]:
+    """Return index and content from the value of an event's note."""
+    return value >> _CONTENT_BITS, value & (1 << _CONTENT_BITS) - 1
 
 
 _LENGTH_BITS = 36

@@ -6,7 +6,7 @@ validation, which other processes may share, and it is the same whoever validate
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import count, repeat
 
 from msgspec import UNSET, Struct
 
@@ -27,6 +27,7 @@ from masivo_stream.core.checks.note_format import (
     REWARD_SHIFT,
     WORDS,
     Tag,
+    event_value,
     hour_number,
     salted_hash,
     where,
@@ -59,6 +60,8 @@ class _Line(Struct, frozen=True, gc=False):
     length: int
     customer: str
     items: int
+    indexes: tuple[int, ...] | None = None
+    """Indexes of the items in the record, None for all of them."""
 
 
 class NoteTaker:
@@ -90,7 +93,8 @@ class NoteTaker:
                     for line, (body, offset, length, customer, items) in enumerate(columns, each.line):
                         self._of_record(kind, each.file, _Line(body, line, offset, length, customer, items))
                 case Entry():
-                    line_ = _Line(each.body, each.line, each.offset, each.length, each.customer, each.items)
+                    where_ = each.line, each.offset, each.length
+                    line_ = _Line(each.body, *where_, each.customer, each.items, each.indexes)
                     self._of_record(kind, each.file, line_)
                 case Rejected():
                     self._of_rejected(kind, each)
@@ -121,9 +125,16 @@ class NoteTaker:
             hour = -NEVER if kind is Kind.CUSTOMERS else NEVER
             self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
         else:
-            self._of_valid(read, line.body, place, totals)
+            self._of_valid(read, line.body, place, totals, line.indexes)
 
-    def _of_valid(self, read: Dated, body: bytes, place: tuple[int, int, int], totals: TotalsOfFile | None) -> None:
+    def _of_valid(
+        self,
+        read: Dated,
+        body: bytes,
+        place: tuple[int, int, int],
+        totals: TotalsOfFile | None,
+        indexes: tuple[int, ...] | None = None,
+    ) -> None:
         """Note what a record says. It has no `totals` if it is not sent as the others are."""
         record, first, last = read
         key, place = salted_hash(record.id), with_hour(place, hour_number(first))
@@ -138,7 +149,7 @@ class NoteTaker:
                 self._of_amounts(key, (Tag.CUSTOMER, Tag.MORE_BALANCE), record.balance, place, totals, body)
             self._of_email(record.email, place)
         else:
-            self._of_events(key, record, place)
+            self._of_events(key, record, place, indexes)
             if totals is not None:
                 self._add_orders(record, body, totals)
 
@@ -181,12 +192,15 @@ class NoteTaker:
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
         self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
 
-    def _of_events(self, key: int, record: LeanEvents, place: tuple[int, int, int]) -> None:
+    def _of_events(
+        self, key: int, record: LeanEvents, place: tuple[int, int, int], indexes: tuple[int, ...] | None
+    ) -> None:
         self._note(key, Tag.EVENTS, 0, place)
         self._signer.sign(record.events)  # type: ignore[arg-type]  # a lean event has the fields that it looks at
         signs = self._signer.take()
-        for pair, content in zip(zip(repeat(record.id), signs.purchases, strict=False), signs.contents, strict=True):
-            self._note(salted_hash(pair), Tag.PURCHASE, content, place)
+        pairs = zip(repeat(record.id), signs.purchases, strict=False)
+        for index, pair, content in zip(indexes or count(), pairs, signs.contents, strict=False):
+            self._note(salted_hash(pair), Tag.PURCHASE, event_value(index, content), place)
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)

@@ -68,23 +68,21 @@ class FaultFinder(Struct, frozen=True):
             certain = (fault for fault in self._certain(value, reverted) if not _is_within(fault.path, unclear))
         return list(islice(chain(found, certain), MOST_COUNTED))
 
-    def summarize(self, value: dict[str, Any], faults: list[Problem], customer: str | None) -> LineFault:
-        """Return what is wrong with a line: the first fault, all of them, and the items that any of them concerns.
-
-        `customer`: the customer's id, if this customer does not arrive because of the faults.
-        """
+    def summarize(self, value: dict[str, Any], faults: list[Problem]) -> LineFault:
+        """Return what is wrong with a line: the first fault, all of them, and the items that any of them concerns."""
         first, field = faults[0], self.contract.item_field
         items = value.get(field) if field else None
         concerned = {fault.path[1] for fault in faults if len(fault.path) > 1 and fault.path[0] == field}
         indexes = sorted(index for index in concerned if isinstance(index, int))
         listed = list_faults(faults)
+        customer, unclear = value.get("id"), first == Problem(("id",), Reason.DUPLICATE_FIELD, _DOUBLED)
         return LineFault(
             first.reason,
             first.message,
             field=spell(first.path),
             items=tuple(indexes[:MOST_ITEMS_NAMED]) or None,
             item_count=len(items) if isinstance(items, list) else int(field is None),
-            customer=None if first == Problem(("id",), Reason.DUPLICATE_FIELD, _DOUBLED) else customer,
+            customer=customer if isinstance(customer, str) and not unclear else None,
             listed=listed if len(listed) > 1 else (),
             faults_left_out=len(faults) - len(listed),
         )

@@ -1,8 +1,9 @@
 """Sort validated lines into entries to pack, dead letters and skipped records.
 
-A valid record is left out after all if its customer does not arrive, or if its purchase came before. Runs and dry runs
-share these rules:
+A valid record is left out after all if a finding of the checks over all files concerns it, if its customer does not
+arrive, or if its purchase came before. Runs and dry runs share these rules:
 
+0. What a finding concerns is held back (`hold_back`).
 1. If the customer may still arrive (a dead letter, or unknown to the account), the record is a dead letter and waits.
 2. If the customer was skipped as deleted, the record is skipped, whatever else is wrong with it.
 3. An event whose purchase came before is a dead letter by itself. The rest of its record is sent, as with reversed
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.reading.hold_back import FindHeld, FirstPlaces, hold_back
 from masivo_stream.core.reading.marks import find_customer
 from masivo_stream.model.entries import LineResults, Packable, opened
 from masivo_stream.model.examples import SkippedPlace
@@ -52,14 +54,23 @@ class SortedLines(Struct, frozen=True):
 class LineSorter:
     """Sort the lines of one kind, block by block."""
 
-    def __init__(self, duplicate_purchase: str = "auto") -> None:
-        """Treat events whose purchase came before as the setting `duplicate_purchase` says."""
+    def __init__(self, duplicate_purchase: str = "auto", held: FindHeld | None = None) -> None:
+        """Treat events whose purchase came before as the setting `duplicate_purchase` says.
+
+        `held` returns what findings hold back; None: nothing.
+        """
+        self._held = held
+        self._first_places: FirstPlaces = {}
+        """Of the block at hand."""
         self._looks = duplicate_purchase != "allow"
         self._rejects_same = duplicate_purchase in {"auto", "reject"}
         self._rejects_alike = duplicate_purchase == "reject"
 
     def sort(self, results: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> SortedLines:
         """Sort the lines of a block. `why` returns the reason why a customer does not arrive; None: all arrive."""
+        if self._held is not None:
+            block = hold_back(results, self._held)
+            results, self._first_places = block.results, block.first_places
         if why is not None:
             results = [
                 _unless_absent(each, why) for each in opened(results, lambda customer: why(customer) is not None)
@@ -91,12 +102,12 @@ class LineSorter:
         ]
         for items, message in dead:  # all of the entry is one dead letter
             if len(items) == len(own):
-                rejected = _reject(entry, items, message)
+                rejected = self._reject(entry, items, message)
                 into.dead_letters.append((rejected, None))
                 return rejected
         for items, message in dead:
             part = take_part(entry, items, _ITEMS)
-            into.dead_letters.append((_reject(part, items, message), part))
+            into.dead_letters.append((self._reject(part, items, message), part))
         gone = {index for items, _ in dead for index in items}
         left = [index for index in own if index not in gone]
         if len(left) == len(own):
@@ -106,10 +117,11 @@ class LineSorter:
         into.duplicates.extend([entry.record] * sum(index not in gone for index in (*entry.same, *entry.alike)))
         return entry
 
-
-def _reject(entry: Entry, items: Iterable[int], message: str) -> Rejected:
-    rejected = reject_entry(entry, Reason.DUPLICATE_EVENT, message)
-    return msgspec.structs.replace(rejected, field=f"{_ITEMS}[{min(items)}].order.purchase_id")
+    def _reject(self, entry: Entry, items: Iterable[int], message: str) -> Rejected:
+        first = min(items)
+        place = self._first_places.get((entry.line, first))
+        rejected = reject_entry(entry, Reason.DUPLICATE_EVENT, f"{message}: {place}" if place else message)
+        return msgspec.structs.replace(rejected, field=f"{_ITEMS}[{first}].order.purchase_id")
 
 
 def _unless_absent(result: LineResults, why: Callable[[str], Absence | None]) -> LineResults:

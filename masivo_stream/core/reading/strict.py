@@ -20,7 +20,14 @@ from msgspec import Struct
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.marks import decode_plain, reversed_indexes
 from masivo_stream.core.reading.record_faults import FaultFinder, describe_too_many, list_faults
-from masivo_stream.core.reading.reject import TOO_DEEP, LineFault, reject_duplicate, reject_line, skip_line
+from masivo_stream.core.reading.reject import (
+    TOO_DEEP,
+    LineFault,
+    check_customer,
+    reject_duplicate,
+    reject_line,
+    skip_line,
+)
 from masivo_stream.core.reading.schema_faults import Problem
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
@@ -130,9 +137,9 @@ class StrictDecoder:
                 describe_too_many(contract, count),
                 field=contract.item_field or "",
                 item_count=count,
-                customer=self._unless_sent(customer),
+                customer=customer,
             )
-            return reject_line(line, origin.file, fault)
+            return reject_line(line, origin.file, check_customer(fault, self._memory))
         if facts.duplicate is not None:
             return reject_duplicate(line, origin.file, facts.duplicate, items=count, customer=customer)
         if facts.reversed:
@@ -162,8 +169,8 @@ class StrictDecoder:
         # 2. The rest of the record is valid as a whole, or not at all.
         faults = self._finder.find(value, doubled, reverted)
         if faults:
-            customer = self._unless_sent(value.get("id"))
-            return reject_line(line, file, self._finder.summarize(value, faults, customer))
+            fault = check_customer(self._finder.summarize(value, faults), self._memory)
+            return reject_line(line, file, fault)
         # 3. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
         if not accepted and not reverted:
             message = "does not match the schema; does a field occur twice?"

@@ -92,8 +92,10 @@ def _in_text(text: str) -> Iterator[NamedFault]:
 
 
 def _faults(place: _Place, messages: list[str]) -> Iterator[NamedFault]:
+    index, path = place
     for message in messages:
-        yield NamedFault(*place, message[:LONGEST_MESSAGE])
+        if path or message:  # otherwise it only says that something is wrong with the record
+            yield NamedFault(index, path, message[:LONGEST_MESSAGE])
 
 
 def _messages(value: object, depth: int) -> list[str]:

@@ -21,7 +21,17 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 _LOCK = "lock"
 JOURNAL = "journal.db"
 _OF_A_RUN = ("in-doubt.", "retry-", "taken-back-", "report.")
-_OURS = (JOURNAL, "dead-letter.", "skipped.", "in-doubt.", "retry-", "taken-back-", "report.", "listed-days.")
+_OURS = (
+    JOURNAL,
+    "dead-letter.",
+    "skipped.",
+    "in-doubt.",
+    "retry-",
+    "taken-back-",
+    "report.",
+    "listed-days.",
+    "findings.",
+)
 _CORRECT = "correct the permissions of that file, then start again"
 _NAME_ONE = "name the directory that you meant with --state-dir"
 

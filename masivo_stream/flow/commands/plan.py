@@ -35,7 +35,6 @@ async def plan(
     *,
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
-    skip_checks: Iterable[str] = (),
     runtime: Runtime | None = None,
 ) -> Plan:
     """Validate and pack everything, send nothing, and return what sending would take.
@@ -46,7 +45,6 @@ async def plan(
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
             of exports that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
-        skip_checks: names of checks over all files that are not made, or `all`.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -55,13 +53,17 @@ async def plan(
         StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
-    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    policy = read_policy(settings.validation)
     dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy)
     use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
         known = await predict_refusals(settings, identify_account(settings, credentials), exports.find())
     return _make_plan(settings, dry, use, unreadable, clock, known)
+
+
+WORTH_A_CANARY = 20
+"""Requests from which on a canary is suggested: it takes a request of each kind, and about as long as these take."""
 
 
 def _make_plan(
@@ -103,6 +105,7 @@ def _make_plan(
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
         finished_at=after(begin, finish[-1]),
         warnings=[*known, *warn_of_plan(settings, dry, kinds, quota)],
+        suggests_canary=sent[-1] >= WORTH_A_CANARY and not settings.verify.canary,
     )
 
 

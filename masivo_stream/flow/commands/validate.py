@@ -1,7 +1,5 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
-from collections.abc import Iterable
-
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
@@ -15,7 +13,6 @@ async def validate(
     exports: Exports,
     *,
     files: DryRunFiles | None = None,
-    skip_checks: Iterable[str] = (),
     runtime: Runtime | None = None,
 ) -> Summary:
     """Validate every line, send nothing. Records that are ready to send are counted under `pending`.
@@ -24,7 +21,6 @@ async def validate(
         settings: see `load_settings`.
         exports: what to read.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
-        skip_checks: names of checks over all files that are not made, or `all`.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -32,6 +28,6 @@ async def validate(
         InputError: an export does not exist. One that turns out to be unreadable on the way is reported in the summary.
         StorageError: what the checks keep on disk cannot be written.
     """
-    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    policy = read_policy(settings.validation)
     found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
     return found.summary

@@ -3,15 +3,21 @@
 `validate` and `plan` are views of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from msgspec import UNSET, Struct, UnsetType, structs
+import msgspec
+from msgspec import UNSET, Struct, structs
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
 from masivo_stream.core.fault_groups import join_groups
-from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.core.reading.hold_back import HeldOfLines
+from masivo_stream.edges.export.source import Input
+from masivo_stream.edges.files.findings_file import read_findings
+from masivo_stream.flow.checks.policy import CheckPolicy, identify
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
@@ -21,6 +27,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
     KindDryRunResult,
     OpenDeadLetters,
     OpenSkipped,
+    Watch,
 )
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
@@ -41,7 +48,16 @@ _HINT = (
     " masivo-stream retry"
 )
 
+_FROM_A_PIPE = (
+    "what the checks found is not left out of the requests, because an export from a pipe is read only once: write it"
+    " to a file and name that file, then it is"
+)
+
 _HINT_OF_CHECKS = "correct what the checks found in the export before migrating: the API would refuse these records"
+
+
+HeldOfKind = Callable[[str, str, int, int], HeldOfLines]
+"""Returns what findings hold back, by kind, file, first and last line."""
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -49,6 +65,8 @@ class DryRun(Struct, frozen=True, kw_only=True):
 
     summary: Summary
     kinds: dict[str, KindDryRunResult]
+    failure: InputError | None = None
+    """Why an export could not be read to its end."""
 
 
 def discard_skipped(_kind: Kind, _files: ExitStack) -> SkippedSink:
@@ -67,7 +85,7 @@ class DryRunFiles(Struct, frozen=True):
     dead_letters: OpenDeadLetters = discard_dead_letters
     skipped: OpenSkipped = discard_skipped
     scratch: Path | None = None
-    """The directory for what the checks over all files keep on disk meanwhile; else where temporary files are."""
+    """The directory for what the checks over all files keep on disk; a temporary one without it."""
 
 
 async def dry_run(
@@ -75,7 +93,9 @@ async def dry_run(
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
-    With `checks`, the exports are checked as a whole, too.
+    With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
+    so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
+    for again.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -85,36 +105,71 @@ async def dry_run(
     inputs = exports.find()
     check_inputs(inputs)
     await inspect_exports(inputs)
-    expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
-    budget = ErrorBudget(settings.validation.max_dead, dict.fromkeys(inputs, KindCount()))
-    kinds: dict[str, KindDryRunResult] = {}
-    failure: InputError | None = None
-    checked: ExportChecks | UnsetType = UNSET
+    reading = _Reading(inputs, settings, files, clock)
+    if checks is None:
+        return await reading.go()
     with ExitStack() as stack:
-        whole = None
-        if checks is not None:
-            whole = stack.enter_context(WholeExport(inputs, checks, files.scratch, clock.wall()))
-        for kind, found in inputs.items():
-            of_kind = KindDryRun(kind, settings, clock, expected, budget)
+        directory = files.scratch or Path(stack.enter_context(TemporaryDirectory(prefix=".checks-")))
+        identity = identify(inputs, settings.validation, checks)
+        known = read_findings(directory, identity) if identity else None
+        if known is None:
+            with WholeExport(inputs, checks, directory, clock.wall()) as whole:
+                found = await reading.go(whole.take)
+                if found.failure is not None:
+                    return add_checks(found, whole.leave_unfinished())
+                checked = await whole.finish(identity)
+            if not checked.holds_back:
+                return add_checks(found, checked)
+            if not identity:
+                return add_checks(_warn_of_pipes(found), checked)
+            known = read_findings(directory, identity)
+        if known is None:
+            raise RuntimeError("the findings were just written")
+        stack.callback(known.close)
+        found = await reading.go(held=known.held)
+        return add_checks(found, msgspec.json.decode(known.checks, type=ExportChecks))
+
+
+class _Reading:
+    """Reads and packs exports, as often as it is called."""
+
+    def __init__(
+        self, inputs: Mapping[Kind, Sequence[Input]], settings: Settings, files: DryRunFiles, clock: Clock
+    ) -> None:
+        self._inputs, self._settings, self._files, self._clock = inputs, settings, files, clock
+
+    async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
+        """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
+        validation = self._settings.validation
+        expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self._inputs else None
+        budget = ErrorBudget(validation.max_dead, dict.fromkeys(self._inputs, KindCount()))
+        kinds: dict[str, KindDryRunResult] = {}
+        failure: InputError | None = None
+        for kind, found in self._inputs.items():
+            of_kind = KindDryRun(
+                kind, self._settings, self._clock, expected, budget, held and partial(held, kind.value)
+            )
             with ExitStack() as opened:
-                sinks = files.dead_letters(kind, opened), files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, whole.take if whole is not None else None) or failure
+                sinks = self._files.dead_letters(kind, opened), self._files.skipped(kind, opened)
+                failure = await of_kind.run(found, *sinks, watch) or failure
             kinds[kind] = of_kind.result()
-        if whole is not None:
-            checked = await whole.finish() if failure is None else whole.leave_unfinished()
-    over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
-    return DryRun(summary=add_checks(_summarise(kinds, failure, over), checked), kinds=kinds)
+        over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
+        return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure)
 
 
-def add_checks(summary: Summary, checked: ExportChecks | UnsetType) -> Summary:
-    """Return a summary with what the checks found. Errors among it end the command as dead letters do."""
-    if checked is UNSET:
-        return summary
-    summary = structs.replace(summary, checks=checked)
+def _warn_of_pipes(found: DryRun) -> DryRun:
+    """Say that what findings hold back is not left out: what comes from a pipe cannot be read once more."""
+    summary = structs.replace(found.summary, warnings=(*found.summary.warnings, _FROM_A_PIPE))
+    return structs.replace(found, summary=summary)
+
+
+def add_checks(found: DryRun, checked: ExportChecks) -> DryRun:
+    """Return a dry run with what the checks found. Errors among it end the command as dead letters do."""
+    summary = structs.replace(found.summary, checks=checked)
     if checked.errors and summary.outcome == "complete":
         code = int(ExitCode.DEAD_LETTERS)
-        return structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_CHECKS)
-    return summary
+        summary = structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_CHECKS)
+    return structs.replace(found, summary=summary)
 
 
 def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, over: OverBudget | None) -> Summary:

@@ -11,6 +11,7 @@ from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, c
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.fault_groups import FaultGrouper
 from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
@@ -96,8 +97,9 @@ class KindDryRun:
         clock: Clock,
         expected: ExpectedCustomers | None,
         budget: ErrorBudget,
+        held: FindHeld | None = None,
     ) -> None:
-        """Make a dry run of a kind; `budget` is that of all kinds.
+        """Make a dry run of a kind; `budget` is that of all kinds, `held` returns what findings hold back.
 
         `expected`: for customers, what to fill; for other kinds, whose records to hold back. None if no customers
         export is named.
@@ -107,7 +109,7 @@ class KindDryRun:
         self._expected = None if kind is Kind.CUSTOMERS else expected
         upload = settings.upload
         self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
-        self._sorter = LineSorter(settings.validation.duplicate_purchase)
+        self._sorter = LineSorter(settings.validation.duplicate_purchase, held)
         self._tally = Tally(self._contract)
         self._requests = _RequestCount(self._contract, upload.max_body_bytes)
         self._began = clock.now()
@@ -123,7 +125,7 @@ class KindDryRun:
 
     async def run(
         self,
-        inputs: list[Input],
+        inputs: Sequence[Input],
         dead_letters: DryRunDeadLetters,
         skipped: SkippedSink,
         watch: Watch | None = None,

@@ -18,11 +18,11 @@ from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.results import Rejected
 from masivo_stream.model.summary import KindSummary
 
-MOST_BYTES = 64 << 20
-"""How much of a dead-letter file is read."""
+MOST_BYTES = 512 << 20
+"""How much of a dead-letter file is read: some two seconds."""
 
-MOST_READ = 100_000
-"""Dead letters of a kind that are read: a second or less."""
+MOST_READ = 500_000
+"""Dead letters of a kind that are read."""
 
 
 class _Fault(Struct, frozen=True, gc=False):
