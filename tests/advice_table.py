@@ -386,7 +386,7 @@ TABLE: dict[str, dict[str, str]] = {
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
-        "remove that file and start again: the checks are made again": "checks::findings_that_are_damaged_are_removed",
+        "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
@@ -823,6 +823,10 @@ TABLE: dict[str, dict[str, str]] = {
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        (
+            "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account"
+            " takes such transactions, --skip-checks no_balance"
+        ): "checks::a_missing_balance_is_added_or_not_needed",
         "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
             "checks::the_blank_of_an_id_is_removed"
         ),
@@ -835,13 +839,17 @@ TABLE: dict[str, dict[str, str]] = {
         'correct the spelling, or set unknown_fields = "pass"': "correcting::a_setting_accepts_the_record",
         "correct the value as the message says": "correcting::customers_are_corrected_in_place",
         "make the transactions add up to the balance that was sent with the customer, then retry": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
+        (
+            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
+            " if the account takes them"
+        ): "checks::transactions_without_a_balance_are_corrected",
         "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
         "put all transactions of this customer into one dead letter, and delete the others": (
-            "checks::what_a_run_holds_back_is_corrected"
+            "checks::held_back_records_are_corrected"
         ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"

@@ -91,6 +91,6 @@ MUTATIONS = (
         "        # That nothing shows proves something only if the account shows an event that was accepted.\n",
         "        return 'yes', ''\n",
         "An account that shows no events at all is said to refuse requests as a whole.",
-        (TRIALS + "absence_proves_nothing_where_presence_does_not_show",),
+        (TRIALS + "absence_is_not_evidence_if_presence_does_not_show",),
     ),
 )

@@ -71,8 +71,8 @@ MUTATIONS = (
         "        if found.format == _FORMAT:\n",
         "A run whose export has grown sends what the checks would hold back.",
         (
-            "edges/test_findings_file.py::test_it_is_about_certain_exports",
-            HELD + "a_run_that_goes_on_does_not_check_again",
+            "edges/test_findings_file.py::test_the_file_belongs_to_its_exports",
+            HELD + "a_continued_run_does_not_check_again",
         ),
     ),
     Mutation(
@@ -81,7 +81,7 @@ MUTATIONS = (
         "        self._directory, self._path = directory, directory / _PART\n",
         "        self._directory, self._path = directory, directory / FINDINGS\n",
         "A run that is killed in its checks believes the part that was written.",
-        (FOUND + "a_file_that_is_not_finished_does_not_count",),
+        (FOUND + "an_unfinished_file_does_not_count",),
     ),
     Mutation(
         "a line that is corrected is held back again",
@@ -89,7 +89,7 @@ MUTATIONS = (
         "    if isinstance(result, Entry) and result.retried is None:\n",
         "    if isinstance(result, Entry):\n",
         "A retry never gets rid of a dead letter, if its copy has the name of an export.",
-        (RULE + "a_dead_letter_that_is_tried_again_is_not_held_back",),
+        (RULE + "a_retried_dead_letter_is_not_held_back",),
     ),
     Mutation(
         "the lines after one that is held back are lost",
@@ -97,7 +97,7 @@ MUTATIONS = (
         "    if start < len(run):\n",
         "    if start < len(run) and not start:\n",
         "Records are neither sent nor counted.",
-        (RULE + "exactly_what_findings_name_is_held_back", RULE + "only_the_line_concerned_is_opened"),
+        (RULE + "exactly_the_records_of_findings_are_held_back", RULE + "only_the_line_concerned_is_opened"),
     ),
     Mutation(
         "only the later one of two lines is held back",
@@ -105,7 +105,7 @@ MUTATIONS = (
         "    elif fault.holds_first:\n",
         "    elif False:\n",
         "A part of a customer's transactions is migrated, and the rest never can be.",
-        (RULE + "the_lines_of_each_finding", HELD + "the_clean_rest_arrives_without_a_refusal"),
+        (RULE + "each_finding_has_its_lines", HELD + "the_clean_rest_arrives_without_a_refusal"),
     ),
     Mutation(
         "a line that is there twice counts twice",

@@ -72,6 +72,8 @@ class NoteKind(StrEnum):
     """The records that a run sends first; the detail has their places as JSON."""
     CANARY_PASSED = "canary passed"
     CANARY_STOPPED = "canary stopped the run"
+    CANARY_OVERRULED = "canary overruled"
+    """A person has the rest sent although the canary has not passed."""
     REVERT_BEGUN = "revert begun"
     REVERTED = "reverted"
     NOT_REVERTED = "not reverted"

@@ -112,7 +112,7 @@ def wanted(result, held):
 
 
 @given(blocks(), held_lines)
-def test_exactly_what_findings_name_is_held_back(block, held):
+def test_exactly_the_records_of_findings_are_held_back(block, held):
     """Line by line, as a person would decide; every other line stays as it is, in its place."""
     before = list(one_by_one(block))
     after = list(one_by_one(hold_back(block, finder(held)).results))
@@ -131,7 +131,7 @@ def test_exactly_what_findings_name_is_held_back(block, held):
 
 
 @given(blocks(), held_lines, st.sampled_from(["auto", "reject", "warn", "allow"]), st.sets(st.integers(1, 12)))
-def test_nothing_is_lost_and_nothing_doubled(block, held, purchase, gone):
+def test_no_record_is_lost_or_doubled(block, held, purchase, gone):
     """Of every entry each item is packed or in one dead letter, or the customer's record is skipped."""
 
     def why(customer):
@@ -155,7 +155,7 @@ def test_nothing_is_lost_and_nothing_doubled(block, held, purchase, gone):
     assert seen == expected
 
 
-def test_a_block_without_findings_stays_as_it_is():
+def test_a_block_without_findings_is_unchanged():
     """No line is opened or copied."""
     block = [run_of(1, [1, 2]), Blank(3), run_of(4, [1]).entry(0)]
     assert hold_back(block, lambda *_: {}).results is block
@@ -188,7 +188,7 @@ def test_a_reversed_event_is_not_counted_twice():
     assert marked.same == (2,)
 
 
-def test_a_dead_letter_that_is_tried_again_is_not_held_back():
+def test_a_retried_dead_letter_is_not_held_back():
     """A person has corrected it, even if its copy has the name of an export."""
     old = Retried(
         row=1, source=0, file=FILE, line=1, offset=0, length=1, items=None, count=1, whole=True, validated=True,
@@ -200,7 +200,7 @@ def test_a_dead_letter_that_is_tried_again_is_not_held_back():
         assert list(hold_back([result], finder(held)).results) == [result]
 
 
-def test_a_dead_letter_lists_all_that_was_found():
+def test_a_dead_letter_lists_every_finding_of_its_line():
     """A customer's rewards, and other findings of the line: the first one is the reason."""
     held = [
         HeldLine(line=1, check=CheckName.BALANCE_MISMATCH, message="reward a"),
@@ -246,13 +246,13 @@ SUMS = RewardSums(reward="r", balance=Decimal(10), transactions=Decimal(9), diff
         (ExportFault(CheckName.DUPLICATE_EVENT, place(5), (place(2),), item=3), [5]),
         (ExportFault(CheckName.DUPLICATE_PURCHASE, place(5), (place(2),), item=0), [5]),
         (ExportFault(CheckName.EMAIL_CASE, place(5), (place(2),)), []),
-        (ExportFault(CheckName.NO_BALANCE, place(5), (place(2),), SUMS), []),
+        (ExportFault(CheckName.NO_BALANCE, place(5), (place(2), place(6)), SUMS), [5, 6]),
         (ExportFault(CheckName.NO_TRANSACTIONS, place(5), (), SUMS), []),
         (ExportFault(CheckName.CUSTOMER_DELETED, place(5)), []),
         (ExportFault(CheckName.CUSTOMER_NOT_MIGRATED, place(5)), []),
     ],
 )
-def test_the_lines_of_each_finding(fault, lines):
+def test_each_finding_has_its_lines(fault, lines):
     """Those that the API would refuse, or that would count twice; a warning holds nothing back."""
     found = list(lines_to_hold(fault, lambda _: "file"))
     assert [each.line for _, each in found] == lines

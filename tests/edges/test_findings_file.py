@@ -46,7 +46,7 @@ rows = st.lists(
 
 
 @given(rows, st.integers(1, 9), st.integers(1, 9), st.randoms())
-def test_what_is_looked_up_is_what_was_written(tmp_path_factory, found, one, two, random):
+def test_written_findings_are_found(tmp_path_factory, found, one, two, random):
     """For each file and range of lines, in one order whatever the order in which it was found."""
     directory, shuffled = tmp_path_factory.mktemp("found"), list(found)
     random.shuffle(shuffled)
@@ -75,7 +75,7 @@ def test_only_its_owner_can_read_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [FINDINGS]
 
 
-def test_it_is_about_certain_exports(tmp_path):
+def test_the_file_belongs_to_its_exports(tmp_path):
     """Findings about other ones are not found; without a question, whatever is there."""
     write(tmp_path, [], b"1")
     with closing(read_findings(tmp_path, b"1")) as read:
@@ -85,7 +85,7 @@ def test_it_is_about_certain_exports(tmp_path):
     assert read_findings(tmp_path / "elsewhere") is None
 
 
-def test_a_file_that_is_not_finished_does_not_count(tmp_path):
+def test_an_unfinished_file_does_not_count(tmp_path):
     """What was there before stays; what a killed process has left is removed by the next one."""
     write(tmp_path, [(0, held(1))])
     with FindingsWriter(tmp_path) as writer:
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_not_used(damage, tmp_path):
     assert read_findings(tmp_path) is None
 
 
-def test_damage_that_shows_later_is_an_error(tmp_path):
+def test_late_damage_is_an_error(tmp_path):
     """With the file, and what to do about it."""
     write(tmp_path, [(0, held(line, message="m" * 1000)) for line in range(1, 500)])
     path = tmp_path / FINDINGS

@@ -116,7 +116,7 @@ def test_a_question_left_open_is_tried_again(tmp_path):
         assert (done.returncode, answers(done)) == (0, {"email-case": "yes"})
 
 
-def test_what_was_tried_is_shown_for_people(served):
+def test_a_table_shows_every_trial(served):
     """A line for each question, what is left behind, and the command that takes it back."""
     flags = ["--base-url", served.url, "--limit", "none", "--on-production", "--try", "email-case", "--quiet"]
     done = run("check", *flags, key=served.key, **QUICK)

@@ -43,7 +43,7 @@ def exports(directory):
     return [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
 
 
-def test_the_sandbox_takes_what_the_plan_said(served, tmp_path):
+def test_the_sandbox_accepts_what_the_plan_predicts(served, tmp_path):
     """As many requests of each kind, none of them refused; exactly what was planted is a dead letter."""
     wanted = generate(tmp_path)
     done = run("plan", *exports(tmp_path), "--state-dir", tmp_path / "dry", "--json")

@@ -5,6 +5,8 @@ a while, like the vendor's.
 """
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -149,6 +151,7 @@ def test_one_record_of_each_kind_is_sent_before_the_rest(tmp_path):
     assert "still the exported balance" in "\n".join(summary.canary.learnt)
     assert "probably a development account" in "\n".join(summary.canary.learnt)
     kinds = [type(notice) for notice in notices.notices if type(notice) in {CanaryChosen, CanarySeen, CanaryEnded}]
+    assert notes(world) == ["canary chosen", "canary passed"]
     assert kinds == [CanaryChosen, CanarySeen, CanarySeen, CanarySeen, CanaryEnded]
     plain, valid, dead = make_world(tmp_path / "without")
     plain.canary = False
@@ -158,6 +161,7 @@ def test_one_record_of_each_kind_is_sent_before_the_rest(tmp_path):
         kind: figures.requests + 1 for kind, figures in without.kinds.items()
     }
     assert without.canary is UNSET
+    assert notes(plain) == []
 
 
 def test_a_run_that_has_passed_or_begun_has_no_canary(tmp_path):
@@ -312,6 +316,22 @@ def test_a_difference_stops_the_run_and_is_compared_again(tmp_path):
     assert summary.canary.passed
     assert world.sent[:3] == FIRST
     assert summary.canary.records[0].seconds is None  # an earlier process got the answer
+
+
+def test_it_is_noted_who_sends_the_rest_after_all(tmp_path):
+    """Once, whatever follows; a run whose canary has passed, or that had no canary, has no such note."""
+    world, valid, dead = make_world(tmp_path)
+    world.show = lambda what, data: data | {"wallet": {"totals": []}} if what == "customer" else data
+    stopped(world)
+    assert notes(world) == ["canary chosen", "canary stopped the run"]
+    goes_on(world, valid, dead)
+    goes_on(world, valid, dead)
+    assert notes(world) == ["canary chosen", "canary stopped the run", "canary overruled"]
+
+
+def notes(world):
+    with closing(sqlite3.connect(world.state / "journal.db")) as journal:
+        return [what for (what,) in journal.execute("SELECT what FROM notes ORDER BY rowid")]
 
 
 def test_transactions_that_change_the_wallet_stop_the_run(tmp_path):

@@ -48,7 +48,7 @@ def answers(found):
     return {each.name.value: each.answer for each in found.tried.answers}
 
 
-async def test_the_program_s_assumptions_hold_in_the_sandbox(tmp_path):
+async def test_the_assumptions_of_the_program_hold_in_the_sandbox(tmp_path):
     """All three, in six requests that migrate; two test customers are left behind, and every trial is marked."""
     found, ledger = await tried(tmp_path, *ALL)
     assert answers(found) == {"atomic": "yes", "twice": "yes", "email-case": "yes"}
@@ -74,7 +74,7 @@ async def test_the_program_s_assumptions_hold_in_the_sandbox(tmp_path):
         (Experiment.EMAIL_CASE, {"email_case": "ignored"}, ExitCode.COMPLETE),
     ],
 )
-async def test_the_other_answer_is_found(tmp_path, name, option, code):
+async def test_an_account_with_the_opposite_behaviour_is_recognised(tmp_path, name, option, code):
     """An account that behaves in the other way: the answer is no, alone and together with the others."""
     found, _ = await tried(tmp_path, name, **option)
     assert answers(found) == {name.value: "no"}
@@ -84,7 +84,7 @@ async def test_the_other_answer_is_found(tmp_path, name, option, code):
 
 
 @pytest.mark.parametrize(("name", "requests"), [("atomic", 3), ("twice", 3), ("email-case", 2)])
-async def test_each_alone(tmp_path, name, requests):
+async def test_each_question_can_be_tried_alone(tmp_path, name, requests):
     """What it costs: a customer to begin with, and what the question needs."""
     found, ledger = await tried(tmp_path, Experiment(name))
     assert answers(found) == {name: "yes"}
@@ -121,7 +121,7 @@ async def test_a_trial_that_cannot_be_completed_is_left_open(tmp_path, faults, b
     assert found.tried.customers
 
 
-async def test_absence_proves_nothing_where_presence_does_not_show(tmp_path):
+async def test_absence_is_not_evidence_if_presence_does_not_show(tmp_path):
     """The account loses all events: so that a good event of a refused request does not show means nothing."""
     found, _ = await tried(tmp_path, Experiment.ATOMIC, Experiment.TWICE, faults=["lose=1,on=events"])
     assert answers(found) == {"atomic": "open", "twice": "open"}

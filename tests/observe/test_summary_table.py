@@ -159,7 +159,7 @@ def test_a_reason_comes_with_a_place():
     assert text.count("for example") == 1
 
 
-def test_a_run_shows_what_it_has_sent_although_it_may_be_wrong():
+def test_a_run_shows_sent_records_that_may_be_wrong():
     """What it has held back is among the dead letters already. A validation shows all findings."""
     first = (ExportFinding(file="c.ndjson", line=7, offset=0),)
     results = tuple(

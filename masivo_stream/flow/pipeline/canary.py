@@ -20,6 +20,8 @@ from msgspec import UNSET, UnsetType
 from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.pacing.rate_headers import RateHeaders, read_rate_headers
+from masivo_stream.edges.journal import Journal
+from masivo_stream.flow.identity.account_binding import name_person
 from masivo_stream.flow.pipeline.choose_canary import FoundRecord, HeldOfKind, choose_canary, find_record
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.readback.account_data import (
@@ -37,7 +39,7 @@ from masivo_stream.model.attempt import Answer, Attempt
 from masivo_stream.model.canary import CanaryPlace, CanaryRecord, CanaryResult
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import CanaryError, ConfigurationError, DeniedError, ExitCode
-from masivo_stream.model.notices import CanaryChosen, CanaryEnded, CanarySeen
+from masivo_stream.model.notices import CanaryChosen, CanaryEnded, CanarySeen, Visible, WaitingVisible
 from masivo_stream.model.ports import ReadAnswer
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
@@ -161,7 +163,12 @@ class Canary:
         span = find_span(self._journal.read, kind)
         if span is None:
             raise RuntimeError("what was accepted has a time")
+        observer, began = self._session.observer, self._clock.now()
+        first = self._settings.visible.first_probe
+        observer.notify(WaitingVisible(kind=kind, seen=0, probes=1, next_probe=first))
         found = await self._wait(kind, entry, span)
+        if found.seen is Seen.CONFIRMED:
+            observer.notify(Visible(kind=kind, seconds=self._clock.now() - began, confirmed=True))
         seconds = None if since is None or found.seen is not Seen.CONFIRMED else self._clock.now() - since
         fields = FieldNotes()
         if kind is Kind.CUSTOMERS and found.seen is not Seen.MISSING:
@@ -290,6 +297,18 @@ class Canary:
         for kind, sources in self._sources.items():
             if sources and kind not in self._entries:
                 yield f"{kind}: not tried, no record of this customer near the beginning of the export is fit"
+
+
+async def note_overruled(journal: Journal) -> None:
+    """Note that a person has the rest of a run sent, although its canary has not passed.
+
+    Raises:
+        StorageError: the journal cannot be written.
+    """
+    ended = (NoteKind.CANARY_PASSED, NoteKind.CANARY_OVERRULED)
+    if journal.read.notes(NoteKind.CANARY_CHOSEN) and not any(map(journal.read.notes, ended)):
+        words = "the rest is sent although the canary has not passed"
+        await journal.take_note(Note(NoteKind.CANARY_OVERRULED, words, person=name_person()))
 
 
 class _ListeningReader:

@@ -11,7 +11,7 @@ from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
-from masivo_stream.flow.pipeline.canary import Canary
+from masivo_stream.flow.pipeline.canary import Canary, note_overruled
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -79,6 +79,8 @@ class Run:
             await self._checks.make()
         if self.canary is not None:
             await self.canary.go(self._open)
+        else:
+            await note_overruled(self._journal)
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             async with self._open(kind, resume) as pipeline:
