@@ -31,9 +31,18 @@ def settings(tmp_path, **flags):
 
 
 def three_kinds(tmp_path, records=1100):
-    """Write 2 + 3 + 3 requests' worth of records."""
+    """Write 2 + 3 + 3 requests' worth of records; the balances are those of the transactions."""
+    balance = {"balance": [{"reward_id": transaction()["reward_id"], "amount": 3}]}
     return {
-        kind.value: [write_export(tmp_path / kind, [record(kind, number, items=2) for number in range(records)])]
+        kind.value: [
+            write_export(
+                tmp_path / kind,
+                [
+                    record(kind, number, items=2, **(balance if kind is Kind.CUSTOMERS else {}))
+                    for number in range(records)
+                ],
+            )
+        ]
         for kind in Kind
     }
 
@@ -199,7 +208,7 @@ async def test_a_plan_counts_what_the_exports_name(tmp_path):
     references = found.references
     assert (references.looked_at, references.lines, references.findings) == (900, 900, ())
     rewards = references.by_sort[ReferenceSort.REWARD]
-    assert (rewards.distinct, rewards.uses) == (1, 600)
+    assert (rewards.distinct, rewards.uses) == (1, 900)
     assert references.by_sort[ReferenceSort.EVENT_TYPE].uses == 600
     assert not found.suggests_check
     assert (await planned(settings(tmp_path), exports, credentials=KEY)).suggests_check
@@ -224,7 +233,7 @@ async def test_a_plan_compares_with_a_catalogue(tmp_path):
         assert (found.references.catalogue_file, found.suggests_check) == (str(path), False)
     assert "create what the account lacks" in found.summary.hint
     (finding,) = found.references.findings
-    assert (finding.id, finding.uses, finding.line) == (reward, 6, 1)
+    assert (finding.id, finding.uses, finding.line) == (reward, 9, 1)
 
 
 async def test_lines_are_counted_once_however_often_they_are_read(tmp_path):
