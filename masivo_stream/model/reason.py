@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     SPLIT_TRANSACTIONS = "split_transactions"
     BALANCE_MISMATCH = "balance_mismatch"
     UNKNOWN_CUSTOMER = "unknown_customer"
+    SENT_BEFORE = "sent_before"
     TRUNCATED_INPUT = "truncated_input"
     REFUSED = "refused"
     CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
@@ -51,6 +52,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.SPLIT_TRANSACTIONS: "put all transactions of this customer into one dead letter, and delete the others",
     Reason.BALANCE_MISMATCH: "make the transactions add up to the balance that was sent with the customer, then retry",
     Reason.UNKNOWN_CUSTOMER: "migrate the customer first, then retry; or delete the dead letter",
+    Reason.SENT_BEFORE: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: (
