@@ -25,6 +25,7 @@ import mutations_of_faults
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_plausibility
 import mutations_of_references
 import mutations_of_reverts
 import mutations_of_sent_purchases
@@ -40,6 +41,7 @@ LISTS = (
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
+    mutations_of_plausibility,
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,

@@ -164,6 +164,29 @@ def test_good_records_are_plausible(kind):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("expiration_date", "2026-01-01T00:00:00Z"),
+        ("issued_at", "2024-06-01T00:00:00Z"),
+        *((name, "x") for name in ("brand_id", "channel_id", "store_id", "funded_by")),
+    ],
+)
+def test_lines_of_a_balance_that_differ_are_no_repetition(name, value):
+    """In a date, a place, or who pays. Null is the same as nothing, and the time zone of a date does not matter."""
+    line = {"reward_id": REWARD, "amount": 1, "issued_at": "2024-01-01T00:00:00Z"}
+    other = {**line, "reward_id": REWARD.upper(), "issued_at": "2024-01-01T01:00:00+01:00", "brand_id": None}
+    customer = {"id": "c", "name": "Ana", "email": "a@x.co", "registration_date": "2024-01-01T00:00:00Z"}
+
+    def found(*balance):
+        return look(Kind.CUSTOMERS, [json.dumps({**customer, "balance": balance}).encode()])
+
+    assert found(line, {**line, name: value}) == found(line) == {}
+    assert found({**line, name: value}, {**other, "amount": 3, name: value}) == {
+        ("repeated_reward", "balance[].reward_id"): 1
+    }
+
+
+@pytest.mark.parametrize(
     ("value", "products", "shipping", "right"),
     [
         (10, [(2, 5)], None, True),

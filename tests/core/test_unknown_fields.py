@@ -102,6 +102,17 @@ def test_good_records_have_no_unknown_field(kind):
         assert not reader.unknown
 
 
+def test_a_field_that_is_known_to_be_unknown_costs_no_second_look():
+    """From the second line on; a further field costs one more."""
+    reader = LineReader(Kind.CUSTOMERS, watch=True)
+    reader.read(customer(0, level=1))
+    reader.read(customer(1, balances=1))
+    reader._read_again = None
+    for number in range(2, 9):
+        reader.read(customer(number, level=[{}], balances=None) if number % 2 else customer(number))
+        assert reader.unknown == ({("", "level"), ("", "balances")} if number % 2 else set())
+
+
 def customer(number, **more):
     return json.dumps({**json.loads(good_record(Kind.CUSTOMERS, seed=1, number=number).body), **more}).encode()
 

@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -256,6 +256,29 @@ def test_a_hash_collision_is_not_a_finding(chosen):
     balanced = {each for each in naive(exports) if each[3] is not None}
     ids_ = {json.loads(body)["id"] for numbered in exports.values() for _, body in numbered}
     assert len(ids_) > 1 or {each for each in found if each[3] is not None} <= balanced
+
+
+ZONES = ("Z", "+00:00", "-05:00", "-03:30", "+05:45", "+14:00", "-12:00")
+
+
+@given(st.integers(-150, 150), st.integers(0, 1439), st.sampled_from(ZONES), st.sampled_from(ZONES))
+def test_dates_near_a_registration_are_compared_exactly(minutes, minute, zone, other):
+    """An event is found if it is more than a day before the registration, in whatever zones the two are written."""
+    registered = datetime(2020, 3, 1, tzinfo=UTC) + timedelta(minutes=minute)
+    issued = registered - timedelta(days=1, minutes=minutes)
+
+    def written(moment, zone):
+        shift = datetime.fromisoformat(f"2020-01-01T00:00:00{zone}").utcoffset()
+        return f"{(moment + shift).replace(tzinfo=None).isoformat()}{zone}"
+
+    chosen = {
+        Kind.CUSTOMERS: [customer("c1", "a@x.co", None, "good", written(registered, zone))],
+        Kind.EVENTS: [events("c1", [("p", "1")], written(issued, other))],
+    }
+    exports = number_lines(chosen)
+    found = machine(exports, 2).check(exports)
+    early = [("before_registration", 1, (0,), "events[].issued_at")]
+    assert [(*each[:3], each[-1]) for each in found] == (early if minutes > 0 else [])
 
 
 @given(st.integers(-(2**49), 2**49))

@@ -179,7 +179,7 @@ def test_a_process_may_die_at_any_operation(tmp_path):
 
 @pytest.mark.parametrize("change", [{"content_check": 1}, {"names": ("other",)}, {"journal": "own"}])
 def test_notes_are_used_for_what_they_are(change, tmp_path):
-    """Of another version of Python: recognised, but never the same event. Of another account or of the run: not at all."""
+    """Of another version of Python: never the same event. Of another account, or of the run itself: not at all."""
     settled = load_settings(flags={"shared_dir": str(tmp_path), "base_url": "http://127.0.0.1:1/"})
     account_ = identify_account(settled, Credentials(api_key=Secret("key")))
     salt = take_salt(tmp_path)

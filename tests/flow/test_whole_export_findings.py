@@ -107,6 +107,42 @@ async def test_files_may_be_cut_and_compressed(planted, tmp_path):
         assert sum(each.value for each in totals) == of_whole.value
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+async def test_many_files_have_the_same_findings_in_the_same_order(workers, planted, tmp_path):
+    """Cut into 30 files of different lengths: the same fields, counts, and lines one after the other."""
+    directory, _ = planted
+    names, begins = {}, {}
+    for kind in Kind:
+        lines = (directory / f"{kind}.ndjson").read_bytes().splitlines(keepends=True)
+        names[kind.value] = []
+        for number, begin in enumerate(range(0, len(lines), len(lines) // 30)):
+            path = tmp_path / f"{kind}-{number:02}.ndjson"
+            path.write_bytes(b"".join(lines[begin : begin + len(lines) // 30]))
+            names[kind.value].append(str(path))
+            begins[str(path)] = begin
+
+    def places(checked):
+        for each in checked.results:
+            yield each.check, each.count
+            for found in (*each.fields, *each.first):
+                line = found.line + begins.get(found.file, 0)
+                yield found.field, getattr(found, "records", 1), kind_of(found.file), line
+
+    names = {kind: tuple(paths) for kind, paths in names.items()}
+    _, whole, _ = await check(directory)
+    _, cut, _ = await check(tmp_path, names, upload=UploadSettings(workers=workers))
+    assert list(places(cut)) == list(places(whole))
+
+
+async def test_fields_that_are_rejected_are_no_finding(planted):
+    """With `unknown_fields = "reject"` their records are dead letters, and nothing else is new."""
+    directory, _ = planted
+    _, checked, summary = await check(directory, validation=ValidationSettings(unknown_fields="reject"))
+    found = {each.check for each in checked.results}
+    assert not {PLANTS["misspelled_fields"], PLANTS["unknown_fields"]} & found
+    assert summary.kinds["customers"].reasons["unknown_field"] > 0
+
+
 async def test_a_check_that_is_skipped_finds_nothing(planted):
     """The others find what they found."""
     directory, wanted = planted
