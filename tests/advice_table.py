@@ -823,6 +823,10 @@ TABLE: dict[str, dict[str, str]] = {
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
         ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        (
+            "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account"
+            " takes such transactions, --skip-checks no_balance"
+        ): "checks::a_missing_balance_is_added_or_not_needed",
         "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
             "checks::the_blank_of_an_id_is_removed"
         ),
@@ -837,6 +841,10 @@ TABLE: dict[str, dict[str, str]] = {
         "make the transactions add up to the balance that was sent with the customer, then retry": (
             "checks::held_back_records_are_corrected"
         ),
+        (
+            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
+            " if the account takes them"
+        ): "checks::transactions_without_a_balance_are_corrected",
         "migrate the customer first, then retry; or delete the dead letter": (
             "checks::held_back_records_are_corrected"
         ),

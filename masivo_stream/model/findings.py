@@ -50,7 +50,8 @@ class CheckName(enum.StrEnum):
 MEANINGS: dict[CheckName, str] = {
     CheckName.BALANCE_MISMATCH: "a customer's transactions of a reward do not add up to the balance: correct the"
     " balance, or the transactions",
-    CheckName.NO_BALANCE: "a customer has transactions and no balance: check that the export did not leave it out",
+    CheckName.NO_BALANCE: "a customer has transactions that do not add up to zero, and no balance: add the balance; if"
+    " the account takes such transactions, --skip-checks no_balance",
     CheckName.NO_TRANSACTIONS: "a customer has a balance and no transactions: check that the export did not leave them"
     " out",
     CheckName.UNKNOWN_CUSTOMER: "the customer is in no customers export: add the customer, or leave the record out; if"
@@ -103,7 +104,6 @@ Severity = Literal["error", "warning"]
 
 _WARNINGS = frozenset(
     {
-        CheckName.NO_BALANCE,
         CheckName.NO_TRANSACTIONS,
         CheckName.CUSTOMER_DELETED,
         CheckName.EMAIL_CASE,
@@ -177,6 +177,7 @@ HELD_AS: dict[CheckName, Reason] = {
     CheckName.DUPLICATE_EMAIL: Reason.DUPLICATE_EMAIL,
     CheckName.SPLIT_TRANSACTIONS: Reason.SPLIT_TRANSACTIONS,
     CheckName.BALANCE_MISMATCH: Reason.BALANCE_MISMATCH,
+    CheckName.NO_BALANCE: Reason.NO_BALANCE,
     CheckName.UNKNOWN_CUSTOMER: Reason.UNKNOWN_CUSTOMER,
 }
 """Findings that hold a whole line back, and the reason of its dead letter. Of several, the first one here counts: a

@@ -246,7 +246,7 @@ SUMS = RewardSums(reward="r", balance=Decimal(10), transactions=Decimal(9), diff
         (ExportFault(CheckName.DUPLICATE_EVENT, place(5), (place(2),), item=3), [5]),
         (ExportFault(CheckName.DUPLICATE_PURCHASE, place(5), (place(2),), item=0), [5]),
         (ExportFault(CheckName.EMAIL_CASE, place(5), (place(2),)), []),
-        (ExportFault(CheckName.NO_BALANCE, place(5), (place(2),), SUMS), []),
+        (ExportFault(CheckName.NO_BALANCE, place(5), (place(2), place(6)), SUMS), [5, 6]),
         (ExportFault(CheckName.NO_TRANSACTIONS, place(5), (), SUMS), []),
         (ExportFault(CheckName.CUSTOMER_DELETED, place(5)), []),
         (ExportFault(CheckName.CUSTOMER_NOT_MIGRATED, place(5)), []),

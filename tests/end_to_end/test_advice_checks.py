@@ -266,6 +266,51 @@ def test_held_back_records_are_corrected(way, served, tmp_path):
     assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
+NO_BALANCE = (
+    "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account takes such"
+    " transactions, --skip-checks no_balance"
+)
+WITHOUT = (
+    "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are if the"
+    " account takes them"
+)
+
+
+def make_exports_without_a_balance(directory):
+    make_exports(directory)
+    first, *others = (make_record("customers", number) for number in range(3))
+    del first["balance"]
+    write_export(directory / "customers.ndjson", [first, *others])
+
+
+def test_a_missing_balance_is_added_or_not_needed(tmp_path):
+    """With the balance, or with the flag as it is written, nothing is wrong any more."""
+    make_exports_without_a_balance(tmp_path)
+    assert validate(tmp_path).returncode == 3
+    expect_advice(run("validate", *named(tmp_path), cwd=tmp_path), NO_BALANCE)
+    assert validate(tmp_path, *NO_BALANCE.rpartition("transactions, ")[2].split()).returncode == 0
+    make_exports(tmp_path)
+    assert validate(tmp_path).returncode == 0
+
+
+def test_transactions_without_a_balance_are_corrected(served, tmp_path):
+    """They wait as a dead letter, without a refusal; when they add up to zero, a retry sends them."""
+    make_exports_without_a_balance(tmp_path)
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    expect_advice(done, WITHOUT)
+    letters = tmp_path / "state" / "dead-letter.transactions.ndjson"
+    (letter,) = [json.loads(line) for line in letters.read_text().splitlines()]
+    assert (letter["reason"], letter["line"]) == ("no_balance", 1)
+    record = json.loads(letter["raw"])
+    (earned,) = record["transactions"]
+    record["transactions"].append({**earned, "type": "REDEMPTION", "amount": -earned["amount"]})
+    letters.write_text(json.dumps({**letter, "raw": json.dumps(record)}) + "\n")
+    go("retry", served, tmp_path)
+    assert len(served.ledger()["transactions"]) == 3
+    assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
 def test_an_export_from_a_pipe_is_written_to_a_file(served, tmp_path):
     """A plan and a run warn of it; with a file there is no warning, and what is wrong is held back."""
     make_exports(tmp_path)

@@ -8,6 +8,8 @@ from masivo_stream.model.findings import HELD_AS, HELD_ITEMS, CheckName, ExportF
 MOST_LINES = 5
 """Lines that a message names of each side."""
 
+_OF_SUMS = frozenset({CheckName.BALANCE_MISMATCH, CheckName.NO_BALANCE})
+
 NameFile = Callable[[LinePlace], str]
 """Returns the name of the file that a line is in."""
 
@@ -19,7 +21,7 @@ def lines_to_hold(fault: ExportFault, name_file: NameFile) -> Iterator[tuple[int
         return
     message = _describe(fault, name_file)
     places = [fault.place]
-    if check is CheckName.BALANCE_MISMATCH:
+    if check in _OF_SUMS:
         places += fault.others[1:]  # the first one is the customer's
     elif fault.holds_first:
         places += fault.others
@@ -31,7 +33,7 @@ def lines_to_hold(fault: ExportFault, name_file: NameFile) -> Iterator[tuple[int
 
 def _describe(fault: ExportFault, name_file: NameFile) -> str:
     match fault.check:
-        case CheckName.BALANCE_MISMATCH:
+        case CheckName.BALANCE_MISMATCH | CheckName.NO_BALANCE:
             return _describe_sums(fault, name_file)
         case CheckName.SPLIT_TRANSACTIONS:
             lines = _name_lines([*fault.others, fault.place], name_file)

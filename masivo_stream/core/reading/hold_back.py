@@ -29,6 +29,7 @@ _FIELDS = {
     Reason.DUPLICATE_EMAIL: "email",
     Reason.SPLIT_TRANSACTIONS: "transactions",
     Reason.BALANCE_MISMATCH: "transactions",
+    Reason.NO_BALANCE: "transactions",
     Reason.UNKNOWN_CUSTOMER: "id",
 }
 
