@@ -53,7 +53,7 @@ async def plan(
         settings: see `load_settings`.
         exports: what to read.
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
-            of exports that it has sent there already. Without them the quota is taken to be unused.
+            of exports and purchases that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         catalogue: path of a JSON file that says what the account has: what the exports name is compared with it, and
             rewards have the names in it.
@@ -68,7 +68,7 @@ async def plan(
     policy = read_policy(settings.validation)
     has = read_catalogue(catalogue) if catalogue else Catalogue()
     sampled = SampledReferences()
-    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, sampled.add)
+    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials, sampled.add)
     references = _compare(sampled, has, catalogue)
     dry = structs.replace(dry, summary=add_reference_findings(name_in_summary(dry.summary, has), references))
     use, unreadable = read_account_quota(settings, credentials, clock)

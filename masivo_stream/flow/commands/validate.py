@@ -2,6 +2,7 @@
 
 from masivo_stream.core.checks.name_rewards import name_in_summary
 from masivo_stream.edges.files.catalogue_file import read_catalogue
+from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
@@ -15,6 +16,7 @@ async def validate(
     settings: Settings,
     exports: Exports,
     *,
+    credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
     catalogue: str = "",
     runtime: Runtime | None = None,
@@ -24,6 +26,7 @@ async def validate(
     Args:
         settings: see `load_settings`.
         exports: what to read.
+        credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         catalogue: path of a JSON file that says what the account has: rewards have the names in it.
         runtime: the clock; the default is right for a program.
@@ -34,6 +37,7 @@ async def validate(
         StorageError: what the checks keep on disk cannot be written.
     """
     policy = read_policy(settings.validation)
+    clock = (runtime or Runtime()).clock
     has = read_catalogue(catalogue) if catalogue else Catalogue()
-    found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
+    found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
     return name_in_summary(found.summary, has)
