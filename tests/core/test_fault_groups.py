@@ -143,7 +143,7 @@ def test_no_value_or_name_of_a_record_is_in_a_group(kind_and_record, strict):
         b"[" * 3000 + b"]" * 3000,
     ],
 )
-def test_what_the_decoder_says_is_shown_but_for_places(line):
+def test_a_cause_has_the_words_of_the_decoder_without_the_byte(line):
     """Its messages are constants, too: only the byte is left out."""
     result = validate(Kind.CUSTOMERS, line)
     for fault in result.faults:
