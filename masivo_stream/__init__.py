@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from masivo_stream.flow.commands.status import status
     from masivo_stream.flow.commands.validate import validate
     from masivo_stream.flow.commands.verify import Sample, verify
+    from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
     from masivo_stream.flow.exports import Exports, OnlyMissing
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
+    from masivo_stream.flow.readback.totals_choice import TotalsChoice
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.flow.runtime import Runtime
     from masivo_stream.model.account_check import AccountCheck
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
+    from masivo_stream.model.day_totals import TotalsVerification
     from masivo_stream.model.errors import (
         ConfigurationError,
         DeniedError,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
         StorageError,
         WorkerError,
     )
+    from masivo_stream.model.experiments import Experiment, Trials
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
@@ -73,6 +77,7 @@ __all__ = [
     "status",
     "validate",
     "verify",
+    "verify_totals",
     # values
     "AccountCheck",
     "Batch",
@@ -81,6 +86,7 @@ __all__ = [
     "Decisions",
     "Entry",
     "ExitCode",
+    "Experiment",
     "Exports",
     "Kind",
     "KindSummary",
@@ -99,6 +105,9 @@ __all__ = [
     "Skipped",
     "Status",
     "Summary",
+    "TotalsChoice",
+    "TotalsVerification",
+    "Trials",
     "Verification",
     "Window",
     # what tests and embedding programs replace
@@ -131,6 +140,7 @@ _HOMES = {
     "DryRunFiles": "flow.dry_run.all_kinds",
     "Entry": "model.results",
     "ExitCode": "model.errors",
+    "Experiment": "model.experiments",
     "Exports": "flow.exports",
     "FakeClock": "edges.clock",
     "InputError": "model.errors",
@@ -158,6 +168,9 @@ _HOMES = {
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
+    "TotalsChoice": "flow.readback.totals_choice",
+    "TotalsVerification": "model.day_totals",
+    "Trials": "model.experiments",
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
@@ -174,6 +187,7 @@ _HOMES = {
     "status": "flow.commands.status",
     "validate": "flow.commands.validate",
     "verify": "flow.commands.verify",
+    "verify_totals": "flow.commands.verify_totals",
 }
 
 

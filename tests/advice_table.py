@@ -15,33 +15,36 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single"
             " number of --uploaders if it remembers what it has taken"
-        ): "tools::a_target_takes_every_batch",
+        ): "tools::a_target_accepts_every_batch",
     },
     "cli/bench.py": {
         (
             "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}"
-        ): "tools::a_tool_works_as_it_is_told",
+        ): "tools::a_tool_works_as_its_hint_says",
         "answer yes, or give --yes": "tools::another_machine_is_measured_after_a_yes",
-        "choose another --directory": "tools::a_tool_works_as_it_is_told",
-        "choose another file": "tools::a_tool_works_as_it_is_told",
-        "name a server of your own, or leave --target out": "tools::a_tool_works_as_it_is_told",
-        "write the export to a file first": "tools::a_tool_works_as_it_is_told",
+        "choose another --directory": "tools::a_tool_works_as_its_hint_says",
+        "choose another file": "tools::a_tool_works_as_its_hint_says",
+        "name a server of your own, or leave --target out": "tools::a_tool_works_as_its_hint_says",
+        "write the export to a file first": "tools::a_tool_works_as_its_hint_says",
+    },
+    "cli/check.py": {
+        "--try takes atomic, twice or email-case": "trials::a_wrong_trial_is_corrected",
     },
     "cli/demo.py": {
-        "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_it_is_told",
+        "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
     "cli/generate.py": {
-        "use 0 or more": "commands::a_wrong_command_is_right_as_it_is_told",
-        "use a share from 0 to 0.9": "commands::a_wrong_command_is_right_as_it_is_told",
-        "choose another file": "tools::a_tool_works_as_it_is_told",
-        "generate two exports": "checks::what_is_planted_is_told",
-        "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
-        "give --planted FILE": "checks::what_is_planted_is_told",
-        "leave --skipped out": "checks::what_is_planted_is_told",
-        "shares of 0 to 0.9, by name: {…}": "checks::what_is_planted_has_a_name",
+        "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        "choose another file": "tools::a_tool_works_as_its_hint_says",
+        "generate two exports": "checks::the_flags_for_planted_faults_are_corrected",
+        "give --faults FILE": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        "give --planted FILE": "checks::the_flags_for_planted_faults_are_corrected",
+        "leave --skipped out": "checks::the_flags_for_planted_faults_are_corrected",
+        "shares of 0 to 0.9, by name: {…}": "checks::a_planted_fault_has_one_of_the_listed_names",
     },
     "cli/main.py": {
-        "fix the cause, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "fix the cause, then start again": "commands::a_command_with_lost_output_is_started_again",
         "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
@@ -50,14 +53,14 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "name the directory that masivo-stream prepare has written; it holds customers.ndjson"
         ): "prepare::what_was_prepared_is_migrated",
-        "use only one of them": "commands::a_wrong_command_is_right_as_it_is_told",
+        "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
-            "commands::what_a_run_came_to_is_told_by_its_status"
+            "commands::status_shows_the_outcome_of_a_run"
         ),
         "fix the cause, then start the same command again: it changes nothing": (
-            "commands::an_answer_that_was_lost_is_asked_for_again"
+            "commands::a_plan_with_lost_output_is_made_again"
         ),
     },
     "cli/overview.py": {
@@ -78,29 +81,31 @@ TABLE: dict[str, dict[str, str]] = {
         "use --json or --output, not both": "commands::a_report_goes_to_one_place",
     },
     "cli/resolve.py": {
-        "answer yes, or give --yes": "deciding::who_did_not_agree_answers_yes",
+        "answer yes, or give --yes": "deciding::a_resend_needs_a_yes",
     },
     "cli/revert.py": {
-        "answer yes, or give --yes": "deciding::who_did_not_agree_to_a_revert_answers_yes",
+        "answer yes, or give --yes": "deciding::a_revert_needs_a_yes",
     },
     "cli/sandbox.py": {
         "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0": (
-            "tools::a_number_of_the_sandbox_fits_as_it_is_told"
+            "tools::a_number_of_the_sandbox_is_corrected_as_its_hint_says"
         ),
         "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n": (
-            "tools::what_the_sandbox_says_at_its_start_is_pasted"
+            "tools::the_first_lines_of_the_sandbox_are_pasted"
         ),
-        "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
+        "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_an_example",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_right_as_it_is_told",
+        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
-        ): "commands::a_key_on_the_command_line_goes_elsewhere",
-        "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
+        ): "commands::a_key_on_the_command_line_moves_to_the_environment_or_a_file",
+        "{…} --help lists them all": "commands::the_named_help_command_works",
     },
     "cli/verify.py": {
-        "use --sample of 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
+        "use --sample of 1 or more, or --all": "commands::an_impossible_sample_is_corrected",
+        "add --totals": "totals::flags_that_contradict_each_other_are_corrected",
+        "with --totals, use --most-requests or --all": "totals::flags_that_contradict_each_other_are_corrected",
     },
     "core/compare_references.py": {
         "correct the id of the brand or of the reward in the export, then check again": (
@@ -112,7 +117,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "look at the field at this place: it probably holds ids of something else; correct the export, then check"
             " again"
-        ): "account::ids_of_something_else_are_exported_no_more",
+        ): "account::an_export_with_ids_of_something_else_is_corrected",
     },
     "edges/files/catalogue_file.py": {
         (
@@ -121,13 +126,23 @@ TABLE: dict[str, dict[str, str]] = {
         ): "account::a_catalogue_is_made_from_an_account",
     },
     "flow/ask_account.py": {
+        (
+            "give --try with the key of a development account; --on-production tries it in any account, and leaves test"
+            " customers there"
+        ): "trials::a_trial_needs_a_development_account",
         "start the check again when the API can be reached": (
             "account::a_check_is_started_again_when_the_api_can_be_reached"
         ),
     },
+    "flow/commands/plan.py": {
+        "create what the account lacks, or correct the ids, before migrating: the API would refuse these records": (
+            "plan::what_the_account_lacks_is_corrected_before_migrating"
+        ),
+    },
     "flow/commands/check.py": {
+        "set MASIVO_API_KEY to try something in its account": "trials::a_trial_needs_a_key",
         "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue": (
-            "account::a_check_is_given_something_to_check"
+            "account::a_check_gets_something_to_check"
         ),
         (
             "the configured limits are those of a production account, and this one takes less: give migrate --limit"
@@ -142,10 +157,10 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
         "check base_url: the vendor's ends in /api/storefront/v1": (
-            "sending::an_address_that_takes_no_migrations_is_checked"
+            "sending::an_address_that_accepts_no_migrations_is_corrected"
         ),
         "check the network, the proxy and base_url, then the API key's permissions": (
-            "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way"
+            "answers::the_cause_of_an_unreadable_403_is_found_in_the_network"
         ),
         "check the API key's permissions, and that the key belongs to this account": "sending::a_status_is_looked_up",
         (
@@ -159,78 +174,83 @@ TABLE: dict[str, dict[str, str]] = {
         ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
     "core/reading/schema_faults.py": {
-        "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": (
-            "mending::a_uuid_is_written_like_the_one_that_is_shown"
-        ),
+        "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": ("correcting::a_uuid_is_written_like_the_example"),
     },
     "core/reading/formats.py": {
         "a login or error page was saved instead of the export: fetch or create the export again": (
-            "exports::what_is_no_export_is_replaced_by_one"
+            "exports::a_file_that_is_not_an_export_is_replaced"
         ),
-        "copy the file or export again": "exports::what_is_no_export_is_replaced_by_one",
-        "decrypt it, then name the decrypted file": "exports::what_is_no_export_is_replaced_by_one",
-        "export again, as one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
-        "run git lfs pull to get the file itself": "exports::what_is_no_export_is_replaced_by_one",
-        "join its parts and unpack them, then name the files": "exports::what_is_no_export_is_replaced_by_one",
-        "restore it, then export one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
-        "save it as plain text, one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
+        "copy the file or export again": "exports::a_file_that_is_not_an_export_is_replaced",
+        "decrypt it, then name the decrypted file": "exports::a_file_that_is_not_an_export_is_replaced",
+        "export again, as one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
+        "run git lfs pull to get the file itself": "exports::a_file_that_is_not_an_export_is_replaced",
+        "join its parts and unpack them, then name the files": "exports::a_file_that_is_not_an_export_is_replaced",
+        "restore it, then export one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
+        "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
             "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
-        ): "exports::what_is_no_export_is_replaced_by_one",
-        "unpack it, then name the files in it": "exports::what_is_no_export_is_replaced_by_one",
-        "{…} < {…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
-        "{…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
-        "{…} | {…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
+        ): "exports::a_file_that_is_not_an_export_is_replaced",
+        "unpack it, then name the files in it": "exports::a_file_that_is_not_an_export_is_replaced",
+        "{…} < {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
+        "{…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
+        "{…} | {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
     },
     "core/dead_letters.py": {
         (
             "a revert took back its customer, who came from another run: revert the same period with that run's"
             " state directory, start migrate --only-missing there, then start retry here"
-        ): "reverting::what_is_of_another_runs_customers_waits_for_them",
+        ): "reverting::records_of_another_runs_customers_wait_for_them",
     },
     "core/next_steps.py": {
         "this is a bug: keep the state directory as it is, and report that the figures do not add up": (
-            "deciding::figures_that_do_not_close_are_reported"
+            "deciding::figures_that_do_not_add_up_are_reported"
         ),
         "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records": (
-            "mending::customers_are_mended_in_place"
+            "correcting::customers_are_corrected_in_place"
         ),
         "correct or restore the export, then start the same command again": (
-            "exports::a_compressed_export_is_copied_again"
+            "exports::a_truncated_compressed_export_is_copied_again"
         ),
         (
             "correct what the message names, then start the same command again: it continues from here"
-        ): "stopping::what_the_api_says_no_to_is_put_right",
+        ): "stopping::a_refused_permission_is_granted",
+        "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
+        (
+            "or take back all customers that the account has migrated in these minutes, the canary among them; then"
+            " correct the exports, and the same command starts from the beginning"
+        ): "canary::a_canary_is_reverted",
         (
             "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
             " continues from here"
-        ): "stopping::a_larger_budget_goes_on",
+        ): "stopping::a_larger_budget_continues",
         "optional: read a sample back; accepted only means enqueued, and this shows what arrived": (
-            "deciding::a_complete_run_is_looked_at"
+            "deciding::a_complete_run_is_verified"
         ),
-        "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "see what is known about the batches in doubt, then decide": (
+            "deciding::a_batch_that_is_found_in_the_account_is_accepted"
+        ),
         "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_stopped_run_continues",
         (
             "write the export to a file, then start the same command with that file instead of the pipe"
-        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+        ): "exports::a_pipe_continues_as_a_file",
     },
     "core/sending/refusal_limits.py": {
         (
             "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again"
-        ): "answers::a_firewall_lets_requests_pass",
+        ): "answers::a_firewall_is_opened_for_requests",
         "the cause is not in single records: check the account, base_url and the fields of the export": (
-            "sending::what_refuses_everything_is_looked_for_outside_the_records"
+            "sending::the_cause_of_constant_refusals_is_found_in_the_account"
         ),
         (
             "see the messages of the last dead letters; check the account, base_url and the fields of the export"
-        ): "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters",
+        ): "sending::the_last_dead_letters_show_the_cause_of_consecutive_refusals",
         (
             "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
             " isolation_budget"
-        ): "sending::a_budget_of_refusals_is_fresh_the_next_time",
+        ): "sending::the_next_process_has_a_fresh_budget_of_refusals",
     },
     "core/sending/backoff.py": {
         (
@@ -238,9 +258,9 @@ TABLE: dict[str, dict[str, str]] = {
             " wait for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
-            "sending::a_token_that_is_not_taken_is_checked"
+            "sending::a_refused_token_is_replaced"
         ),
-        "start again when the API answers; batches in doubt stay listed": "stopping::what_is_in_doubt_stays_listed",
+        "start again when the API answers; batches in doubt stay listed": "stopping::batches_in_doubt_stay_listed",
         "start again when the API can be reached": "stopping::an_outage_is_waited_for",
         "start again when the quota is free, or raise longest_hold": (
             "stopping::a_quota_that_is_used_up_is_waited_for"
@@ -253,14 +273,14 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "something between this machine and the API answers instead of the API: check the network, the proxy"
             " and base_url"
-        ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
+        ): "sending::a_portal_in_place_of_the_api_is_removed",
     },
     "edges/api.py": {
-        "it must hold certificates in PEM form": "settings::certificates_are_those_of_authorities",
+        "it must hold certificates in PEM form": "settings::a_certificate_file_of_authorities_is_accepted",
     },
     "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
-            "between::a_user_without_a_home_names_one"
+            "between::a_user_without_a_home_names_a_directory"
         ),
         "two runs would send every record twice: wait for that run, or stop it and continue in its state directory": (
             "between::a_run_that_is_at_work_is_left_alone"
@@ -268,54 +288,52 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/config.py": {
         "begin comments with #, and put text in quotes; see config.example.toml": (
-            "settings::a_file_of_another_tool_is_written_anew"
+            "settings::a_settings_file_of_another_tool_is_rewritten"
         ),
-        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
+        "save it with line feeds": "settings::a_settings_file_of_another_tool_is_rewritten",
         (
             "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and"
             " values as in config.example.toml"
-        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
+        ): "settings::a_list_of_variables_is_read_by_a_shell_or_rewritten",
         (
             'put text in quotes, for example base_url = "https://api.example.com"; see config.example.toml'
-        ): "settings::a_file_of_another_tool_is_written_anew",
-        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
+        ): "settings::a_settings_file_of_another_tool_is_rewritten",
+        "write sections and values as in config.example.toml": "settings::a_settings_file_of_another_tool_is_rewritten",
         (
             "use letters, digits and - for the name, and printable text for the value"
-        ): "settings::a_wrong_setting_is_right_as_it_is_told",
-        "write the proxy like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
-        "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "it belongs in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "lower first_delay, or raise longest_delay": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
-        "give the account's limits, for example 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
-        "put the key into MASIVO_API_KEY": "settings::a_key_in_the_address_goes_into_the_environment",
-        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
-        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "set {…} in the environment": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "write it like https://app.masivo.ai/api/storefront/v1": (
-            "settings::the_forms_of_the_hints_are_those_of_the_texts"
-        ),
-        "write it like {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "the client sets this header itself": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "the default is {…}{…}; see config.example.toml": "settings::the_default_that_is_named_is_taken",
-        "the known names are: {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "use https:// (http:// is for this machine only)": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "write [{…}]": "settings::a_file_of_another_tool_is_written_anew",
-        "write {…} below [{…}]": "settings::a_file_of_another_tool_is_written_anew",
+        ): "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "write the proxy like http://proxy.example:3128": "settings::the_hints_show_complete_examples",
+        "check the path given with --config": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "did you mean {…}?": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "it belongs in section [{…}]": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "lower first_delay, or raise longest_delay": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "name a directory; the default is masivo-state": "settings::an_empty_state_directory_gets_a_name",
+        "give the account's limits, for example 1/5s,1000/h": "settings::the_hints_show_complete_examples",
+        "put the key into MASIVO_API_KEY": "settings::a_key_in_the_address_moves_to_the_environment",
+        "save it as UTF-8": "settings::a_settings_file_of_another_tool_is_rewritten",
+        "see config.example.toml": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "set {…} in the environment": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "write it like https://app.masivo.ai/api/storefront/v1": ("settings::the_hints_show_complete_examples"),
+        "write it like {…}": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "the client sets this header itself": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "the default is {…}{…}; see config.example.toml": "settings::the_named_default_is_accepted",
+        "the known names are: {…}": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "use https:// (http:// is for this machine only)": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "write [{…}]": "settings::a_settings_file_of_another_tool_is_rewritten",
+        "write {…} below [{…}]": "settings::a_settings_file_of_another_tool_is_rewritten",
     },
     "edges/files/dead_letter_file.py": {
         "free up disk space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
         "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file": (
-            "mending::letters_that_were_mended_are_not_overwritten"
+            "correcting::corrected_dead_letters_are_not_overwritten"
         ),
     },
     "edges/export/identity.py": {
-        "check the path and its permissions": "exports::what_cannot_be_looked_at_has_its_path_checked",
+        "check the path and its permissions": "exports::the_path_of_an_unreadable_export_is_corrected",
         (
             "restore the export as it was, then start the same command again; send new records in a further file"
             " beside it"
-        ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
+        ): "exports::a_changed_export_is_restored_and_new_lines_get_their_own_file",
     },
     "edges/journal/commit.py": {
         "free up disk space in the state directory, or correct its permissions, then start again": (
@@ -324,7 +342,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/journal/open.py": {
         "correct the permissions of the state directory and of what is in it, then start again": (
-            "between::a_journal_that_cannot_be_written_is_mended"
+            "between::an_unwritable_journal_is_repaired"
         ),
         "do not start over without the journal: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
@@ -336,6 +354,17 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_journal_is_restored"
         ),
     },
+    "edges/shared_dir/purchase_notes.py": {
+        "free up disk space for shared_dir: later runs note purchases again": (
+            "between::a_run_notes_purchases_again_when_there_is_room"
+        ),
+        "raise it, or remove files that are no longer needed from the directory purchases in shared_dir": (
+            "between::more_purchases_are_remembered_after_the_limit_is_raised"
+        ),
+        "remove the directory purchases from shared_dir: it is of no use now, and the next run makes a new one": (
+            "between::purchases_with_a_damaged_salt_are_removed"
+        ),
+    },
     "edges/shared_dir/quota.py": {
         (
             "free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
@@ -344,22 +373,22 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/secret.py": {
         "check the path and its permissions, and that it holds nothing but the key": (
-            "secrets::a_file_that_holds_no_key_is_put_right"
+            "secrets::a_file_that_holds_no_key_is_corrected"
         ),
-        "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
+        "chmod 600 {…}": "secrets::a_key_file_that_others_can_read_is_closed_to_them",
         (
             "write it as one line of printable ASCII, alone or after {…}="
-        ): "secrets::a_file_that_holds_no_key_is_put_right",
+        ): "secrets::a_file_that_holds_no_key_is_corrected",
         (
             "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
             " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
             " 0600) and name that with --api-key-file; `masivo-stream demo` and `masivo-stream"
             " sandbox` need no account"
-        ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
+        ): "secrets::a_key_is_given_in_each_of_the_listed_ways",
     },
     "edges/shared_dir/sent_exports.py": {
         "free up disk space for shared_dir, or correct its permissions; the run continues without this protection": (
-            "between::a_run_goes_on_without_what_cannot_be_remembered"
+            "between::a_run_continues_without_the_memory_of_accounts"
         ),
     },
     "edges/files/skipped_file.py": {
@@ -368,17 +397,23 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/export/source.py": {
-        "check the path and its permissions": "files::an_export_is_found_as_it_is_told",
-        "check the pattern and the working directory": "files::an_export_is_found_as_it_is_told",
+        "check the path and its permissions": "files::an_export_is_found_as_its_hint_says",
+        "check the pattern and the working directory": "files::an_export_is_found_as_its_hint_says",
         (
             "copy the file or export again, then start the same command again; what was read before the damage was"
             " already processed"
-        ): "exports::a_compressed_export_is_copied_again",
-        'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
-        "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
+        ): "exports::a_truncated_compressed_export_is_copied_again",
+        'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_its_hint_says",
+        "restore the export as it was": "exports::a_file_that_ends_before_a_read_record_is_restored",
         "write it to a file and name that file: then the message says what to do": (
-            "exports::a_pipe_that_is_no_export_is_written_to_a_file"
+            "exports::a_pipe_that_is_not_an_export_is_written_to_a_file"
         ),
+    },
+    "edges/files/findings_file.py": {
+        "free space there, or leave the checks out: --skip-checks all": (
+            "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
+        ),
+        "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
         "free space there, or leave the checks out: --skip-checks all": (
@@ -388,21 +423,21 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
         "free up disk space, or correct the permissions, then start again": (
-            "between::a_full_disk_under_the_state_directory_is_freed"
+            "between::a_full_disk_of_the_state_directory_is_freed"
         ),
         "correct its permissions, or name the directory that you meant with --state-dir": (
-            "between::a_state_directory_that_cannot_be_one_is_put_right"
+            "between::an_impossible_state_directory_is_corrected"
         ),
         "correct the permissions of that file, then start again": (
-            "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
+            "between::an_unwritable_file_of_the_state_directory_is_repaired"
         ),
         (
             "name a directory that holds nothing else with --state-dir; a new directory is created with the right"
             " permissions"
         ): "between::a_state_directory_holds_nothing_else",
-        "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
+        "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_without_a_link",
         "restore journal.db from a copy of the directory: nothing else records what was sent": (
-            "between::a_journal_that_is_missing_is_put_back"
+            "between::a_missing_journal_is_restored"
         ),
         (
             "wait for that run to end, then start the same command again; a different migration needs its own"
@@ -410,15 +445,15 @@ TABLE: dict[str, dict[str, str]] = {
         ): "between::a_run_that_is_at_work_is_left_alone",
     },
     "edges/token.py": {
-        "check MASIVO_API_KEY and auth_url": "sending::a_key_that_is_not_taken_is_checked",
+        "check MASIVO_API_KEY and auth_url": "sending::a_refused_key_is_corrected",
         (
             "check auth_url, base_url, the network and the proxy: something other than the API answers the token call"
-        ): "answers::what_answers_the_token_call_is_checked",
+        ): "answers::the_server_that_answers_the_token_call_is_checked",
         "check auth_url, the network and the proxy, then MASIVO_API_KEY: the body of the answer cannot be read": (
-            "answers::what_answers_the_token_call_is_checked"
+            "answers::the_server_that_answers_the_token_call_is_checked"
         ),
         'check auth_url, then MASIVO_API_KEY: the token call must answer {"data": "<token>"}': (
-            "answers::what_answers_the_token_call_is_checked"
+            "answers::the_server_that_answers_the_token_call_is_checked"
         ),
         'check auth_url: the token call must answer {"data": "<token>"}': (
             "sending::the_address_of_the_token_call_is_checked"
@@ -432,28 +467,28 @@ TABLE: dict[str, dict[str, str]] = {
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
     "flow/checks/policy.py": {
-        "the names are {…}": "checks::a_check_is_named_as_it_is",
+        "the names are {…}": "checks::a_check_has_one_of_the_listed_names",
     },
     "flow/dry_run/advice.py": {
         (
             "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each"
             " costs about ten requests to isolate; raise remember_ids to the number of records"
-        ): "plan::as_many_ids_are_remembered_as_there_are",
+        ): "plan::the_memory_of_ids_is_as_large_as_the_export",
         (
             "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
             " account's limits, for example --limit 1/5s --limit 1000/h"
-        ): "plan::an_account_with_limits_names_them",
+        ): "plan::the_limits_of_an_account_are_given",
         "nothing would be sent: name exports that hold records to migrate": (
-            "plan::an_empty_export_is_named_with_its_records"
+            "plan::an_empty_export_is_replaced_by_one_with_records"
         ),
         (
             "the plan assumes that the account's quota is unused, because it cannot be read ({…}): repair shared_dir,"
             " otherwise the first requests may be answered with 429"
-        ): "plan::a_quota_that_cannot_be_read_is_mended",
+        ): "plan::an_unreadable_quota_is_repaired",
         (
             "the server asks to wait {…} more, which is longer than longest_hold: a migration that starts now stops"
             " at once (exit 6); start it later"
-        ): "plan::a_migration_is_begun_when_the_server_lets_it",
+        ): "plan::a_migration_is_started_when_the_server_permits",
         (
             "{…} of {…} for customers that are not in the customers export, the first at {…}:{…}: unless the account"
             " has these customers, each costs about ten requests to isolate; leave the records out, or add the"
@@ -462,7 +497,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…} of {…} would be limited by bytes, not by count; that makes {…} more requests than the fewest"
             " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
-        ): "plan::bodies_are_as_large_as_is_proposed",
+        ): "plan::bodies_get_the_suggested_size",
         (
             "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
             " probably wrong; look at {…} and export again"
@@ -471,7 +506,7 @@ TABLE: dict[str, dict[str, str]] = {
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
             " leave the fields out"
-        ): "plan::marks_of_who_is_alive_are_left_out",
+        ): "plan::marks_of_customers_who_are_not_deleted_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
             " if the target takes larger bodies"
@@ -479,14 +514,14 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…}, but the fewest possible are {…}: a customer's record is never split, and these do not fit"
             " together better; if small records come long after large ones, a larger look_ahead helps (now {…})"
-        ): "plan::customers_that_fit_together_find_each_other",
+        ): "plan::customers_that_fit_together_share_a_request",
         (
             "the limit of {…} over all calls is the bottleneck: {…} requests take {…} instead of {…}, and each"
             " read-back is one more request; a Production account does not have this limit"
-        ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
+        ): "plan::the_general_limit_of_a_development_account_is_left_out",
         (
             "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
-        ): "plan::many_records_want_a_production_account",
+        ): "plan::many_records_need_a_production_account",
         (
             "{…} with more than {…} {…}, which must not be split over requests: none of these would be sent, the first"
             " at {…}; merge each customer's oldest ones"
@@ -494,31 +529,57 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} without a customers export: every customer must be in the account already, because one unknown"
             " customer makes the API refuse a batch of 1000; if they are not, name the customers export too"
-        ): "plan::what_comes_without_customers_is_named_with_them",
+        ): "plan::records_without_a_customers_export_get_one",
     },
     "flow/identity/account_binding.py": {
         (
             "if this is the same account with a new key or address, confirm that once with --same-account; a different"
             " account needs its own --state-dir"
-        ): "between::a_new_key_is_that_of_one_account_or_of_another",
+        ): "between::a_new_key_belongs_to_the_same_account_or_to_another",
         "start again when the API can be reached; or confirm the account with --same-account, which needs no token": (
-            "between::an_account_that_cannot_be_told_is_told_later_or_said"
+            "between::an_unproven_account_is_proven_later_or_confirmed"
         ),
     },
     "flow/outcome.py": {
         (
             "dead-letter.<kind>.ndjson in the state directory holds them: correct `raw`, then start masivo-stream retry"
-        ): "mending::customers_are_mended_in_place",
+        ): "correcting::customers_are_corrected_in_place",
         "masivo-stream resolve shows what is known about them, and takes your decision": (
-            "deciding::what_is_seen_to_be_there_is_accepted"
+            "deciding::a_batch_that_is_found_in_the_account_is_accepted"
         ),
         "the figures do not add up: please report this, and keep the state directory": (
-            "deciding::figures_that_do_not_close_are_reported"
+            "deciding::figures_that_do_not_add_up_are_reported"
         ),
         (
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
+    },
+    "flow/try_account.py": {
+        "events in doubt can be sent again without harm: masivo-stream resolve --resend": (
+            "trials::events_in_doubt_are_sent_again"
+        ),
+        "try again later; until then the program assumes the worse": "trials::a_question_left_open_is_tried_again",
+    },
+    "flow/pipeline/canary.py": {
+        "use the settings that the run was started with, or send everything with --no-canary": (
+            "canary::the_canary_continues_with_its_first_settings"
+        ),
+        (
+            "masivo-stream validate shows what is wrong with the records; --no-canary sends everything without a canary"
+        ): "canary::an_export_without_a_suitable_record_is_sent_without_a_canary",
+        "{…}; a canary has to be read back, and --no-canary sends everything without one": (
+            "canary::a_key_that_may_not_read_has_no_canary"
+        ),
+        "look the record up in the account; the same command looks again, and sends nothing twice": (
+            "canary::a_canary_that_differs_is_compared_again"
+        ),
+        (
+            "its dead letter says why: the canary's other records are in the account, and nothing else was sent"
+        ): "canary::a_refused_canary_is_left_out",
+        (
+            "masivo-stream resolve shows what is known, and takes your decision; then start the same command again"
+        ): "canary::a_canary_in_doubt_is_decided",
     },
     "flow/pipeline/budget_watch.py": {
         (
@@ -534,26 +595,48 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}: they were sent, and each counts; if they are one purchase, revert this run and migrate"
             " with --duplicate-purchase reject"
         ): "plan::another_event_of_a_purchase_is_rejected",
+        (
+            "{…}: they were sent, and each counts; the next time, see them in a plan with the account's key, and hold"
+            " them back with --duplicate-purchase reject"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
     },
     "flow/identity/inspect_exports.py": {
         "copy the file or export again, then start the same command again": (
-            "exports::a_compressed_export_without_a_byte_is_copied_again"
+            "exports::an_empty_compressed_export_is_copied_again"
         ),
         "their records would be sent twice: name only one of the two, the longer one if they differ": (
-            "exports::an_export_that_is_there_twice_is_named_once"
+            "exports::a_duplicate_export_is_left_out"
         ),
+    },
+    "flow/readback/day_findings.py": {
+        "compare with --day-zone {…}": "totals::days_of_another_zone_are_compared_in_that_zone",
+        "masivo-stream resolve decides about what is in doubt": "totals::batches_in_doubt_are_decided",
+        (
+            "masivo-stream verify --all compares customer by customer, and names file and line of each record that"
+            " differs"
+        ): "totals::a_day_that_differs_is_verified_record_by_record",
+        "start the same command again later: it goes on with the days that are left": (
+            "totals::days_that_are_left_are_compared_by_the_same_command"
+        ),
+        "totals cannot be compared by day with this account: masivo-stream verify reads customers back instead": (
+            "totals::days_that_cannot_be_compared_are_read_back_instead"
+        ),
+    },
+    "flow/readback/totals_choice.py": {
+        "allow 1 or more, or say --all": "totals::flags_that_contradict_each_other_are_corrected",
+        "write it as +00:00 or -05:00": "totals::flags_that_contradict_each_other_are_corrected",
     },
     "flow/readback/findings.py": {
         "verify again later: the API answers before it applies what was sent": (
-            "deciding::what_does_not_show_yet_is_looked_at_later"
+            "deciding::records_that_are_not_visible_yet_are_verified_later"
         ),
         "look up these records in the account's dashboard; the positions are those in the export": (
-            "deciding::what_is_missing_is_looked_up"
+            "deciding::missing_records_are_looked_up"
         ),
         (
             "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
             " look up these records in the account's dashboard"
-        ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
+        ): "deciding::ids_that_a_gateway_refuses_are_looked_up",
     },
     "flow/rate_limit.py": {
         "start again when the quota is free, or raise longest_hold": (
@@ -561,17 +644,17 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/readback/whereabouts.py": {
-        "start the same command again later": "reverting::an_api_that_answers_nothing_is_asked_later",
+        "start the same command again later": "reverting::an_api_without_an_answer_is_asked_later",
     },
     "flow/pipeline/read_exports.py": {
         (
             "copy the file or export again, then start the same command again; its complete lines were already"
             " processed"
-        ): "exports::a_compressed_export_is_copied_again",
+        ): "exports::a_truncated_compressed_export_is_copied_again",
         (
             "its complete lines were already processed; write the export to a file and name that file instead of {}:"
             " the part that was already read is recognised"
-        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+        ): "exports::a_pipe_continues_as_a_file",
         "the file was shortened while it was being read: restore it, then start the same command again": (
             "exports::an_export_that_was_cut_while_it_was_read_is_restored"
         ),
@@ -590,171 +673,173 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/identity/known_exports.py": {
         "write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present path": (
-            "exports::a_word_about_a_moved_export_is_put_right"
+            "exports::the_flag_for_a_moved_export_is_corrected"
         ),
-        "if this is the right file, add --moved {…}": "exports::an_export_that_looks_otherwise_is_confirmed",
+        "if this is the right file, add --moved {…}": "exports::an_unread_export_that_looks_different_is_confirmed",
         (
             "write the export to a file and name that file instead of {}: the part that was already read is recognised"
-        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
-        "--moved {…}": "exports::of_two_exports_one_is_chosen",
-        "add {…}": "exports::of_two_exports_one_is_chosen",
+        ): "exports::a_pipe_continues_as_a_file",
+        "--moved {…}": "exports::one_of_two_exports_is_chosen",
+        "add {…}": "exports::one_of_two_exports_is_chosen",
         "name it again, by its present name: the part that was already read is recognised by its content": (
             "exports::an_export_that_was_renamed_is_named_again"
         ),
         "name it again; if its name has changed, use the new name and add --moved OLD=NEW": (
-            "exports::an_export_that_was_never_read_is_named_again"
+            "exports::an_unread_export_is_named_again"
         ),
-        "name it with --{…} too": "exports::a_word_about_a_moved_export_is_put_right",
+        "name it with --{…} too": "exports::the_flag_for_a_moved_export_is_corrected",
         "start migrate once with its present name, which records the new place; or add --moved {…}=PATH": (
-            "exports::an_export_is_found_by_who_does_not_name_it"
+            "exports::an_export_is_found_by_commands_that_do_not_name_it"
         ),
     },
     "flow/retry_copies.py": {
         "correct `raw` in place, one JSON object per line, and leave the other fields as they are": (
-            "mending::a_line_that_is_no_letter_is_put_right"
+            "correcting::a_line_that_is_not_a_dead_letter_is_corrected"
         ),
         (
             "name another directory with --state-dir for the dead letters of this command; it sends nothing"
-        ): "files::a_dry_run_keeps_out_of_a_run",
+        ): "files::a_dry_run_uses_a_directory_of_its_own",
     },
     "flow/identity/send_once.py": {
         "continue with one of the two: there, with --state-dir {…}; or here, after you move the other one away": (
-            "between::of_a_state_directory_and_its_copy_one_goes_on"
+            "between::either_a_state_directory_or_its_copy_continues"
         ),
         (
             "restore the newest copy of the state directory; migrate --again would send again what was sent in between"
-        ): "between::a_state_directory_that_is_too_old_is_put_back",
+        ): "between::a_state_directory_that_is_too_old_is_replaced_by_the_newest",
     },
     "flow/only_missing.py": {
         (
             "look for these customers in the account's dashboard, because their ids cannot be read back; send those"
             " that are not there from a small export with its own --state-dir"
-        ): "reverting::who_cannot_be_read_back_is_looked_for",
+        ): "reverting::customers_who_cannot_be_read_back_are_looked_up",
         "name the exports, without --only-missing: the run starts from the beginning": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
-        "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
+        "name the migration's --state-dir": "reverting::the_flag_is_left_out_without_a_revert",
         "start the same command again later, with --only-missing: it reads them back once more": (
-            "reverting::who_could_not_be_read_back_is_asked_for_later"
+            "reverting::customers_who_could_not_be_read_back_are_read_later"
         ),
         (
             "if none of them was migrated again since the revert: {…}; if some were, first take these back once more:"
             " {…}; then start this same command, then the other run again, then masivo-stream retry here"
-        ): "reverting::another_runs_customers_are_there_again_or_stayed",
+        ): "reverting::another_runs_customers_are_migrated_again_or_stayed",
         "use the settings that the run was started with": (
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
     "flow/exports.py": {
         "name exports with --customers, --events or --transactions": (
-            "commands::a_wrong_command_is_right_as_it_is_told"
+            "commands::a_wrong_command_is_corrected_as_its_hint_says"
         ),
-        "only one export can come from standard input": "commands::a_wrong_command_is_right_as_it_is_told",
+        "only one export can come from standard input": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },
     "flow/session.py": {
         "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "set the account's own key": "secrets::another_account_wants_its_own_key",
+        "set the account's own key": "secrets::another_account_needs_its_own_key",
     },
     "flow/client.py": {
         "{…} names a proxy ({…}), which is used only if --proxy names it": (
-            "sending::a_proxy_of_the_environment_is_named"
+            "sending::a_proxy_of_the_environment_is_given_by_the_flag"
         ),
         "{…}; {…} names a proxy ({…}), which is used only if --proxy names it": (
-            "sending::a_proxy_of_the_environment_is_named"
+            "sending::a_proxy_of_the_environment_is_given_by_the_flag"
         ),
     },
     "flow/identity/remembered.py": {
         "leave it out; to send it once more, start migrate with --again": (
-            "between::what_this_run_has_sent_is_left_out"
+            "between::an_input_that_this_run_has_sent_is_left_out"
         ),
         (
             "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
             " start migrate with --again"
-        ): "between::a_journal_that_is_gone_is_put_back",
+        ): "between::a_lost_journal_is_restored",
         (
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
-        ): "between::an_export_that_the_account_has_is_gone_on_with_there",
+        ): "between::an_export_that_the_account_has_is_continued_in_its_state_directory",
     },
     "flow/commands/resolve.py": {
         (
             "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
             " not there (adding a space is enough), then start masivo-stream retry"
-        ): "deciding::what_arrived_in_part_is_completed",
-        "name each batch for one decision only": "deciding::a_decision_that_cannot_be_is_taken_again",
+        ): "deciding::a_batch_that_arrived_in_part_is_completed",
+        "name each batch for one decision only": "deciding::an_impossible_decision_is_corrected",
         (
             "masivo-stream resolve without a decision lists the batches in doubt"
-        ): "deciding::a_decision_that_cannot_be_is_taken_again",
+        ): "deciding::an_impossible_decision_is_corrected",
     },
     "flow/pipeline/resume.py": {
         "--accept does not need the records; look up the other batches in the account": (
-            "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
+            "exports::a_batch_from_a_pipe_is_looked_up_and_accepted"
         ),
     },
     "flow/pipeline/find_sources.py": {
         (
             "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
             " that was already read is recognised"
-        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+        ): "exports::a_pipe_continues_as_a_file",
     },
     "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
         ),
         "check the account's dashboard; the same command takes back what is left of that period": (
-            "reverting::a_revert_of_unknown_end_is_run_again"
+            "reverting::a_revert_with_an_unknown_outcome_is_run_again"
         ),
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
         "try again later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/revert_survey.py": {
-        "write it like 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
-        "swap --from and --to": "commands::a_period_that_is_none_is_told_how_to_write_one",
+        "write it like 2026-01-31T00:00:00Z": "commands::an_invalid_period_is_corrected",
+        "swap --from and --to": "commands::an_invalid_period_is_corrected",
     },
     "flow/revert_state.py": {
         "name the exports, without --only-missing: the run continues with what is pending": (
-            "reverting::without_a_revert_the_flag_is_left_out"
+            "reverting::the_flag_is_left_out_without_a_revert"
         ),
         "start the revert again to take back what is left of that period: {…}": (
-            "reverting::a_revert_of_unknown_end_is_run_again"
+            "reverting::a_revert_with_an_unknown_outcome_is_run_again"
         ),
         "the command that started the run, with --only-missing added": (
-            "reverting::a_command_that_cannot_be_shown_is_said_in_words"
+            "reverting::a_command_that_cannot_be_shown_is_described_in_words"
         ),
-        "this sends again what was taken back: {…}": ("reverting::what_is_of_another_runs_customers_waits_for_them"),
+        "this sends again what was taken back: {…}": ("reverting::records_of_another_runs_customers_wait_for_them"),
         (
             "this sends again what was taken back: {…}; or take back the rest of the run as well, then the same"
             " command migrates everything again: {…}"
-        ): "reverting::the_rest_is_taken_back_as_well",
+        ): "reverting::the_rest_is_reverted_as_well",
         (
             "if no customer can have made a transaction of their own since then, the command that started the run"
             " migrates everything again; if some may have, they are still in the account, and this sends only what is"
             " missing: {…}"
-        ): "reverting::a_run_that_was_taken_back_without_a_number",
+        ): "reverting::a_run_that_was_reverted_without_a_number_continues",
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
-        (
-            "the command that started the run migrates everything again"
-        ): "stopping::a_run_that_was_taken_back_begins_afresh",
+        "start again with the same command: it continues from here": "stopping::a_killed_run_continues",
+        ("the command that started the run migrates everything again"): "stopping::a_reverted_run_begins_again",
     },
     "flow/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all records from a file": (
-            "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
+            "reverting::records_from_a_pipe_are_reverted_and_migrated_from_a_file"
         ),
     },
     "flow/dry_run/all_kinds.py": {
         "correct what the checks found in the export before migrating: the API would refuse these records": (
-            "checks::what_the_checks_found_is_mended"
+            "checks::the_findings_of_the_checks_are_corrected"
         ),
         (
             "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
             " masivo-stream retry"
-        ): "mending::what_validate_finds_is_mended_before_or_after",
+        ): "correcting::findings_of_validate_are_corrected_before_or_after_the_migration",
         (
             "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
             " makes dead letters of the later ones"
         ): "plan::another_event_of_a_purchase_is_rejected",
+        (
+            "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject makes dead"
+            " letters of them"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
         (
             "over budget: {…}; a migration with this budget stops there (exit 6): correct the lines first, or allow"
             " more with --max-dead"
@@ -762,7 +847,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/pipeline/wait_visible.py": {
         "check the network, the proxy and base_url, then start the same command again": (
-            "answers::read_backs_that_nobody_can_read_are_waited_for"
+            "answers::unreadable_read_backs_are_waited_for"
         ),
         "look at the account's dashboard; if its queue needs longer, raise visible_timeout": (
             "sending::customers_that_do_not_show_are_waited_for_longer"
@@ -770,61 +855,87 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "model/findings.py": {
         (
+            "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
+            " purchase, with --duplicate-purchase reject"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
+        (
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"
-        ): "checks::an_unknown_customer_is_added_or_known_already",
+        ): "checks::an_unlisted_customer_is_added_or_confirmed",
+        (
+            "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account"
+            " takes such transactions, --skip-checks no_balance"
+        ): "checks::a_missing_balance_is_added_or_not_needed",
+        "the id begins or ends with a blank, and is another id without it: remove the blank everywhere": (
+            "checks::the_blank_of_an_id_is_removed"
+        ),
     },
     "model/errors.py": {
-        "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
+        "start again with the same command": "stopping::a_stopped_run_continues",
     },
     "model/reason.py": {
-        "add the field": "mending::customers_are_mended_in_place",
-        'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
-        "correct the value as the message says": "mending::customers_are_mended_in_place",
+        "add the field": "correcting::customers_are_corrected_in_place",
+        'correct the spelling, or set unknown_fields = "pass"': "correcting::a_setting_accepts_the_record",
+        "correct the value as the message says": "correcting::customers_are_corrected_in_place",
+        "make the transactions add up to the balance that was sent with the customer, then retry": (
+            "checks::held_back_records_are_corrected"
+        ),
+        (
+            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
+            " if the account takes them"
+        ): "checks::transactions_without_a_balance_are_corrected",
+        "migrate the customer first, then retry; or delete the dead letter": (
+            "checks::held_back_records_are_corrected"
+        ),
+        "put all transactions of this customer into one dead letter, and delete the others": (
+            "checks::held_back_records_are_corrected"
+        ),
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
-            "mending::an_event_that_comes_again_is_deleted_or_named"
+            "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"
         ),
-        "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
+        "emails are unique per account: correct one of the two customers": (
+            "correcting::customers_are_corrected_in_place"
+        ),
         "export as UTF-8; before a migration the file can be converted, for example with iconv": (
-            "mending::a_file_that_is_no_utf8_is_converted"
+            "correcting::a_file_that_is_not_utf8_is_converted"
         ),
-        "export the line again; one complete JSON object per line": "mending::customers_are_mended_in_place",
-        "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
+        "export the line again; one complete JSON object per line": "correcting::customers_are_corrected_in_place",
+        "flatten the nested objects or lists": "correcting::customers_are_corrected_in_place",
         "given up by `resolve --discard`: correct it to have `retry` send it": (
-            "deciding::what_was_given_up_is_sent_once_it_is_mended"
+            "deciding::a_discarded_record_is_sent_after_its_correction"
         ),
         "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry": (
-            "mending::what_waits_for_a_customer_is_sent_with_it"
+            "correcting::records_that_wait_for_a_customer_are_sent_with_it"
         ),
-        "keep one record for this customer": "mending::one_record_a_customer_is_kept",
-        "keep the field once in its object, with the right value": ("mending::a_field_stands_once_in_its_object"),
+        "keep one record for this customer": "correcting::one_record_per_customer_is_kept",
+        "keep the field once in its object, with the right value": ("correcting::a_duplicate_field_is_removed"),
         "leave the record out, or add its events or transactions": (
-            "mending::a_record_without_items_is_left_out_or_filled"
+            "correcting::a_record_without_items_is_left_out_or_filled"
         ),
         "one customer's transactions must fit one request: merge the oldest into one": (
-            "mending::the_oldest_transactions_are_merged"
+            "correcting::the_oldest_transactions_are_merged"
         ),
         (
             "see the words in the message; correct the record, or make the firewall named there let it pass"
-        ): "mending::a_refused_record_is_mended_as_the_server_says",
+        ): "correcting::a_refused_record_is_corrected_as_the_server_says",
         "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
-            "mending::a_setting_lets_it_pass"
+            "correcting::a_setting_accepts_the_record"
         ),
         (
             "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into"
             " `raw`"
-        ): "mending::a_line_too_long_is_put_in_whole",
+        ): "correcting::a_line_that_is_too_long_is_completed",
         "taken back by a revert and due to be sent again: start `migrate` again": (
-            "reverting::a_run_stopped_on_its_way_says_what_is_left"
+            "reverting::a_stopped_run_shows_what_is_left"
         ),
         "version 0.1.0 found the file's end within this line: export the line again": (
-            "exports::a_line_in_which_an_earlier_version_found_the_end_is_exported_again"
+            "exports::a_line_that_an_earlier_version_cut_is_exported_again"
         ),
-        "write the value with the JSON type that the message names": "mending::customers_are_mended_in_place",
+        "write the value with the JSON type that the message names": "correcting::customers_are_corrected_in_place",
     },
     "monitor/address.py": {
         "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
-            "tools::the_monitor_listens_in_each_of_the_forms_that_are_told"
+            "tools::the_monitor_accepts_each_of_the_suggested_forms"
         ),
     },
     "monitor/page/sections.js": {
@@ -842,7 +953,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "observe/anomalies.py": {
         "{…} names a proxy ({…}), which is used only if --proxy names it": (
-            "sending::a_proxy_of_the_environment_is_named"
+            "sending::a_proxy_of_the_environment_is_given_by_the_flag"
         ),
     },
     "observe/preparation_table.py": {
@@ -850,58 +961,64 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "observe/resolution_list.py": {
         "all {found} records checked are in the account: the batch was applied; use --accept": (
-            "deciding::what_is_seen_to_be_there_is_accepted"
+            "deciding::a_batch_that_is_found_in_the_account_is_accepted"
         ),
         "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all": (
-            "deciding::a_batch_that_never_arrived_is_decided_either_way"
+            "deciding::a_batch_that_never_arrived_is_resent_or_discarded"
         ),
         "nothing that was read back is evidence: look up the batch in the account": (
-            "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
+            "deciding::records_that_cannot_be_read_back_are_looked_up_in_the_account"
         ),
         (
             "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
-        ): "deciding::what_arrived_in_part_is_completed",
+        ): "deciding::a_batch_that_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "mending::more_reasons_than_are_shown_stand_in_the_file"
-        ),
+        (
+            "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
+            " them as they were sent"
+        ): "canary::a_large_plan_is_tried_first",
+        (
+            "masivo-stream check with the same exports asks the account whether it has what they name, in about four"
+            " requests"
+        ): "plan::what_the_account_lacks_is_corrected_before_migrating",
+    },
+    "observe/fault_list.py": {
+        "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },
     "observe/summary_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "mending::more_reasons_than_are_shown_stand_in_the_file"
-        ),
+        "{…}: and {…} more reason{…}, see --json": "correcting::json_has_the_reasons_of_deleted_dead_letters",
     },
     "observe/templates/report.html": {
         "some records or items have no result. Keep the state directory, and report this.": (
-            "deciding::figures_that_do_not_close_are_reported"
+            "deciding::figures_that_do_not_add_up_are_reported"
         ),
     },
     "observe/verification_table.py": {
-        "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
+        "  hint: masivo-stream verify checks these records again, and more": "deciding::missing_records_are_looked_up",
     },
     "prepare/engine/database.py": {
-        "correct the SELECT": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
         ): "prepare::a_full_disk_is_given_room",
         "pip install 'masivo-stream[prepare]'": "prepare::the_extra_is_installed",
-        "raise memory in [engine], or lower threads": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "raise memory in [engine], or lower threads": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "remove the directory .spill and start again; if that does not help, please report it"
         ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
-        'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_it_is_told",
-        "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/engine/load.py": {
-        "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "its columns are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "its columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/engine/output_files.py": {
         "name another directory with -o, or move it away": "prepare::an_export_that_was_not_prepared_is_kept",
@@ -915,8 +1032,8 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/engine/select.py": {
         (
             'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
-        "select `place` of a source as it is": "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "select `place` of a source as it is": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/engine/spill_dir.py": {
         (
@@ -927,39 +1044,41 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/mapping/flat_columns.py": {
         (
             "add `place` of the main table: what is left out is then named by file and line"
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
-        "add it, as NULL AS {…} if there is nothing to select": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "the columns are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add it, as NULL AS {…} if there is nothing to select": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/mapping/parse_frame.py": {
-        "add format, one of {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        'add table = "{…}"': "prepare::a_mapping_is_corrected_as_it_is_told",
-        "add {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "masivo-stream prepare --init writes one to begin with": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "name a path, a glob, or - for standard input": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "only one source can be `-`": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "the known names are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "the words mean one of: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use 1 or more": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use a name of the IANA database, such as America/Bogota": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use for example utf-8, latin-1, cp1252 or utf-16": "prepare::a_mapping_is_corrected_as_it_is_told",
-        'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"': "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use letters, digits and _": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use one character": "prepare::a_mapping_is_corrected_as_it_is_told",
-        "use one of: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
-        'write a list of texts: ["…"]': "prepare::a_mapping_is_corrected_as_it_is_told",
-        'write a text: "…"': "prepare::a_mapping_is_corrected_as_it_is_told",
-        "write a whole number": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "add format, one of {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'add table = "{…}"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "masivo-stream prepare --init writes one to begin with": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "name a path, a glob, or - for standard input": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "only one source can be `-`": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the known names are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the words mean one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use 1 or more": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use a name of the IANA database, such as America/Bogota": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use for example utf-8, latin-1, cp1252 or utf-16": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use letters, digits and _": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one character": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a list of texts: ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a text: "…"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write a whole number": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write for example orders = { path = "orders.csv" }': "prepare::a_section_has_keys",
         "write its keys below it": "prepare::a_section_has_keys",
         'write names and ids: points = "the reward\'s id"': "prepare::a_section_has_keys",
         (
             "write the UUID; masivo-stream check lists the rewards of an account"
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
-        "write true or false": "prepare::a_mapping_is_corrected_as_it_is_told",
-        'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/presets/begin_mapping.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",
@@ -968,7 +1087,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_command_is_completed",
     },
     "prepare/presets/preset_files.py": {
-        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
         "the presets are: {…}": "prepare::a_command_is_completed",
     },
     "prepare/sources/delimited.py": {
@@ -986,7 +1105,7 @@ TABLE: dict[str, dict[str, str]] = {
         "copy it again, or export it again": "prepare::a_table_that_is_wrong_is_corrected",
         (
             "paths are relative to the directory in which the command is started"
-        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/sources/sqlite_rows.py": {
         (
@@ -995,24 +1114,26 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (
-            "tools::other_machines_are_let_in_by_a_flag"
+            "tools::a_flag_admits_other_machines"
         ),
     },
     "sandbox/fault_language.py": {
-        '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
+        '; did you mean "{…}"?': "tools::a_misspelt_fault_gets_the_suggested_name",
     },
     "sandbox/sandbox_options.py": {
         (
             "the sandbox listens on this machine only, not on {…}: its key is public, so it takes data from anyone;"
             " add --allow-remote if you mean it"
-        ): "tools::other_machines_are_let_in_by_a_flag",
+        ): "tools::a_flag_admits_other_machines",
     },
     "sandbox/sandbox_server.py": {
         "choose another --port (0 takes a free port)": "tools::the_sandbox_takes_another_port",
-        "name a file in a directory that exists and is yours": "tools::the_port_is_written_where_it_can_be",
+        "name a file in a directory that exists and is yours": (
+            "tools::the_port_file_is_written_in_an_existing_directory"
+        ),
     },
     "sandbox/store.py": {
-        "name a new file, or stop the other sandbox that uses it": "tools::a_store_is_one_sandboxs",
+        "name a new file, or stop the other sandbox that uses it": "tools::a_store_belongs_to_one_sandbox",
     },
 }
 
@@ -1031,12 +1152,19 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/output.py": {
         "error: standard output cannot be written: {…}\n  hint: {…}\n": "prints what is advice beside it",
     },
+    "cli/verify.py": {
+        "--most-requests, --day-zone, --reward and --brand choose totals": "the message above a hint",
+    },
     "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
     "flow/checks/policy.py": {
         "--skip-checks {…}": "the place of an error",
+    },
+    "flow/readback/totals_choice.py": {
+        "--day-zone {…}": "the place of an error",
+        "--most-requests {…}": "the place of an error",
     },
     "flow/revert_survey.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
@@ -1053,8 +1181,28 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
+    "observe/control_totals.py": {
+        "and {…} more {…}{…}, see --json": "where the rest of a list is",
+    },
+    "observe/fault_list.py": {
+        ": {…}": "prints what is advice elsewhere",
+    },
     "observe/check_list.py": {
-        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
+        "  and in {…} more field{…}, see --json": "where the rest of a list is",
+    },
+    "observe/reference_list.py": {
+        "and {…} more, see --json": "where the rest of a list is",
+        "of {…} of {…} lines; masivo-stream check looks at all of them": "how many lines were looked at",
+    },
+    "observe/totals_list.py": {
+        (
+            "Equal totals show that no transaction of these days was lost or counted twice, unless such errors cancel"
+            " each other out. They do not show which customer has it, nor the other fields: verify without --totals"
+            " does."
+        ): "what a result proves",
+        "a sample that fits into {…} requests, --all for all": "how many days were chosen",
+        "and {…} more reward{…}, see --json": "where the rest of a list is",
+        "and {…} more, see --json": "where the rest of a list is",
     },
     "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

@@ -70,7 +70,7 @@ def _read_document(part):
                 yield from _read_document(each)
 
 
-def told(done, text):
+def expect_advice(done, text):
     """Check that a command gave this advice; return what was in its holes, which are written as `{…}`."""
     *before, last = HOLE.split(text)
     pattern = "".join(f"{re.escape(part)}(.*?)" for part in before) + re.escape(last)

@@ -1,6 +1,24 @@
 """A report with an example of everything, for tests of its output."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
 from masivo_stream.model.examples import Example
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
+from masivo_stream.model.findings import (
+    CheckResult,
+    ExportChecks,
+    ExportFinding,
+    FileTotals,
+    FoundField,
+    FoundLine,
+    KindTotals,
+    RewardBalance,
+    RewardSums,
+    RewardTotals,
+)
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
 from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import Invocation, KindSummary, NextStep
@@ -30,6 +48,52 @@ FIGURES = KindSummary(
 )
 
 
+def made_checks(word="events.ndjson"):
+    """Return a finding and control totals in which everything that comes from outside is `word`."""
+    sums = RewardSums(
+        reward=word, name=word, balance=Decimal(10), transactions=Decimal("12.5"), difference=Decimal("2.5")
+    )
+    place = ExportFinding(
+        file=word, line=21, offset=5013, others=tuple(FoundLine(file=word, line=22, offset=0) for _ in "ab"), sums=sums
+    )
+    found = CheckResult(check="balance_mismatch", severity="error", count=9, meaning="correct it", first=(place,) * 4)
+    field = FoundField(field=word, records=41, file=word, line=98, offset=0, nearest="balance[].amount")
+    typo = CheckResult(
+        check="misspelled_field", severity="warning", count=41, meaning="spell it", first=(), fields=(field,) * 11
+    )
+    moved = RewardTotals(
+        reward=word, name=word, earned=Decimal("1234.56"), spent=Decimal(-200), left=Decimal("1034.56")
+    )
+    first, last = datetime(2024, 2, 29, tzinfo=UTC), datetime(2025, 3, 1, tzinfo=UTC)
+    span = {"first": first, "last": last, "rewards": (moved,)}
+    orders = {"orders": 4321, "value": Decimal("98765.43"), "discounted_value": Decimal("87654.3")}
+    files = [
+        FileTotals(kind="customers", file=word, records=700, items=700, **span),
+        *(
+            FileTotals(kind="events", file=word, records=800 + number, items=2160, **span, **orders)
+            for number in (0, 1)
+        ),
+    ]
+    return ExportChecks(
+        results=(found, typo),
+        totals=tuple(files),
+        by_kind=(
+            KindTotals(kind="customers", files=1, records=700, items=700, **span),
+            KindTotals(kind="events", files=2, records=1601, items=4320, **span, **orders),
+        ),
+        rewards=(
+            RewardBalance(
+                reward=word,
+                name=word,
+                earned=Decimal("1234.56"),
+                spent=Decimal(-200),
+                left=Decimal("1034.56"),
+                balances=Decimal("1034.5"),
+            ),
+        ),
+    )
+
+
 def made_report(word="events.ndjson", **changes):
     """Return a report in which everything that comes from outside is `word`."""
     example = Example(
@@ -40,6 +104,17 @@ def made_report(word="events.ndjson", **changes):
         line=7,
         offset=4211,
         field="id",
+        remedy="`correct` it",
+    )
+    group = FaultGroup(
+        kind="events",
+        reason="missing_field",
+        field=word,
+        cause=word,
+        records=60,
+        file=word,
+        line=7,
+        offset=4211,
         remedy="`correct` it",
     )
     doubt = DoubtPlace(
@@ -58,13 +133,15 @@ def made_report(word="events.ndjson", **changes):
     )
     point = Point(at=BEGAN, seconds=1.0, requests=3, accepted=500, items=900, refused=1, latency=0.25, slowest=0.5)
     fields = {
+        "checks": made_checks(word),
         "outcome": "in_doubt",
         "exit_code": 4,
         "kinds": {"events": FIGURES},
         "closes": True,
         "message": word,
         "hint": word,
-        "examples": (example,),
+        "examples": (example, msgspec.structs.replace(example, kind="customers", file="customers.ndjson")),
+        "fault_groups": FaultGroups(listed=(group,), dead_letters={"events": 50}),
         "next_steps": (NextStep(text=word, command=word),),
         "verified": Verified(
             kinds={"events": KindVerified(looked_at=3, confirmed=2, different=1)},

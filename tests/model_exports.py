@@ -24,13 +24,13 @@ class Line:
     number: int
     offset: int
     raw: bytes
-    fate: str
+    result: str
     """`blank`, `skipped`, `faulty`, or `valid`."""
     keys: tuple[str | None, ...] = ()
     """The names of its items, which no other item has; None if the line must not be sent."""
     items: int = 0
     """The number of its items, if it can be read."""
-    repeated: bool = False
+    duplicate: bool = False
     """Whether its customer is on an earlier line, too."""
 
     @property
@@ -169,9 +169,9 @@ class Exports:
 
     def _line(self, kind, source, offset, recipe):
         number = 1 + sum(line.source == source for line in self.lines[kind])
-        raw, fate, keys, items = self._made(kind, recipe)
-        repeated = recipe.shape == "repeated"
-        return Line(kind, source, number, offset, raw, fate, keys, items, repeated)
+        raw, result, keys, items = self._made(kind, recipe)
+        duplicate = recipe.shape == "repeated"
+        return Line(kind, source, number, offset, raw, result, keys, items, duplicate)
 
     def _made(self, kind, recipe):
         """Return a line's bytes, its result, its items' names and their number."""
@@ -227,8 +227,8 @@ class Exports:
         if recipe.shape == "refused":
             fields.append(NOPE.decode() + ":1")
         keys = tuple(None if index in gone else name for index, name in enumerate(names))
-        fate = "valid" if any(keys) else "skipped"
-        return _spell(fields, recipe.spelling), fate, keys, recipe.items
+        result = "valid" if any(keys) else "skipped"
+        return _spell(fields, recipe.spelling), result, keys, recipe.items
 
     def _name(self):
         self.count += 1

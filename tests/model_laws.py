@@ -60,22 +60,22 @@ class Audit:
             self.figures, self.consumed, self.letters_bytes = Figures(), {}, 0
         self.read = [line for line in self.lines if line.offset < self.consumed.get(line.source, 0)]
         self.by_place = {line.place: line for line in self.read}
-        self.fates = self._fates()
+        self.outcomes = self._outcomes()
 
-    def _fates(self):
+    def _outcomes(self):
         """Return the outcomes of each item that has to be sent, by its name."""
-        fates = defaultdict(list)
+        outcomes = defaultdict(list)
         for batch, state in self.states.items():
             if state in ("refused", "unanswered") or (state == "sending" and CONTRACTS[self.kind].repeatable):
                 continue
             for key in self.keys_of(batch):
-                fates[key].append(state)
+                outcomes[key].append(state)
         for source, number, indexes, _ in self.dead:
             line = self.by_place.get((source, number))
             assert line is not None, f"line {number} of {source} is dead before it was read"
             for index in line.travelling if indexes is None else indexes:
-                fates[line.keys[index]].append("dead")
-        return fates
+                outcomes[line.keys[index]].append("dead")
+        return outcomes
 
     def keys_of(self, batch):
         """Return the names of a batch's items."""
@@ -91,66 +91,71 @@ class Audit:
         source, number = line.place
         return next((found, number) for file, begin, found in self.begins if file == source and begin <= number)
 
-    def keys(self, fate):
-        return {key for key, fates in self.fates.items() if fate in fates}
+    def keys(self, outcome):
+        return {key for key, outcomes in self.outcomes.items() if outcome in outcomes}
 
     @property
     def pending(self):
         """Return the items read that have no outcome, by name, including what a dead process had in flight."""
         return {
-            key for line in self.read for key in line.keys if key is not None and not set(self.fates[key]) - {"sending"}
+            key
+            for line in self.read
+            for key in line.keys
+            if key is not None and not set(self.outcomes[key]) - {"sending"}
         }
 
 
 def hold(audit):
     """Check every law about one kind."""
-    one_fate_each(audit)
+    one_outcome_each(audit)
     figures_agree(audit)
-    letters_agree(audit)
+    dead_letters_agree(audit)
     doubts_agree(audit)
     server_agrees(audit)
-    what_was_told_stands(audit)
+    reported_outcomes_are_noted(audit)
 
 
-def one_fate_each(audit):
+def one_outcome_each(audit):
     """Every item that was read has at most one outcome, and exactly one before the checkpoint."""
-    for key, fates in audit.fates.items():
-        assert len(fates) == 1, f"{key}: {fates}"
+    for key, outcomes in audit.outcomes.items():
+        assert len(outcomes) == 1, f"{key}: {outcomes}"
     dead_lines = Counter((source, number) for source, number, _, _ in audit.dead)
     for line in audit.read:
-        if line.fate == "faulty":
+        if line.result == "faulty":
             assert dead_lines[line.place] == 1, f"{line} is dead {dead_lines[line.place]} times"
-        if line.fate in ("blank", "skipped"):
+        if line.result in ("blank", "skipped"):
             assert dead_lines[line.place] == 0, f"{line} is dead"
-        if line.fate == "valid" and audit.reading_place(line) < (audit.checkpoint.source, audit.checkpoint.line):
-            lost = [line.keys[i] for i in line.travelling if audit.fates[line.keys[i]] in ([], ["sending"])]
+        if line.result == "valid" and audit.reading_place(line) < (audit.checkpoint.source, audit.checkpoint.line):
+            lost = [line.keys[i] for i in line.travelling if audit.outcomes[line.keys[i]] in ([], ["sending"])]
             assert not lost, f"no outcome before the checkpoint: {lost}"
 
 
 def figures_agree(audit):
     """The figures are those of the lines and their outcomes, counted here, and they add up."""
-    figures, valid = audit.figures, [line for line in audit.read if line.fate == "valid"]
-    faulty = [line for line in audit.read if line.fate == "faulty"]
-    fates = Counter(fate.upper() for fates in audit.fates.values() for fate in fates)
-    items = {name: fates[name] for name in _WORST}
+    figures, valid = audit.figures, [line for line in audit.read if line.result == "valid"]
+    faulty = [line for line in audit.read if line.result == "faulty"]
+    outcomes = Counter(outcome.upper() for outcomes in audit.outcomes.values() for outcome in outcomes)
+    items = {name: outcomes[name] for name in _WORST}
     items["DEAD"] += sum(line.items for line in faulty)
     records = Counter(DEAD=len(faulty))
     for line in valid:
-        own = {audit.fates[line.keys[index]][0].upper() for index in line.travelling if audit.fates[line.keys[index]]}
-        whole = all(audit.fates[line.keys[index]] for index in line.travelling)
+        own = {
+            audit.outcomes[line.keys[index]][0].upper() for index in line.travelling if audit.outcomes[line.keys[index]]
+        }
+        whole = all(audit.outcomes[line.keys[index]] for index in line.travelling)
         if whole and "SENDING" not in own:
             records[max(own, key=_WORST.index)] += 1
     counted = {
         "read": len(audit.read),
-        "blank": sum(line.fate == "blank" for line in audit.read),
-        "skipped": sum(line.fate == "skipped" for line in audit.read),
+        "blank": sum(line.result == "blank" for line in audit.read),
+        "skipped": sum(line.result == "skipped" for line in audit.read),
         "items_read": sum(line.items for line in audit.read),
         "records": {name: records[name] for name in _WORST},
         "items": items,
     }
     told = {name: getattr(figures, name) for name in counted}
     for name in ("records", "items"):
-        told[name] = {fate: told[name].get(fate, 0) for fate in _WORST}
+        told[name] = {outcome: told[name].get(outcome, 0) for outcome in _WORST}
     differ = {name: (told[name], counted[name]) for name in counted if told[name] != counted[name]}
     assert not differ, f"{audit.kind}, reported and counted: {differ}"
     _summary_agrees(audit, counted)
@@ -169,7 +174,7 @@ def _summary_agrees(audit, counted):
     assert told.closes, told
 
 
-def letters_agree(audit):
+def dead_letters_agree(audit):
     """Every dead letter is in the file once, with its place and its bytes. Nothing else is counted there."""
     assert len(audit.letters) >= audit.letters_bytes, "counted dead letters are not in the file"
     counted = audit.letters[: audit.letters_bytes]
@@ -182,7 +187,7 @@ def letters_agree(audit):
     for letter in letters:
         line = audit.by_place[_file(letter["file"]), letter["line"]]
         assert (letter["offset"], letter["length"]) == (line.offset, len(line.raw)), f"{letter} of {line}"
-        assert _letter_is_right(audit, line, letter), f"{letter} of {line}"
+        assert _dead_letter_is_right(audit, line, letter), f"{letter} of {line}"
         name = (line.place, letter.get("raw"))
         assert name not in seen, f"twice: {letter}"
         seen.add(name)
@@ -198,14 +203,14 @@ def _parsed(line):
         raise AssertionError(f"no dead letter: {line!r}") from error
 
 
-def _letter_is_right(audit, line, letter):
+def _dead_letter_is_right(audit, line, letter):
     """Return whether a dead letter holds its line's bytes, and a reason that is true."""
     raw = letter["raw"].encode() if "raw" in letter else line.raw
-    if line.fate == "faulty" or letter["reason"] in ("duplicate_id", "customer_not_migrated"):
+    if line.result == "faulty" or letter["reason"] in ("duplicate_id", "customer_not_migrated"):
         true = {
-            "duplicate_id": line.repeated,
+            "duplicate_id": line.duplicate,
             "customer_not_migrated": audit.kind is not Kind.CUSTOMERS,
-        }.get(letter["reason"], line.fate == "faulty")
+        }.get(letter["reason"], line.result == "faulty")
         return true and (raw == line.raw or audit.kind is Kind.EVENTS)
     fields, items = take_apart(audit.kind, raw)
     own_fields, own_items = line.slices()
@@ -270,13 +275,13 @@ def server_agrees(audit):
     if CONTRACTS[audit.kind].repeatable:
         return
     assert all(applied[key] == 1 for key in there), f"twice: {[key for key in there if applied[key] > 1]}"
-    fated = audit.keys("accepted") | audit.keys("in_doubt") | audit.keys("sending")
-    assert there <= fated, f"applied, with no outcome: {there - fated}"
+    settled = audit.keys("accepted") | audit.keys("in_doubt") | audit.keys("sending")
+    assert there <= settled, f"applied, with no outcome: {there - settled}"
     yes = Counter(key for attempt in server.attempts if attempt.accepted for key in attempt.keys)
     assert all(yes[key] == 1 for key in audit.keys("accepted")), "not accepted in exactly one request"
 
 
-def what_was_told_stands(audit):
+def reported_outcomes_are_noted(audit):
     """A batch that was reported as accepted is accepted in the journal."""
     for batch in audit.world.told:
         if audit.world.noted[batch][0] is audit.kind:

@@ -137,13 +137,13 @@ class Server:
         self.open.update(dict.fromkeys(keys, attempt))
         customers = {json.loads(raw)["id"] for raw in raws}
         self._law(kind is not Kind.EVENTS or len(customers) == len(raws), "a customer of events is in it twice")
-        mood = self._own_word(kind, raws, customers, mood, len(body))
+        mood = self._mood_for_content(kind, raws, customers, mood, len(body))
         if mood.effect is not NEVER:
             self.due.append((now + mood.effect, keys, customers if kind is Kind.CUSTOMERS else set()))
             self.pass_time(now)
         return attempt, mood
 
-    def _own_word(self, kind, raws, customers, mood, size):
+    def _mood_for_content(self, kind, raws, customers, mood, size):
         """Return the mood for a request with this content: what is refused has no effect."""
         if mood.most_bytes is not None and size > mood.most_bytes:
             return replace(mood, answer=Answer(status=413), effect=NEVER)

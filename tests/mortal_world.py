@@ -40,6 +40,7 @@ class World:
         self.not_found = Body.OBJECT
         self.reading = None
         self.observer = None
+        self.canary = False
 
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
@@ -54,6 +55,7 @@ class World:
         state, commit = MortalState(self.state, life), partial(self.commit, life=life, aside=aside)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         fixed = {"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS}
+        fixed["shared_dir"] = str(self.path / "shared")
         settled = load_settings(flags=fixed | self.flags)
         with ExitStack() as files:
             files.enter_context(closing(journal))
@@ -62,7 +64,10 @@ class World:
                     await work(settled, state, journal, clock, files, life)
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
                 sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
-                run = Run(make_session(settled, state, journal, api, clock, observer=self.observer), sources)
+                session = make_session(settled, state, journal, api, clock, observer=self.observer)
+                files.callback(session.guard_purchases().close)
+                session.guard_purchases().accepted = life.around(session.guard_purchases().accepted)
+                run = Run(session, sources, canary=self.canary)
                 await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:
@@ -107,7 +112,7 @@ class World:
         with closing(sqlite3.connect(self.state / "journal.db")) as journal:
             return journal.execute("SELECT count(*) FROM batches WHERE state = 'sending'").fetchone()[0]
 
-    def letters(self, kind):
+    def dead_letters(self, kind):
         return [json.loads(line) for line in (self.state / f"dead-letter.{kind}.ndjson").read_bytes().splitlines()]
 
     def doubts(self, kind):
@@ -125,7 +130,7 @@ class World:
             assert {customer for customer, _ in wanted - applied.keys()} <= doubtful
             if kind is not Kind.CUSTOMERS:
                 assert set(applied.values()) <= {1}
-            letters = [letter["line"] for letter in self.letters(kind)]
+            letters = [letter["line"] for letter in self.dead_letters(kind)]
             doubtful_lines = {doubt["line"] for doubt in self.doubts(kind)}
             assert len(letters) == len(set(letters))  # each once, over all lives
             assert set(letters) <= set(dead[kind])
@@ -134,6 +139,6 @@ class World:
             assert (figures.pending, figures.in_doubt, figures.dead) == (0, len(doubtful_lines), len(letters))
 
 
-async def taking_letters(_settings, state, journal, *_):
+async def retry_dead_letters(_settings, state, journal, *_):
     """Do what a retry begins with."""
     await take_dead_letters(state, journal, Remembering())

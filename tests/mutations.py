@@ -17,15 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations_of_accounts
+import mutations_of_canaries
 import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
+import mutations_of_faults
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_plausibility
 import mutations_of_prepare
 import mutations_of_references
 import mutations_of_reverts
+import mutations_of_sent_purchases
+import mutations_of_totals
 from mutation import ROOT
 from rich.console import Console
 from rich.table import Table
@@ -37,9 +42,14 @@ LISTS = (
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
+    mutations_of_plausibility,
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_canaries,
+    mutations_of_totals,
+    mutations_of_sent_purchases,
+    mutations_of_faults,
     mutations_of_prepare,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

@@ -36,7 +36,7 @@ MUTATIONS = (
         "        if not sent_at:\n            accounts = []\n",
         "",
         "A wrong key that is corrected is refused as another account.",
-        (ONCE + "until_something_was_sent_the_account_may_change",),
+        (ONCE + "the_account_may_change_until_something_is_sent",),
     ),
     Mutation(
         "an export that leaves is not noted",
@@ -52,7 +52,7 @@ MUTATIONS = (
         '                if agreement.relation in {"same", "open"} and not',
         "                if False and not",
         "Two runs that begin together send a copy each.",
-        (ONCE + "what_two_runs_begin_at_once_is_sent_by_the_first",),
+        (ONCE + "one_of_two_simultaneous_runs_sends_the_export",),
     ),
     Mutation(
         "how far was read is not noted",
@@ -60,7 +60,7 @@ MUTATIONS = (
         "            once.flush()\n",
         "            pass\n",
         "Exports that begin alike cannot be distinguished when the first one is gone.",
-        (ONCE + "how_far_was_read_is_noted_at_the_end",),
+        (ONCE + "the_read_position_is_noted_at_the_end",),
     ),
     Mutation(
         "a state directory that is older goes on",
@@ -68,7 +68,7 @@ MUTATIONS = (
         "            if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:",
         "            if False:",
         "Restored from an earlier copy, it sends what is in between once more.",
-        (ONCE + "what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory",),
+        (ONCE + "the_read_position_noted_by_an_earlier_version_shows_an_older_directory",),
     ),
     Mutation(
         "a state directory that knows fewer requests goes on",
@@ -77,8 +77,8 @@ MUTATIONS = (
         "    if False:\n        yield",
         "Restored from a copy made before a retry, it sends the corrected dead letters again.",
         (
-            ONCE + "a_directory_from_before_a_retry_does_not_go_on",
-            "flow/test_resolve.py::test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again",
+            ONCE + "a_directory_older_than_a_retry_is_refused",
+            "flow/test_resolve.py::test_nothing_is_sent_from_a_directory_older_than_the_resend",
         ),
     ),
     Mutation(
@@ -87,7 +87,7 @@ MUTATIONS = (
         "        await self._journal.send(batch, progress, sync)\n        self._count()\n",
         "        self._count()\n        await self._journal.send(batch, progress, sync)\n",
         "A run that is killed in between is refused its own state directory.",
-        (ONCE + "no_request_is_counted_that_could_not_be_noted",),
+        (ONCE + "a_request_that_could_not_be_noted_is_not_counted",),
     ),
     Mutation(
         "a decision does not ask whose state directory it is",
@@ -95,7 +95,7 @@ MUTATIONS = (
         "            await once.check_place(by_hand=True)\n",
         "            pass\n",
         "From a copy of the state directory a batch in doubt is sent again a second time.",
-        ("flow/test_resolve.py::test_nothing_is_decided_in_a_copy",),
+        ("flow/test_resolve.py::test_no_decision_is_made_in_a_copy",),
     ),
     Mutation(
         "of what a person sends again only the first is noted at once",
@@ -111,6 +111,6 @@ MUTATIONS = (
         "        withdraw(name)\n",
         "",
         "What was taken back cannot be sent again without a confirmation.",
-        (WHERE + "what_was_taken_back_may_be_sent_again",),
+        (WHERE + "a_reverted_export_may_be_sent_again",),
     ),
 )

@@ -20,7 +20,7 @@ WORD = (
         "        if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:\n",
         "        if False:\n",
         "Transactions that can be seen in the account are doubled.",
-        (RESOLVE + "what_is_seen_to_be_there_is_not_sent_again",),
+        (RESOLVE + "a_batch_that_is_found_in_the_account_is_not_sent_again",),
     ),
     Mutation(
         "what is there is found when others were sent",
@@ -28,7 +28,7 @@ WORD = (
         "            await self._check_not_there(doubt)\n\n",
         "        await self._check_not_there(chosen.resend[0])\n\n",
         "A command that says that nothing may be sent again has sent a batch.",
-        (RESOLVE + "where_one_is_refused_nothing_is_sent_or_decided",),
+        (RESOLVE + "nothing_is_sent_or_decided_if_one_batch_is_refused",),
     ),
     Mutation(
         "batches are decided before all can be read",
@@ -36,7 +36,7 @@ WORD = (
         "            await self._kinds[doubt.kind].batches.read(doubt.batch)\n",
         "            pass\n",
         "A command that fails has decided some of its batches and does not say which.",
-        ("end_to_end/test_resolve.py::test_all_is_read_again_before_anything_is_given_up",),
+        ("end_to_end/test_resolve.py::test_every_batch_is_read_again_before_any_is_discarded",),
     ),
     Mutation(
         "sending again is not noted as a decision",
@@ -44,7 +44,7 @@ WORD = (
         "        await in_doubt_kind.take_note(note)\n",
         "",
         "No one can find out who had a batch sent again.",
-        (RESOLVE + "a_batch_is_sent_again_as_it_was",),
+        (RESOLVE + "a_batch_is_sent_again_unchanged",),
     ),
     Mutation(
         "sending again is not noted before the wire",
@@ -52,7 +52,7 @@ WORD = (
         "        await self._recorder.send_again(batch.id)\n",
         "        pass\n",
         "After a kill no process knows that a batch in doubt left a second time.",
-        (RESOLVE + "a_batch_is_sent_again_as_it_was",),
+        (RESOLVE + "a_batch_is_sent_again_unchanged",),
     ),
     Mutation(
         "a refusal settles a doubt",
@@ -61,7 +61,7 @@ WORD = (
         "            self._recorder.remark(decision.outcome.remark)\n",
         "        if isinstance(decision, Settle):\n",
         "A refused batch counts as accepted.",
-        (RESOLVE + "only_an_acceptance_settles_a_doubt",),
+        (RESOLVE + "only_an_acceptance_settles_a_batch_in_doubt",),
     ),
     Mutation(
         "a revert is not noted",
@@ -87,7 +87,7 @@ WORD = (
         "        elif not failed.in_doubt:\n",
         "        else:\n",
         "The run continues although records may have been taken back.",
-        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+        (REVERT + "a_revert_with_an_unknown_outcome_blocks_the_run",),
     ),
     Mutation(
         "a refusal speaks for an earlier revert",
@@ -95,7 +95,7 @@ WORD = (
         "            reverts = before\n",
         "            reverts = RevertState()\n",
         "The run continues although an earlier revert may have taken records back.",
-        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+        (REVERT + "a_revert_with_an_unknown_outcome_blocks_the_run",),
     ),
     Mutation(
         "a revert that was begun is passed over",
@@ -103,7 +103,7 @@ WORD = (
         "    if reverts.open is not None:\n",
         "    if reverts.open is None:\n",
         "The run continues although records may have been taken back.",
-        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+        (REVERT + "a_revert_with_an_unknown_outcome_blocks_the_run",),
     ),
     Mutation(
         "a revert in part is passed over",
@@ -122,7 +122,7 @@ FIGURES = (
         "    return (counted.get(",
         "    return True or (counted.get(",
         "Figures that differ from the journal's are reported as the truth.",
-        (OUTCOME + "figures_that_do_not_close_are_a_bug[NotesAnother]",),
+        (OUTCOME + "figures_that_do_not_add_up_are_a_bug[NotesAnother]",),
     ),
     Mutation(
         "figures need not close",
@@ -130,7 +130,7 @@ FIGURES = (
         "        closes = all(figures.closes for figures in kinds.values())\n",
         "        closes = True\n",
         "A record without an outcome is in no report.",
-        (OUTCOME + "figures_that_do_not_close_are_a_bug[CountsOneMore]",),
+        (OUTCOME + "figures_that_do_not_add_up_are_a_bug[CountsOneMore]",),
     ),
     Mutation(
         "figures always close",
@@ -138,7 +138,7 @@ FIGURES = (
         "        return self.read == records and self.items_read == items\n",
         "        return True\n",
         "A record without an outcome is in no report.",
-        ("model/test_summary.py::test_figures_close_exactly_if_nothing_is_missing",),
+        ("model/test_summary.py::test_figures_add_up_exactly_if_nothing_is_missing",),
     ),
     Mutation(
         "figures that do not close are no bug",
@@ -146,7 +146,7 @@ FIGURES = (
         "    if not closes:\n",
         "    if False:\n",
         "A run whose figures are wrong ends as complete.",
-        (OUTCOME + "figures_that_do_not_close_are_a_bug",),
+        (OUTCOME + "figures_that_do_not_add_up_are_a_bug",),
     ),
 )
 

@@ -26,7 +26,7 @@ DISK = (
         "            os.fsync(self._file)\n            self._synced = length",
         "            self._synced = length",
         "The journal counts dead letters that a power failure takes.",
-        (LETTERS + "what_was_appended_is_synced",),
+        (LETTERS + "appended_dead_letters_are_synced",),
     ),
     Mutation(
         "dead letters are not synced when their file is closed",
@@ -34,7 +34,7 @@ DISK = (
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
         "A dry run, which has no journal, leaves dead letters in memory only.",
-        (LETTERS + "a_file_that_cannot_be_synced_is_told_and_closed",),
+        (LETTERS + "a_file_that_cannot_be_synced_is_reported_and_closed",),
     ),
     Mutation(
         "a replaced file is not synced",
@@ -90,7 +90,7 @@ DISK = (
         "                _sync_directory(directory, self._fsync)\n",
         "                pass\n",
         "A run that was taken back is there again after a crash, and no run sends what it had sent.",
-        (STATEDIR + "a_run_that_is_put_aside_stays_there",),
+        (STATEDIR + "a_run_that_is_put_aside_is_durable",),
     ),
     Mutation(
         "the journal is put aside first",
@@ -98,7 +98,7 @@ DISK = (
         "key=lambda path: path.name == JOURNAL)",
         "key=lambda path: path.name != JOURNAL)",
         "After a kill in the middle, dead letters of a run that was taken back stay among those of the next.",
-        (STATEDIR + "a_run_that_is_half_put_aside_goes_there_whole",),
+        (STATEDIR + "a_run_that_was_put_aside_in_part_is_put_aside_completely",),
     ),
     Mutation(
         "uncounted dead letters stay",
@@ -106,7 +106,7 @@ DISK = (
         "            os.ftruncate(file, length)\n",
         "            pass\n",
         "Dead letters that no commit counted are written a second time.",
-        (LETTERS + "what_was_never_counted_is_cut",),
+        (LETTERS + "uncounted_lines_are_cut",),
     ),
     Mutation(
         "edited dead letters are not noticed",
@@ -149,7 +149,7 @@ LOCKS = (
         "            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n            if _is(lock, path):\n",
         "            if _is(lock, path):\n",
         "Two runs with a state directory each send every record twice.",
-        (CLAIMS + "an_export_goes_to_an_account_once_at_a_time",),
+        (CLAIMS + "one_run_at_a_time_sends_an_export_to_an_account",),
     ),
     Mutation(
         "an export is claimed by its name",
@@ -157,7 +157,7 @@ LOCKS = (
         'f"{account}-{status.st_dev}-{status.st_ino}.lock"',
         'f"{account}-{status.st_dev}-{hash(path)}.lock"',
         "Under another name of one file a second run sends every record once more.",
-        (CLAIMS + "another_name_of_the_file_is_the_file",),
+        (CLAIMS + "another_name_of_a_file_is_the_same_claim",),
     ),
     Mutation(
         "runs on one account do not see each other",
@@ -208,7 +208,7 @@ WIRE = (
         "        url = self._base_url + contract.CONTRACTS[kind].path\n",
         '        url = self._auth_url.rsplit("/", 1)[0] + contract.CONTRACTS[kind].path\n',
         "Token and personal data go to an origin that is not theirs.",
-        (API + "the_token_call_may_stand_elsewhere",),
+        (API + "the_token_call_may_go_to_another_address",),
     ),
     Mutation(
         "the key goes to the address of the token",
@@ -216,7 +216,7 @@ WIRE = (
         '        return await self._call("GET", self._auth_url, {"x-api-key": api_key})\n',
         '        return await self._call("GET", self._base_url, {"x-api-key": api_key})\n',
         "The key goes to an origin that is not its own.",
-        (API + "the_token_call_may_stand_elsewhere",),
+        (API + "the_token_call_may_go_to_another_address",),
     ),
     Mutation(
         "aiohttp repeats by itself",

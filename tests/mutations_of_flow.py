@@ -14,7 +14,7 @@ ORDER = (
         "                await self._recorder.begin(batch)\n",
         "",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (KIND + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_an_attempt_before_its_first_byte",),
     ),
     Mutation(
         "no note of the outcome",
@@ -34,7 +34,7 @@ ORDER = (
         "                outcome = classify(await self._make_attempt(batch, token, departure))\n"
         "                await self._recorder.begin(batch)\n",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (KIND + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_an_attempt_before_its_first_byte",),
     ),
     Mutation(
         "an attempt is cut in the middle",
@@ -52,7 +52,7 @@ ORDER = (
         "A stop waits for a request that began after it, and a stop because of doubts causes one more.",
         (
             NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",
-            KIND + "what_stops_the_run_lets_nothing_else_leave",
+            KIND + "no_request_leaves_after_an_answer_that_stops_the_run",
         ),
     ),
     Mutation(
@@ -61,7 +61,7 @@ ORDER = (
         "anyio.Semaphore(in_flight,",
         "anyio.Semaphore(2 * in_flight,",
         "A kill leaves twice as many batches in doubt, and the server gets more requests at once than configured.",
-        (KIND + "no_more_are_in_flight_than_may_be",),
+        (KIND + "no_more_batches_are_in_flight_than_allowed",),
     ),
     Mutation(
         "the note of what was found is cut",
@@ -69,7 +69,7 @@ ORDER = (
         "        with anyio.CancelScope(shield=True):\n            await self._recorder.note_found(found)\n",
         "        with anyio.CancelScope(shield=False):\n            await self._recorder.note_found(found)\n",
         "Customers count as accepted, and the journal does not know.",
-        (NOTES + "a_stop_does_not_lose_what_was_found",),
+        (NOTES + "a_stop_does_not_lose_customers_found_by_reading_back",),
     ),
     Mutation(
         "the note of one that was found late is cut",
@@ -77,7 +77,7 @@ ORDER = (
         "            with anyio.CancelScope(shield=True):\n                await self._recorder.note_found([entry])\n",
         "            with anyio.CancelScope(shield=False):\n                await self._recorder.note_found([entry])\n",
         "A customer counts as accepted, and the journal does not know.",
-        (NOTES + "a_stop_does_not_lose_one_that_was_found_late",),
+        (NOTES + "a_stop_does_not_lose_a_customer_found_late",),
     ),
     Mutation(
         "the last note of a phase is cut",
@@ -95,7 +95,7 @@ ORDER = (
         "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n"
         "        self._dead_letters.append([dead_letter])\n",
         "If a dead letter cannot be written, its record is counted as dead and is in no file.",
-        (KIND + "a_letter_that_cannot_be_written_is_not_counted",),
+        (KIND + "a_dead_letter_that_cannot_be_written_is_not_counted",),
     ),
 )
 
@@ -108,7 +108,7 @@ CHECKPOINT = (
         "A restart begins after records that were never sent.",
         (
             NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",
-            HISTORIES + "a_death_at_every_operation_of_a_small_run",
+            HISTORIES + "a_small_run_survives_a_death_at_every_operation",
         ),
     ),
     Mutation(
@@ -141,7 +141,7 @@ CHECKPOINT = (
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *self._lows.values()]\n",
         "A restart begins after what is left over of a refused batch.",
-        (NOTES + "what_is_left_over_of_a_refused_batch_holds_the_checkpoint",),
+        (NOTES + "the_rest_of_a_refused_batch_holds_the_checkpoint",),
     ),
     Mutation(
         "reading again does not hold the checkpoint",
@@ -149,7 +149,7 @@ CHECKPOINT = (
         "        if self._catching_up:\n            positions.append(self._caught_up_to)\n        return",
         "        return",
         "If the first restart is killed while it catches up, the second begins after what the first had still to send.",
-        (HISTORIES + "a_second_death_while_catching_up",),
+        (HISTORIES + "a_run_survives_a_second_death_while_it_catches_up",),
     ),
     Mutation(
         "doubts of a dead process are not taken up",
@@ -157,7 +157,7 @@ CHECKPOINT = (
         "    for batch in resume.doubtful:\n        await recorder.doubt(batch, await read_batch(batch))\n",
         "",
         "Events of a process that was killed are in no figure and on no list.",
-        (HISTORIES + "a_death_at_every_operation_of_a_small_run",),
+        (HISTORIES + "a_small_run_survives_a_death_at_every_operation",),
     ),
     Mutation(
         "doubts are not listed after a death",
@@ -165,7 +165,7 @@ CHECKPOINT = (
         "        if batch not in in_doubt.listed:  # the process before ended between the note and the list\n",
         "        if False:\n",
         "Records in doubt are in the figures, and no file says which they are.",
-        (HISTORIES + "a_death_at_every_operation_of_a_small_run",),
+        (HISTORIES + "a_small_run_survives_a_death_at_every_operation",),
     ),
     Mutation(
         "what a file has grown by is not read",
@@ -173,7 +173,7 @@ CHECKPOINT = (
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
         "Lines appended to an export that was read to its end are silently lost.",
-        (HISTORIES + "a_file_that_grows_after_a_later_one_was_begun_is_read_on",),
+        (HISTORIES + "a_file_that_grows_after_a_later_one_was_begun_is_read_further",),
     ),
     Mutation(
         "half a line is a record",
@@ -205,7 +205,7 @@ CHECKPOINT = (
         "        for known in [each for each in self._missing.values() if each.read]:\n            for path in",
         "        for known in [each for each in self._missing.values() if not each.read]:\n            for path in",
         "Of two exports that have changed places the one that was sent is sent again, as the other one.",
-        ("flow/test_recognise.py::test_an_export_that_was_read_takes_its_place_before_one_that_was_not",),
+        ("flow/test_recognise.py::test_a_read_export_is_matched_before_an_unread_one",),
     ),
     Mutation(
         "one of two that could be meant is taken",
@@ -213,7 +213,7 @@ CHECKPOINT = (
         "if len(fits[known.name]) == 1]:\n",
         "if len(fits[known.name]) > 0]:\n",
         "Of two exports that begin with what was read one is chosen by chance.",
-        ("flow/test_recognise.py::test_of_two_that_begin_with_what_was_read_a_person_chooses",),
+        ("flow/test_recognise.py::test_a_person_chooses_between_two_matching_files",),
     ),
     Mutation(
         "an export that was emptied is one that is done",
@@ -221,7 +221,7 @@ CHECKPOINT = (
         "    return bool(known.identity.size) and is_file(found) and not found.size\n",
         "    return False\n",
         "An export that was emptied before it was read counts as complete.",
-        ("flow/test_recognise.py::test_an_export_that_was_emptied_is_none_any_more",),
+        ("flow/test_recognise.py::test_an_emptied_export_is_refused",),
     ),
     Mutation(
         "a copy is no copy",
@@ -237,7 +237,7 @@ CHECKPOINT = (
         "        if first is not export:\n",
         "        if False:\n",
         "A file is sent for two kinds.",
-        ("flow/test_inspect_exports.py::test_one_file_is_one_export_by_whatever_name",),
+        ("flow/test_inspect_exports.py::test_one_file_is_one_export_under_any_name",),
     ),
 )
 
@@ -301,10 +301,10 @@ DOUBT = (
     Mutation(
         "a firewall's word makes dead letters",
         "flow/pipeline/isolate_batch.py",
-        "            if refused.foreign:\n                held.answered",
+        "            if by.refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
         "While a firewall blocks requests, good records become dead letters.",
-        (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
+        (ISOLATION + "a_firewall_that_blocks_every_request_makes_no_dead_letter",),
     ),
     Mutation(
         "entries held for a firewall are settled at once",
@@ -312,7 +312,7 @@ DOUBT = (
         "self._refusals.answered == held.answered:",
         "False:",
         "While a firewall blocks requests, good records become dead letters.",
-        (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
+        (ISOLATION + "a_firewall_that_blocks_every_request_makes_no_dead_letter",),
     ),
     Mutation(
         "a firewall's word holds for the next process",
@@ -320,7 +320,7 @@ DOUBT = (
         "            case Settle(Refused(foreign=True)):\n                pass",
         "            case Settle(Refused(foreign=True)) if False:\n                pass",
         "After a firewall lets requests pass again, good records are dead letters without being sent.",
-        (ISOLATION + "a_firewalls_word_does_not_hold_for_the_next_process",),
+        (ISOLATION + "a_refusal_by_a_firewall_does_not_count_in_the_next_process",),
     ),
     Mutation(
         "a login page shows a customer",
@@ -328,7 +328,7 @@ DOUBT = (
         "        return reply if _is_legible(answer) else Reply(",
         "        return reply if True else Reply(",
         "Events leave before their customers are there; customers who did not arrive count as accepted.",
-        ("flow/test_answers.py::test_a_page_does_not_show_that_customers_are_there",),
+        ("flow/test_answers.py::test_a_web_page_does_not_make_customers_visible",),
     ),
     Mutation(
         "what a stop cut short was never sent",
@@ -336,7 +336,7 @@ DOUBT = (
         "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
         "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
         "A batch that was in flight at a stop is applied twice.",
-        (KIND + "a_request_that_outlasts_the_drain_time",),
+        (KIND + "a_request_may_outlast_the_drain_time",),
     ),
     Mutation(
         "doubts in a row do not stop the run",
@@ -377,7 +377,7 @@ DOUBT = (
         "        self._had_time -= lines\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
-        ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
+        ("flow/test_unanswered.py::test_an_unanswered_record_is_known_by_its_position",),
     ),
     Mutation(
         "the settling time passes for each culprit",
@@ -385,7 +385,7 @@ DOUBT = (
         "        since = unanswered.since(unanswered.fresh([entry]))\n",
         "        since = unanswered.since([entry])\n",
         "There are ten waits for ten bad records of an unanswered batch.",
-        (READ_BACKS + "the_settling_time_passes_once_for_all_culprits",),
+        (READ_BACKS + "the_settling_time_passes_once_for_all_bad_records",),
     ),
     Mutation(
         "as many batches wait as may",
@@ -393,7 +393,7 @@ DOUBT = (
         "            while self._read_backs >= MOST_READ_BACKS:\n",
         "            while False:\n",
         "Memory grows with what is refused after attempts without an answer.",
-        (READ_BACKS + "no_more_wait_than_memory_holds",),
+        (READ_BACKS + "the_number_of_waiting_batches_is_bounded",),
     ),
     Mutation(
         "a read-back holds up an uploader",
@@ -401,7 +401,7 @@ DOUBT = (
         "        if self._must_read_back(batch, refused):\n            return self._put_off(batch, refused)\n",
         "        await self._entries.clear_up(batch.entries)\n",
         "All others wait until what one attempt has applied must show.",
-        (READ_BACKS + "others_are_sent_meanwhile",),
+        (READ_BACKS + "other_batches_are_sent_meanwhile",),
     ),
     Mutation(
         "ids that need escaping are read back like others",
@@ -409,7 +409,7 @@ DOUBT = (
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
         "Behind a gateway that refuses such paths a run never reaches its second kind.",
-        ("flow/test_wait_visible.py::test_with_only_odd_ids_the_run_goes_on",),
+        ("flow/test_wait_visible.py::test_a_run_with_only_odd_ids_continues",),
     ),
     Mutation(
         "a gateway's 404 is the server's",
@@ -417,7 +417,7 @@ DOUBT = (
         "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
         "Customers who arrived are called missing, and a person sends them again.",
-        ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
+        ("flow/test_check.py::test_an_id_that_a_gateway_refuses_is_not_missing",),
     ),
     Mutation(
         "an illegible answer is evidence of absence",
@@ -425,7 +425,7 @@ DOUBT = (
         "    if there is None:\n        return None\n",
         "    if there is None:\n        return False\n",
         "A person sends transactions again that the account has.",
-        ("flow/test_evidence.py::test_an_illegible_answer_is_no_evidence_of_absence",),
+        ("flow/test_evidence.py::test_an_illegible_answer_is_not_evidence_of_absence",),
     ),
     Mutation(
         "years are asked for that there are not",
@@ -433,7 +433,7 @@ DOUBT = (
         "    return min(max(_year(moment), FIRST_YEAR), LAST_YEAR)\n",
         "    return _year(moment)\n",
         "A transaction of the year 1 can never be verified.",
-        ("model/test_moments.py::test_the_ends_of_the_calendar",),
+        ("model/test_moments.py::test_moments_outside_the_calendar_get_the_nearest_year",),
     ),
     Mutation(
         "a later answer moves the attempt without one",
@@ -441,7 +441,7 @@ DOUBT = (
         "    if outcome.again:\n",
         "    if False:\n",
         "After every restart the settling time passes once more.",
-        ("edges/test_journal.py::test_when_an_attempt_went_without_an_answer_is_kept",),
+        ("edges/test_journal.py::test_the_moment_of_an_unanswered_attempt_is_remembered",),
     ),
     Mutation(
         "one customer speaks for its batch",
@@ -449,13 +449,13 @@ DOUBT = (
         "        found = [entry for entry in readable if await self._shows(entry)] if there else []\n",
         "        found = readable if there else []\n",
         "Customers who never arrived count as accepted.",
-        ("flow/test_unanswered.py::test_each_customer_speaks_for_itself",),
+        ("flow/test_unanswered.py::test_each_customer_is_evidence_only_for_itself",),
     ),
     Mutation(
         "dead letters that would double are sent as they were",
         "core/dead_letters.py",
-        "UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})",
-        "UNMENDED_STAY = frozenset({Reason.TOO_LONG}) - {Reason.TOO_LONG}",
+        "Reason.DUPLICATE_EMAIL, Reason.SPLIT_TRANSACTIONS, Reason.DISCARDED})\n",
+        "}) - {Reason.DUPLICATE_ID}\n",
         "A doubt that was given up is applied a second time by a retry.",
         ("core/test_dead_letters.py::test_an_uncorrected_record_that_might_be_applied_twice_is_not_sent",),
     ),
@@ -476,7 +476,7 @@ RUNS = (
         "        start, taken = index + 1, taken + lines\n",
         "        start, taken = index + 1, taken + lines + 1\n",
         "Events are noted and held back under the id of another customer.",
-        ("model/test_entries.py::test_what_is_odd_stands_between_runs",),
+        ("model/test_entries.py::test_lines_that_are_not_entries_are_between_the_line_runs",),
     ),
     Mutation(
         "an odd line of a worker's shifts the columns",
@@ -495,7 +495,7 @@ BUDGET = (
         "        self._budget.begin()\n",
         "",
         "A run over its error budget sends more requests each time it is started.",
-        ("flow/test_error_budget.py::test_it_stops_while_the_api_refuses",),
+        ("flow/test_error_budget.py::test_the_run_stops_while_the_api_refuses",),
     ),
     Mutation(
         "dead letters that were read again stay uncounted",
@@ -503,7 +503,7 @@ BUDGET = (
         "                    self._to_retry[result.retried.earlier[-1].reason] -= 1\n",
         "",
         "A retry hides as many dead letters from the error budget as it has taken.",
-        ("flow/test_error_budget.py::test_a_retry_that_mends_nothing_exceeds_the_budget_again",),
+        ("flow/test_error_budget.py::test_a_retry_without_corrections_exceeds_the_budget_again",),
     ),
     Mutation(
         "dead letters in a retry's hands count",
@@ -511,7 +511,7 @@ BUDGET = (
         "            to_retry=read.to_retry(kind),\n",
         "",
         "A retry that mends every dead letter stops before it has read them.",
-        ("flow/test_error_budget.py::test_a_retry_counts_what_is_rejected_again",),
+        ("flow/test_error_budget.py::test_a_retry_counts_records_that_are_rejected_again",),
     ),
     Mutation(
         "what the API refuses is not counted at once",
@@ -519,7 +519,7 @@ BUDGET = (
         "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n        self._show_budget()\n",
         "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n",
         "An export that the API refuses record by record takes ten requests for each, however small the budget.",
-        ("flow/test_error_budget.py::test_it_stops_while_the_api_refuses",),
+        ("flow/test_error_budget.py::test_the_run_stops_while_the_api_refuses",),
     ),
     Mutation(
         "a small export is no part of a percentage",

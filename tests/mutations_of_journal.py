@@ -7,7 +7,7 @@ the journal for any of them.
 from mutation import Mutation
 
 JOURNAL = "edges/test_journal.py::test_"
-SMALL_RUN = "flow/test_histories.py::test_a_death_at_every_operation_of_a_small_run"
+SMALL_RUN = "flow/test_histories.py::test_a_small_run_survives_a_death_at_every_operation"
 
 COMMITS = (
     *(
@@ -45,7 +45,7 @@ COMMITS = (
         "            sync()\n"
         "        notes = []\n",
         "The journal counts dead letters that a power failure takes.",
-        (JOURNAL + "what_a_commit_counts_is_on_the_disk_before_it",),
+        (JOURNAL + "counted_dead_letters_are_synced_before_their_commit",),
     ),
     Mutation(
         "a commit is cut in the middle",
@@ -53,7 +53,7 @@ COMMITS = (
         "        with anyio.CancelScope(shield=True):\n            if leads:",
         "        with anyio.CancelScope(shield=False):\n            if leads:",
         "It is not known whether a note is durable, and all that wait with it wait for ever.",
-        (JOURNAL + "a_note_is_finished_even_when_its_caller_is_cancelled",),
+        (JOURNAL + "a_note_is_finished_although_its_caller_is_cancelled",),
     ),
     Mutation(
         "an outcome does not wait for company",
@@ -61,7 +61,7 @@ COMMITS = (
         "        for _ in range(_TURNS):",
         "        for _ in range(0):",
         "Twice as many commits, at a speed at which they count.",
-        (JOURNAL + "an_outcome_and_the_batch_that_waited_for_it_are_one_commit",),
+        (JOURNAL + "an_outcome_and_the_batch_that_waits_for_it_are_one_commit",),
     ),
     Mutation(
         "a note returns before it is durable",
@@ -69,7 +69,7 @@ COMMITS = (
         "                await mine.done.wait()\n",
         "                pass\n",
         "A batch is sent before the journal knows.",
-        (JOURNAL + "notes_that_come_together_are_one_commit",),
+        (JOURNAL + "simultaneous_notes_are_one_commit",),
     ),
     Mutation(
         "an outcome is not tried again",
@@ -85,7 +85,7 @@ COMMITS = (
         "            note.refuse(failure)\n        self._owed[place:place] = notes\n",
         "            note.refuse(failure)\n",
         "Dead letters of a commit that failed are in the figures of the next one, but have no row.",
-        (JOURNAL + "an_outcome_makes_up_for_what_could_not_be_written",),
+        (JOURNAL + "an_outcome_includes_what_could_not_be_written_before",),
     ),
     Mutation(
         "a journal that missed a note goes on",
@@ -93,7 +93,7 @@ COMMITS = (
         "        self._failure = self._failure or failure\n",
         "",
         "Batches leave although a note before them is missing.",
-        (JOURNAL + "after_a_failure_only_outcomes_are_written",),
+        (JOURNAL + "only_outcomes_are_written_after_a_failure",),
     ),
     Mutation(
         "a failed commit is half kept",
@@ -101,7 +101,7 @@ COMMITS = (
         '            if self._connection.in_transaction:\n                execute("ROLLBACK")\n            raise\n',
         '            if self._connection.in_transaction:\n                execute("COMMIT")\n            raise\n',
         "Half of a note is durable: figures without their dead letters.",
-        (JOURNAL + "a_note_that_fails_in_the_middle_leaves_nothing",),
+        (JOURNAL + "a_note_that_fails_in_the_middle_changes_nothing",),
     ),
 )
 
@@ -112,7 +112,7 @@ RESTART = (
         "    return found\n",
         "    return []\n",
         "A restart sends once more what must be refused, and begins to halve it again.",
-        ("flow/test_isolation.py::test_isolation_goes_on_where_its_process_died",),
+        ("flow/test_isolation.py::test_isolation_continues_where_its_process_died",),
     ),
     Mutation(
         "isolation goes on with what is before the checkpoint",
@@ -120,7 +120,7 @@ RESTART = (
         "    if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):\n",
         "    if False:\n",
         "What was accepted, or is in doubt, is sent once more.",
-        ("flow/test_isolation.py::test_a_doubt_in_the_middle_of_isolation_is_not_sent_again",),
+        ("flow/test_isolation.py::test_a_batch_in_doubt_during_isolation_is_not_sent_again",),
     ),
     Mutation(
         "what was on the wire is forgotten",
@@ -129,7 +129,7 @@ RESTART = (
         "        return ()\n",
         "Events of a process that was killed are in no figure, and no page says that they are in doubt.",
         (
-            JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
+            JOURNAL + "a_batch_found_in_flight_is_in_doubt_unless_it_may_be_sent_again",
             SMALL_RUN,
         ),
     ),
@@ -140,7 +140,7 @@ RESTART = (
         "            *(kind, BatchState.ACCEPTED, BatchState.IN_DOUBT, BatchState.ACCEPTED),\n",
         "Events of a process that was killed are applied twice.",
         (
-            JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
+            JOURNAL + "a_batch_found_in_flight_is_in_doubt_unless_it_may_be_sent_again",
             SMALL_RUN,
         ),
     ),
@@ -166,7 +166,7 @@ RESTART = (
         "            execute(change, (BatchState.UNANSWERED, kind, BatchState.SENDING))\n",
         '            execute(change, (BatchState.UNANSWERED, kind, ""))\n',
         "Customers who arrived before a kill become dead letters, because they are refused as existing.",
-        (JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",),
+        (JOURNAL + "a_batch_found_in_flight_is_in_doubt_unless_it_may_be_sent_again",),
     ),
     Mutation(
         "unanswered customers are forgotten",
@@ -176,7 +176,7 @@ RESTART = (
         '        return ("DELETE FROM batches WHERE id = ?", (batch,))\n'
         "    if outcome.again:\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
-        (JOURNAL + "what_may_have_been_applied_is_known_until_it_is_accepted",),
+        (JOURNAL + "a_possibly_applied_batch_is_remembered_until_it_is_accepted",),
     ),
     Mutation(
         "what is sent is visible at once",
@@ -184,7 +184,7 @@ RESTART = (
         "        (_VISIBLE, (Visibility.UNKNOWN, batch.kind)),\n",
         "        (_VISIBLE, (Visibility.SEEN, batch.kind)),\n",
         "After a restart events leave before their customers are there.",
-        (JOURNAL + "what_a_batch_brings_is_not_visible_yet",),
+        (JOURNAL + "records_of_a_new_batch_are_not_visible_yet",),
     ),
     Mutation(
         "what was sent again is forgotten by a death",
@@ -192,7 +192,7 @@ RESTART = (
         "        execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))\n",
         "",
         "A batch that a person had sent again is read and sent a third time.",
-        (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
+        (JOURNAL + "a_resent_batch_stays_in_doubt_until_it_is_accepted",),
     ),
     Mutation(
         "what is sent again is not in doubt",
@@ -200,7 +200,7 @@ RESTART = (
         "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.RESENDING,\n",
         "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.IN_DOUBT,\n",
         "If the process is killed while a doubt is decided, the batch is on no list.",
-        (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
+        (JOURNAL + "a_resent_batch_stays_in_doubt_until_it_is_accepted",),
     ),
     Mutation(
         "a change between the samples is not noticed",
@@ -208,7 +208,7 @@ RESTART = (
         "grown=seen > known.read) if measured.get(known.read) == known.crc else None\n",
         "grown=seen > known.read)\n",
         "A restart continues in an export that is a different one.",
-        ("flow/test_recognise.py::test_one_changed_byte_in_what_was_read_is_no_proof",),
+        ("flow/test_recognise.py::test_one_changed_byte_prevents_the_proof",),
     ),
     Mutation(
         "samples are not looked at",

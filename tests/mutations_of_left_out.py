@@ -12,7 +12,7 @@ CUSTOMERS = (
         "        yield (_GONE, (_as_json(made.gone),))\n",
         "        yield (_GONE, (_as_json([]),))\n",
         "Every batch is refused because of the events of deleted customers.",
-        (DELETED + "what_belongs_to_the_deleted_costs_no_request",),
+        (DELETED + "records_of_deleted_customers_cost_no_request",),
     ),
     Mutation(
         "a later line does not bring a customer back",
@@ -20,7 +20,7 @@ CUSTOMERS = (
         "        yield (_ALIVE, (_as_json(made.alive),))\n",
         "        yield (_ALIVE, (_as_json([]),))\n",
         "The events of a customer who arrived are silently skipped.",
-        (DELETED + "who_is_alive_on_another_line_arrives",),
+        (DELETED + "a_customer_who_is_not_deleted_on_another_line_arrives",),
     ),
     Mutation(
         "an earlier line of another process does not count",
@@ -28,7 +28,10 @@ CUSTOMERS = (
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
         "After a restart, the events of a customer who arrived are silently skipped.",
-        (DELETED + "who_is_alive_on_a_line_of_another_process_arrives", DELETED + "who_was_forgotten_is_looked_for"),
+        (
+            DELETED + "a_customer_who_is_not_deleted_on_a_line_of_another_process_arrives",
+            DELETED + "a_deleted_customer_beyond_memory_is_searched_for",
+        ),
     ),
     Mutation(
         "who could have been sent counts as alive",
@@ -36,7 +39,7 @@ CUSTOMERS = (
         "                    if entry.customer in gone and accepted.part(entry) is not None\n",
         "                    if entry.customer in gone\n",
         "If a refused customer is corrected to deleted, every batch of events is refused.",
-        (DELETED + "one_who_was_refused_and_is_mended_to_deleted",),
+        (DELETED + "a_refused_customer_may_be_corrected_to_deleted",),
     ),
     Mutation(
         "the deleted come before the dead",
@@ -44,7 +47,7 @@ CUSTOMERS = (
         "        if wanted in self._late or _holds(self._dead, wanted):",
         "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
         "What belongs to a customer whose dead letter is corrected afterwards is lost.",
-        (DELETED + "the_dead_come_before_the_deleted",),
+        (DELETED + "a_dead_letter_outweighs_a_deleted_line_of_its_customer",),
     ),
     Mutation(
         "skipped records are taken up again",
@@ -52,7 +55,7 @@ CUSTOMERS = (
         "for place in progress.presence.held if place >= passed)",
         "for place in progress.presence.held if place < passed)",
         "A record that was counted as skipped is sent after a restart if its customer has arrived meanwhile.",
-        (DELETED + "what_was_skipped_stays_so_over_a_restart",),
+        (DELETED + "skipped_records_stay_skipped_after_a_restart",),
     ),
     Mutation(
         "ids that a gateway may misread are asked for",
@@ -60,7 +63,7 @@ CUSTOMERS = (
         "        if not self._left or not is_plain(customer):\n",
         "        if not self._left:\n",
         "Behind a gateway that answers 404 to `%2F`, transactions of customers who are there are held back.",
-        (DELETED + "an_id_that_a_gateway_may_misread_is_not_asked_for",),
+        (DELETED + "an_odd_id_is_not_looked_up",),
     ),
 )
 
@@ -71,7 +74,10 @@ EVENTS = (
         '        self._rejects_same = duplicate_purchase in {"auto", "reject"}\n',
         '        self._rejects_same = duplicate_purchase == "reject"\n',
         "An event on two lines counts twice.",
-        (PURCHASES + "the_same_event_on_two_lines", PURCHASES + "the_setting_decides"),
+        (
+            PURCHASES + "the_second_line_of_an_event_is_a_dead_letter",
+            PURCHASES + "the_setting_decides_about_duplicate_events",
+        ),
     ),
     Mutation(
         "another event is the same one",
@@ -92,10 +98,10 @@ EVENTS = (
     Mutation(
         "a retry sends a duplicate as it was",
         "core/dead_letters.py",
-        "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
+        "        if last == Reason.DUPLICATE_EVENT and not retry.mended:",
         "        if False:",
         "A retry without a correction counts the event twice.",
-        (PURCHASES + "a_retry_does_not_send_one_as_it_was",),
+        (PURCHASES + "a_retry_does_not_send_an_uncorrected_duplicate",),
     ),
 )
 
@@ -114,7 +120,7 @@ LIST = (
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill, one record is listed twice.",
-        (LISTED + "what_is_not_counted_is_cut",),
+        (LISTED + "uncounted_lines_are_cut",),
     ),
 )
 
@@ -126,7 +132,7 @@ RETRIED = (
         "    return resume.covered if copies else {}\n",
         "    return {}\n",
         "A record that is retried before the run's end counts as a duplicate of itself.",
-        (UNFINISHED + "held_back_twins_are_sent_once",),
+        (UNFINISHED + "two_held_back_lines_of_one_event_are_sent_once",),
     ),
     Mutation(
         "a part and its dead letter are both remembered",
@@ -134,7 +140,7 @@ RETRIED = (
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
         "An event is never sent although the rest of its record was.",
-        (UNFINISHED + "a_part_and_its_dead_letter_are_one",),
+        (UNFINISHED + "a_part_and_its_dead_letter_are_one_record",),
     ),
     Mutation(
         "others who are there are taken for those who stayed",
@@ -142,7 +148,7 @@ RETRIED = (
         "        if not there or self._gone == self._reverts.customers or self._others_stayed:\n",
         "        if there >= 0:\n",
         "What was sent for customers who were taken back and migrated again is lost, with exit 0.",
-        ("flow/test_only_missing.py::test_some_of_others_were_migrated_again",),
+        ("flow/test_only_missing.py::test_some_of_another_runs_customers_may_be_migrated_again",),
     ),
 )
 

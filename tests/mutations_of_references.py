@@ -60,6 +60,6 @@ MUTATIONS = (
         "ExitCode.OUTAGE if unread else ExitCode.COMPLETE",
         "ExitCode.COMPLETE",
         "A script goes on although nothing was compared with the account.",
-        (CHECK + "what_cannot_be_read_is_named",),
+        (CHECK + "unreadable_parts_of_the_account_are_named",),
     ),
 )

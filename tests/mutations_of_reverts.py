@@ -15,7 +15,7 @@ MUTATIONS = (
         "                if self._whereabouts(part) != Whereabouts.GONE:\n",
         "                if self._whereabouts(part) == Whereabouts.UNASKED:\n",
         "The events of a customer who was not taken back are doubled.",
-        (ONLY + "who_has_bought_since_is_not_doubled",),
+        (ONLY + "a_customer_who_has_bought_since_is_not_doubled",),
     ),
     Mutation(
         "any number says that all are gone",
@@ -23,7 +23,7 @@ MUTATIONS = (
         "        if told == candidates and await self._a_few_are_gone():\n",
         "        if told and await self._a_few_are_gone():\n",
         "The events of a customer who was not taken back are doubled.",
-        (ONLY + "who_has_bought_since_is_not_doubled",),
+        (ONLY + "a_customer_who_has_bought_since_is_not_doubled",),
     ),
     Mutation(
         "times are taken for certain",
@@ -31,7 +31,7 @@ MUTATIONS = (
         "        around = timedelta(seconds=slack)\n",
         "        around = timedelta(seconds=-slack)\n",
         "What was taken back near the period's end is missing for ever.",
-        ("flow/test_crash_after_revert.py::test_what_was_taken_back_comes_once",),
+        ("flow/test_crash_after_revert.py::test_reverted_records_arrive_once",),
     ),
     Mutation(
         "batches without places were sent at another time",
@@ -39,7 +39,7 @@ MUTATIONS = (
         "            if lines is not None and not any(",
         "            if lines is None or not any(",
         "What a run of version 0.1.0 sent, and a revert took back, is missing for ever.",
-        (ONLY + "a_journal_of_version_0_1_0",),
+        (ONLY + "all_customers_of_a_journal_of_version_0_1_0_are_read_back",),
     ),
     Mutation(
         "what was not found is passed over",
@@ -47,7 +47,7 @@ MUTATIONS = (
         "        if items != accepted:\n",
         "        if items > accepted:\n",
         "With other settings, a part of what was taken back is missing for ever.",
-        (ONLY + "an_export_that_is_not_what_it_was_changes_nothing",),
+        (ONLY + "a_changed_export_is_refused_before_any_change",),
     ),
     Mutation(
         "who could not be read back is forgotten",
@@ -55,7 +55,7 @@ MUTATIONS = (
         "        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP\n",
         "        what = NoteKind.MADE_UP\n",
         "A customer that could not be read back is missing for ever.",
-        (ONLY + "who_cannot_be_read_back_is_not_touched",),
+        (ONLY + "a_customer_who_cannot_be_read_back_is_not_touched",),
     ),
     Mutation(
         "another run's customer is not waited for",
@@ -63,7 +63,7 @@ MUTATIONS = (
         "                held = kind is not Kind.CUSTOMERS and part.customer not in self._own\n",
         "                held = False\n",
         "Whole batches are refused because of events of unknown customers.",
-        (ONLY + "events_of_customers_whom_another_run_migrated",),
+        (ONLY + "events_of_another_runs_customers_are_held_until_they_are_back",),
     ),
     Mutation(
         "a gateway's page says who is gone",
@@ -87,7 +87,7 @@ MUTATIONS = (
         "        whole=period.whole and taken >= accepted,",
         "        whole=period.whole,",
         "Starting from the beginning doubles the records of customers who have made a transaction since.",
-        (ONLY + "one_who_has_bought_keeps_a_whole_run_from_beginning_afresh",),
+        (ONLY + "a_customer_who_has_bought_since_prevents_a_fresh_start",),
     ),
     Mutation(
         "customers of other runs do not count",
@@ -95,7 +95,7 @@ MUTATIONS = (
         "whole=found.whole and not foreign, holds",
         "whole=found.whole, holds",
         "Starting from the beginning doubles the events of customers whom another run migrated.",
-        (ONLY + "events_of_others_keep_a_whole_run_from_beginning_afresh",),
+        (ONLY + "events_of_another_runs_customers_prevent_a_fresh_start",),
     ),
     Mutation(
         "another revert settles one in doubt",
@@ -111,7 +111,7 @@ MUTATIONS = (
         "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0) - items\n",
         "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0)\n",
         "A run that is complete again ends with the exit code of a bug.",
-        (ONLY + "what_was_taken_back_is_sent_once_more",),
+        (ONLY + "reverted_records_are_sent_once_more",),
     ),
     Mutation(
         "a record in parts stays accepted in part",

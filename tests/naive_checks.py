@@ -2,29 +2,47 @@
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime
 from decimal import Decimal
+
+from naive_doubts import DAY, date, doubts
 
 from masivo_stream.core.checks.amounts import EXACT, exact, plain
 from masivo_stream.model.contract import Kind
+
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class NaiveChecks:
     """Give it every line of an export; `found` is what is wrong."""
 
-    def __init__(self, kinds):
-        self.kinds = kinds
+    def __init__(self, kinds, now):
+        self.kinds, self.now = kinds, now
+        self.registered, self.dates, self.doubts = {}, [], []
         self.found = []
         self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
         self.emails = defaultdict(list)
         self.balances = {}
         self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), set()
         self.purchases = defaultdict(list)
+        self.bodies = defaultdict(list)
 
     def take(self, kind, body, place):
         record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        faulty = any(each["type"] == "NONE" for each in record.get("transactions", ()))
+        if not faulty and not record.get("deleted") and (kind is not Kind.CUSTOMERS or "name" in record):
+            found = dict.fromkeys(doubts(kind.value, json.loads(body), self.now))
+            self.doubts += [(check, place, (), None, None, field) for check, field in found]
+            if kind is not Kind.CUSTOMERS:
+                self.dates.append((kind.value, record, place))
+        record[""] = body
         {Kind.CUSTOMERS: self.customer, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}[kind](
             record, place
         )
+
+    def add_found(self, word, place, others=(), sums=None, held=None):
+        """`held`: the event that came before, or whether the first of two lines is held back, too."""
+        self.found.append((word, place, others, sums, held))
 
     def customer(self, record, place):
         name = record["id"]
@@ -35,18 +53,19 @@ class NaiveChecks:
             if name not in self.known:
                 self.dead.setdefault(name, place)
         elif name in self.known:
-            self.found.append(("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),), None))
+            self.add_found("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),))
         else:
             self.known.add(name)
             group = self.emails[record["email"].lower()]
             same = [other for email, other in group if email == record["email"]]
             if same:
-                self.found.append(("duplicate_email", place, (same[0],), None))
+                self.add_found("duplicate_email", place, (same[0],))
                 self.dead.setdefault(name, place)
             else:
                 if group:
-                    self.found.append(("email_case", place, (group[0][1],), None))
+                    self.add_found("email_case", place, (group[0][1],))
                 self.arrived[name] = place
+                self.registered[name] = date(record["registration_date"])
                 self.balances[name] = record.get("balance")
             group.append((record["email"], place))
 
@@ -57,17 +76,18 @@ class NaiveChecks:
     def absent(self, name, place):
         if Kind.CUSTOMERS in self.kinds and name not in self.arrived:
             why = "customer_deleted" if name in self.deleted else "unknown_customer"
-            self.found.append(("customer_not_migrated" if name in self.dead else why, place, (), None))
+            self.add_found("customer_not_migrated" if name in self.dead else why, place)
 
     def events(self, record, place):
         self.absent(record["id"], place)
-        for event in record["events"]:
+        for item, event in enumerate(record["events"]):
             purchase = (record["id"], event["order"]["purchase_id"])
-            content, before = exact(event["order"]["value"]), self.purchases[purchase]
+            content = exact(event["order"]["value"]), date(event["issued_at"]).replace(microsecond=0)
+            before = self.purchases[purchase]
             same = [other for value, other in before if value == content]
             if before:
                 word = "duplicate_event" if same else "duplicate_purchase"
-                self.found.append((word, place, (same[0] if same else before[0][1],), None))
+                self.add_found(word, place, (same[0] if same else before[0][1],), held=item)
             before.append((content, place))
 
     def transactions(self, record, place):
@@ -77,8 +97,12 @@ class NaiveChecks:
             return
         self.absent(name, place)
         if self.lines[name]:
-            self.found.append(("split_transactions", place, (self.lines[name][0],), None))
+            differs = record[""] != self.bodies[name][0]
+            self.add_found("split_transactions", place, (self.lines[name][0],), held=differs)
         self.lines[name].append(place)
+        if record[""] in self.bodies[name]:
+            return  # the same line again: it counts once
+        self.bodies[name].append(record[""])
         for each in record["transactions"]:
             self.add(self.sums, (name, each["reward_id"].lower()), each["amount"])
 
@@ -97,8 +121,14 @@ class NaiveChecks:
                     continue
                 sums = (reward, plain(here), plain(there))
                 if not lines:
-                    self.found.append(("no_transactions", place, (), sums))
+                    self.add_found("no_transactions", place, (), sums)
                 else:
                     word = "no_balance" if self.balances[name] is None else "balance_mismatch"
-                    self.found.append((word, lines[0], (place, *lines[1:]), sums))
-        return sorted(self.found, key=repr)
+                    self.add_found(word, lines[0], (place, *lines[1:]), sums)
+        for kind, record, place in self.dates:
+            name = record["id"]
+            early = [each for each in record[kind] if self.registered.get(name, FIRST) - date(each["issued_at"]) > DAY]
+            if early:
+                others = (self.arrived[name],)
+                self.doubts.append(("before_registration", place, others, None, None, f"{kind}[].issued_at"))
+        return sorted([*((*each, "") for each in self.found), *self.doubts], key=repr)

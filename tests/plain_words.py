@@ -7,7 +7,8 @@ more with what to write instead. `find` applies the list to one file:
 * in Markdown to everything but code;
 * in the settings example and the Kubernetes Job to comments;
 * in the monitor's page and the report's templates to text between tags, and to comments and sentences in scripts;
-* in the tests to docstrings and comments.
+* in the tests to docstrings and comments, to names of functions and classes, read as sentences, and to other names that
+  are defined.
 
 Text between backticks is code and is not looked at. Run as a program it prints what is left, by room.
 """
@@ -178,6 +179,7 @@ _STATEMENT_AS_QUESTION = re.compile(
 _WHO_AS_IF = re.compile(r"^(?:Who|Whom) .*[.;:]$", re.DOTALL)
 _WHERE_AS_IF = re.compile(r"^Where [^,?]+, (?!such as|as |or |and ).*[.;:]$", re.DOTALL)
 _DOCSTRING_START = re.compile(r"(?:Say|Ask)s? (?:whether|what|how|when|which|where|why) ")
+_NAME_START = re.compile(r"(?:who|whom|whoever|whose|where|of)\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n\s*\n|\n\s*(?:[*-]|\d+\.) ")
 _CODE = re.compile(r"`[^`\n]*`")
 
@@ -211,11 +213,9 @@ def find_in(path: str, text: str) -> Iterator[Finding]:
             if place not in seen:
                 seen.add(place)
                 yield Finding(path, place[0], " ".join(word.split()), instead, _allowed(path, piece, at))
-    if suffix == ".py" and not of_tests:
-        for line, name in [(1, Path(path).stem), *_defined(text)]:
-            for pattern, word in _NAMES:
-                if pattern.search(_snake(name)):
-                    yield Finding(path, line, name, word.instead, _allowed(path, name, 0))
+    if suffix == ".py":
+        for line, name, instead in _in_names(path, text, sentences=of_tests):
+            yield Finding(path, line, name, instead, _allowed(path, name, 0))
 
 
 def _allowed(path: str, piece: str, at: int) -> Allowed | None:
@@ -315,6 +315,25 @@ def _defined(text: str) -> Iterator[tuple[int, str]]:
         if name not in seen:
             seen.add(name)
             yield node.lineno, name
+
+
+def _in_names(path: str, text: str, *, sentences: bool) -> Iterator[tuple[int, str, str]]:
+    for line, name in [(1, Path(path).stem), *_defined(text)]:
+        yield from ((line, name, word.instead) for pattern, word in _NAMES if pattern.search(_snake(name)))
+    if sentences:
+        for node in _nodes(text):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from ((node.lineno, node.name, instead) for instead in _in_sentence(node.name))
+
+
+def _in_sentence(name: str) -> Iterator[str]:
+    """Read the name of a function or class as a sentence, and yield what to write instead of each old word in it."""
+    sentence = _snake(name).removeprefix("test_").strip("_").replace("_", " ")
+    for pattern, word in _COMPILED:
+        if not word.names and pattern.search(sentence):
+            yield word.instead
+    if name.startswith("test_") and (match := _NAME_START.match(sentence)):
+        yield f"a subject, not {match[0]!r}, at the beginning"
 
 
 def _snake(name: str) -> str:

@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
-from storm_laws import Evidence, Finding, find_broken_laws, innocent_letters
+from storm_laws import Evidence, Finding, dead_letters_of_good_records, find_broken_laws
 from storm_report import WAYS, Report, count_deaths, render
 
 from masivo_stream.model.contract import SANDBOX_API_KEY
@@ -205,7 +205,7 @@ class Storm:
             code, summary = self._kill_repeatedly()
             if code not in ENDED:
                 code, summary = self._finish()
-            self._judge(served, code, summary)
+            self._check(served, code, summary)
         self.report.seconds = time.monotonic() - began
         return self.report
 
@@ -398,14 +398,14 @@ class Storm:
     def _found(self, law, what):
         self.report.findings.append(Finding(law, "", "process", what))
 
-    def _judge(self, served, code, summary):
+    def _check(self, served, code, summary):
         report, ledger = self.report, served.ledger()
         if report.client == "masivo-stream":
             self._start_again(served, code, summary, ledger["requests"])
         evidence = Evidence(self.directory, self.state, ledger, summary, code)
         report.findings += find_broken_laws(evidence)
         report.requests = {target: sum(outcomes.values()) for target, outcomes in ledger["requests"].items()}
-        report.innocent = innocent_letters(evidence)
+        report.innocent = dead_letters_of_good_records(evidence)
         report.figures = summary["kinds"] if summary else {}
         if (self.state / "journal.db").exists():
             report.doubts = count_deaths(self.state / "journal.db")

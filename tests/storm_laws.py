@@ -191,11 +191,11 @@ def _faulty_lines(facts):
             yield Finding(
                 "two dead letters", facts.kind, f"line {line}", f"{letters[line]} dead letters of a faulty line"
             )
-        elif not letters[line] and not (what in REPEATS and _repeat_may_pass(facts, line, doubtful)):
+        elif not letters[line] and not (what in REPEATS and _duplicate_may_pass(facts, line, doubtful)):
             yield Finding("fault not found", facts.kind, f"line {line}", f"{what}, and no dead letter")
 
 
-def _repeat_may_pass(facts, line, doubtful):
+def _duplicate_may_pass(facts, line, doubtful):
     """Return whether it is unknown if a duplicate, or its original, arrived."""
     if line in doubtful:
         return True
@@ -286,7 +286,7 @@ def _end(all_facts, evidence):
         yield Finding("exit code", "", "", f"ended with {evidence.code}, said {told}, the files say {code}")
 
 
-def innocent_letters(evidence):
+def dead_letters_of_good_records(evidence):
     """Count the dead letters of good records by kind and reason: no law forbids them, but each needs an explanation."""
     all_facts = [read_kind(evidence, kind) for kind in KINDS]
     return Counter(

@@ -43,7 +43,7 @@ def test_every_row_is_advice():
     assert (flat(TABLE) | flat(NOT_ADVICE)) - said == set()
 
 
-def test_no_advice_stands_in_two_lists():
+def test_no_advice_is_in_two_lists():
     """A text is followed by a test, or is not advice."""
     assert flat(TABLE) & flat(NOT_ADVICE) == set()
 
@@ -122,7 +122,7 @@ ERROR = "class E(Exception):\n    def __init__(self, message, *, hint=''):\n    
         ("def f():\n    '''Start again later.'''", set()),
     ],
 )
-def test_advice_is_found_however_it_is_given(source, texts):
+def test_advice_is_found_in_any_form(source, texts):
     """By keyword or place, through constants, conditions, variables, other functions and modules."""
     words = "GO = 'go away'\n\n\ndef make():\n    return GO"
     advice, unresolved = scan_sources({"one.py": ERROR + source, "words.py": words})
@@ -143,7 +143,7 @@ def test_advice_is_found_however_it_is_given(source, texts):
         "raise E('no', hint=_LOOP)\n\n_LOOP = _LOOP",
     ],
 )
-def test_a_hint_that_leads_to_no_text_is_told(source):
+def test_a_hint_that_leads_to_no_text_is_reported(source):
     """So no one has to trust the scanner."""
     _, unresolved = scan_sources({"one.py": ERROR + source})
     assert len(unresolved) == 1

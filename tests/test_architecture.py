@@ -74,7 +74,7 @@ def unit(name):
 
 
 @pytest.mark.parametrize("floor", ["core", "flow"])
-def test_rooms_of_a_floor_know_no_circle(floor):
+def test_rooms_of_a_floor_have_no_import_cycle(floor):
     """Rooms can be read one after the other: none imports a room that imports it, not even by way of others."""
     below = {}
     for path in sorted((PACKAGE / floor).rglob("*.py")):
@@ -88,7 +88,7 @@ def test_rooms_of_a_floor_know_no_circle(floor):
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "edges").rglob("*.py")), ids=lambda path: path.name)
-def test_edges_do_not_know_each_other(path):
+def test_edges_do_not_import_each_other(path):
     """No edge imports another edge; one that is a package knows itself."""
     own = [".".join(["masivo_stream", *path.relative_to(PACKAGE).parts[:-1]])] if path.parent.name != "edges" else []
     others = [name for name in imported(path) if name.startswith("masivo_stream.edges")]
@@ -96,7 +96,7 @@ def test_edges_do_not_know_each_other(path):
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=lambda path: path.name)
-def test_core_knows_no_world(path):
+def test_core_has_no_outside_effects(path):
     """No module of `core` imports a clock, chance, an event loop, disk, socket or log."""
     assert {name.split(".")[0] for name in imported(path)} & WORLD == set()
 
@@ -111,12 +111,12 @@ def test_settling_knows_no_world():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_is_read_in_one_sitting(path):
+def test_a_file_is_short_enough_to_read_in_one_sitting(path):
     """No file grows past what a person reads in one sitting."""
     assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
-def test_no_module_is_a_drawer():
+def test_no_module_has_a_meaningless_name():
     """A helper without a home is a concept without a name."""
     assert {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "base", "manager", "misc"} == set()
 

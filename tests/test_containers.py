@@ -46,7 +46,7 @@ def test_the_image_runs_the_program_itself():
     assert instructions("STOPSIGNAL") == ["SIGTERM"]
 
 
-def test_the_images_variables_are_settings():
+def test_the_variables_of_the_image_are_settings():
     """Each `MASIVO_…` sets what it names, and the state is in the volume."""
     settings = load_settings(environment=image_environment())
     (volume,) = json.loads(instructions("VOLUME")[0])
@@ -55,7 +55,7 @@ def test_the_images_variables_are_settings():
     assert parse_address(settings.monitor.monitor).loopback
 
 
-def test_the_image_is_made_of_what_is_there():
+def test_the_image_is_made_of_existing_files():
     """What is copied exists and is let through to the builder, and versions are pinned."""
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert "\n*\n" in (ROOT / ".dockerignore").read_text()
@@ -73,7 +73,7 @@ def test_the_health_check_is_a_module():
     assert import_module(command[2])
 
 
-def test_the_jobs_flags_and_variables_are_the_programs():
+def test_the_flags_and_variables_of_the_job_are_those_of_the_program():
     """Each flag is one of `migrate`'s, and kubelet reaches the monitor."""
     groups = (ExportFlags, ValidationFlags, SendingFlags, CommonFlags, RunFlags)
     flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
@@ -89,7 +89,7 @@ def test_the_jobs_flags_and_variables_are_the_programs():
         assert CONTAINER[probe]["httpGet"]["port"] == "monitor"
 
 
-def test_the_pod_is_given_the_time_to_stop():
+def test_the_pod_has_enough_time_to_stop():
     """The grace is longer than the drain time, the default's and the one given."""
     given = float(CONTAINER["args"][CONTAINER["args"].index("--drain-time") + 1])
     assert POD["terminationGracePeriodSeconds"] >= max(given, Settings().upload.drain_time) + 15
@@ -97,7 +97,7 @@ def test_the_pod_is_given_the_time_to_stop():
     assert int(stop) >= Settings().upload.drain_time + 15
 
 
-def test_the_job_begins_again_only_what_can_go_on():
+def test_the_job_restarts_only_what_can_continue():
     """Every exit code is an end or a reason to go on; a policy by exit codes wants pods that are not restarted."""
     assert POD["restartPolicy"] == "Never"
     ignored, failed = JOB["spec"]["podFailurePolicy"]["rules"]
@@ -109,7 +109,7 @@ def test_the_job_begins_again_only_what_can_go_on():
     assert CLAIM["spec"]["accessModes"] == ["ReadWriteOncePod"]
 
 
-def test_the_pod_may_do_nothing_it_does_not_need():
+def test_the_pod_has_only_the_rights_that_it_needs():
     """No root, nothing writable but its volumes, no capabilities, no token of the cluster's."""
     assert POD["securityContext"]["runAsNonRoot"]
     assert f"{POD['securityContext']['runAsUser']}:{POD['securityContext']['runAsGroup']}" == instructions("USER")[0]
@@ -140,7 +140,7 @@ def namespaces_are_allowed():
 
 
 @pytest.mark.slow
-def test_as_process_1_it_stops_in_order(tmp_path):
+def test_process_1_stops_in_an_orderly_way(tmp_path):
     """SIGTERM, which a process 1 gets only if it listens, ends in 143; then the same command goes on."""
     if not namespaces_are_allowed():
         pytest.skip("no unshare --pid here: it needs root, or user namespaces")

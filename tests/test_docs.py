@@ -130,7 +130,7 @@ PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
-def test_every_place_named_exists(page):
+def test_every_path_that_a_page_names_exists(page):
     """Each file and folder that a page names is in the repository, or in the package."""
     for name in PLACE.findall((ROOT / page).read_text()):
         tried = (ROOT / name, ROOT / "masivo_stream" / name, (ROOT / page).parent / name)

@@ -22,7 +22,7 @@ RUN = [name for name, page in PAGES.items() if name not in ELSEWHERE and any(ste
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the pages mend with jq")
 @pytest.mark.parametrize("name", RUN)
-def test_what_a_page_says_comes_out(name, tmp_path):
+def test_the_commands_of_a_page_print_what_it_shows(name, tmp_path):
     """Each command succeeds, or prints what is shown below it."""
     for step, code, printed, complaints in run_page(PAGES[name], tmp_path):
         if step.output is None:
@@ -59,7 +59,7 @@ def test_every_link_leads_somewhere(name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_block_says_what_it_is(name):
+def test_every_block_has_a_language(name):
     """A language, and `unrun` if it is not run."""
     for words, _ in blocks(PAGES[name]):
         language, *more = words or [""]
@@ -90,7 +90,7 @@ def test_every_fault_is_explained():
     assert sorted(first_cells(section)) == sorted(FAULT_NAMES)
 
 
-def test_a_page_is_taken_apart():
+def test_a_page_is_divided_into_commands_and_their_output():
     """Into commands with what they print, without those that are not run."""
     page = "```console\n$ a |\n>   b\none\n$ c\n```\n```sh unrun\nd\n```\n```sh\ne\nf\n```\n"
     assert list(steps(page)) == [Step("a |\n  b", "one"), Step("c", ""), Step("e\nf\n", None)]

@@ -6,7 +6,7 @@ import pytest
 from mutations import MUTATIONS, validate
 
 
-def test_each_has_a_name_of_its_own():
+def test_each_mutation_has_a_name_of_its_own():
     """`--only` finds it."""
     assert [name for name, count in Counter(each.name for each in MUTATIONS).items() if count > 1] == []
 

@@ -24,7 +24,7 @@ def imported_by(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["-h"], []])
-def test_the_program_tells_of_itself_without_its_parts(arguments):
+def test_the_program_describes_itself_without_importing_its_parts(arguments):
     """Neither parser nor renderer nor network, and of our own rooms none but the error tree's."""
     found = imported_by(*arguments)
     assert not found & (NETWORK | DRAWING | PARSING | OTHER_COMMANDS)
@@ -33,13 +33,13 @@ def test_the_program_tells_of_itself_without_its_parts(arguments):
 
 
 @pytest.mark.slow
-def test_a_command_explains_itself_without_the_network():
+def test_a_command_explains_itself_without_importing_the_network():
     """Its help is drawn, but nothing is imported that it would work with."""
     assert not imported_by("migrate", "--help") & (NETWORK | {"sqlite3", "structlog", "zstandard"} | OTHER_COMMANDS)
 
 
 @pytest.mark.slow
-def test_a_migration_begins_without_what_draws(tmp_path):
+def test_a_migration_begins_without_importing_tables_and_logs(tmp_path):
     """Up to where it opens its exports, no table, no log and no other command's part is imported."""
     found = imported_by("migrate", "--customers", str(tmp_path / "missing"), "--state-dir", str(tmp_path))
     assert "masivo_stream.flow.commands.migrate" in found

@@ -40,9 +40,9 @@ class Case:
             "events": {"c-1": {"p-1": 2, "p-2": 1}, "c-3": {"b": 1}},
             "transactions": {"c-1": 2},
         }
-        self.letters = {kind: [self.letter(kind, 2)] for kind in self.rows}
-        self.letters["events"].append({**self.letter("events", 3), "items": [0], "reason": "refused"})
-        self.letters["transactions"].append({**self.letter("transactions", 3), "reason": "refused"})
+        self.dead_letters = {kind: [self.dead_letter(kind, 2)] for kind in self.rows}
+        self.dead_letters["events"].append({**self.dead_letter("events", 3), "items": [0], "reason": "refused"})
+        self.dead_letters["transactions"].append({**self.dead_letter("transactions", 3), "reason": "refused"})
         self.doubts = {"customers": [], "events": [{"line": 3, "items": [1, 2]}], "transactions": []}
         self.code = 4
         self.figures = {
@@ -59,7 +59,7 @@ class Case:
     def line(self, kind, number):
         return json.dumps(self.rows[kind][number - 1])
 
-    def letter(self, kind, number):
+    def dead_letter(self, kind, number):
         offset = sum(len(self.line(kind, before)) + 1 for before in range(1, number))
         return {
             "line": number, "offset": offset, "items": None, "reason": "invalid_json", "raw": self.line(kind, number),
@@ -72,7 +72,7 @@ class Case:
         for kind in self.rows:
             write(self.path / f"{kind}.ndjson", self.rows[kind])
             write(self.path / f"{kind}.ndjson.faults.ndjson", [{"line": 2, "what": "invalid_json"}])
-            write(state / f"dead-letter.{kind}.ndjson", self.letters[kind])
+            write(state / f"dead-letter.{kind}.ndjson", self.dead_letters[kind])
             write(state / f"in-doubt.{kind}.ndjson", self.doubts[kind])
         summary = {"closes": True, "exit_code": 4, "kinds": self.figures}
         return Counter(
@@ -119,27 +119,27 @@ def _apply_skipped(case):
     case.ledger["customers"]["c-4"] = 1
 
 
-def _repeat_letter(case):
-    case.letters["customers"] *= 2
+def _duplicate_dead_letter(case):
+    case.dead_letters["customers"] *= 2
 
 
-def _forget_letter(case):
-    case.letters["customers"] = []
+def _forget_dead_letter(case):
+    case.dead_letters["customers"] = []
 
 
 def _misquote(case):
-    case.letters["customers"][0]["raw"] = "{}"
+    case.dead_letters["customers"][0]["raw"] = "{}"
 
 
 def _misplace(case):
-    case.letters["customers"][0]["offset"] = 0
+    case.dead_letters["customers"][0]["offset"] = 0
 
 
 def _list_twice(case):
     case.doubts["events"] *= 2
 
 
-def _two_fates(case):
+def _two_outcomes(case):
     case.doubts["events"][0]["items"] = [0, 1, 2]
 
 
@@ -160,7 +160,7 @@ def _end_well(case):
 
 
 def _withhold(case):
-    case.letters["transactions"][1]["reason"] = "customer_not_migrated"
+    case.dead_letters["transactions"][1]["reason"] = "customer_not_migrated"
     case.figures["transactions"]["reasons"] = {"invalid_json": 1, "customer_not_migrated": 1}
 
 
@@ -173,12 +173,12 @@ def _withhold(case):
         (_double_in_doubt, "applied twice"),
         (_apply_dead, "must not be applied"),
         (_apply_skipped, "must not be applied"),
-        (_repeat_letter, "two dead letters"),
-        (_forget_letter, "fault not found"),
+        (_duplicate_dead_letter, "two dead letters"),
+        (_forget_dead_letter, "fault not found"),
         (_misquote, "wrong bytes in a dead letter"),
         (_misplace, "wrong place in a dead letter"),
         (_list_twice, "sent again"),
-        (_two_fates, "two outcomes"),
+        (_two_outcomes, "two outcomes"),
         (_doubt_customer, "customers in doubt"),
         (_doubt_faulty, "in doubt without an item"),
         (_miscount, "figures"),
@@ -186,7 +186,7 @@ def _withhold(case):
         (_withhold, "wrong reason"),
     ],
 )
-def test_each_law_convicts(tmp_path, doctor, law):
+def test_each_law_finds_its_violation(tmp_path, doctor, law):
     """Changed in one place, the evidence breaks the law in question."""
     case = Case(tmp_path)
     doctor(case)

@@ -29,21 +29,21 @@ def listed(found):
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_pages_use_the_words_of_today(path):
+def test_pages_use_current_words(path):
     """README, docs, changelog, settings example, benchmarks page, Job and image."""
     found = list(find(path))
     assert not found, listed(found)
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in NOT_YET])
-def test_the_package_uses_the_words_of_today(room):
+def test_the_package_uses_current_words(room):
     """Names, docstrings, comments, messages and help of each room."""
     found = [finding for path in package_files() if room_of(path) == room for finding in find(path)]
     assert not found, listed(found)
 
 
-def test_the_tests_use_the_words_of_today():
-    """Docstrings and comments. Names and messages in tests may quote the past."""
+def test_the_tests_use_current_words():
+    """Names, docstrings and comments. Texts in tests may quote the past."""
     found = [finding for path in files_of_tests() for finding in find(path)]
     assert not found, listed(found)
 
@@ -108,13 +108,33 @@ def test_old_words_are_found(source, found):
     assert words(source) == found
 
 
-def test_of_the_tests_only_docstrings_and_comments_are_looked_at():
-    """Their names and texts belong to the program, or to what it did earlier."""
-    source = 'def test_a_verdict():\n    """Judge a line."""  # nobody\n    assert "stands" in text\n'
-    assert [finding.word for finding in find_in("tests/test_example.py", source)] == ["Judge", "nobody"]
+def test_only_docstrings_comments_and_names_of_tests_are_checked():
+    """Other texts belong to the program, or to what it did earlier."""
+    source = 'def test_a_gate():\n    """Judge a line."""  # nobody\n    assert "stands" in text\n'
+    assert [finding.word for finding in find_in("tests/test_example.py", source)] == ["Judge", "nobody", "test_a_gate"]
 
 
-def test_code_in_a_page_is_not_looked_at():
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("def test_a_full_disk_is_told(): ...", ["returns, reports, shows, gives"]),
+        ("def test_a_mended_letter(): ...", ["dead letter", "correct, fix"]),
+        ("def test_a_dead_letter_can_be_told_apart(): ...", ["returns, reports, shows, gives"]),
+        ("def test_a_corrected_dead_letter_is_sent(): ...", []),
+        ("def test_who_cannot_be_read_back_is_left_out(): ...", ["a subject, not 'who', at the beginning"]),
+        ("def test_of_two_exports_one_is_chosen(): ...", ["a subject, not 'of', at the beginning"]),
+        ("def test_a_customer_who_waits_is_listed(): ...", []),
+        ("class LooksBack: ...", ["read back"]),
+        ("def mend(letter): ...", ["correct, fix"]),
+        ("verdict = 1", ["outcome (of an attempt) or result (of a line)"]),
+    ],
+)
+def test_a_name_in_the_tests_is_read_as_a_sentence(name, instead):
+    """Names of functions and classes; other names are held to the words that no name may have."""
+    assert [finding.instead for finding in find_in("tests/test_example.py", name)] == instead
+
+
+def test_code_in_a_page_is_not_checked():
     """A page's commands and what they print belong to the program."""
     page = "A `judge` of text.\n\n```sh\njudge\n```\n\n| judge | b |\n"
     assert [(finding.line, finding.word) for finding in find_in("page.md", page)] == [(7, "judge")]
@@ -125,7 +145,7 @@ def test_a_finding_says_what_to_write():
     assert str(Finding("a.py", 3, "judge", "validate", None)) == "a.py:3: 'judge': write validate"
 
 
-def test_each_word_has_something_instead():
+def test_each_word_has_a_replacement():
     """And is listed once."""
     assert all(word.instead for word in OLD_WORDS)
     assert len({word.pattern for word in OLD_WORDS}) == len(OLD_WORDS)

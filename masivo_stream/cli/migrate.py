@@ -46,6 +46,15 @@ class MigrateConfirmationFlags(ConfirmationFlags):
         return msgspec.structs.replace(super().confirmed(), again=self.again)
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class MigrateRunFlags(RunFlags):
+    """How a run begins, is watched, and ends."""
+
+    canary: Annotated[bool | None, Parameter(negative="--no-canary", show_default=False)] = None
+    "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
+
+
 def migrate(
     *,
     exports: ExportFlags | None = None,
@@ -53,7 +62,7 @@ def migrate(
     confirmations: MigrateConfirmationFlags | None = None,
     validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
-    run: RunFlags | None = None,
+    run: MigrateRunFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.

@@ -111,17 +111,10 @@ class ValidationFlags:
     "Largest request body."
     max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
     "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
-    workers: int | None = None
-    "Processes that share the work. Default: one if a limit paces the requests, else one per core."
-
-
-@Parameter(name="*")
-@dataclass(kw_only=True)
-class CheckFlags:
-    """What is checked over all files together."""
-
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
     "Name of a check over all files that is not made, or all; repeatable. The README lists them."
+    workers: int | None = None
+    "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
 
 @Parameter(name="*")
@@ -224,7 +217,7 @@ def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags |
     flags.pop("api_key_file", None)
     if flags.pop("no_verify", False):
         flags["sample"] = 0
-    for name in ("limit", "general_limit", "max_dead"):
+    for name in ("limit", "general_limit", "max_dead", "skip_checks"):
         if flags.get(name) is not None:
             flags[name] = ",".join(flags[name])
     if common.quiet and common.verbose:

@@ -13,6 +13,7 @@ from msgspec import UnsetType
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.account_check import AccountCheck
 from masivo_stream.model.bench_result import Bench
+from masivo_stream.model.day_totals import TotalsVerification
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
@@ -77,6 +78,16 @@ def show_verification(found: Verification, *, json: bool) -> int:
     from masivo_stream.observe.verification_table import print_verification
 
     return answer(lambda: print_verification(Output(), found), found.exit_code, question=True)
+
+
+def show_totals(found: TotalsVerification, *, json: bool) -> int:
+    """Print how totals compare by day, for people or for programs; return the exit code."""
+    if json:
+        return print_json(found, found.exit_code, question=True)
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.totals_list import print_totals
+
+    return answer(lambda: print_totals(Output(), found), found.exit_code, question=True)
 
 
 def show_check(found: AccountCheck, *, json: bool) -> int:

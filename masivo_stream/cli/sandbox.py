@@ -48,6 +48,14 @@ class SandboxAccountFlags:
     "Seconds a token lives."
     discounted_value: Literal["required", "optional"] = "required"
     "Whether every order must have discounted_value: required or optional."
+    days: str = "+00:00"
+    "By which days transactions are listed: those of a time zone such as -05:00, or created: by the day of creation."
+    refusals: Literal["whole", "partial"] = "whole"
+    "Whether a refused request is refused as a whole, or its good entries take effect: whole or partial."
+    same_purchase: Literal["counts", "ignored"] = "counts"
+    "What an event does whose purchase_id its customer has already: counts or ignored."
+    email_case: Literal["counts", "ignored"] = "counts"
+    "Whether emails are distinguished by upper and lower case: counts or ignored."
     api_key: str = SANDBOX_API_KEY
     "The key that the sandbox accepts; change it to try what a new key does."
 
@@ -77,7 +85,7 @@ def sandbox(
     """
     import anyio
 
-    from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_faults, parse_limits, serve
+    from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_days, parse_faults, parse_limits, serve
 
     listen, account, faults = listen or ListenFlags(), account or SandboxAccountFlags(), faults or FaultFlags()
 
@@ -104,7 +112,11 @@ def sandbox(
             visible_after=account.visible_after,
             token_lifetime=account.token_lifetime,
             discounted_value=account.discounted_value,
+            days=parse_days(account.days),
             faults=parse_faults(faults.fault or []),
+            refusals=account.refusals,
+            same_purchase=account.same_purchase,
+            email_case=account.email_case,
             seed=faults.seed,
             api_key=account.api_key,
             allow_remote=listen.allow_remote,

@@ -17,14 +17,27 @@ from msgspec import Struct
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.earlier_runs import EarlierRun, SentItem
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Blank, Death, Entry, Line, LineResult, LineRun, Rejected, Retried, reject_entry
+from masivo_stream.model.results import (
+    Blank,
+    Death,
+    Entry,
+    Line,
+    LineResult,
+    LineRun,
+    RecordFault,
+    Rejected,
+    Retried,
+    reject_entry,
+)
 
 _encode = msgspec.json.Encoder().encode
 
-UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
-"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time."""
+UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.SPLIT_TRANSACTIONS, Reason.DISCARDED})
+"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time; or only
+a part of a customer's transactions would be applied, and the rest never could be."""
 
 _HELD = (
     "a revert took back its customer, who came from another run: revert the same period with that run's state"
@@ -102,7 +115,18 @@ def write_dead_letter(kind: Kind, rejected: Rejected, at: str) -> bytes:
         fields["raw_base64"] = base64.b64encode(rejected.raw).decode()
     if old is not None:
         fields["earlier"] = old.earlier
+    fields["faults"] = [_write_fault(fault) for fault in rejected.faults]
+    if rejected.faults_left_out:
+        fields["faults_left_out"] = rejected.faults_left_out
     return _encode(fields) + b"\n"
+
+
+def _write_fault(fault: RecordFault) -> dict[str, str]:
+    return {
+        "reason": fault.reason,
+        "field": replace_surrogates(fault.field),
+        "message": replace_surrogates(fault.message),
+    }
 
 
 def replace_surrogates(text: str) -> str:
@@ -214,10 +238,13 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Line
         return _as_before(line, file, retry)
     # 4. Everything else is validated like a line of an export.
     if isinstance(validated, Entry):
-        same = validated.same
-        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
-            same = validated.indexes or tuple(range(validated.items))
-        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same)
+        same, sent = validated.same, validated.sent
+        items, last = validated.indexes or tuple(range(validated.items)), old.earlier[-1].reason
+        if last == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
+            same = items
+        if last == Reason.SENT_BEFORE and not retry.mended and not sent:  # likewise, also without the earlier notes
+            sent = tuple(SentItem(item, same=True, run=EarlierRun(state_dir="", at="")) for item in items)
+        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same, sent=sent)
         return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
     return msgspec.structs.replace(validated, retried=old)
 

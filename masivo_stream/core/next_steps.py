@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET
 
 from masivo_stream.core.redact import named, printable
+from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.summary import Invocation, NextStep, Summary
 
@@ -48,11 +49,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.exit_code == ExitCode.CONFIGURATION:  # the run cannot continue; its hint says what to do
         return
     if summary.outcome in {"interrupted", "stopped"}:
-        text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
-        if not _STDIN.isdisjoint(invocation.again):
-            yield NextStep(text=_FROM_A_PIPE)
-        elif summary.over_budget is UNSET:
-            yield NextStep(text=text, command=quote(invocation.again))
+        yield from _after_stop(summary, invocation, options)
     if any(each.in_doubt for each in figures):
         text = "see what is known about the batches in doubt, then decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
@@ -67,6 +64,28 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome == "complete" and any(each.accepted for each in figures):
         text = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
+
+
+def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:
+    text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
+    if not _STDIN.isdisjoint(invocation.again):
+        yield NextStep(text=_FROM_A_PIPE)
+    elif summary.over_budget is UNSET:
+        yield NextStep(text=text, command=quote(invocation.again))
+    if summary.canary is not UNSET and not summary.canary.passed:
+        yield from _after_canary(summary.canary, invocation, options)
+
+
+def _after_canary(canary: CanaryResult, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:
+    words = [word for word in invocation.again if word != "--canary"]
+    yield NextStep(text="or send the rest without the canary", command=quote([*words, "--no-canary"] if words else ()))
+    if canary.sent_between is not None:
+        start, end = canary.sent_between
+        yield NextStep(
+            text="or take back all customers that the account has migrated in these minutes, the canary among them;"
+            " then correct the exports, and the same command starts from the beginning",
+            command=quote((_PROGRAM, "revert", "--from", start, "--to", end, *options)),
+        )
 
 
 def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:

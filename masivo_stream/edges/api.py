@@ -267,6 +267,7 @@ def _answer(response: aiohttp.ClientResponse, found: Unpacked) -> Answer:
         complete=found.complete,
         error=words.error[:MOST_WORDS],
         details=words.details[:MOST_WORDS],
+        faults=words.faults,
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
         limit=headers.get(contract.LIMIT_HEADER),
         remaining=headers.get(contract.REMAINING_HEADER),

@@ -220,7 +220,7 @@ def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -
     kind = _LEAVES[section][name].type
     try:
         if isinstance(kind, inspect.VarTupleType):
-            return _budgets(value) if name == "max_dead" else _windows(value)
+            return _LISTS.get(name, _windows)(value)
         if isinstance(kind, inspect.DictType) and isinstance(value, str):
             value = _pairs(value)
         return msgspec.convert(value, _annotation(section, name), strict=not lax)
@@ -264,6 +264,20 @@ def _budgets(value: object) -> tuple[MaxDead, ...]:
         case list() | tuple() if all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
             return parse_max_deads(",".join(map(str, value))) if value else ()
     raise ValueError('expected a list of budgets such as ["100", "customers=0.5%"]')
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Read `"no_balance,email_case"`, `["no_balance", "email_case"]`, `"none"` or `[]`."""
+    match value:
+        case str():
+            return () if value.strip() == "none" else tuple(part.strip() for part in value.split(","))
+        case list() | tuple() if all(isinstance(part, str) for part in value):
+            return tuple(map(str, value))
+    raise ValueError('expected a list of names such as ["no_balance", "email_case"]')
+
+
+_LISTS = {"max_dead": _budgets, "skip_checks": _names}
+"""How settings are read that are lists of something else than windows."""
 
 
 def _sentence(error: Exception) -> str:

@@ -1,38 +1,42 @@
 """Ask an account what it is and what it has: its limits, rewards and tiers, in a handful of requests."""
 
+import shlex
+from datetime import timedelta
 from typing import TypeVar
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.rate_headers import RateHeaders, read_rate_headers
-from masivo_stream.core.sending.answer_body import is_foreign, whose
-from masivo_stream.core.sending.backoff import FIRST_THROTTLE_WAIT, no_fresh_token
+from masivo_stream.core.redact import mask_url
+from masivo_stream.core.sending.answer_body import is_foreign
+from masivo_stream.core.sending.backoff import FIRST_THROTTLE_WAIT
 from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import ApiConnection, Proxies, open_connection
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.quota_left import quota_left, read_account_quota, scopes_left
+from masivo_stream.flow.read_account import PAUSES, AccountReader, Unreadable
 from masivo_stream.flow.session import check_key
+from masivo_stream.flow.try_account import AccountTrials, write_moment
 from masivo_stream.model import contract
 from masivo_stream.model.account import SHOWN
-from masivo_stream.model.account_check import CheckedAccount, ServerQuota
-from masivo_stream.model.attempt import Answer, Attempt, Stop, Throttled, Unauthorized
+from masivo_stream.model.account_check import AccountType, CheckedAccount, ServerQuota
+from masivo_stream.model.attempt import Answer, Attempt, Stop, Throttled
 from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
-from masivo_stream.model.errors import DeniedError, OutageError
+from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
+from masivo_stream.model.experiments import Trials, TriedAccount
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.references import Catalogue, CatalogueReward, CatalogueTier
 from masivo_stream.model.settings import Settings
 
 _OPERATION = "check the account"
-_SUCCESS = range(200, 300)
-_PAUSES = (1.0, 4.0)
-"""Seconds between the tries of one read."""
 _MOST_PAGES = 11
 """Pages of rewards, if the API gives a hundred at a time: ten, and one that brings nothing new. It is two usually."""
 _PAGE = MOST_IN_ACCOUNT[ReferenceSort.REWARD]
+_MARGIN = timedelta(minutes=1)
+"""The account's clock may differ from this machine's by as much."""
 
 
 class AskedAccount:
@@ -44,11 +48,15 @@ class AskedAccount:
         self._proxies = Proxies(settings.api, observer)
         self._requests = 0
         self._answers: list[RateHeaders] = []
+        self.tried: TriedAccount | UnsetType = UNSET
 
-    async def ask(self, more: Catalogue) -> tuple[CheckedAccount, Catalogue]:
+    async def ask(self, more: Catalogue, trials: Trials | None = None) -> tuple[CheckedAccount, Catalogue]:
         """Return the account and what it has; `more` adds what the API does not list.
 
+        Then make `trials` in it: `tried` has the answers.
+
         Raises:
+            ConfigurationError: it is not certainly a development account, so no trial was made.
             DeniedError: the key or the token is refused.
             OutageError: no token came.
         """
@@ -60,6 +68,8 @@ class AskedAccount:
             async with opening as connection:
                 asked = CatalogueReader(connection, self._clock)
                 found = await asked.read()
+                if trials is not None and trials.wanted:
+                    self.tried = await self._try(connection, trials)
         named = binding.account
         type_, reason = find_account_type(self._answers)
         last = self._answers[-1] if self._answers else RateHeaders()
@@ -78,6 +88,36 @@ class AskedAccount:
             unread=asked.unread,
         )
         return account, structs.replace(more, rewards=found.rewards, tiers=found.tiers)
+
+    async def _try(self, connection: ApiConnection, trials: Trials) -> TriedAccount:
+        """Make trials, and return the answers.
+
+        Raises:
+            ConfigurationError: the account is not certainly a development account.
+        """
+        type_, reason = find_account_type(self._answers)
+        if type_ is not AccountType.DEVELOPMENT and not trials.anywhere:
+            raise ConfigurationError(
+                f"this is not certainly a development account, so nothing was tried: {reason}",
+                operation=_OPERATION,
+                hint="give --try with the key of a development account; --on-production tries it in any account, and"
+                " leaves test customers there",
+            )
+        before, answers, begun = self._requests, list(self._answers), self._clock.wall()
+        made = AccountTrials(connection, self._clock, self._settings.visible)
+        found = await made.try_all(trials.wanted)
+        self._answers = answers  # answers to migrations name other limits
+        between = (write_moment(begun - _MARGIN), write_moment(self._clock.wall() + _MARGIN))
+        words = ["masivo-stream", "revert", "--from", between[0], "--to", between[1]]
+        if self._settings.api.base_url != contract.BASE_URL:
+            words += ["--base-url", mask_url(self._settings.api.base_url)]
+        return TriedAccount(
+            answers=found,
+            requests=self._requests - before,
+            customers=tuple(made.customers),
+            sent_between=between,
+            revert=shlex.join(words),
+        )
 
     def _note(self, attempt: Attempt) -> None:
         """Follow an attempt."""
@@ -107,6 +147,7 @@ class CatalogueReader:
     def __init__(self, connection: ApiConnection, clock: Clock) -> None:
         """Read through `connection`."""
         self._connection, self._clock = connection, clock
+        self._reader = AccountReader(connection, clock, _OPERATION)
         self.unread: dict[str, str] = {}
 
     async def read(self) -> Catalogue:
@@ -123,7 +164,7 @@ class CatalogueReader:
 
     async def _prepare(self) -> None:
         """Get a token."""
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             token = await self._connection.client.prepare()
             if isinstance(token, str):
                 return
@@ -155,38 +196,8 @@ class CatalogueReader:
 
     async def _get(self, what: ReferenceSort, path: str, rows: type[RowsT]) -> RowsT | None:
         """Return the rows of one answer, None if there is no legible answer."""
-        why = ""
-        for pause in (*_PAUSES, None):
-            reply = await self._connection.client.read(path)
-            match reply.attempt:
-                case Answer(status=status, complete=True) as answer if status in _SUCCESS and not is_foreign(answer):
-                    try:
-                        return msgspec.json.decode(reply.body, type=rows)
-                    except (ValueError, RecursionError) as error:
-                        why = f"the answer has another shape than documented: {error}"
-                        break
-                case attempt:
-                    why = _describe(attempt)
-            match classify(attempt):
-                case Unauthorized() as outcome:
-                    halt = no_fresh_token(outcome)
-                    raise DeniedError(halt.why, operation=_OPERATION, hint=halt.hint)
-                case Throttled(after):
-                    self._connection.limiters.general.hold(after or FIRST_THROTTLE_WAIT)
-                case Stop():
-                    break
-                case _ if pause is not None:
-                    await self._clock.sleep(pause)
-        self.unread[what] = why
-        return None
-
-
-def _describe(attempt: Attempt) -> str:
-    if not isinstance(attempt, Answer):
-        return attempt.cause.value
-    if is_foreign(attempt):
-        return whose(attempt)
-    if attempt.status in _SUCCESS:
-        return "the answer was cut off"
-    words = ": ".join(filter(None, (attempt.error, attempt.details)))
-    return f"the API answered {attempt.status}{f' ({words})' if words else ''}"
+        found = await self._reader.get(path, rows)
+        if isinstance(found, Unreadable):
+            self.unread[what] = found.why
+            return None
+        return found

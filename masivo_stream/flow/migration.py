@@ -1,11 +1,13 @@
 """What `migrate` and `retry` share: find the inputs of a run, send what is pending, and make the summary."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
+from masivo_stream.flow.checks.before_sending import ChecksBeforeSending
 from masivo_stream.flow.identity.known_exports import RecognisedExports
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
@@ -88,10 +90,12 @@ async def send_pending(
     handle_signals: bool,
     reporting: Reporting,
     failure: MasivoStreamError | None = None,
+    canary: bool = False,
 ) -> Summary:
     """Send what is pending of all exports and retried dead letters; return the summary.
 
-    `failure` happened before; it is reported at the end, unless something worse happens.
+    `failure` happened before; it is reported at the end, unless something worse happens. With a `canary`, a run that
+    has not begun sends one record of each kind first.
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
@@ -99,13 +103,16 @@ async def send_pending(
     once = session.guard_sends()
     await session.connect(path for each in matched.values() for path in each.paths)
     checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)
+    checks = ChecksBeforeSending(session, checked)  # before the sources are noted: it looks at what was known
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
-    run = Run(session, checked)
-    await run.go(handle_signals=handle_signals)
+    run = Run(session, checked, checks, canary=canary)
+    with closing(checks):
+        await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
     summary = await _read_samples_back(session, run, run.summary(failure), handle_signals=handle_signals)
-    summary = msgspec.structs.replace(summary, warnings=tuple(once.warnings))
+    warnings = (*once.warnings, *checks.warnings, *session.guard_purchases().warnings)
+    summary = msgspec.structs.replace(summary, warnings=warnings)
     summary = leave_report(journal, session.state, summary, reporting, session.clock)
     session.observer.notify(RunEnded(summary=summary))
     return summary

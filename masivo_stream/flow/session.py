@@ -6,8 +6,8 @@ exports, opens the rate limiters and the client, and proves the account; `guard_
 machine has sent. All of it closes when `open_session` ends, the last opened first.
 """
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 from masivo_stream.edges.config import is_loopback
@@ -19,13 +19,16 @@ from masivo_stream.flow.identity.account_binding import AccountBinding, Confirma
 from masivo_stream.flow.identity.known_exports import read_moved
 from masivo_stream.flow.identity.remembered import withdraw
 from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
+from masivo_stream.flow.identity.sent_purchases import PurchaseGuard
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.protocols import JournalPort
 from masivo_stream.flow.rate_limit import RateLimiters
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.contract import SANDBOX_API_KEY
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.notices import PurchasesUnguarded
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
@@ -54,6 +57,9 @@ class Session:
         self.moved = read_moved(binding.confirmations.moved)
         self.connection: ApiConnection | None = None
         self.send_once: SendOnce | None = None
+        self._purchases: PurchaseGuard | None = None
+        self._purchases_lost = False
+        self._listener: Callable[[Attempt], None] = _hear_nothing
         self._opened = AsyncExitStack()
 
     @property
@@ -70,6 +76,11 @@ class Session:
     def reader(self) -> PacedReader:
         """Reads customers and transactions back, through the general limiter."""
         return self._connected.reader
+
+    @property
+    def api(self) -> ApiConnection:
+        """The client and the limiters together."""
+        return self._connected
 
     @property
     def _connected(self) -> ApiConnection:
@@ -91,6 +102,20 @@ class Session:
             self.send_once = self._opened.enter_context(guard)
         return self.send_once
 
+    def guard_purchases(self) -> PurchaseGuard:
+        """Return what notes the purchases that this run has sent, and knows those of others; the same at every call."""
+        if self._purchases is None:
+            self._purchases = PurchaseGuard(
+                self.settings, self.journal.read, self.binding, self.state.path, self._lose_purchases
+            )
+            self._opened.callback(self._purchases.close)
+        return self._purchases
+
+    def _lose_purchases(self, why: str) -> None:
+        if not self._purchases_lost:
+            self._purchases_lost = True
+            self.observer.notify(PurchasesUnguarded(why=why))
+
     async def connect(self, exports: Iterable[str] = ()) -> None:
         """Claim the exports at these paths, open the limiters and the client, and prove that the account is the run's.
 
@@ -101,12 +126,23 @@ class Session:
             OutageError: no token came, and only a token can prove the account.
         """
         if self.connection is None:
-            opening = open_connection(
-                self.settings, self.binding, exports, observer=self.observer, note=self.proxies.note
-            )
+            opening = open_connection(self.settings, self.binding, exports, observer=self.observer, note=self._note)
             connection = await self._opened.enter_async_context(opening)
             await self.binding.prove(connection.client)
             self.connection = connection
+
+    def _note(self, attempt: Attempt) -> None:
+        self.proxies.note(attempt)
+        self._listener(attempt)
+
+    @contextmanager
+    def listening(self, hear: Callable[[Attempt], None]) -> Iterator[None]:
+        """Let `hear` receive every attempt meanwhile."""
+        self._listener = hear
+        try:
+            yield
+        finally:
+            self._listener = _hear_nothing
 
     async def aclose(self) -> None:
         """Close what was opened on the way, the last first."""
@@ -157,6 +193,10 @@ async def open_session(
                 yield session
             finally:
                 await session.aclose()
+
+
+def _hear_nothing(_attempt: Attempt) -> None:
+    """Take in an attempt that no one listens for."""
 
 
 def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from masivo_stream.generate.customer_history import CustomerHistory, make_history
 from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, Generated
 from masivo_stream.generate.good_records import Record, record
+from masivo_stream.generate.planted_doubts import DOUBTS
 from masivo_stream.generate.seeded_random import DrawStream, draws
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import CheckName
@@ -30,6 +31,7 @@ PLANTS: dict[str, CheckName] = {
     "split": CheckName.SPLIT_TRANSACTIONS,
     "duplicate_events": CheckName.DUPLICATE_EVENT,
     "duplicate_purchases": CheckName.DUPLICATE_PURCHASE,
+    **{name: check for name, (check, _) in DOUBTS.items()},
 }
 """What can be planted, and what finds it."""
 
@@ -42,8 +44,9 @@ class PlantedFinding(Struct, frozen=True, kw_only=True):
     line: int
     """1-based: the line that the finding names first."""
     other: int | None = None
-    """The earlier line of the same file."""
+    """The other line that it names: an earlier one of the same file, or the customer's."""
     reward: str = ""
+    field: str = ""
 
 
 class _Later(Struct, frozen=True):
@@ -146,6 +149,8 @@ class _Planter:
 
     def _plant(self, name: str, good: Record, number: int) -> Record | None:
         """Return the line of a customer at whom something is planted; None if the line is left out."""
+        if name in DOUBTS:
+            return self._plant_doubt(name, good, number)
         match self._kind:
             case Kind.CUSTOMERS:
                 return self._plant_customer(name, good, number)
@@ -153,6 +158,18 @@ class _Planter:
                 return self._plant_events(name, good, number)
             case Kind.TRANSACTIONS:
                 return self._plant_transactions(name, good, number)
+
+    def _plant_doubt(self, name: str, good: Record, number: int) -> Record:
+        check, alterations = DOUBTS[name]
+        if self._kind not in alterations:
+            return good
+        field, alter = alterations[self._kind]
+        fields = msgspec.json.decode(good.body)
+        alter(fields)
+        if field:
+            customer = number + 1  # the line of each customer, since what is added to a customers export comes last
+            self._note(check, other=customer if check is CheckName.BEFORE_REGISTRATION else None, field=field)
+        return _encode(fields, good.items)
 
     def _plant_customer(self, name: str, good: Record, number: int) -> Record:
         fields = msgspec.json.decode(good.body)
@@ -181,7 +198,7 @@ class _Planter:
         fields = msgspec.json.decode(good.body)
         event = next(each for each in fields["events"] if not {"reversed_at", "status"} & each.keys())
         if name == "duplicate_purchases":
-            event["order"]["value"] += 1
+            event["order"]["discounted_value"] /= 2  # still right for its products
         again = _encode({"id": fields["id"], "events": [event]}, 1)
         self._later.append(_Later(again, PLANTS[name], self._line))
         return good
@@ -226,8 +243,9 @@ class _Planter:
             if left:
                 self._note(check, reward=reward)
 
-    def _note(self, check: CheckName, *, other: int | None = None, reward: str = "") -> None:
-        self._found.append(PlantedFinding(check=check, kind=self._kind, line=self._line, other=other, reward=reward))
+    def _note(self, check: CheckName, *, other: int | None = None, reward: str = "", field: str = "") -> None:
+        found = PlantedFinding(check=check, kind=self._kind, line=self._line, other=other, reward=reward, field=field)
+        self._found.append(found)
 
 
 def _history(seed: int, number: int) -> CustomerHistory:

@@ -29,6 +29,9 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *skipped record*: a record, or items of one, that is valid and not to be migrated: deleted, reversed.
 * *dead letter*: a record, or items of one, that is not sent as it is, with the reason; it is written to the dead-letter
   file, where a person corrects it for a retry.
+* *fault*: one thing that is wrong with a record: reason, path of the field, message. A dead letter lists all of them.
+* *fault group*: the dead letters of a kind with the same fault: same reason, field and cause.
+* *cause*: the message of a fault without values.
 * *dry run*: the pipeline up to the finished batches, sending nothing: `validate` and `plan`.
 
 **What is sent**
@@ -72,6 +75,8 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 
 * *read back*: ask the API for a customer or its transactions, to see whether records have arrived.
 * *sample*: accepted records that are read back after a run.
+* *canary*: one record of each kind, all of one customer, that a run sends before all others; the rest follows if the
+  account shows them as they were sent.
 * *evidence*: what reading back a batch in doubt shows; it helps a person to decide, and decides nothing.
 * *retry*: send dead letters again after a correction (`retry`); also the repetition of an attempt after a backoff.
 * *resolve*: decide about batches in doubt: they were accepted, they are given up, or they are sent again.

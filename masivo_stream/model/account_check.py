@@ -5,8 +5,9 @@ import enum
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.contract import ReferenceSort
+from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.plan import QuotaLeft
-from masivo_stream.model.references import Catalogue, ReferenceList
+from masivo_stream.model.references import Catalogue, ReferenceFinding, ReferenceList
 
 
 class AccountType(enum.StrEnum):
@@ -46,30 +47,6 @@ class CheckedAccount(Struct, frozen=True, kw_only=True):
     """What could not be read, and why."""
 
 
-class FindingReason(enum.StrEnum):
-    """Why a reference is a finding."""
-
-    UNKNOWN = "unknown"
-    OTHER_BRAND = "other_brand"
-    TOO_MANY = "too_many"
-
-
-class ReferenceFinding(Struct, frozen=True, kw_only=True):
-    """A reference that does not fit: the account lacks it, or it is the first one beyond the most that one may hold.
-
-    Or it is a reward of one brand that the export names with another brand.
-    """
-
-    reason: FindingReason
-    sort: ReferenceSort
-    id: str
-    uses: int
-    file: str
-    line: int
-    message: str
-    remedy: str
-
-
 class AccountCheck(Catalogue, frozen=True, kw_only=True):
     """The result of `check`. Its JSON form is a catalogue as well: the lists of what the account has are its fields."""
 
@@ -83,3 +60,5 @@ class AccountCheck(Catalogue, frozen=True, kw_only=True):
     """What the exports name, by sort; empty if no export is named."""
     findings: list[ReferenceFinding]
     warnings: list[str]
+    tried: TriedAccount | UnsetType = UNSET
+    """What was tried in the account, and what that has left there; absent if nothing was."""

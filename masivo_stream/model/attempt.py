@@ -44,6 +44,17 @@ class Body(enum.StrEnum):
     """It is cut off, too long, or in an encoding that we do not unpack."""
 
 
+class NamedFault(Struct, frozen=True):
+    """One fault that a refusal names by the path of a field."""
+
+    index: int
+    """In the body's list `customers`."""
+    path: tuple[str | int, ...]
+    """From the customer down: names of fields and indexes of list items."""
+    message: str
+    """Untrusted text, capped."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """The status line and headers of an answer arrived; its body may be missing."""
 
@@ -58,6 +69,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     error: str = ""
     details: str = ""
     """The words of a refusal, in general and about records (`core.sending.answer_body`): untrusted text, capped."""
+    faults: tuple[NamedFault, ...] = ()
+    """What the words name by the path of a field."""
     retry_after: str | None = None
     limit: str | None = None
     remaining: str | None = None
@@ -102,6 +115,8 @@ class Refused(Struct, frozen=True):
     details: str = ""
     """The rest of the message: it may name the bad records."""
     foreign: bool = False
+    faults: tuple[NamedFault, ...] = ()
+    """What the message names by the path of a field."""
 
 
 class TooLarge(Struct, frozen=True):

@@ -12,6 +12,7 @@ If the pages say nothing, the line says *decision*.
 """
 
 import enum
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -182,6 +183,15 @@ def customer_transactions_path(quoted_id: str) -> str:
 def rewards_path(start: int, end: int) -> str:
     """Return the path of the rewards number `start` up to before `end`, counted from 0 (rewards/get)."""
     return f"{REWARDS_PATH}?from={start}&to={end}"
+
+
+def transactions_path(day: str, cursor: str = "", **filters: str) -> str:
+    """Return the path of a day's transactions of all customers; `day` is DD-MM-YYYY (transactions/get).
+
+    `cursor` is the last id of the page before; `filters` are `reward_id`, `brand_id` and `type`, left out if empty.
+    """
+    query = {"date": day, "cursor": cursor, **filters}
+    return f"{TRANSACTIONS_PATH}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
 SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"

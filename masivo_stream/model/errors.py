@@ -97,6 +97,12 @@ class BudgetError(MasivoStreamError):
         self.over = over
 
 
+class CanaryError(MasivoStreamError):
+    """What was sent first did not arrive as it was sent, so the rest was not sent. Start again to look again."""
+
+    exit_code = ExitCode.OUTAGE
+
+
 class BugError(MasivoStreamError):
     """This program is wrong: the figures do not close, or the server calls a request malformed."""
 

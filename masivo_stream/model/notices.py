@@ -38,6 +38,26 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     summary: Summary
 
 
+class ChecksStarted(Struct, frozen=True, kw_only=True):
+    """The exports of a run are checked as a whole, before anything is sent."""
+
+    files: int
+    size: int
+    """Bytes of the files on disk."""
+
+
+class ChecksEnded(Struct, frozen=True, kw_only=True):
+    """They are checked."""
+
+    findings: dict[str, int]
+    """How many there are, by check."""
+    errors: int
+    """How many of them are errors."""
+    seconds: float
+    known: bool
+    """Whether an earlier process has found this, of the same exports."""
+
+
 class KindStarted(Struct, frozen=True, kw_only=True):
     """The reading of a kind's exports begins."""
 
@@ -130,6 +150,33 @@ class QuotaCorrected(Struct, frozen=True, kw_only=True):
     """Until a request may leave again."""
     foreign: int
     """Requests that only the server knows of: another program uses the account."""
+
+
+class CanaryChosen(Struct, frozen=True, kw_only=True):
+    """A run sends these records before all others, and goes on only if they arrive as they were sent."""
+
+    places: tuple[tuple[Kind, str, int], ...]
+    """Kind, file and line of each."""
+
+
+class CanarySeen(Struct, frozen=True, kw_only=True):
+    """What one of these records shows."""
+
+    kind: Kind
+    file: str
+    line: int
+    outcome: str
+    seen: str
+    different: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+class CanaryEnded(Struct, frozen=True, kw_only=True):
+    """The canary is over: the run goes on if it `passed`, and stops if not."""
+
+    passed: bool
+    learnt: tuple[str, ...]
+    """One sentence each."""
 
 
 class WaitingVisible(Struct, frozen=True, kw_only=True):
@@ -229,6 +276,12 @@ class AccountUnguarded(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class PurchasesUnguarded(Struct, frozen=True, kw_only=True):
+    """Purchases that were sent cannot be noted or looked up: a later run, or this one, may send some a second time."""
+
+    why: str
+
+
 class ExportOverlaps(Struct, frozen=True, kw_only=True):
     """An export begins with the same lines as another one that the account has: records in both would count twice."""
 
@@ -278,6 +331,21 @@ class TakenBack(Struct, frozen=True, kw_only=True):
     items: int
 
 
+class TotalsProgressed(Struct, frozen=True, kw_only=True):
+    """Totals by day are compared. Sent before the first request, every ten seconds, and at the end."""
+
+    days: int
+    """Days that are compared by now."""
+    of: int
+    """Days that were chosen."""
+    all_days: int
+    """Days on which the run has transactions."""
+    requests: int
+    """Requests sent for them by now."""
+    requests_needed: int
+    """As counted before the first one."""
+
+
 class MonitorListens(Struct, frozen=True, kw_only=True):
     """The monitor is being served. `exposed`: to other machines as well."""
 
@@ -295,6 +363,8 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ChecksStarted
+    | ChecksEnded
     | KindStarted
     | SlotAwaited
     | QuotaUsed
@@ -304,6 +374,9 @@ Notice = (
     | RecordIsolated
     | LimitLearned
     | QuotaCorrected
+    | CanaryChosen
+    | CanarySeen
+    | CanaryEnded
     | WaitingVisible
     | Visible
     | IdsUnreadable
@@ -315,10 +388,12 @@ Notice = (
     | AccountShared
     | AccountUnguarded
     | ExportOverlaps
+    | PurchasesUnguarded
     | ProxyUnused
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack
+    | TotalsProgressed
     | MinutePassed
     | LoopStalled
     | RunEnded

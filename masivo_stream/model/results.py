@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from masivo_stream.model.earlier_runs import SentItem
 from masivo_stream.model.reason import Reason, SkipReason
 
 
@@ -138,6 +139,8 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """The record's items that an earlier record of the customer has as well."""
     alike: tuple[int, ...] = ()
     """The items whose purchase id an earlier, different item of the customer has."""
+    sent: tuple[SentItem, ...] = ()
+    """The items whose purchase an earlier run sent to the account."""
 
     @property
     def place(self) -> Position:
@@ -153,6 +156,19 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     def whole(self) -> bool:
         """Whether this is all of its record that is to be sent, not a part."""
         return self.items == self.record_items and (self.retried is None or self.retried.whole)
+
+
+class RecordFault(Struct, frozen=True, gc=False):
+    """One thing that is wrong with a record. Found here, its `message` holds no value of the record."""
+
+    reason: Reason
+    field: str
+    """Path of the field concerned, such as `events[3].order.value`; empty for the whole record."""
+    message: str
+
+
+MOST_FAULTS = 100
+"""Faults that are listed of one record at most."""
 
 
 class Rejected(Struct, frozen=True, gc=False, kw_only=True):
@@ -178,6 +194,15 @@ class Rejected(Struct, frozen=True, gc=False, kw_only=True):
     customer: str | None = None
     """The customer's id, if it could be read."""
     retried: Retried | None = None
+    listed: tuple[RecordFault, ...] = ()
+    """All faults, if more is known than `reason`, `field` and `message`."""
+    faults_left_out: int = 0
+    """Further faults that are not listed."""
+
+    @property
+    def faults(self) -> tuple[RecordFault, ...]:
+        """All faults that are known, at most `MOST_FAULTS`; at least one."""
+        return self.listed or (RecordFault(self.reason, self.field, self.message),)
 
 
 class Skipped(Struct, frozen=True, gc=False, kw_only=True):

@@ -102,6 +102,8 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_dead: tuple[MaxDead, ...] = ()
     """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
     or as percentages of the records read. Empty: no budget."""
+    skip_checks: tuple[str, ...] = ()
+    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent."""
 
 
 class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +125,11 @@ class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class VerifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The sample that is read back at the end of a migration."""
+    """The records that are read back during a migration, and at its end."""
+
+    canary: bool = False
+    """Whether a run first sends one record of each kind, all of one customer, and goes on only if the account shows
+    them as they were sent. Costs a request of each kind, about ten reads, and the time until they show."""
 
     sample: Annotated[int, Meta(ge=0, le=1000)] = 3
     """Records of each kind to read back. Few, because each takes requests from the account's general limit. 0: none."""
@@ -146,6 +152,9 @@ class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared_dir: str = ""
     """Where runs on this machine coordinate: only one sends an export to an account, and all share the account's quota.
     Empty: `masivo-stream` under `$XDG_STATE_HOME` or `~/.local/state`."""
+    remember_purchases: Annotated[int, Meta(ge=0, le=10_000_000_000)] = 100_000_000
+    """How many sent purchases are remembered there, of all accounts, in 12 bytes each: a later run that has one of them
+    in another export notices it. 0: purchases are neither remembered nor looked for."""
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,9 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.examples import Example, SkipExample
+from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.verification import Verified
@@ -78,6 +80,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     hint: str = ""
     examples: tuple[Example, ...] = ()
     """Dead letters by kind and reason, the most frequent first, each with the position of one."""
+    fault_groups: FaultGroups = FaultGroups()
+    """Dead letters by kind, reason, field and cause, all faults of a record counted."""
     skipped_examples: tuple[SkipExample, ...] = ()
     """Skipped records by kind and reason, each with the position of the first one."""
     next_steps: tuple[NextStep, ...] = ()
@@ -95,6 +99,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     over_budget: OverBudget | UnsetType = UNSET
     """What exceeds the error budget: it stopped the run, or would stop one of which this is the plan."""
 
+    canary: CanaryResult | UnsetType = UNSET
+    """What the records that were sent first show; only of a run that had a canary in this process."""
     checks: ExportChecks | UnsetType = UNSET
     """What the checks over all files found, and control totals; only of a command that makes them."""
 

@@ -9,9 +9,11 @@ from rich.text import Text
 
 from masivo_stream.core.compare_references import PLURALS
 from masivo_stream.core.redact import mask, printable
-from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount, FindingReason, ReferenceFinding
+from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount
 from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
+from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.moments import duration
+from masivo_stream.model.references import FindingReason, ReferenceFinding
 
 MOST_NAMED = 20
 """Rewards and tiers of the account that are named, and findings of one sort; `--json` has all."""
@@ -38,6 +40,9 @@ def print_check(console: Console, found: AccountCheck) -> None:
         console.print()
     for sort in ReferenceSort:
         _print_findings(console, [each for each in found.findings if each.sort is sort])
+    if not isinstance(found.tried, UnsetType):
+        for line in _tried(found.tried):
+            console.print(Text(line), soft_wrap=True)
     for warning in found.warnings:
         console.print(Text(f"warning: {printable(warning)}"), soft_wrap=True)
     console.print(Text(_conclusion(found), style="bold"), soft_wrap=True)
@@ -56,6 +61,17 @@ def _lines(found: AccountCheck) -> Iterator[str]:
             names = ", ".join(printable(each.name or each.id) for each in has[:MOST_NAMED])
             more = f" and {len(has) - MOST_NAMED:,} more" if len(has) > MOST_NAMED else ""
             yield f"{PLURALS[sort]}: {len(has):,}{f' ({names}{more})' if names else ''}"
+
+
+def _tried(tried: TriedAccount) -> Iterator[str]:
+    for each in tried.answers:
+        yield f"tried {each.name}: {each.question} {each.answer}: {printable(mask(each.because))}"
+        yield f"  {each.follows}"
+    yield f"requests for these trials: {tried.requests}"
+    if tried.customers:
+        yield f"left in the account: {', '.join(tried.customers)}"
+        yield "to take back all customers that the account has migrated in these minutes, these among them:"
+        yield f"  {printable(tried.revert)}"
 
 
 def _account(account: CheckedAccount) -> Iterator[str]:

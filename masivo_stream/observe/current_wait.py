@@ -2,6 +2,8 @@
 
 from masivo_stream.model.notices import (
     BatchWaits,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     KindStarted,
     Notice,
@@ -60,8 +62,11 @@ class CurrentWait:
                 about = f"{asked:,} of {of:,} read, {gone:,} no longer in the account"
                 what = "the revert becomes visible" if wait else f"reading customers back after a revert: {about}"
                 self._asking = (now + wait if wait else None, what) if asked < of else None
-            case RunStarted():
+            case RunStarted() | ChecksEnded():
                 self._asking = None
+            case ChecksStarted(files=files):
+                many = f"{files:,} export{'s' if files != 1 else ''}"
+                self._asking = None, f"checking {many} as a whole, before anything is sent"
             case RunEnded():
                 self._done = True
             case _:

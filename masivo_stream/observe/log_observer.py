@@ -14,6 +14,11 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CanaryChosen,
+    CanaryEnded,
+    CanarySeen,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -28,6 +33,7 @@ from masivo_stream.model.notices import (
     Notice,
     Progressed,
     ProxyUnused,
+    PurchasesUnguarded,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -39,6 +45,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TotalsProgressed,
     Visible,
     WaitingVisible,
 )
@@ -47,6 +54,8 @@ from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "checks_started",
+    "checks_ended",
     "phase_started",
     "slot_awaited",
     "quota_used",
@@ -56,6 +65,9 @@ EVENTS = (
     "record_isolated",
     "limit_learned",
     "quota_corrected",
+    "canary_chosen",
+    "canary_seen",
+    "canary_ended",
     "waiting_visible",
     "visible",
     "ids_unreadable",
@@ -67,10 +79,12 @@ EVENTS = (
     "account_shared",
     "account_unguarded",
     "export_overlaps",
+    "purchases_unguarded",
     "proxy_unused",
     "letters_taken",
     "customers_asked",
     "taken_back",
+    "days_compared",
     "loop_stalled",
     "run_ended",
     "monitor_listens",
@@ -111,6 +125,12 @@ class LogObserver:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {"target": target, "account": account} if target else {}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
+            case ChecksStarted(files=files, size=size):
+                self._log.info("checks_started", files=files, bytes=size)
+            case ChecksEnded(findings=findings, errors=errors, seconds=seconds, known=known):
+                write = self._log.warning if errors else self._log.info
+                rounded = round(seconds, 3)
+                write("checks_ended", errors=errors, findings=findings, seconds=rounded, known=known)
             case KindStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
             case SlotAwaited(seconds=seconds):
@@ -129,6 +149,12 @@ class LogObserver:
                 self._log.warning("limit_learned", kind=kind, max_body_bytes=most)
             case QuotaCorrected(seconds=seconds, foreign=foreign):
                 self._log.warning("quota_corrected", seconds=round(seconds, 1), foreign=foreign)
+            case CanaryChosen(places=places):
+                self._log.info("canary_chosen", records=[f"{kind} {file}:{line}" for kind, file, line in places])
+            case CanarySeen():
+                self._canary_seen(notice)
+            case CanaryEnded(passed=passed, learnt=learnt):
+                (self._log.info if passed else self._log.warning)("canary_ended", passed=passed, learnt=list(learnt))
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
                 self._log.info("waiting_visible", kind=kind, seen=seen, probes=probes, next_probe=round(pause, 1))
             case Visible(kind=kind, seconds=seconds, confirmed=confirmed):
@@ -157,6 +183,8 @@ class LogObserver:
                 self._log.warning("account_unguarded", shared_dir=shared, why=why)
             case ExportOverlaps(kind=kind, file=file, other=other, lines=lines, bytes=size):
                 self._log.warning("export_overlaps", kind=kind, file=file, other=other, lines=lines, bytes=size)
+            case PurchasesUnguarded(why=why):
+                self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
@@ -167,6 +195,8 @@ class LogObserver:
                 self._log.info("customers_asked", asked=asked, of=of, gone=gone, wait_seconds=round(wait, 1))
             case TakenBack(kind=kind, records=records, items=items):
                 self._log.info("taken_back", kind=kind, records=records, items=items)
+            case TotalsProgressed(days=days, of=of, requests=requests, requests_needed=needed):
+                self._log.info("days_compared", days=days, of=of, requests=requests, requests_needed=needed)
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):
@@ -177,6 +207,19 @@ class LogObserver:
                 self._log.warning("monitor_failed", path=path, error=error)
             case _:
                 assert_never(notice)
+
+    def _canary_seen(self, found: CanarySeen) -> None:
+        write = self._log.info if found.seen == "confirmed" else self._log.warning
+        write(
+            "canary_seen",
+            kind=found.kind,
+            file=found.file,
+            line=found.line,
+            outcome=found.outcome,
+            seen=found.seen,
+            **({"different": list(found.different)} if found.different else {}),
+            **({} if found.seconds is None else {"seconds": round(found.seconds, 3)}),
+        )
 
     def _batch_sent(self, sent: BatchSent) -> None:
         write = self._log.info if sent.outcome == "accepted" and not sent.remark else self._log.warning

@@ -10,10 +10,22 @@ from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.check_list import print_checks
-from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end
+from masivo_stream.observe.fault_list import print_fault_groups
+from masivo_stream.observe.hanging_text import print_hanging
+from masivo_stream.observe.reference_list import print_references
+from masivo_stream.observe.summary_table import describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 _ALL_CALLS = " (all calls)"
+_CANARY = (
+    "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows them as"
+    " they were sent"
+)
+
+
+_CHECK = (
+    "masivo-stream check with the same exports asks the account whether it has what they name, in about four requests"
+)
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -31,10 +43,16 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print()
     for name, kind in plan.kinds.items():
         _print_left_out(console, name, plan.summary.kinds[name], kind)
-        _print_dead_letters(console, name, kind)
+        dead_letters = sum(dead.records for dead in kind.dead_letters)
+        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
     if not isinstance(plan.summary.checks, UnsetType):
         print_checks(console, plan.summary.checks)
+    print_references(console, plan.references)
     print_end(console, plan.summary)
+    if plan.suggests_check:
+        print_hanging(console, _CHECK, "next: ")
+    if plan.suggests_canary:
+        print_hanging(console, _CANARY, "next: ")
     for warning in plan.warnings:
         console.print(Text(f"warning: {printable(warning)}"))
 
@@ -94,14 +112,3 @@ def _print_left_out(console: Console, kind: str, figures: KindSummary, plan: Kin
         console.print(Text(line))
     if figures.blank:
         console.print(Text(f"{kind}: {figures.blank:,} blank line{'s' if figures.blank != 1 else ''}"))
-
-
-def _print_dead_letters(console: Console, kind: str, plan: KindPlan) -> None:
-    for dead in plan.dead_letters[:MOST_REASONS]:
-        what = f"{dead.field}: {dead.message}" if dead.field else dead.message
-        place = printable(f"{dead.file}:{dead.line}")
-        console.print(Text(f"{kind}: {count_dead_letters(dead.records, dead.reason)}, first at {place}"))
-        console.print(Text(f"  {printable(what)}; {dead.remedy}"))
-    if len(plan.dead_letters) > MOST_REASONS:
-        more = len(plan.dead_letters) - MOST_REASONS
-        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))

@@ -14,6 +14,7 @@ from msgspec import UnsetType
 from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.control_totals import decimal, shown_figures
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
 from masivo_stream.observe.summary_table import RECORD_OUTCOMES, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
@@ -27,6 +28,11 @@ _TITLES = {
     "stopped": "Stopped",
 }
 _KILO = 1000
+MOST_REWARDS, MOST_FILES = 50, 50
+"""Rewards and files whose control totals are on the page."""
+
+MOST_GROUPS = 30
+"""Groups of dead letters on the page."""
 
 
 def draw_report(report: Report) -> str:
@@ -34,6 +40,10 @@ def draw_report(report: Report) -> str:
     style = read_style(TEMPLATES / "report.css")
     kinds = report.kinds
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
+    groups = report.fault_groups
+    shown = groups.listed[:MOST_GROUPS]
+    counted = {name: sum(figures.reasons.values()) for name, figures in kinds.items()}
+    grouped = groups.dead_letters
     return _template().render(
         report=report,
         title="Run under way" if report.owner else _TITLES[report.outcome],
@@ -45,6 +55,12 @@ def draw_report(report: Report) -> str:
         elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
+        shown_groups=shown,
+        more_groups=len(groups.listed) - len(shown) + groups.left_out,
+        ungrouped={name: count - grouped[name] for name, count in counted.items() if count > grouped.get(name, count)},
+        remedies={group.reason: group.remedy for group in shown if group.remedy},
+        examples=[found for found in report.examples if found.kind not in grouped],
+        **_checks(report),
         most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
@@ -55,6 +71,8 @@ def draw_report(report: Report) -> str:
 def _template() -> jinja2.Template:
     parts = make_environment()
     parts.filters |= {"number": "{:,}".format, "duration": duration, "size": _size, "when": _when}
+    parts.filters["number_if_any"] = lambda number: f"{number:,}" if number else ""
+    parts.filters["decimal"], parts.filters["date"] = decimal, _date
     parts.globals |= {"RECORD_OUTCOMES": RECORD_OUTCOMES}
     return parts.get_template("report.html")
 
@@ -64,6 +82,21 @@ def _charts(report: Report) -> list[Chart]:
     return (
         [] if axis is None else [draw(report.time_line, axis) for draw in (draw_records, draw_requests, draw_latency)]
     )
+
+
+def _checks(report: Report) -> dict[str, object]:
+    """Return what the page shows of the checks over all files, and of the control totals."""
+    if isinstance(report.checks, UnsetType):
+        return {"checks": None}
+    checks = report.checks
+    several = {each.kind for each in checks.by_kind if each.files > 1}
+    return {
+        "checks": checks,
+        "reward_figures": shown_figures(checks.rewards),
+        "files": [each for each in checks.totals if each.kind in several],
+        "most_rewards": MOST_REWARDS,
+        "most_files": MOST_FILES,
+    }
 
 
 def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:
@@ -86,6 +119,10 @@ def _when(moment: str | datetime) -> str:
     """Write a moment, or its ISO 8601 text, for people."""
     found = moment if isinstance(moment, datetime) else _moment(moment)
     return found.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _date(moment: datetime | None) -> str:
+    return "" if moment is None else moment.date().isoformat()
 
 
 def _moment(text: str) -> datetime:

@@ -13,7 +13,8 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
-from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.check_list import print_checks, print_warnings
+from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_REASONS = 5
@@ -37,7 +38,10 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_closing(console, summary)
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
-        print_checks(console, summary.checks)
+        (print_warnings if summary.target else print_checks)(console, summary.checks)
+    if not isinstance(summary.canary, UnsetType):
+        for sentence in summary.canary.learnt:
+            print_hanging(console, printable(sentence), "canary: ")
     print_end(console, summary)
     for step in summary.next_steps:
         _print_step(console, step)
@@ -130,15 +134,21 @@ def _print_left_out(console: Console, summary: Summary) -> None:
         reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])
         if reasons or figures.skip_reasons:
             console.print()
-        for reason, count in reasons[:MOST_REASONS]:
-            print_hanging(console, f"{count_dead_letters(count, reason)}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
-            if (found := examples.get(reason)) is not None and found.place:
-                print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
-        if (more := len(reasons) - MOST_REASONS) > 0:
-            console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
+        if not print_fault_groups(console, kind, sum(figures.reasons.values()), summary.fault_groups):
+            _print_reasons(console, kind, reasons, examples)
         for line in describe_skipped(kind, figures.skip_reasons, summary.skipped_examples):
             console.print(Text(line))
     console.print()
+
+
+def _print_reasons(console: Console, kind: str, reasons: list[tuple[str, int]], examples: dict[str, Example]) -> None:
+    """Print the reasons of dead letters of which no group is known: none of them is in the dead-letter file."""
+    for reason, count in reasons[:MOST_REASONS]:
+        print_hanging(console, f"{count_dead_letters(count, reason)}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
+        if (found := examples.get(reason)) is not None and found.place:
+            print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
+    if (more := len(reasons) - MOST_REASONS) > 0:
+        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see --json"))
 
 
 def count_dead_letters(count: int, reason: str) -> str:

@@ -8,16 +8,25 @@ question open, the docstring of the module concerned states the decision (`body_
 
 from masivo_stream.sandbox.fault_language import FAULT_NAMES, parse_fault, parse_faults
 from masivo_stream.sandbox.sandbox_ledger import SandboxLedger
-from masivo_stream.sandbox.sandbox_options import SandboxLimits, SandboxOptions, is_loopback, parse_limits
+from masivo_stream.sandbox.sandbox_options import (
+    DayRule,
+    SandboxLimits,
+    SandboxOptions,
+    is_loopback,
+    parse_days,
+    parse_limits,
+)
 from masivo_stream.sandbox.sandbox_server import Sandbox, running, serve
 
 __all__ = [
     "FAULT_NAMES",
+    "DayRule",
     "SandboxLedger",
     "SandboxLimits",
     "Sandbox",
     "SandboxOptions",
     "is_loopback",
+    "parse_days",
     "parse_fault",
     "parse_faults",
     "parse_limits",

@@ -4,7 +4,8 @@ Rewards and tiers are those of `model.sample_programme`; a migration does not ch
 pages do not say:
 
 * A reward without a brand belongs to every brand, so a `brand_id` in the query leaves out rewards of other brands only.
-* Transactions are listed by the day of `issued_at` in UTC, in the order in which they came. `date` has to be there.
+* Transactions are listed by the day of `issued_at` in UTC, in the order in which they came; `DayRule` has other days.
+  `date` has to be there.
 * No row names its customer.
 """
 
@@ -20,6 +21,7 @@ from masivo_stream.model import contract
 from masivo_stream.model.sample_programme import REWARDS, TIERS
 from masivo_stream.sandbox.customer_answers import TransactionView, make_transaction_view, sequence_of
 from masivo_stream.sandbox.http_answers import SandboxAnswer, answer, refusal
+from masivo_stream.sandbox.sandbox_options import DayRule
 from masivo_stream.sandbox.store import Store, StoredTransaction
 
 LARGEST_INDEX = 999_999_999
@@ -112,7 +114,7 @@ def list_tiers() -> SandboxAnswer:
     )
 
 
-def list_transactions(store: Store, query: Mapping[str, str], now: float) -> SandboxAnswer:
+def list_transactions(store: Store, query: Mapping[str, str], now: float, days: DayRule) -> SandboxAnswer:
     """Answer `transactions/get`."""
     day = _day(query.get("date", ""))
     if day is None:
@@ -122,7 +124,8 @@ def list_transactions(store: Store, query: Mapping[str, str], now: float) -> San
         return refusal(422, "cursor: expected the id of a transaction")
     entries = store.transactions_of_all(
         now,
-        issued=day,
+        day=(day[0] - days.zone, day[1] - days.zone),
+        by_creation=days.by_creation,
         after=after,
         most=contract.MOST_TRANSACTIONS_LISTED,
         filters={name: query.get(name) for name in ("brand_id", "reward_id", "type")},

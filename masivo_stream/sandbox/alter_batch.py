@@ -38,6 +38,11 @@ def without_first(batch: Batch, count: int) -> Batch:
     return _cut(batch, slice(count, None))
 
 
+def one_by_one(batch: Batch) -> list[Batch]:
+    """Return a batch for each entry."""
+    return [_cut(batch, slice(index, index + 1)) for index in range(len(batch.entries))]
+
+
 def _cut(batch: Batch, part: slice) -> Batch:
     match batch:
         case Customers(entries):

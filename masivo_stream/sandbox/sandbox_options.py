@@ -1,5 +1,6 @@
 """The options of a sandbox, each with its reason. The numbers of the API are in `model.contract`."""
 
+import datetime as dt
 import ipaddress
 from typing import Literal
 
@@ -17,6 +18,15 @@ class SandboxLimits(Struct, frozen=True, kw_only=True):
     """Over all migration calls together, including the revert (resources/resource-limits)."""
     general: tuple[Window, ...] = ()
     """Over every call, including tokens and reads (resources/resource-limits)."""
+
+
+class DayRule(Struct, frozen=True, kw_only=True):
+    """By which days the account lists transactions: the vendor's page does not say (transactions/get)."""
+
+    by_creation: bool = False
+    """By the day on which they were created, not issued."""
+    zone: float = 0.0
+    """Seconds that the days' time zone is ahead of UTC."""
 
 
 class SandboxOptions(Struct, frozen=True, kw_only=True):
@@ -39,6 +49,14 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     token_lifetime: float = contract.TOKEN_LIFETIME_SECONDS
     discounted_value: Literal["required", "optional"] = "required"
     """Whether an order without `discounted_value` is refused: the vendor's pages disagree."""
+    days: DayRule = DayRule()
+    """*Decision:* days of `issued_at` in UTC; the other ones are there to try what a client makes of them."""
+    refusals: Literal["whole", "partial"] = "whole"
+    """Whether a refusal by the account's rules refuses the whole request, or the good entries in it take effect."""
+    same_purchase: Literal["counts", "ignored"] = "counts"
+    """Whether an event counts again if its customer has one with the same `purchase_id`."""
+    email_case: Literal["counts", "ignored"] = "counts"
+    """Whether emails that differ only in upper and lower case are two emails."""
     faults: tuple[Fault, ...] = ()
     seed: int = 0
     """Seed of the random numbers for faults with a rate or a jitter."""
@@ -75,6 +93,23 @@ def parse_limits(text: str) -> SandboxLimits:
             return SandboxLimits(migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_PROD)))
         case windows:
             return SandboxLimits(migration=parse_windows(windows))
+
+
+def parse_days(text: str) -> DayRule:
+    """Read a time zone such as `-05:00`, or `created`.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    if text == "created":
+        return DayRule(by_creation=True)
+    try:
+        zone = dt.datetime.fromisoformat(f"2000-01-01T00:00:00{text}").utcoffset()
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise ValueError(f"days: expected a time zone such as -05:00, or created, not {text}")
+    return DayRule(zone=zone.total_seconds())
 
 
 def is_loopback(host: str) -> bool:

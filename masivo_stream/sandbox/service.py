@@ -22,7 +22,7 @@ from masivo_stream.sandbox import tokens
 from masivo_stream.sandbox.access import AccessControl
 from masivo_stream.sandbox.account_reads import list_transactions
 from masivo_stream.sandbox.account_rules import check_against_account
-from masivo_stream.sandbox.alter_batch import first_half, spoil_first, without_first
+from masivo_stream.sandbox.alter_batch import first_half, one_by_one, spoil_first, without_first
 from masivo_stream.sandbox.body_rules import VAGUE, date_seconds, refuse, validate, validate_transaction
 from masivo_stream.sandbox.customer_answers import make_customer_answer, make_transactions_answer, recent_span
 from masivo_stream.sandbox.customer_metrics import issued_span
@@ -95,7 +95,11 @@ class Service:
         """
         self.options = options
         self.clock = clock
-        self.store = Store(options.store)
+        self.store = Store(
+            options.store,
+            one_email=options.email_case == "ignored",
+            one_purchase=options.same_purchase == "ignored",
+        )
         self.injector = FaultInjector(options.faults, random.Random(options.seed))  # noqa: S311 - chance for faults, no secret
         self.noted: deque[Noted] = deque(maxlen=options.request_log)
         self._secret = self.store.secret()
@@ -117,6 +121,8 @@ class Service:
         now = self.clock.wall()
         refused = check_against_account(batch, AccountAt(self.store, now), look_into_queue=not faults.late_duplicate)
         if refused is not None:
+            if self.options.refusals == "partial":
+                self._apply_good(batch, now)
             return _refused(refused, faults, body)
         applied = without_first(spoil_first(batch, faults.spoilt), faults.lost + (faults.refused or 0))
         self.store.enqueue(
@@ -125,6 +131,12 @@ class Service:
         if faults.refused is not None:
             return results_of(body, faults.refused)
         return refusal(422, VAGUE) if faults.partial else answer(201, EnqueuedAnswer())
+
+    def _apply_good(self, batch: Batch, now: float) -> None:
+        """Let the entries of a refused batch take effect that would not be refused alone."""
+        for single in one_by_one(batch):
+            if check_against_account(single, AccountAt(self.store, now)) is None:
+                self.store.enqueue(single, now + self.options.visible_after)
 
     async def _validate(self, kind: Kind, body: bytes) -> Batch | Refusal:
         discounted = self.options.discounted_value
@@ -174,7 +186,7 @@ class Service:
 
     def list_transactions(self, query: Mapping[str, str]) -> SandboxAnswer:
         """Show a day's transactions of all customers."""
-        return list_transactions(self.store, query, self.clock.wall())
+        return list_transactions(self.store, query, self.clock.wall(), self.options.days)
 
     # Not part of the API
 

@@ -38,8 +38,13 @@ class StoredTransaction(Struct, frozen=True, kw_only=True):
 class Store:
     """The data of one account. Close it in the thread that opened it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, one_email: bool = False, one_purchase: bool = False) -> None:
         """Open or create the store at `path`; `:memory:` for a store without a file.
+
+        Args:
+            path: of the file.
+            one_email: emails that differ only in upper and lower case are one.
+            one_purchase: a customer's events of one `purchase_id` are one; later ones have no effect.
 
         Raises:
             ConfigurationError: the file is not a store of a sandbox, belongs to another user, or is in use.
@@ -56,6 +61,7 @@ class Store:
             ) from error
 
         self.ledger = LedgerPages(self._db)
+        self._one_email, self._one_purchase = one_email, one_purchase
 
     def close(self) -> None:
         """Write everything and close the file."""
@@ -114,8 +120,14 @@ class Store:
                 )
                 for entry in batch.entries
                 for event in entry.events
+                if not (self._one_purchase and self._has_purchase(entry.id, event.purchase_id))
             ),
         )
+
+    def _has_purchase(self, customer: str, purchase: str) -> bool:
+        """Return whether an event of a purchase is applied or queued."""
+        question = "SELECT 1 FROM events WHERE customer = ? AND purchase_id = ? AND reverted_at IS NULL"
+        return self._db.execute(question, (customer, purchase)).fetchone() is not None
 
     def _insert_transactions(self, batch: Transactions, visible_at: float) -> None:
         for entry in batch.entries:
@@ -193,8 +205,10 @@ class Store:
 
     def owner_of(self, email: str) -> str | None:
         """Return the id of the customer, applied or queued, who has this email."""
+        same = "lower(email) = lower(?)" if self._one_email else "email = ?"
         row = self._db.execute(
-            "SELECT id FROM customers WHERE email = ? AND repeat = 0 AND reverted_at IS NULL", (email,)
+            f"SELECT id FROM customers WHERE {same} AND repeat = 0 AND reverted_at IS NULL",  # noqa: S608 - ours
+            (email,),
         ).fetchone()
         return None if row is None else str(row[0])
 
@@ -249,18 +263,21 @@ class Store:
         self,
         now: float,
         *,
-        issued: tuple[float, float],
+        day: tuple[float, float],
+        by_creation: bool,
         after: int,
         most: int,
         filters: Mapping[str, str | None],
     ) -> list[StoredTransaction]:
         """Return applied transactions of all customers whose number is above `after`, in the order in which they came.
 
-        `filters` has `brand_id`, `reward_id` and `type`, None for any.
+        They were issued, or created, from `day[0]` up to before `day[1]`. `filters` has `brand_id`, `reward_id` and
+        `type`, None for any.
         """
         rows = self._db.execute(
-            f"{_TRANSACTIONS} AND +seq > :after ORDER BY +seq LIMIT :most",  # `+`: the index by date is used
-            {"now": now, "begin": issued[0], "end": issued[1], "after": after, "most": most, **filters},
+            # `+`: the index by date is used
+            f"{_OF_DAYS_CREATED if by_creation else _TRANSACTIONS} AND +seq > :after ORDER BY +seq LIMIT :most",
+            {"now": now, "begin": day[0], "end": day[1], "after": after, "most": most, **filters},
         )
         return [_stored(*row) for row in rows]
 
@@ -272,6 +289,8 @@ AND (:brand_id IS NULL OR brand_id = :brand_id)
 AND (:reward_id IS NULL OR lower(reward_id) = lower(:reward_id))
 AND (:type IS NULL OR type = :type)
 """
+
+_OF_DAYS_CREATED = _TRANSACTIONS.replace("issued_at", "visible_at")
 
 
 def _stored(

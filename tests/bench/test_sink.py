@@ -88,7 +88,7 @@ def test_a_body_of_unknown_length_is_refused(connect):
         assert client.recv(4096).startswith(b"HTTP/1.1 411 ")
 
 
-def test_it_serves_a_socket_that_listens_already_and_ends_with_its_input():
+def test_the_sink_serves_a_listening_socket_and_ends_with_its_input():
     """The parent may pass a listening socket, and keeps the sink running with a pipe."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         argv = [*SINK, "--listener", str(listener.fileno()), "--end-with-stdin"]

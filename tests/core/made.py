@@ -94,11 +94,11 @@ def in_runs(found: Iterable[LineResult]) -> list[LineResults]:
     runs: list[LineResults] = []
     numbered = enumerate(found)
     for key, group in groupby(numbered, key=lambda each: _run(*each)):
-        judgements = [result for _, result in group]
-        if key is None or len(judgements) == 1:
-            runs.extend(judgements)
+        results = [result for _, result in group]
+        if key is None or len(results) == 1:
+            runs.extend(results)
         else:
-            runs.append(_join([each for each in judgements if isinstance(each, Entry)]))
+            runs.append(_join([each for each in results if isinstance(each, Entry)]))
     return runs
 
 

@@ -69,7 +69,7 @@ def test_an_uncorrected_record_is_a_dead_letter_again_with_its_history():
     letter = json.loads(write_dead_letter(Kind.EVENTS, died, AT))
     assert (letter["file"], letter["line"], letter["offset"], letter["reason"]) == ("e.ndjson", 7, 700, "wrong_type")
     assert [earlier["reason"] for earlier in letter["earlier"]] == ["wrong_type"]
-    assert list(letter)[-2:] == ["raw", "earlier"]
+    assert list(letter)[-3:] == ["raw", "earlier", "faults"]
 
 
 @pytest.mark.parametrize("reason", [Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED])

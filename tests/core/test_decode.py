@@ -355,7 +355,7 @@ def test_a_rejected_record_has_its_number_of_items(kind, items):
     assert validate(kind, as_bytes(record)[:-1]).item_count == 0
 
 
-def test_a_customer_has_one_item_whatever_the_names_of_its_fields():
+def test_a_customer_has_one_item_for_any_names_of_its_fields():
     """No field of a customer is taken for a list of items."""
     result = validate(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
     assert (in_words(result), result.items) == ("sent", 1)
@@ -365,9 +365,9 @@ def test_a_customer_has_one_item_whatever_the_names_of_its_fields():
 
 
 def validate_all(kind: Kind, records: list[dict]) -> list[str]:
-    judges = decoder(kind)
+    validator = decoder(kind)
     lines = [as_bytes(record) for record in records]
-    return [in_words(judges.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
+    return [in_words(validator.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
 
 
 def test_a_second_record_of_a_customer_is_rejected():
@@ -387,10 +387,10 @@ def test_a_second_record_of_a_customer_is_rejected():
 
 def test_a_faulty_record_does_not_name_a_customer_who_has_a_good_record():
     """Records wait for a customer who is a dead letter, but not if a good record of the customer came before."""
-    judges = decoder(Kind.CUSTOMERS)
+    validator = decoder(Kind.CUSTOMERS)
     lines = [as_bytes(customer(id="a", name=name)) for name in (None, "Ana", None)]
-    judgements = [judges.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
-    assert [result.customer for result in judgements] == ["a", "a", None]
+    results = [validator.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
+    assert [result.customer for result in results] == ["a", "a", None]
 
 
 def test_a_second_record_of_a_customer_is_a_duplicate_for_transactions_only():
@@ -417,14 +417,14 @@ def nested_events(depth: int) -> bytes:
 
 def test_any_valid_record_can_be_sliced():
     """At whatever depth validation draws the line, slicing still works on what it accepts, some calls deeper."""
-    verdicts = []
+    results = []
     for depth in range(600, 1100):
         result = validate(Kind.EVENTS, nested_events(depth))
-        verdicts.append(in_words(result))
+        results.append(in_words(result))
         if isinstance(result, Entry):
             slice_deeper(result.body, 20)
-    assert verdicts == sorted(verdicts)
-    assert set(verdicts) <= {"sent", "too_deep"}
+    assert results == sorted(results)
+    assert set(results) <= {"sent", "too_deep"}
 
 
 def test_the_first_fault_is_reported():

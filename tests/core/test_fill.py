@@ -40,7 +40,7 @@ def pack(packer: Packer, entries: Iterable[Packable]) -> list[Batch]:
     return [*packer.feed(entries).batches, *packer.flush()]
 
 
-def stands(batch: Batch) -> list[tuple[str, int | None]]:
+def customers_with_tags(batch: Batch) -> list[tuple[str, int | None]]:
     """Return customer and tag of each record in a body."""
     return [(each["id"], each.get("tag")) for each in json.loads(batch.body)["customers"]]
 
@@ -69,7 +69,7 @@ def test_a_customer_occurs_once_in_a_body(max_records, max_items, max_body_bytes
         assert packer.low() == min((waiting.place for waiting in packer.pending()), default=None)
     batches += packer.flush()
     for batch in batches:
-        ids = [customer for customer, _ in stands(batch)]
+        ids = [customer for customer, _ in customers_with_tags(batch)]
         assert len(set(ids)) == len(ids) <= max_records
         assert 0 < batch.items == sum(each.items for each in batch.entries) <= max_items
         assert len(batch.body) <= max_body_bytes
@@ -103,14 +103,17 @@ def test_one_event_per_line_reaches_the_lower_bound():
         Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=ROOMY, look_ahead=1), [made(line, "a") for line in range(2500)]
     )
     assert [batch.items for batch in batches] == [1000, 1000, 500]
-    assert [stands(batch) for batch in batches] == [[("a", None)]] * 3
+    assert [customers_with_tags(batch) for batch in batches] == [[("a", None)]] * 3
 
 
 def test_a_second_frame_waits_for_the_next_batch():
     """If other fields differ, the entries are kept apart, and other customers fill the batch."""
     fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b"), made(4, "a", 2), made(5, "c"), made(6, "d")]
     batches = pack(Packer(terms(9, 3), max_body_bytes=ROOMY, look_ahead=1), fed)
-    assert [stands(batch) for batch in batches] == [[("a", 1), ("b", None), ("c", None)], [("a", 2), ("d", None)]]
+    assert [customers_with_tags(batch) for batch in batches] == [
+        [("a", 1), ("b", None), ("c", None)],
+        [("a", 2), ("d", None)],
+    ]
 
 
 @pytest.mark.parametrize("hand_in", [list, in_runs])
@@ -118,7 +121,7 @@ def test_a_line_run_ends_at_the_second_record_of_a_customer(hand_in):
     """Line by line or as a run: the second record of one customer, which differs, waits for the next batch."""
     fed = [made(1, "a"), made(2, "b", 1), made(3, "c"), made(4, "b", 2), made(5, "d")]
     batches = pack(Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1), hand_in(fed))
-    assert [stands(batch) for batch in batches] == [
+    assert [customers_with_tags(batch) for batch in batches] == [
         [("a", None), ("b", 1), ("c", None), ("d", None)],
         [("b", 2)],
     ]
@@ -130,7 +133,7 @@ def test_too_many_waiting_entries_close_the_batch():
     assert packer.feed([made(1, "a", 1), *(made(line, "a", 2) for line in range(2, 6))]).batches == []
     assert packer.low() == packer.pending()[0].place
     leaves = packer.feed([made(6, "a", 2)]).batches
-    assert [stands(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
+    assert [customers_with_tags(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
     assert [batch.items for batch in leaves] == [1, 4]
     assert [each.line for each in packer.pending()] == [6]
 

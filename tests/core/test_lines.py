@@ -77,7 +77,7 @@ def test_blocks_of_any_size_give_the_same_lines(data, sizes, cap):
 
 @pytest.mark.slow
 @given(SOURCES, st.integers(1, 20), CAPS)
-def test_lines_within_the_cap_come_together(data, size, cap):
+def test_lines_within_the_cap_are_in_one_run(data, size, cap):
     """A run's lines are within the cap and cut from its text; as many as follow one another are in it."""
     splitter = LineSplitter(max_line_bytes=cap)
     for block in (data[start : start + size] for start in range(0, len(data), size)):

@@ -92,7 +92,7 @@ def test_a_run_that_cannot_continue_has_no_next_command():
     assert commands("stopped", 2, accepted=5, in_doubt=1) == []
 
 
-def test_without_a_command_line_the_state_directory_is_named():
+def test_the_state_directory_is_named_without_a_command_line():
     """A program started the run: a person finds it by its directory."""
     assert commands("dead_letters", 3, Invocation(), dead=1) == ["masivo-stream retry --state-dir s"]
     assert commands("interrupted", 130, Invocation()) == [""]

@@ -230,17 +230,17 @@ def test_a_snapshot_shows_the_use_of_each_window():
     assert (snapshot.departures, snapshot.guard, snapshot.held_until) == (3, MARGIN, 0.0)
 
 
-def told(pacer, now, latency=0.1, **allowance):
+def answered_with(pacer, now, latency=0.1, **headers):
     """Let a request depart and be answered; return the moment of the answer and what it corrected."""
     ticket = pacer.depart(now)
     pacer.arrived(ticket, now + latency)
-    return now + latency, pacer.correct(ticket, RateHeaders(**allowance), now + latency)
+    return now + latency, pacer.correct(ticket, RateHeaders(**headers), now + latency)
 
 
 def test_a_server_that_agrees_changes_nothing():
     """Its reset is in whole seconds, rounded up: our own count is more exact, and no slot is lost."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
-    _, correction = told(pacer, 100.0, limit=1, remaining=0, reset=5.0)
+    _, correction = answered_with(pacer, 100.0, limit=1, remaining=0, reset=5.0)
     assert correction.held_until == 0.0
     assert pacer.earliest(101.0) == pytest.approx(100.0 + 5.1 + MARGIN)
 
@@ -249,16 +249,16 @@ def test_a_server_that_agrees_changes_nothing():
 def test_an_exhausted_quota_of_the_server_delays_departures(limit):
     """In a known or an unknown window: nothing remains, so nothing departs before its reset."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
-    answer, correction = told(pacer, 100.0, limit=limit, remaining=0, reset=600.0)
+    answer, correction = answered_with(pacer, 100.0, limit=limit, remaining=0, reset=600.0)
     assert correction.held_until == answer + 600.0
     assert pacer.earliest(answer) == answer + 600.0
 
 
-@pytest.mark.parametrize("allowance", [{"remaining": 1, "reset": 600.0}, {"remaining": 0}, {"reset": 600.0}, {}])
-def test_our_own_count_decides_while_something_remains(allowance):
+@pytest.mark.parametrize("headers", [{"remaining": 1, "reset": 600.0}, {"remaining": 0}, {"reset": 600.0}, {}])
+def test_our_own_count_decides_while_something_remains(headers):
     """An incomplete set of headers does not change anything either."""
     pacer = Pacer([Window(1, 5.0)])
-    assert told(pacer, 100.0, **allowance)[1].held_until == 0.0
+    assert answered_with(pacer, 100.0, **headers)[1].held_until == 0.0
     assert pacer.earliest(101.0) <= 100.0 + 5.1 + MARGIN
 
 
@@ -270,12 +270,14 @@ def test_requests_of_other_programs_are_counted():
         for _ in range(5):
             now += pacer.reserve(now)
             used = len(pacer._flights) + 1 + foreign
-            _, correction = told(pacer, now, limit=1000, remaining=1000 - used, reset=3000.0)
+            _, correction = answered_with(pacer, now, limit=1000, remaining=1000 - used, reset=3000.0)
         assert correction.foreign == foreign
         assert pacer.snapshot(now).windows[1].foreign == foreign
     now += 5000.0
-    assert told(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4  # ours have left the window
-    assert told(pacer, now + 9, limit=1000, remaining=0, reset=80_000.0)[1].foreign == 0  # no window of ours
+    assert (
+        answered_with(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4
+    )  # ours have left the window
+    assert answered_with(pacer, now + 9, limit=1000, remaining=0, reset=80_000.0)[1].foreign == 0  # no window of ours
 
 
 @settings(deadline=None)

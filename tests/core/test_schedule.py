@@ -50,15 +50,15 @@ def test_the_schedule_is_that_of_single_departures(requests, scopes):
 def test_the_schedule_is_that_of_the_pacer(requests, windows, ago):
     """The forecast is the moment that a pacer without latency comes to, but for its guard."""
     past = sorted(-moment for moment in ago)
-    foretold = last_departure(requests, [ScheduledScope(tuple(windows), past)])
+    predicted = last_departure(requests, [ScheduledScope(tuple(windows), past)])
     pacer, now = Pacer(windows), 0.0
     for moment in past:
         pacer.lost(pacer.count_other(moment), moment)
     for _ in range(requests):
         now += pacer.reserve(now)
         pacer.arrived(pacer.depart(now), now)
-    assert foretold <= now + 1e-6
-    assert now <= foretold + 0.02 * requests + 1e-6
+    assert predicted <= now + 1e-6
+    assert now <= predicted + 0.02 * requests + 1e-6
 
 
 def test_the_slowest_window_decides():

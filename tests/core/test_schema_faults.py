@@ -118,14 +118,14 @@ def test_a_date_is_rfc_3339_and_exists(text):
 # What is reported.
 
 
-def told(schema: object, value: object, *, reject_unknown: bool = False) -> list[tuple[str, Reason]]:
+def paths_and_reasons(schema: object, value: object, *, reject_unknown: bool = False) -> list[tuple[str, Reason]]:
     return [(spell(found.path), found.reason) for found in problems(schema, value, reject_unknown=reject_unknown)]
 
 
 def test_all_problems_are_reported_in_document_order():
     """Not only the first fault of a record, and by the schema's order."""
     wrong = events(event(type=5, issued_at="x"), event(order=None), 7, id="")
-    assert told(EventsRecord[Order], wrong) == [
+    assert paths_and_reasons(EventsRecord[Order], wrong) == [
         ("id", Reason.INVALID_VALUE),
         ("events[0].type", Reason.WRONG_TYPE),
         ("events[0].issued_at", Reason.INVALID_VALUE),
@@ -136,7 +136,7 @@ def test_all_problems_are_reported_in_document_order():
 
 def test_an_empty_list_is_one_problem():
     """A record without an item has one problem, and it is not the items'."""
-    assert told(EventsRecord[Order], {"id": "c", "events": []}) == [("events", Reason.INVALID_VALUE)]
+    assert paths_and_reasons(EventsRecord[Order], {"id": "c", "events": []}) == [("events", Reason.INVALID_VALUE)]
 
 
 def test_the_number_of_problems_is_bounded():
@@ -149,8 +149,8 @@ def test_the_number_of_problems_is_bounded():
 def test_unknown_fields_are_reported_only_on_request():
     """A field that the schema does not name is a fault if the caller says so, at any depth."""
     record = transactions(transaction(typo=1), other=2)
-    assert told(TransactionsRecord, record) == []
-    assert told(TransactionsRecord, record, reject_unknown=True) == [
+    assert paths_and_reasons(TransactionsRecord, record) == []
+    assert paths_and_reasons(TransactionsRecord, record, reject_unknown=True) == [
         ("transactions[0].typo", Reason.UNKNOWN_FIELD),
         ("other", Reason.UNKNOWN_FIELD),
     ]
@@ -173,7 +173,7 @@ def test_unknown_fields_are_reported_only_on_request():
 )
 def test_types_that_records_do_not_use_are_checked_as_well(value, expected):
     """Whole numbers, choices and maps are checked as well; JSON does not distinguish 1.0 from 1."""
-    assert told(Thing, value) == expected
+    assert paths_and_reasons(Thing, value) == expected
 
 
 @pytest.mark.parametrize(

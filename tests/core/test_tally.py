@@ -212,7 +212,7 @@ def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
     )
 
 
-def mended(old: Retried, items: int, line: int) -> Entry:
+def corrected(old: Retried, items: int, line: int) -> Entry:
     """Return the entry that a corrected dead letter makes, read from a copy's line."""
     return msgspec.structs.replace(WHOLE, file="copy", line=line, items=items, record_items=items, retried=old)
 
@@ -269,7 +269,7 @@ def try_again(tally, old, line, letters, doubts, data):
     """Count a dead letter again; what is sent gets an outcome at once."""
     match data.draw(st.sampled_from(["entry", "rejected", "skipped"])):
         case "entry":
-            entry = mended(old, data.draw(st.integers(1, 4)), line)
+            entry = corrected(old, data.draw(st.integers(1, 4)), line)
             tally.revalidated(old, entry)
             assert tally.summary([entry], seconds=1.0).closes
             outcome = data.draw(outcomes)
@@ -298,7 +298,7 @@ def test_a_corrected_part_corrects_its_record():
     tally.settled([first, second], RecordOutcome.ACCEPTED)
     tally.settled([third], RecordOutcome.DEAD, Reason.REFUSED)
     assert tally.summary([], seconds=0).dead == 1
-    entry = mended(again(third, whole=False, validated=False, reason=Reason.REFUSED), 2, 1)
+    entry = corrected(again(third, whole=False, validated=False, reason=Reason.REFUSED), 2, 1)
     tally.revalidated(entry.retried, entry)
     figures = tally.summary([entry], seconds=0)
     assert (figures.dead, figures.pending, figures.items_pending, figures.items_read) == (0, 1, 2, 4)
@@ -343,7 +343,7 @@ def test_a_reverted_record_that_is_sent_again_counts_as_before(lines, data):
     tally = Tally(EVENTS, tally.figures(seconds=0.0))
     for number, part in enumerate(taken, 1):
         old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
-        entry = mended(old, part.items, number)
+        entry = corrected(old, part.items, number)
         tally.revalidated(old, entry)
         tally.settled([entry], RecordOutcome.ACCEPTED)
         assert tally.summary([], seconds=1.0).closes
@@ -352,7 +352,7 @@ def test_a_reverted_record_that_is_sent_again_counts_as_before(lines, data):
 
 @pytest.mark.slow
 @given(st.integers(2, 9), st.data())
-def test_parts_of_a_record_may_be_taken_back_one_after_the_other(items, data):
+def test_parts_of_a_record_may_be_reverted_one_after_the_other(items, data):
     """Of a record that was accepted in several batches, each part has another position."""
     tally, whole = Tally(EVENTS), record(1, items)
     tally.validated(whole)
@@ -366,7 +366,7 @@ def test_parts_of_a_record_may_be_taken_back_one_after_the_other(items, data):
         assert (figures.closes, figures.dead, figures.accepted) == (True, 1, 0)
     for number, part in enumerate(found, 1):
         old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
-        entry = mended(old, part.items, number)
+        entry = corrected(old, part.items, number)
         tally.revalidated(old, entry)
         tally.settled([entry], RecordOutcome.ACCEPTED)
     assert tally.summary([], seconds=1.0) == before

@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,12 +16,13 @@ from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
 from masivo_stream.core.checks.lean_records import read_exactly
+from masivo_stream.core.checks.look_at_lines import LineChecks
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.findings import CheckName, ExportFault, LinePlace
+from masivo_stream.model.findings import PLAUSIBILITY, CheckName, ExportFault, LinePlace
 from masivo_stream.model.results import LineRun
 
 REWARDS = (
@@ -42,17 +44,22 @@ AMOUNTS = (
     "-3e300",
     "12345678901.25",
 )
-WHEN = '"issued_at":"2024-01-30T17:50:19Z"'
+MOMENTS = (
+    *("2024-01-30T17:50:19Z", "2019-12-31T00:00:00Z", "2019-12-30T23:59:59.999999Z", "2019-12-31T01:00:00+01:30"),
+    *("2019-12-30T19:00:00-05:00", "2019-12-30T10:00:00Z", "9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00+14:00"),
+)
+"""Around a day before a registration on 2020-01-01; and the first and the last of all."""
+NOW = datetime(2024, 7, 1, tzinfo=UTC)
 
 ids = st.sampled_from(["c1", "c2", "c3"])
 amounts = st.lists(st.tuples(st.sampled_from(REWARDS), st.sampled_from(AMOUNTS)), max_size=3)
 
 
-def customer(name, email, balance, sort):
+def customer(name, email, balance, sort, when=MOMENTS[0]):
     head = '"name":"Ana",' if sort != "dead" else ""
     tail = "" if balance is None else f',"balance":{listed(balance)}'
     mark = ',"deleted":true' if sort == "deleted" else ""
-    when = '"registration_date":"2020-01-01T00:00:00Z"'
+    when = f'"registration_date":"{when}"'
     return f'{{"id":"{name}",{head}"email":"{email}",{when}{tail}{mark}}}'
 
 
@@ -61,19 +68,19 @@ def listed(found, extra=""):
     return f"[{','.join(parts)}]"
 
 
-def transactions(name, found, faulty):
-    extra = f',"type":"{"NONE" if faulty else "TRANSFER"}",{WHEN}'
+def transactions(name, found, faulty, when=MOMENTS[0]):
+    extra = f',"type":"{"NONE" if faulty else "TRANSFER"}","issued_at":"{when}"'
     return f'{{"id":"{name}","transactions":{listed(found, extra)}}}'
 
 
 PRODUCTS = '"products":[{"sku":"a","amount":1,"value":1}]'
-FULFILLED = f'"fulfilled":true,{WHEN},"resolved_at":null,"brand_id":null'
+FULFILLED = '"fulfilled":true,"resolved_at":null,"brand_id":null'
 
 
-def events(name, bought):
+def events(name, bought, when=MOMENTS[0]):
     each = (
         f'{{"type":"PURCHASE","order":{{"purchase_id":"{purchase}","value":{value},"discounted_value":1,{PRODUCTS},'
-        f'"payment_method":"CASH"}},{FULFILLED}}}'
+        f'"payment_method":"CASH"}},"issued_at":"{when}",{FULFILLED}}}'
         for purchase, value in bought
     )
     return f'{{"id":"{name}","events":[{",".join(each)}]}}'
@@ -89,6 +96,7 @@ lines = st.fixed_dictionaries(
                 st.sampled_from(["a@x.co", "A@x.co", "a@X.co", "b@x.co"]),
                 st.none() | amounts,
                 st.sampled_from(["good", "good", "good", "dead", "deleted"]),
+                st.sampled_from(["2020-01-01T00:00:00Z", *MOMENTS]),
             ),
             max_size=6,
         ),
@@ -97,36 +105,58 @@ lines = st.fixed_dictionaries(
                 events,
                 ids,
                 st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["1", "2"])), min_size=1, max_size=3),
+                st.sampled_from(MOMENTS),
             ),
             max_size=4,
         ),
         Kind.TRANSACTIONS: st.lists(
-            st.builds(transactions, ids, amounts.filter(bool), st.sampled_from([False, False, False, False, True])),
+            st.builds(
+                transactions,
+                ids,
+                amounts.filter(bool),
+                st.sampled_from([False, False, False, False, True]),
+                st.sampled_from(MOMENTS),
+            ),
             max_size=5,
         ),
     },
 )
 
 
+class Forgetful:
+    """A memory of customers that is full: it knows none of those that came before."""
+
+    def note(self, _customer, _email=None):
+        return None
+
+    def __contains__(self, _customer):
+        return False
+
+
 class Machine:
     """The checks in memory: every line has a file of its own, so that places differ."""
 
-    def __init__(self, kinds, parts):
+    def __init__(self, kinds, parts, known=None):
+        self.known = known
         self.files = {(kind, str(number)): number for kind, number in kinds}
         self.parts = [array("q") for _ in range(parts)]
-        self.notes = NoteTaker(parts, lambda part, numbers: self.parts[part].extend(numbers), self.files)
+        self.collector = Collector(1000)
+        self.lines = LineChecks(self.collector, NOW)
+        sink = lambda part, numbers: self.parts[part].extend(numbers)  # noqa: E731
+        self.notes = NoteTaker(parts, sink, self.files, self.lines)
         self.bodies = {}
 
     def check(self, exports):
         for kind in Kind:
-            decoder = Decoder(Rules(kind=kind, max_line_bytes=100_000), KnownIds(capacity=1000))
+            decoder = Decoder(Rules(kind=kind, max_line_bytes=100_000), self.known or KnownIds(capacity=1000))
             for number, body in exports.get(kind, ()):
                 run = LineRun(1, [body], [0], body)
                 self.notes.take(kind, decoder.validate_all([run], str(number), 0))
                 self.bodies[LinePlace(number, 1, 0, len(body))] = body
         self.notes.flush()
+        self.lines.finish()
         scope = Scope(Kind.CUSTOMERS in exports, Kind.TRANSACTIONS in exports)
-        collector = Collector(1000)
+        collector = self.collector
         for part in self.parts:
             for suspicion in find(part, scope):
                 again = {place: read_exactly(self.bodies[place]) for place in places_to_read(suspicion)}
@@ -138,6 +168,8 @@ class Machine:
                     fault.place.source,
                     tuple(other.source for other in fault.others),
                     fault.sums and (fault.sums.reward, fault.sums.balance, fault.sums.transactions),
+                    fault.holds_first if fault.check is CheckName.SPLIT_TRANSACTIONS else fault.item,
+                    fault.field,
                 )
                 for check in collector.counts
                 for fault in collector.first(check)
@@ -157,15 +189,16 @@ def number_lines(chosen):
 
 
 def naive(exports):
-    oracle = NaiveChecks(exports.keys())
+    oracle = NaiveChecks(exports.keys(), NOW)
     for kind, numbered in exports.items():
         for number, body in numbered:
             oracle.take(kind, body, number)
     return oracle.finish()
 
 
-def machine(exports, parts):
-    return Machine([(kind, number) for kind, numbered in exports.items() for number, _ in numbered], parts)
+def machine(exports, parts, **options):
+    lines_ = [(kind, number) for kind, numbered in exports.items() for number, _ in numbered]
+    return Machine(lines_, parts, **options)
 
 
 @given(lines, st.integers(1, 5))
@@ -173,6 +206,34 @@ def test_exactly_the_planted_faults_are_found(chosen, parts):
     """What the machine finds is what dictionaries of whole records find, with the same places and sums."""
     exports = number_lines(chosen)
     assert machine(exports, parts).check(exports) == naive(exports)
+
+
+def test_the_balance_of_a_duplicate_does_not_count():
+    """It must not hide that the transactions differ from the balance of the record that is sent.
+
+    The decoder has forgotten the first record; else it would reject the duplicate itself.
+    """
+    booked = [(REWARDS[0], "1"), (REWARDS[2], "2")]
+    exports = number_lines(
+        {
+            Kind.CUSTOMERS: [
+                customer("c1", "a@x.co", [(REWARDS[0], "1"), (REWARDS[2], "1")], "good"),
+                customer("c1", "b@x.co", [(REWARDS[0], "5"), (REWARDS[2], "1")], "good"),
+            ],
+            Kind.TRANSACTIONS: [transactions("c1", booked, faulty=False)],
+        }
+    )
+    found = machine(exports, 1, known=Forgetful()).check(exports)
+    assert [each[:3] for each in found] == [("balance_mismatch", 2, (0,)), ("duplicate_id", 1, (0,))]
+    assert found == naive(exports)
+
+
+def test_a_customer_with_a_faulty_line_is_not_compared():
+    """The faulty line is a dead letter of its own, and what is left of the sum says nothing."""
+    balance = customer("c1", "a@x.co", [(REWARDS[0], "3")], "good")
+    faulty = transactions("c1", [(REWARDS[0], "2")], faulty=True)
+    exports = number_lines({Kind.CUSTOMERS: [balance], Kind.TRANSACTIONS: [faulty]})
+    assert machine(exports, 1).check(exports) == naive(exports) == []
 
 
 @given(lines)
@@ -183,16 +244,41 @@ def test_a_hash_collision_is_not_a_finding(chosen):
         patch.setattr(take_notes, "salted_hash", lambda _: 7)
         found = machine(exports, 3).check(exports)
     comparable = {"duplicate_id", "split_transactions", "duplicate_email", "email_case"}
-    for word, place, (other, *_), _ in (each for each in found if each[0] in comparable):
+    for word, place, (other, *_), *_ in (each for each in found if each[0] in comparable):
         bodies = {number: json.loads(body) for numbered in exports.values() for number, body in numbered}
         one, two = bodies[place], bodies[other]
         if word in ("duplicate_id", "split_transactions"):
             assert one["id"] == two["id"]
         else:
             assert one["email"].lower() == two["email"].lower()
+    one_by_one = {"before_registration", *PLAUSIBILITY}
+    assert {each for each in found if each[0] in one_by_one} <= set(naive(exports))
     balanced = {each for each in naive(exports) if each[3] is not None}
     ids_ = {json.loads(body)["id"] for numbered in exports.values() for _, body in numbered}
     assert len(ids_) > 1 or {each for each in found if each[3] is not None} <= balanced
+
+
+ZONES = ("Z", "+00:00", "-05:00", "-03:30", "+05:45", "+14:00", "-12:00")
+
+
+@given(st.integers(-150, 150), st.integers(0, 1439), st.sampled_from(ZONES), st.sampled_from(ZONES))
+def test_dates_near_a_registration_are_compared_exactly(minutes, minute, zone, other):
+    """An event is found if it is more than a day before the registration, in whatever zones the two are written."""
+    registered = datetime(2020, 3, 1, tzinfo=UTC) + timedelta(minutes=minute)
+    issued = registered - timedelta(days=1, minutes=minutes)
+
+    def written(moment, zone):
+        shift = datetime.fromisoformat(f"2020-01-01T00:00:00{zone}").utcoffset()
+        return f"{(moment + shift).replace(tzinfo=None).isoformat()}{zone}"
+
+    chosen = {
+        Kind.CUSTOMERS: [customer("c1", "a@x.co", None, "good", written(registered, zone))],
+        Kind.EVENTS: [events("c1", [("p", "1")], written(issued, other))],
+    }
+    exports = number_lines(chosen)
+    found = machine(exports, 2).check(exports)
+    early = [("before_registration", 1, (0,), "events[].issued_at")]
+    assert [(*each[:3], each[-1]) for each in found] == (early if minutes > 0 else [])
 
 
 @given(st.integers(-(2**49), 2**49))

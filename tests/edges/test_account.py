@@ -100,7 +100,7 @@ def test_a_token_may_prove_a_key_under_another_name_of_this_machine():
         ("https://app.example.test", "https://app.example.test"),
     ],
 )
-def test_only_the_loopback_has_several_names(url, unified):
+def test_only_loopback_has_several_names(url, unified):
     """Another scheme or port is another account; another loopback address may be another server."""
     assert unify_origin(origin_of(url)) == unified
 
@@ -111,7 +111,7 @@ def test_headers_that_choose_no_account_do_not_count():
     assert identify(URL, api_key=KEY, token=None, headers={"x-trace": "1"}) == plain
 
 
-def test_nothing_of_a_secret_can_be_seen():
+def test_no_secret_can_be_seen():
     """Neither in an account nor in what a journal notes of it."""
     for account in (identify(URL, api_key=KEY, token=None), identify(URL, api_key=None, token=token(sub="ana@x.test"))):
         shown = f"{account!r} {account} {note(account, '')!r}"
@@ -134,19 +134,19 @@ def test_a_key_and_a_token_of_one_subject_are_one_account():
 
 
 @pytest.mark.parametrize("claim", ["sub", "account_id", "accountId", "tenant", "org_id", "brandId", "company"])
-def test_a_claim_that_names_an_account_tells_tokens_apart(claim):
+def test_a_claim_that_names_an_account_distinguishes_tokens(claim):
     """Whatever a service calls it; what changes with every token does not."""
     one, same, other = (token(**{claim: value, "jti": str(at), "iat": at}) for at, value in enumerate(["a", "a", "b"]))
     assert subject_of(one) == subject_of(same) != subject_of(other)
 
 
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "..", "\ud800.\ud800.x", token(iat=1, exp=2), token(sub="")])
-def test_a_token_that_names_nobody_has_no_subject(text):
+def test_a_token_that_names_no_account_has_no_subject(text):
     """It may be opaque, or not be one at all."""
     assert subject_of(text) == ""
 
 
 @given(st.text())
-def test_any_text_is_taken_for_a_token(text):
+def test_any_text_may_be_a_token(text):
     """What is no JWT is known by itself."""
     assert identify(URL, api_key=None, token=text) == identify(URL, api_key=None, token=text)

@@ -78,7 +78,7 @@ async def test_the_key_goes_with_the_token_call_only(connect):
     assert b"the-key" not in b"".join(peer.head + peer.body for peer in server.peers[1:])
 
 
-async def test_the_token_call_may_stand_elsewhere(connect):
+async def test_the_token_call_may_go_to_another_address(connect):
     """With `auth_url` the key goes to that address and the token to the other."""
     async with serving(CREATED) as data, serving(CREATED) as auth:
         client = await connect(data.url, auth_url=auth.url + "/token?no=1")
@@ -89,7 +89,7 @@ async def test_the_token_call_may_stand_elsewhere(connect):
     assert data.only.header("x-api-key") is None
 
 
-async def test_a_token_answer_comes_with_its_body(connect):
+async def test_an_answer_to_the_token_call_has_its_body(connect):
     """The body of a read call is handed on as it came."""
     async with serving(answering(answer("200 OK", b'{"data":"t"}'))) as server:
         client = await connect(server.url)
@@ -143,7 +143,7 @@ async def test_every_request_has_its_own_connection(connect):
     assert {peer.header("connection") for peer in server.peers} == {"close"}
 
 
-async def test_a_connection_is_used_again_where_nothing_paces_requests(connect):
+async def test_a_connection_is_reused_without_rate_limits(connect):
     """One connection carries several requests, one after the other."""
 
     async def play(peer: Peer) -> None:
@@ -177,7 +177,7 @@ async def test_configured_headers_are_added(connect):
     assert [peer.header("user-agent") for peer in server.peers] == ["mine", "mine"]
 
 
-async def test_departure_is_told_once_when_bytes_leave(connect):
+async def test_a_departure_is_reported_once_when_bytes_leave(connect):
     """The limiter counts from there; a request that never connected has not departed."""
     departures: list[str] = []
     async with serving(CREATED) as server:
@@ -189,7 +189,7 @@ async def test_departure_is_told_once_when_bytes_leave(connect):
     assert (departures, attempt) == (["left"], Failure(cause=Cause.REFUSED, sent=False))
 
 
-async def test_the_answers_headers_are_handed_on(connect):
+async def test_the_headers_of_an_answer_are_returned(connect):
     """Limits and dates as text: `core.pacing.rate_headers` reads them."""
     headers = {
         "Retry_After": "7",
@@ -235,7 +235,7 @@ async def test_the_answers_headers_are_handed_on(connect):
         (b'{"error":"' + b"e" * 200_000 + b'"}', ("", "")),
     ],
 )
-async def test_the_servers_words_are_kept_as_far_as_they_make_sense(connect, body, words):
+async def test_the_message_of_a_refusal_is_kept_up_to_its_cap(connect, body, words):
     """Capped, and never a reason to fail: a refusal is a refusal whatever its text."""
     async with serving(answering(answer("422 Unprocessable Entity", body))) as server:
         client = await connect(server.url)
@@ -243,7 +243,20 @@ async def test_the_servers_words_are_kept_as_far_as_they_make_sense(connect, bod
     assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
 
 
-async def test_words_of_a_success_are_not_kept(connect):
+async def test_every_field_that_a_refusal_names_is_kept(connect):
+    """Also those behind the cap of its message."""
+    errors = {f"customers.0.devices.{number}.device_token": ["is " + "x" * 90] for number in range(30)}
+    body = json.dumps({"message": "The given data was invalid.", "errors": errors}).encode()
+    async with serving(answering(answer("422 Unprocessable", body=body))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert len(attempt.details) == MOST_WORDS
+    assert [(fault.index, fault.path) for fault in attempt.faults] == [
+        (0, ("devices", number, "device_token")) for number in range(30)
+    ]
+
+
+async def test_the_message_of_a_success_is_not_kept(connect):
     """That its body reports errors is known, and nothing of what it says."""
     async with serving(answering(answer(body=b'{"error":"no","details":"no"}'))) as server:
         client = await connect(server.url)
@@ -278,7 +291,7 @@ async def test_a_read_back_has_a_larger_cap(connect):
     assert (len(reply.body), reply.attempt.complete) == (MOST_READ_BYTES, False)
 
 
-async def test_an_endless_answer_is_left(connect):
+async def test_an_endless_answer_is_abandoned(connect):
     """The client takes its cap and goes; the server cannot keep it."""
     sent = 0
 
@@ -324,7 +337,7 @@ async def test_a_compressed_answer_is_unpacked(connect, coding, pack):
 
 
 @pytest.mark.parametrize("status", [200, 201, 403, 422])
-async def test_a_bomb_does_not_burst(connect, status):
+async def test_a_decompression_bomb_is_cut_at_the_cap(connect, status):
     """A body that unpacks to more than its cap is cut there; the status counts."""
     bomb = gzip.compress(b"0" * 50_000_000)
     async with serving(answering(answer(f"{status} Bomb", bomb, Content_Encoding="gzip"))) as server:
@@ -337,7 +350,7 @@ async def test_a_bomb_does_not_burst(connect, status):
 
 
 @pytest.mark.parametrize("coding", ["br", "compress", "br, gzip"])
-async def test_a_body_that_is_packed_otherwise_is_not_read(connect, coding):
+async def test_a_body_with_an_unknown_coding_is_not_read(connect, coding):
     """Its bytes are not taken for a page or a text."""
     async with serving(answering(answer("403 No", b"\x0b\x02\x80", Content_Encoding=coding))) as server:
         client = await connect(server.url)
@@ -346,7 +359,7 @@ async def test_a_body_that_is_packed_otherwise_is_not_read(connect, coding):
 
 
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-32"])
-async def test_a_byte_order_mark_before_json_is_json(connect, mark):
+async def test_json_may_begin_with_a_byte_order_mark(connect, mark):
     """As servers on Windows write it: what is handed on is plain UTF-8."""
     told = json.dumps({"data": "ñ"}, ensure_ascii=False)
     async with serving(answering(answer("200 OK", told.encode(mark)))) as server:
@@ -366,7 +379,7 @@ async def test_a_byte_order_mark_before_json_is_json(connect, mark):
         ({"Server": "a\x1b[31mb\x9bc"}, "a\\u001b[31mb\\udc9bc", ""),
     ],
 )
-async def test_who_has_answered_is_told_by_headers(connect, headers, server_name, trace):
+async def test_the_headers_show_which_server_answered(connect, headers, server_name, trace):
     """Capped, and harmless on a terminal."""
     lines = [f"{name}: {value}" for name, value in headers.items()]
     raw = "\r\n".join(["HTTP/1.1 403 Forbidden", "Content-Length: 4", *lines, "", "<p>a"]).encode("latin-1")

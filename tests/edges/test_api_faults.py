@@ -42,7 +42,7 @@ async def test_a_refused_connection_sent_nothing(connect):
 
 
 @pytest.mark.slow
-async def test_a_connection_that_is_not_taken_sent_nothing(connect):
+async def test_a_connection_that_is_not_accepted_sent_nothing(connect):
     """The server's queue is full, the handshake of TCP does not end."""
     with closing(socket.socket()) as full:
         full.bind(("127.0.0.1", 0))
@@ -147,7 +147,7 @@ async def test_a_connection_lost_before_a_status_leaves_doubt(connect, play, cau
 
 
 @pytest.mark.parametrize("play", [reset_at_once, reset_in_the_body, end_without_reading])
-async def test_large_bodies_are_lost_alike(connect, play):
+async def test_a_large_body_that_is_cut_off_leaves_doubt(connect, play):
     """More than the socket buffers hold: the writer is cut off, and that is the same doubt."""
     async with serving(play) as server:
         client = await connect(server.url)
@@ -226,7 +226,7 @@ async def drip_the_body(peer: Peer) -> None:
         pytest.param(drip_the_body, id="dripping body", marks=pytest.mark.slow),
     ],
 )
-async def test_a_created_head_counts_whatever_becomes_of_its_body(connect, play):
+async def test_a_201_counts_although_its_body_is_broken(connect, play):
     """The status is the contract, and it has come; the remark says what was unusual."""
     async with serving(play) as server:
         client = await connect(server.url, request_timeout=0.3)
@@ -249,7 +249,7 @@ async def test_a_created_head_counts_whatever_becomes_of_its_body(connect, play)
         pytest.param(answer(Content_Encoding="gzip", body=b"no gzip"), id="falsely compressed"),
     ],
 )
-async def test_a_created_batch_is_accepted_without_remark(connect, data):
+async def test_a_201_in_any_legal_form_is_accepted_without_remark(connect, data):
     """Whatever legal form the answer has; the documents promise no body."""
     async with serving(answering(data)) as server:
         client = await connect(server.url)
@@ -358,7 +358,7 @@ async def test_a_status_has_its_outcome(connect, data, fits):
 
 
 @pytest.mark.parametrize("status", ["201 Created", "413 Content Too Large", "429 Too Many Requests"])
-async def test_an_answer_before_the_body_was_read_counts(connect, status):
+async def test_an_answer_counts_before_the_body_is_read(connect, status):
     """A gateway may refuse by the head alone and read no more; the client neither hangs nor forgets the status."""
 
     async def play(peer: Peer) -> None:
@@ -405,7 +405,7 @@ async def test_a_proxy_that_refuses_the_tunnel_was_sent_nothing(connect, status,
     assert isinstance(classify(attempt), Stop if cause is Cause.PROXY_AUTH else Unreachable)
 
 
-async def test_a_proxy_that_does_not_answer_the_phone_was_sent_nothing(connect):
+async def test_a_proxy_that_cannot_be_reached_was_sent_nothing(connect):
     """No connection to the proxy: safe to send again."""
     async with serving(hang) as gone:
         pass
@@ -413,7 +413,7 @@ async def test_a_proxy_that_does_not_answer_the_phone_was_sent_nothing(connect):
     assert await client.migrate(Kind.EVENTS, BODY, "the-token") == Failure(cause=Cause.NO_PROXY, sent=False)
 
 
-async def test_a_cancelled_call_leaves_the_server(connect):
+async def test_a_cancelled_call_closes_its_connection(connect):
     """Cut short from outside, the request ends there and then, and the cancellation is not swallowed."""
     left = asyncio.Event()
 

@@ -15,7 +15,7 @@ HERE = "IP:127.0.0.1"
 HANDSHAKE_FAILED = [Failure(cause=cause, sent=False) for cause in (Cause.TLS, Cause.RESET)]
 
 
-async def test_a_trusted_certificate_opens_the_way(connect, certify, server_tls):
+async def test_a_trusted_certificate_is_accepted(connect, certify, server_tls):
     """`ca_file` names the authority; the request goes through."""
     certificate = certify(HERE)
     async with serving(answering(answer()), tls=server_tls(certificate)) as server:
@@ -76,7 +76,7 @@ async def test_a_handshake_that_fails_sent_nothing(connect, play):
 
 
 @pytest.mark.slow
-async def test_a_handshake_that_hangs_is_a_connection_that_takes_too_long(connect):
+async def test_a_hanging_handshake_is_a_connect_timeout(connect):
     """The connect timeout covers it."""
 
     async def play(_peer: Peer) -> None:
@@ -103,7 +103,7 @@ async def test_old_versions_of_tls_are_refused(connect, certify, server_tls):
     assert attempt in HANDSHAKE_FAILED
 
 
-def test_a_context_of_the_interpreter_asks_for_as_much():
+def test_the_default_context_is_as_strict():
     """Without `ca_file` the HTTP client's own context serves, made by this call."""
     context = ssl.create_default_context()
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
@@ -111,7 +111,7 @@ def test_a_context_of_the_interpreter_asks_for_as_much():
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-async def test_an_unusable_authority_file_is_told_at_once(connect, tmp_path, content):
+async def test_an_unusable_authority_file_is_reported_at_once(connect, tmp_path, content):
     """Missing, empty or something else: a configuration error that names the file."""
     file = tmp_path / "ca.pem"
     if content is not None:

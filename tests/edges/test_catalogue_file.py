@@ -32,7 +32,7 @@ def test_a_list_is_enough(tmp_path):
         (b"[" * 100_000, "is no catalogue"),
     ],
 )
-def test_what_is_no_catalogue_is_refused(tmp_path, content, why):
+def test_a_file_that_is_not_a_catalogue_is_refused(tmp_path, content, why):
     """With the reason, and with what one looks like."""
     path = tmp_path / "catalogue.json"
     path.write_bytes(content)
@@ -43,7 +43,7 @@ def test_what_is_no_catalogue_is_refused(tmp_path, content, why):
     assert "check --json" in refused.value.hint
 
 
-def test_what_cannot_be_read_is_refused(tmp_path):
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     """A file that is not there, a directory, a name that no file can have, and far too many bytes."""
     large = tmp_path / "large"
     with large.open("wb") as file:

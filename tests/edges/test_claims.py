@@ -19,7 +19,7 @@ def export(tmp_path):
     return str(path)
 
 
-def test_an_export_goes_to_an_account_once_at_a_time(tmp_path, export):
+def test_one_run_at_a_time_sends_an_export_to_an_account(tmp_path, export):
     """The error names the first run; once that has ended, the second one may begin."""
     with (
         claim(tmp_path / "m", "a", [export], state_dir="one") as others,
@@ -33,7 +33,7 @@ def test_an_export_goes_to_an_account_once_at_a_time(tmp_path, export):
         pass
 
 
-def test_another_name_of_the_file_is_the_file(tmp_path, export):
+def test_another_name_of_a_file_is_the_same_claim(tmp_path, export):
     """A link, another spelling."""
     link = tmp_path / "link.ndjson"
     link.symlink_to(export)
@@ -45,7 +45,7 @@ def test_another_name_of_the_file_is_the_file(tmp_path, export):
         pass
 
 
-def test_a_file_named_twice_in_one_run_is_no_conflict(tmp_path, export):
+def test_a_file_named_twice_in_one_run_is_not_a_conflict(tmp_path, export):
     """What it has grown by is an input of its own."""
     with claim(tmp_path / "m", "a", [export, export], state_dir="one"):
         pass
@@ -63,7 +63,7 @@ def test_other_accounts_and_other_exports_are_free(tmp_path, export):
         assert (elsewhere, here) == (False, True)
 
 
-def test_who_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
+def test_a_run_that_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
     """Another run that is between its two questions for a moment is no reason to go on unguarded."""
     (tmp_path / "m").mkdir()
     asking = os.open(tmp_path / "m" / "a.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -75,7 +75,7 @@ def test_who_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
     os.close(asking)
 
 
-def test_nobody_else_can_look(tmp_path, export):
+def test_other_users_cannot_read_claims(tmp_path, export):
     """0700 and 0600, and nothing of the secret in names or contents."""
     account = name_quota(identify(URL, api_key="9d7e3d8f-secret", token=None))
     with claim(tmp_path / "m", account, [export], state_dir="one"):
@@ -96,14 +96,14 @@ def test_a_claim_leaves_nothing_behind(tmp_path, export):
     ("environment", "place"),
     [({"XDG_STATE_HOME": "/x"}, "/x/masivo-stream"), ({"XDG_STATE_HOME": "relative"}, None), ({}, None)],
 )
-def test_runs_meet_where_the_users_state_is(environment, place):
+def test_claims_are_kept_in_the_state_home_of_the_user(environment, place):
     """As the XDG specification says; a relative path there is to be ignored."""
     assert default_shared_dir(environment) == (
         Path(place) if place else Path("~/.local/state/masivo-stream").expanduser()
     )
 
 
-def test_a_place_that_cannot_be_used_is_told(tmp_path, export):
+def test_an_unusable_directory_is_reported(tmp_path, export):
     """It is the caller's to decide that runs go on without meeting."""
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="exists"), claim(tmp_path / "file", "a", [export], state_dir="one"):

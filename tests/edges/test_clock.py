@@ -9,7 +9,7 @@ import pytest
 from masivo_stream.edges.clock import FakeClock, SystemClock
 
 
-async def test_the_systems_clock_goes_on():
+async def test_the_system_clock_advances():
     """Monotonic seconds, a date in UTC, and a sleep that lets others work."""
     clock = SystemClock()
     before, date = clock.now(), clock.wall()
@@ -35,7 +35,7 @@ async def settle():
         await asyncio.sleep(0)
 
 
-async def test_a_fake_clock_stands_still():
+async def test_a_fake_clock_moves_only_by_hand():
     """Both of its faces, until it is advanced by hand; then they move alike."""
     clock = FakeClock(start=5.0)
     now, wall = clock.now(), clock.wall()
@@ -44,7 +44,7 @@ async def test_a_fake_clock_stands_still():
     assert (clock.now() - now, clock.wall() - wall) == (90.0, timedelta(seconds=90))
 
 
-async def test_a_sleeper_wakes_at_its_time_not_before():
+async def test_a_sleeper_wakes_exactly_at_its_time():
     """In the order of their moments, whatever the order of falling asleep."""
     clock, log = FakeClock(start=0.0), []
     async with anyio.create_task_group() as tasks:
@@ -61,7 +61,7 @@ async def test_a_sleeper_wakes_at_its_time_not_before():
 
 
 @pytest.mark.parametrize("seconds", [0.0, -5.0])
-async def test_no_time_at_all_is_a_turn_for_the_others(seconds):
+async def test_a_sleep_of_zero_lets_other_tasks_run(seconds):
     """The sleep ends by itself, and time does not move."""
     clock = FakeClock()
     before = clock.now()
@@ -86,7 +86,7 @@ async def test_a_running_clock_jumps_to_the_next_sleeper():
     assert log == [(86_400.0, 86_400.0), (86_402.0, 86_402.0), (5.0, 86_405.0)]
 
 
-async def test_time_does_not_jump_to_a_sleeper_who_left():
+async def test_time_does_not_jump_to_a_cancelled_sleeper():
     """A cancelled sleep is not waited for."""
     clock, log = FakeClock(start=0.0), []
     leaver = asyncio.create_task(clock.sleep(10.0))

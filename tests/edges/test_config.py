@@ -63,7 +63,7 @@ def as_toml(section, name, text):
     return f"[{section}]\n{name} = {value}\n"
 
 
-def told(error):
+def text_of(error):
     """Return all that the error can put on a screen."""
     return "".join([str(error), error.place, error.hint, error.operation])
 
@@ -89,7 +89,7 @@ def toml(tmp_path):
 
 
 @pytest.mark.parametrize(("section", "name"), LEAVES)
-def test_flag_before_environment_before_file_before_default(toml, section, name):
+def test_flags_override_the_environment_the_file_and_the_defaults(toml, section, name):
     """For every setting; and each way of giving it means the same value."""
     first, second, third = three_values(section, name)
     file, variable = toml(as_toml(section, name, first)), {f"MASIVO_{name.upper()}": second}
@@ -106,7 +106,7 @@ def test_flag_before_environment_before_file_before_default(toml, section, name)
     assert value(file, environment=variable, flags={name: None}) == by_flag[1]
 
 
-def test_settings_of_several_places_come_together(toml):
+def test_settings_of_several_layers_are_merged(toml):
     """A layer overrides the leaf it names, not its section."""
     file = toml('[upload]\nuploaders = 3\n[api]\nbase_url = "https://a.example"\n')
     settings = load_settings(file, environment={"MASIVO_HAND_OFF": "5"}, flags={"request_timeout": 9})
@@ -120,7 +120,7 @@ def test_leaf_names_are_unique():
     assert sorted(names) == sorted(set(names))
 
 
-def test_nothing_given_is_the_default():
+def test_settings_that_are_not_given_are_the_defaults():
     """No file, no environment, no flags."""
     assert load_settings() == Settings()
 
@@ -156,7 +156,7 @@ def test_error_budgets_have_several_spellings(toml, text, budgets):
     assert load_settings(toml(f"[validation]\nmax_dead = {text}\n")).validation.max_dead == parse_max_deads(budgets)
 
 
-def test_a_flag_takes_the_budget_of_a_file_back(toml):
+def test_a_flag_removes_the_budget_of_a_file(toml):
     """It counts first, as always."""
     file = toml("[validation]\nmax_dead = 5\n")
     assert load_settings(file, flags={"max_dead": "none"}).validation.max_dead == ()
@@ -198,7 +198,7 @@ def test_a_flag_takes_the_budget_of_a_file_back(toml):
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_a_mistake_in_the_file_is_told_with_its_place(toml, text, message, hint):
+def test_a_mistake_in_the_file_is_reported_with_its_place(toml, text, message, hint):
     """File, section and key; the nearest name or the default as a hint."""
     file = toml(text)
     error = wrong(file)
@@ -208,7 +208,7 @@ def test_a_mistake_in_the_file_is_told_with_its_place(toml, text, message, hint)
     assert hint in error.hint
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     """With the system's word for it."""
     assert "cannot be read: No such file or directory" in str(wrong(f"{tmp_path}/none.toml"))
     assert "cannot be read: Is a directory" in str(wrong(str(tmp_path)))
@@ -227,11 +227,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         ("MASIVO_TOKENS", "MASIVO_TOKEN"),
     ],
 )
-def test_a_misspelt_variable_is_told(variable, nearest):
+def test_a_misspelt_variable_is_reported(variable, nearest):
     """One that nearly has a setting's name is a mistake, not noise."""
     error = wrong(environment={variable: HIDDEN})
     assert (error.place, error.hint) == (variable, f"did you mean {nearest}?")
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_other_variables_are_left_alone(variable):
         ("log_format", "xml", "--log-format does not fit"),
     ],
 )
-def test_a_mistake_in_a_flag_is_told_by_its_name(name, value, message):
+def test_a_mistake_in_a_flag_is_reported_with_its_name(name, value, message):
     """As it is spelt on the command line; in the environment likewise."""
     error = wrong(flags={name: value})
     assert str(error).startswith(message)
@@ -324,12 +324,12 @@ def test_a_mistake_in_a_flag_is_told_by_its_name(name, value, message):
         ("https://app.example/#hidden", "has a query or a fragment"),
     ],
 )
-def test_a_url_that_cannot_be_meant_is_refused(name, url, message):
+def test_an_impossible_url_is_refused(name, url, message):
     """By the setting's name, without repeating it: there may be a secret in it."""
     error = wrong(flags={name: url})
     assert str(error) == f"{name} {message}"
     assert error.place == f"--{name.replace('_', '-')}"
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_a_url_that_cannot_be_meant_is_refused(name, url, message):
         "http://[::1]:8080/",
     ],
 )
-def test_a_url_that_can_be_meant_is_taken(url):
+def test_a_possible_url_is_accepted(url):
     """Encrypted, or on this machine."""
     assert load_settings(flags={"base_url": url, "auth_url": url}).api.base_url == url
 
@@ -400,11 +400,11 @@ def test_the_vendor_is_known_by_its_domain(url, vendor):
         "http://p.exam ple:1",
     ],
 )
-def test_a_proxy_that_cannot_be_meant_is_refused(proxy):
+def test_an_impossible_proxy_is_refused(proxy):
     """Before the run, not as an outage of an hour; its password is not shown."""
     error = wrong(flags={"proxy": proxy})
     assert (str(error), error.place) == ("proxy is not an http:// URL", "--proxy")
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 def test_a_proxy_may_have_a_password():
@@ -428,11 +428,11 @@ def test_a_proxy_may_have_a_password():
         "host",
     ],
 )
-def test_headers_of_our_own_cannot_be_set(toml, header):
+def test_headers_of_the_program_cannot_be_set(toml, header):
     """Key and token have their own way, and what frames a request is not for settings."""
     error = wrong(toml(f'[api.headers]\n"{header}" = "{HIDDEN}"\n'))
     assert str(error) == f"[api] headers cannot set {header}"
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -449,11 +449,11 @@ def test_headers_of_our_own_cannot_be_set(toml, header):
         ("x", "hidden\x1b[31m"),
     ],
 )
-def test_headers_that_are_none_are_refused(name, value):
+def test_invalid_headers_are_refused(name, value):
     """No second line, no control character; the value is not shown."""
     error = wrong(flags={"headers": {name: value}})
     assert str(error) == "[api] headers has characters that no header can have"
-    assert "hidden" not in told(error)
+    assert "hidden" not in text_of(error)
 
 
 @pytest.mark.parametrize(
@@ -468,24 +468,24 @@ def test_headers_that_are_none_are_refused(name, value):
         "masivo.ai.",
     ],
 )
-def test_the_vendors_hosts_want_a_limit(host):
+def test_the_vendors_hosts_need_a_limit(host):
     """However the host is spelt."""
     error = wrong(flags={"limit": "none", "base_url": f"https://{host}/api/storefront/v1"})
     assert (str(error), error.place) == ('limit "none" is not for the vendor\'s hosts', "--limit")
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "https://masivo.ai.example", "https://notmasivo.ai"])
-def test_other_hosts_may_go_without(host):
+def test_other_hosts_need_no_limit(host):
     """A sandbox, a test account behind a gateway."""
     assert load_settings(flags={"limit": "none", "base_url": host}).limits.limit == ()
 
 
-def test_the_default_host_wants_a_limit_too():
+def test_the_default_host_needs_a_limit_too():
     """It is the vendor's."""
     assert wrong(environment={"MASIVO_LIMIT": "none"}).place == "MASIVO_LIMIT"
 
 
-def test_a_mistake_is_told_where_it_was_made(tmp_path):
+def test_a_mistake_is_reported_where_it_was_made(tmp_path):
     """In the file, by its section; not there, if the file leaves the default alone."""
     path = tmp_path / "c.toml"
     path.write_text('[api]\nbase_url = "nowhere"\n')
@@ -511,39 +511,39 @@ def wrongly_typed(kind):
 
 @pytest.mark.parametrize("kind", range(5))
 @pytest.mark.parametrize(("section", "name"), LEAVES)
-def test_a_secret_in_the_wrong_place_of_the_file_is_not_told(toml, section, name, kind):
+def test_a_secret_in_the_wrong_place_of_the_file_is_not_shown(toml, section, name, kind):
     """Whatever the setting and however it does not fit, no message repeats the value."""
     try:
         load_settings(toml(f"[{section}]\n{name} = {wrongly_typed(kind)}\n"))
     except ConfigurationError as error:
-        assert HIDDEN not in told(error)  # noqa: PT017 - some settings take any text
+        assert HIDDEN not in text_of(error)  # noqa: PT017 - some settings take any text
         assert HIDDEN not in "".join(traceback.format_exception(error))  # noqa: PT017 - likewise
 
 
 @pytest.mark.parametrize(("section", "name"), LEAVES)
-def test_a_secret_in_a_variable_or_flag_is_not_told(section, name):
+def test_a_secret_in_a_variable_or_flag_is_not_shown(section, name):
     """Pasted one line too low."""
     for text in (HIDDEN, f"{HIDDEN}={HIDDEN}", f"https://{HIDDEN}@x", f"x={HIDDEN}\n", f"http://{HIDDEN}/ {HIDDEN}"):
         for arguments in ({"environment": {f"MASIVO_{name.upper()}": text}}, {"flags": {name: text}}):
             try:
                 settings = load_settings(**arguments)
             except ConfigurationError as error:
-                assert HIDDEN not in told(error), (section, name, text)  # noqa: PT017 - some settings take any text
+                assert HIDDEN not in text_of(error), (section, name, text)  # noqa: PT017 - some settings take any text
             else:
                 assert HIDDEN in str(of(settings, section, name))
 
 
 @pytest.mark.parametrize("text", [f'key = "{HIDDEN}', f"key = {HIDDEN}", f'key = "{HIDDEN}" x', f"= {HIDDEN}"])
-def test_a_secret_in_a_broken_file_is_not_told(toml, text):
+def test_a_secret_in_a_broken_file_is_not_shown(toml, text):
     """A syntax error has a line and a column, not the line itself."""
-    assert HIDDEN not in told(wrong(toml(text)))
+    assert HIDDEN not in text_of(wrong(toml(text)))
 
 
-def test_an_api_key_in_the_file_is_told_where_it_belongs(toml):
+def test_an_api_key_in_the_file_is_refused_with_its_proper_place(toml):
     """Secrets are no settings: the hint names the variable, the message not the key."""
     error = wrong(toml(f'[api]\napi_key = "{HIDDEN}"\n'))
     assert "MASIVO_API_KEY" in error.hint
-    assert HIDDEN not in told(error)
+    assert HIDDEN not in text_of(error)
 
 
 # Files of other tools.
@@ -552,7 +552,7 @@ def test_an_api_key_in_the_file_is_told_where_it_belongs(toml):
 @pytest.mark.parametrize(
     "text", [b"\xef\xbb\xbf[upload]\nuploaders = 3\n", b"[upload]\r\nuploaders = 3\r\n", b"upload.uploaders = 3"]
 )
-def test_what_an_editor_leaves_in_the_file_is_read(toml, text):
+def test_a_file_from_any_editor_is_read(toml, text):
     """A byte order mark, line ends of another system, dotted names."""
     assert load_settings(toml(text)).upload.uploaders == 3
 
@@ -578,7 +578,7 @@ def test_what_an_editor_leaves_in_the_file_is_read(toml, text):
         (b"{ not json", "is not TOML: ", "config.example.toml"),
     ],
 )
-def test_a_file_of_another_format_is_told_for_what_it_is(toml, text, message, hint):
+def test_a_file_of_another_format_is_recognised(toml, text, message, hint):
     """With the place, and what to write instead."""
     file = toml(text)
     error = wrong(file)

@@ -87,29 +87,30 @@ def test_a_dead_letter_has_this_form():
     assert line.decode() == (
         '{"kind":"events","file":"events.ndjson","line":7,"offset":120,"length":2,"items":[1,3],"reason":"wrong_type",'
         '"field":"events[3].order.value","message":"expected a number, found a string","status":422,"batch":"b1",'
-        '"at":"2024-05-01T12:30:00.123Z","raw":"{\\"ñ\\":1}"}\n'
+        '"at":"2024-05-01T12:30:00.123Z","raw":"{\\"ñ\\":1}","faults":[{"reason":"wrong_type",'
+        '"field":"events[3].order.value","message":"expected a number, found a string"}]}\n'
     )
 
 
-def test_what_is_not_known_is_null():
+def test_an_unknown_value_is_null():
     """No field is left out."""
     found = json.loads(write_dead_letter(Kind.CUSTOMERS, rejected(field=""), AT_TEXT))
-    assert list(found) == [*FIELDS, "raw"]
+    assert list(found) == [*FIELDS, "raw", "faults"]
     assert (found["items"], found["status"], found["batch"], found["field"]) == (None, None, None, "")
 
 
 @pytest.mark.parametrize(
     "raw", [b"\xff\xfe", b"caf\xe9", b"\xed\xa0\x80", b"\xc0\x80", b"{}\xf4\x90\x80\x80", b"\xef\xbb"]
 )
-def test_bytes_that_are_no_utf_8_come_as_base64(raw):
+def test_bytes_that_are_not_utf_8_are_written_as_base64(raw):
     """In place of the text, so that the original can always be had back."""
     found = json.loads(write_dead_letter(Kind.EVENTS, rejected(raw=raw), AT_TEXT))
-    assert list(found) == [*FIELDS, "raw_base64"]
+    assert list(found) == [*FIELDS, "raw_base64", "faults"]
     assert base64.b64decode(found["raw_base64"]) == raw
 
 
 @given(raw=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
-def test_the_original_bytes_can_always_be_had_back(raw):
+def test_the_original_bytes_can_always_be_restored(raw):
     """Whatever they are; and the line ends at its newline only."""
     line = write_dead_letter(Kind.EVENTS, rejected(raw=raw), AT_TEXT)
     found = json.loads(line)
@@ -126,7 +127,7 @@ def test_texts_of_any_kind_stay_in_their_field(text):
     line = write_dead_letter(Kind.EVENTS, rejected(field=text, message=text), AT_TEXT)
     found = json.loads(line.decode())
     expected = text.encode("utf-8", "replace").decode()
-    assert (found["field"], found["message"], list(found)) == (expected, expected, [*FIELDS, "raw"])
+    assert (found["field"], found["message"], list(found)) == (expected, expected, [*FIELDS, "raw", "faults"])
     assert line.count(b"\n") == 1
     assert b"\x1b" not in line
 
@@ -148,7 +149,7 @@ def test_the_moment_has_milliseconds_and_a_z(tmp_path, at, text):
 # The file.
 
 
-def test_letters_are_appended_to_the_kinds_file(tmp_path):
+def test_dead_letters_are_appended_to_the_file_of_their_kind(tmp_path):
     """In their order, one line each."""
     with closing(DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)) as letters:
         letters.append([rejected(line=1), rejected(line=2)])
@@ -158,7 +159,7 @@ def test_letters_are_appended_to_the_kinds_file(tmp_path):
     assert content == b"".join(write_dead_letter(Kind.EVENTS, rejected(line=line), AT_TEXT) for line in (1, 2, 3))
 
 
-def test_what_was_never_counted_is_cut(tmp_path):
+def test_uncounted_lines_are_cut(tmp_path):
     """Lines behind the counted ones, torn or whole, will be written again; the counted ones stay."""
     file = tmp_path / "dead-letter.customers.ndjson"
     file.write_bytes(b"counted\nwhole\nto")
@@ -184,7 +185,7 @@ def test_a_file_that_was_edited_is_left_alone(tmp_path, left):
     assert open_descriptors() == descriptors
 
 
-def test_length_and_checksum_are_the_files(tmp_path):
+def test_length_and_checksum_are_those_of_the_file(tmp_path):
     """Whatever was appended, the next process finds the file as these two say."""
     letters = DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)
     for line in (1, 2, 3):
@@ -194,19 +195,19 @@ def test_length_and_checksum_are_the_files(tmp_path):
 
 
 @given(raw=st.binary(max_size=200))
-def test_a_letter_can_be_read_again(raw):
+def test_a_dead_letter_can_be_read_again(raw):
     """With the record's bytes as they were."""
     letter = read_dead_letter(write_dead_letter(Kind.EVENTS, rejected(raw=raw, items=(1,)), AT_TEXT))
     assert (letter.body, letter.line, letter.items, letter.at) == (raw, 7, (1,), AT_TEXT)
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"{}", b"[1]", b'{"file":"f","line":1', b"\xff", b"[" * 100_000])
-def test_what_is_no_letter_is_none(line):
+def test_a_line_that_is_not_a_dead_letter_is_recognised(line):
     """Torn, foreign, deep: never an error."""
     assert read_dead_letter(line) is None
 
 
-def test_doubts_of_an_earlier_process_stay_listed(tmp_path):
+def test_batches_in_doubt_of_an_earlier_process_stay_listed(tmp_path):
     """Lines of batches still in doubt are kept; others, torn ones too, are dropped."""
     lines = [
         b'{"batch":"b1","file":"f","line":1,"customer":"c"}\n',
@@ -222,7 +223,7 @@ def test_doubts_of_an_earlier_process_stay_listed(tmp_path):
     assert folder.written[-1][1].count(b"\n") == 2
 
 
-def test_a_letter_is_there_at_once(tmp_path):
+def test_a_dead_letter_is_in_the_file_at_once(tmp_path):
     """Before the file is closed: no buffer of ours can be lost."""
     letters = DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)
     letters.append([rejected()])
@@ -230,7 +231,7 @@ def test_a_letter_is_there_at_once(tmp_path):
     letters.close()
 
 
-def test_a_large_letter_is_written_whole(tmp_path):
+def test_a_large_dead_letter_is_written_whole(tmp_path):
     """A line of many megabytes."""
     large = rejected(raw=b"x" * 20_000_000)
     with closing(DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)) as letters:
@@ -241,7 +242,7 @@ def test_a_large_letter_is_written_whole(tmp_path):
     )
 
 
-def test_a_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     """A dead letter that cannot be written stops the run: it would be a lost record."""
     letters = DeadLetterFile(Folder(tmp_path, "/dev/full"), Kind.EVENTS, wall)
     with pytest.raises(StorageError, match="cannot write dead letters: No space left on device") as caught:
@@ -251,7 +252,7 @@ def test_a_full_disk_is_told(tmp_path):
         letters.close()
 
 
-def test_a_file_that_cannot_be_synced_is_told_and_closed(tmp_path):
+def test_a_file_that_cannot_be_synced_is_reported_and_closed(tmp_path):
     """Not durable is not written; the descriptor is closed anyway."""
     folder = Folder(tmp_path, "/dev/null")
     letters = DeadLetterFile(folder, Kind.EVENTS, wall)
@@ -261,7 +262,7 @@ def test_a_file_that_cannot_be_synced_is_told_and_closed(tmp_path):
     assert open_descriptors() == descriptors - 1
 
 
-def test_what_was_appended_is_synced(tmp_path):
+def test_appended_dead_letters_are_synced(tmp_path):
     """A device that cannot be synced shows whether that was tried; if nothing is new, it is not."""
     letters = DeadLetterFile(Folder(tmp_path, "/dev/null"), Kind.EVENTS, wall)
     letters.sync()
@@ -290,7 +291,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(small_disk):
 # Doubts.
 
 
-def test_doubts_are_listed_with_their_batch(tmp_path):
+def test_records_in_doubt_are_listed_with_their_batch(tmp_path):
     """One line per record; a part names its items; the file is rewritten whole each time."""
     folder = Folder(tmp_path)
     doubts = InDoubtFile(folder, Kind.EVENTS)
@@ -316,7 +317,7 @@ def test_a_customers_id_stays_in_its_field(tmp_path, customer):
     assert (content.count(b"\n"), b"\x1b" in content) == (1, False)
 
 
-def test_a_doubt_that_could_not_be_written_is_not_forgotten(tmp_path):
+def test_a_batch_in_doubt_that_could_not_be_listed_is_listed_the_next_time(tmp_path):
     """The next time, it is in the list."""
 
     class Full(Folder):

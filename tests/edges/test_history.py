@@ -65,7 +65,7 @@ batches = st.tuples(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(batches, max_size=30))
-def test_every_batch_is_told_once(journal, made):
+def test_every_batch_is_counted_once(journal, made):
     """Whatever the length of the run: sums are kept, stretches are few, aligned, and in order."""
     rows = [(kind, state, sent, sent + 0.5, 1, SETTLED_BY.get(state)) for kind, state, sent in made]
     found = reported(journal, rows)
@@ -94,7 +94,7 @@ def test_many_batches_make_few_points(journal):
     assert all(point.latency == pytest.approx(0.25, abs=0.001) for point in points)
 
 
-def test_only_a_first_answer_tells_how_long_answers_take(journal):
+def test_only_a_first_answer_shows_the_latency(journal):
     """Not what was tried again, nor what a person settled, nor what is in doubt or under way."""
     found = reported(
         journal,
@@ -111,7 +111,7 @@ def test_only_a_first_answer_tells_how_long_answers_take(journal):
     assert (point.latency, point.slowest) == (pytest.approx(1.0, abs=0.001), pytest.approx(1.5, abs=0.001))
 
 
-def test_what_was_found_there_was_no_request(journal):
+def test_records_found_by_reading_back_count_as_no_request(journal):
     """Customers that were read back are accepted, in no request of their own."""
     (point,) = reported(journal, [("customers", ACCEPTED, 3, 3, 1, SettledBy.READ_BACK)])["customers"]
     assert (point.requests, point.accepted, point.bytes_sent, point.latency) == (0, 10, 0, None)
@@ -125,7 +125,7 @@ def test_a_run_ends_with_its_last_answer(journal):
     assert (times.first_at, times.last_at, times.batches, times.refused) == (stamp(5), stamp(7), 2, 0)
 
 
-def test_doubts_are_told_with_their_lines(journal):
+def test_batches_in_doubt_are_listed_with_their_lines(journal):
     """As many as asked for, and how many there are."""
     rows = [(n, ("events", IN_DOUBT, n, n + 1, 1, None)) for n in range(5)]
     fill(journal, rows)
@@ -137,7 +137,7 @@ def test_doubts_are_told_with_their_lines(journal):
     assert (doubt.batch, doubt.why, spans) == ("0", "timeout", [(0, 4, 17), (2, 1, 1)])
 
 
-def test_decisions_are_told_oldest_first(journal):
+def test_decisions_are_listed_oldest_first(journal):
     """The last ones, where there are too many."""
     for number in range(4):
         anyio.run(journal.take_note, Note(NoteKind.ACCEPT, f"reason {number}", person="ana"))
@@ -145,7 +145,7 @@ def test_decisions_are_told_oldest_first(journal):
     assert ([decision.detail for decision in found], count) == (["ana: reason 2", "ana: reason 3"], 4)
 
 
-def test_facts_are_the_last_processes(journal):
+def test_facts_are_those_of_the_last_process(journal):
     """Nothing is known if no facts were noted, or by another version in an unknown form."""
     assert journal.read.facts() == Facts()
     for number in range(2):

@@ -62,7 +62,7 @@ def test_another_file_does_not_look_the_same(export, content):
     assert not looks_the_same(take_identity(str(export)), take_identity(str(export))) or content
 
 
-def test_a_change_is_found_near_its_place_where_a_sample_is(export):
+def test_a_change_in_a_sampled_block_is_found_near_its_place(export):
     """Before the byte that is asked for, and nowhere else; an export that was appended to has no change."""
     known = take_identity(str(export))
     at = known.samples[5][0]
@@ -73,7 +73,7 @@ def test_a_change_is_found_near_its_place_where_a_sample_is(export):
     assert find_change(str(export), known, len(LINES)) is None
 
 
-def test_what_came_from_a_pipe_is_told_apart(tmp_path):
+def test_pipes_are_distinguished_from_files(tmp_path):
     """Standard input and named pipes cannot be read twice."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -81,7 +81,7 @@ def test_what_came_from_a_pipe_is_told_apart(tmp_path):
     assert take_identity(str(pipe)).stream
 
 
-def test_a_missing_export_is_told(tmp_path):
+def test_a_missing_export_is_reported(tmp_path):
     """As by whoever reads it."""
     with pytest.raises(InputError, match="No such file"):
         take_identity(str(tmp_path / "no"))
@@ -94,7 +94,7 @@ def test_an_empty_export_has_an_identity(tmp_path):
     assert take_identity(str(path)) == take_identity(str(path))
 
 
-def test_the_way_out_of_a_change_sends_nothing_twice():
+def test_the_hint_about_a_changed_export_sends_nothing_twice():
     """Another state directory would: the journal would know nothing of what was sent."""
     error = changed("x.ndjson", "something changed")
     assert (error.place, "--state-dir" in error.hint) == ("x.ndjson", False)

@@ -91,7 +91,7 @@ def ask(path, sql):
         return connection.execute(sql).fetchall()
 
 
-def test_it_is_the_owners_alone(journal, path):
+def test_only_the_owner_can_read_the_journal(journal, path):
     """0600, its write-ahead log as well."""
     anyio.run(journal.note_sources, "", [(Kind.EVENTS, KnownSource(0, "f", 1, b""))])
     for file in path.parent.iterdir():
@@ -112,7 +112,7 @@ def test_a_new_kind_begins_at_its_start(journal):
     assert journal.read.figures(Kind.EVENTS) is None
 
 
-async def test_progress_is_taken_up(journal, path, reopened):
+async def test_progress_is_continued(journal, path, reopened):
     """The read position, the figures, and the length of the dead letters outlive the process."""
     await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4, letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
@@ -123,7 +123,7 @@ async def test_progress_is_taken_up(journal, path, reopened):
 @pytest.mark.parametrize(
     ("kind", "doubtful"), [(Kind.CUSTOMERS, False), (Kind.EVENTS, True), (Kind.TRANSACTIONS, True)]
 )
-async def test_what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated(journal, path, kind, doubtful, reopened):
+async def test_a_batch_found_in_flight_is_in_doubt_unless_it_may_be_sent_again(journal, path, kind, doubtful, reopened):
     """Found `sending` by the next process, a batch is doubtful, or unanswered if a second attempt is harmless."""
     batch = make_batch(kind, [entry(3), entry(5)])
     await journal.send(batch, progress(), nothing)
@@ -148,7 +148,7 @@ async def test_settled_records_are_covered(journal, path, state, covered, reopen
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
-async def test_what_may_have_been_applied_is_known_until_it_is_accepted(path, deaths, reopened):
+async def test_a_possibly_applied_batch_is_remembered_until_it_is_accepted(path, deaths, reopened):
     """Sent again by this process or another one: the records are looked for, should they be refused as being there."""
     batch = make_batch(Kind.CUSTOMERS, [entry(3), entry(5)])
     first = reopened(path)
@@ -176,7 +176,7 @@ async def test_dead_letters_are_covered_and_their_customers_missing(journal, pat
     assert list(found.read.missing_customers()) == [-7, 42]
 
 
-async def test_places_are_forgotten_when_nobody_will_need_them(journal, path):
+async def test_positions_are_forgotten_when_they_are_not_needed_any_more(journal, path):
     """Behind the checkpoint a batch keeps its figures only; the one accepted last can still be read back."""
     for line in (1, 2, 3):
         batch = make_batch(Kind.EVENTS, [entry(line)])
@@ -196,7 +196,7 @@ async def test_a_second_attempt_counts_as_one(journal, path):
     assert ask(path, "SELECT attempts FROM batches") == [(2,)]
 
 
-async def test_what_a_commit_counts_is_on_the_disk_before_it(journal, path):
+async def test_counted_dead_letters_are_synced_before_their_commit(journal, path):
     """The dead letters are synced first: at that moment the journal does not yet speak of them."""
     seen = []
 
@@ -208,7 +208,7 @@ async def test_what_a_commit_counts_is_on_the_disk_before_it(journal, path):
     assert seen == [[(5,)]]
 
 
-async def test_notes_that_come_together_are_one_commit(path):
+async def test_simultaneous_notes_are_one_commit(path):
     """While one commit is under way the next ones gather; each caller returns when its own is durable."""
     commits = []
 
@@ -225,7 +225,7 @@ async def test_notes_that_come_together_are_one_commit(path):
     assert len(commits) <= 4
 
 
-async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
+async def test_an_outcome_and_the_batch_that_waits_for_it_are_one_commit(path):
     commits = []
 
     slot = anyio.Semaphore(0)
@@ -247,7 +247,7 @@ async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
     assert commits == [1, 2, 1]
 
 
-async def test_who_commits_for_others_goes_on_as_they_do(path):
+async def test_a_task_that_commits_for_others_continues_when_they_do(path):
     """There is always a task that waits for a commit, and no task is kept by the notes of the others."""
     written = dict.fromkeys(range(4), 0)
 
@@ -273,7 +273,7 @@ def full():
     raise OSError(28, "No space left on device")
 
 
-async def test_after_a_failure_only_outcomes_are_written(journal):
+async def test_only_outcomes_are_written_after_a_failure(journal):
     """A run whose journal missed a note begins nothing any more; and no task waits for ever."""
 
     async def note():
@@ -290,7 +290,7 @@ async def test_after_a_failure_only_outcomes_are_written(journal):
     assert journal.read.figures(Kind.EVENTS) is None
 
 
-async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, reopened):
+async def test_an_outcome_includes_what_could_not_be_written_before(journal, path, reopened):
     """The dead letters of a note that failed are in the commit of the outcome that comes after it."""
     flying, never = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(9)])
     await journal.send(flying, progress(), nothing)
@@ -303,7 +303,7 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     assert found.read.figures(Kind.EVENTS).read == 12
 
 
-async def test_what_is_owed_keeps_its_order(path, reopened):
+async def test_postponed_notes_keep_their_order(path, reopened):
     """What was refused beside an outcome, and while it was written, comes after it: later figures count."""
     gone = []
 
@@ -342,7 +342,7 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
     assert found.read.figures(Kind.EVENTS).read == 50
 
 
-async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
+async def test_a_cancelled_leader_leaves_no_task_waiting(path):
     """By the event loop itself, which knows no shields: the writers of its round get an error, and so do later ones."""
     with closing(open_journal(path, wall)) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
@@ -356,7 +356,7 @@ async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
             await journal.note(Kind.EVENTS, progress(), nothing)
 
 
-async def test_an_outcome_given_up_is_made_up_for(path, reopened):
+async def test_an_outcome_that_was_given_up_is_noted_with_a_later_one(path, reopened):
     """Later there is room again, for another outcome: both are noted then, and so is what was noted in between."""
     first, second = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(2)])
     with closing(open_journal(path, wall)) as journal:
@@ -373,7 +373,7 @@ async def test_an_outcome_given_up_is_made_up_for(path, reopened):
     assert len(found.read.dead_at(Kind.EVENTS, 0, 5)) == 1
 
 
-async def test_who_waits_behind_a_failure_is_told_of_it(path):
+async def test_a_task_that_waits_behind_a_failure_gets_its_error(path):
     """Nothing goes on the wire for a note that came while the disk was full."""
     limiter = anyio.Event()
 
@@ -414,7 +414,7 @@ async def test_a_bug_in_a_commit_stops_everything(path):
             await journal.note(Kind.EVENTS, progress(), nothing)
 
 
-async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
+async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_remembered(path):
     """Sent again five hours later, it counts from its first attempt."""
     now = [wall()]
     with closing(open_journal(path, lambda: now[0])) as journal:
@@ -427,7 +427,7 @@ async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
         assert journal.read.sent() == [("customers", wall(), now[0], 1)]
 
 
-async def test_when_an_attempt_went_without_an_answer_is_kept(path):
+async def test_the_moment_of_an_unanswered_attempt_is_remembered(path):
     """What is answered later does not move it.
 
     If a process died in an attempt, that is when it was sent, if it was the first; else the start of the next process.
@@ -467,7 +467,7 @@ async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
     assert [reference.line for reference in references] == [1]
 
 
-async def test_a_letter_tried_again_covers_its_line_until_that_is_passed(journal, path, reopened):
+async def test_a_retried_dead_letter_covers_its_line_until_the_checkpoint_passes_it(journal, path, reopened):
     """While the checkpoint is before it, a restart reads the line again: it must not be sent beside the dead letter."""
     dead = DeadRow(0, 6, None, "refused", 42)
     await journal.note(Kind.EVENTS, progress(checkpoint=3, dead=[dead]), nothing)
@@ -481,7 +481,7 @@ async def test_a_letter_tried_again_covers_its_line_until_that_is_passed(journal
     assert ask(path, "SELECT COUNT(*) FROM dead") == [(0,)]
 
 
-async def test_a_note_that_fails_in_the_middle_leaves_nothing(journal, path):
+async def test_a_note_that_fails_in_the_middle_changes_nothing(journal, path):
     """Figures without their dead letters would be worse than neither."""
     never = DeadRow(0, 5, None, "refused", object())  # SQLite has no type for that
     with pytest.raises(StorageError):
@@ -526,7 +526,7 @@ async def test_an_outcome_that_never_finds_space_is_named(path):
     assert sum(pauses) == 2
 
 
-async def test_what_is_sent_again_stays_in_doubt_until_it_is_accepted(journal, path, reopened):
+async def test_a_resent_batch_stays_in_doubt_until_it_is_accepted(journal, path, reopened):
     """On the wire by a person's word, it counts as in doubt, also for the process after a death."""
     batch = make_batch(Kind.EVENTS, [entry(3)])
     await journal.send(batch, progress(), nothing)
@@ -587,7 +587,7 @@ async def test_a_dead_letter_is_found_by_its_place_in_the_export(journal):
     assert len(journal.read.dead_at(Kind.EVENTS, 0, 6)) == 1
 
 
-async def test_what_a_batch_brings_is_not_visible_yet(journal):
+async def test_records_of_a_new_batch_are_not_visible_yet(journal):
     """However visible what came before it was."""
     await journal.note(Kind.EVENTS, progress(), nothing)
     await journal.mark_visible(Kind.EVENTS)
@@ -596,7 +596,7 @@ async def test_what_a_batch_brings_is_not_visible_yet(journal):
     assert not journal.resume(Kind.EVENTS).visible
 
 
-async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):
+async def test_a_note_is_finished_although_its_caller_is_cancelled(journal):
     """Half a note would be worse than none."""
     with anyio.move_on_after(0):
         await journal.note(Kind.EVENTS, progress(read_position=3), nothing)
@@ -779,14 +779,14 @@ def test_a_damaged_journal_is_refused(tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_journal_that_is_none_cannot_be_looked_at(tmp_path):
+def test_a_missing_journal_cannot_be_read(tmp_path):
     """Reading must not make one."""
     with pytest.raises((ConfigurationError, StorageError)):
         open_journal(tmp_path / "no.db", wall, writable=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
+def test_the_journal_can_be_read_while_a_run_is_at_work(journal, path, reopened):
     """A second reader sees what is committed."""
     anyio.run(journal.note_sources, "", [(Kind.EVENTS, KnownSource(0, "f", 1, b"id"))])
     looking = reopened(path, writable=False)
@@ -795,7 +795,7 @@ def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
         looking._connection.execute("DELETE FROM sources")
 
 
-def test_no_personal_data_in_it(journal, path):
+def test_the_journal_holds_no_personal_data(journal, path):
     """Neither ids nor bodies of records are in the file."""
     batch = make_batch(Kind.EVENTS, [entry(1)])
     anyio.run(journal.send, batch, progress(), nothing)
@@ -804,7 +804,7 @@ def test_no_personal_data_in_it(journal, path):
     assert Position(0, 1, 0) == START
 
 
-async def test_no_question_walks_through_what_is_done(journal):
+async def test_no_query_reads_all_finished_batches(journal):
     """What a restart asks, and what every commit forgets, costs the same however many batches there were."""
     few = await steps_of_a_restart(journal, settled=10)
     assert await steps_of_a_restart(journal, settled=2000) <= few + 10

@@ -57,7 +57,7 @@ def test_a_json_line_is_one_object_with_the_given_fields(value):
 @pytest.mark.parametrize(
     "value", [["\n\x1b[31m\u202e"], {"\n": "\x1b"}, ValueError("\n\x1b[31m"), b"\n\x1b", ("\u2028",)]
 )
-def test_values_of_other_types_are_no_way_round(form, value):
+def test_values_of_other_types_cannot_forge_a_line_either(form, value):
     """Lists, errors, bytes."""
     text = written(form, value)
     assert len(text.splitlines()) == 1
@@ -71,7 +71,7 @@ def test_a_value_cannot_forge_a_field_on_the_console(value):
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_braces_and_percents_are_only_characters(form):
+def test_braces_and_percents_are_ordinary_characters(form):
     """Data is never a format."""
     for value in ("%s %d %(x)s", "{} {0} {x.__class__}", "[bold]x[/bold]", "%"):
         assert value in written(form, value)
@@ -81,7 +81,7 @@ def test_braces_and_percents_are_only_characters(form):
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-def test_what_is_below_the_level_is_not_written(level):
+def test_events_below_the_level_are_not_written(level):
     """The four levels of the setting."""
     stream = io.StringIO()
     logger = configure_log(level=level, form="json", stream=stream)
@@ -140,7 +140,7 @@ class Full(io.StringIO):
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_a_log_that_nobody_reads_does_not_end_the_run(form):
+def test_a_log_without_a_reader_does_not_end_the_run(form):
     """The pipe is closed, the disk is full, the stream is gone."""
     streams = [Broken(), Full(), io.StringIO()]
     loggers = [configure_log(level="info", form=form, stream=stream) for stream in streams]
@@ -192,7 +192,7 @@ def test_a_process_without_standard_error_works_and_ends_as_it_should(form, redi
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_secrets_are_masked_by_name_and_by_look(form):
+def test_secrets_are_masked_by_name_and_by_form(form):
     """Also those in lists and mappings."""
     stream = io.StringIO()
     log = configure_log(level="info", form=form, stream=stream)

@@ -87,7 +87,7 @@ def test_a_request_may_count_in_several_scopes(tmp_path):
             assert [each.answered for each in news(other, scope).departed] == [clocks.now()]
 
 
-def test_what_became_of_a_departure_is_told_later(tmp_path):
+def test_the_outcome_of_a_departure_is_noted_later(tmp_path):
     """Answered, or withdrawn; whose process died without a word is not asked about for ever."""
     clocks = Clocks()
     with life(tmp_path, clocks) as one, life(tmp_path, clocks) as other:
@@ -105,7 +105,7 @@ def test_what_became_of_a_departure_is_told_later(tmp_path):
         assert (told.departed, told.answered, told.withdrawn) == ([], [], [])
 
 
-def test_a_number_is_never_given_twice(tmp_path):
+def test_a_number_is_never_used_twice(tmp_path):
     """Not even those of withdrawn ones: what is beyond the last number reported is new."""
     clocks = Clocks()
     with life(tmp_path, clocks) as one, life(tmp_path, clocks) as other:
@@ -116,7 +116,7 @@ def test_a_number_is_never_given_twice(tmp_path):
         assert len(news(other).departed) == 1
 
 
-def test_a_file_of_an_older_version_is_begun_anew(tmp_path):
+def test_a_file_of_an_older_version_is_replaced(tmp_path):
     """Its departures are of a shape we no longer read; a hold is kept."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
@@ -146,7 +146,7 @@ def test_a_hold_outlives_the_process(tmp_path):
     ("step", "ago", "hold"),
     [(0, 60.0, 40.0), (-30, 30.0, 70.0), (-100, 0.0, 100.0), (-1e6, 0.0, 100.0), (500, 560.0, 0.0)],
 )
-def test_a_machine_that_starts_anew_goes_by_the_wall_clock(tmp_path, step, ago, hold):
+def test_the_wall_clock_counts_after_a_restart_of_the_machine(tmp_path, step, ago, hold):
     """If it is set back, what seems to be in the future counts as now, and a hold is no longer than it was."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
@@ -162,7 +162,7 @@ def test_a_machine_that_starts_anew_goes_by_the_wall_clock(tmp_path, step, ago, 
 
 
 @pytest.mark.parametrize("step", [-1e6, -3, 3, 1e6])
-def test_while_the_machine_runs_the_wall_clock_does_not_matter(tmp_path, step):
+def test_the_wall_clock_does_not_count_while_the_machine_runs(tmp_path, step):
     """However it is set."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
@@ -184,7 +184,7 @@ def test_old_departures_are_forgotten(tmp_path):
         assert seen(second, clocks, horizon=1e6)[0] == []
 
 
-def test_it_is_the_owners_alone(tmp_path):
+def test_only_the_owner_can_read_the_quota(tmp_path):
     """0600."""
     with life(tmp_path / "new", Clocks()) as quota:
         depart(quota)
@@ -192,7 +192,7 @@ def test_it_is_the_owners_alone(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"x" * 5000])
-def test_a_damaged_file_is_told(tmp_path, content):
+def test_a_damaged_file_is_reported(tmp_path, content):
     """What was used cannot be guessed; whoever opens it decides."""
     (tmp_path / "quota.db").write_bytes(content)
     with pytest.raises(StorageError, match="quota"):
@@ -210,7 +210,7 @@ def looked_at(path, clocks, boot="boot"):
 
 
 @pytest.mark.parametrize("at_work", [True, False])
-def test_it_can_be_looked_at(at_work, tmp_path):
+def test_the_quota_can_be_read_at_any_time(at_work, tmp_path):
     """While a run is at work or after it: what is used is seen, and nothing is written."""
     clocks = Clocks()
     with life(tmp_path, clocks) as quota:
@@ -228,7 +228,7 @@ def test_it_can_be_looked_at(at_work, tmp_path):
 @pytest.mark.parametrize(
     ("step", "ago", "hold"), [(0, 60.0, 40.0), (-30, 30.0, 70.0), (-1e6, 0.0, 100.0), (500, 560.0, 0.0)]
 )
-def test_looked_at_after_a_new_start_it_goes_by_the_wall_clock(step, ago, hold, tmp_path):
+def test_a_reader_uses_the_wall_clock_after_a_restart_of_the_machine(step, ago, hold, tmp_path):
     """As the next run will."""
     clocks = Clocks()
     with life(tmp_path, clocks) as quota:
@@ -241,7 +241,7 @@ def test_looked_at_after_a_new_start_it_goes_by_the_wall_clock(step, ago, hold, 
     assert holds == {"migration": pytest.approx(hold)}
 
 
-def test_where_there_is_none_none_is_made(tmp_path):
+def test_a_reader_makes_no_file(tmp_path):
     """Nor its directory."""
     assert read_quota(tmp_path / "new" / "quota.db", Clocks()) is None
     assert list(tmp_path.iterdir()) == []
@@ -250,7 +250,7 @@ def test_where_there_is_none_none_is_made(tmp_path):
     assert read_quota(tmp_path / "quota.db", Clocks()) == QuotaUse()
 
 
-def test_a_damaged_file_is_told_to_who_looks(tmp_path):
+def test_a_damaged_file_is_reported_to_a_reader(tmp_path):
     """And left as it is."""
     (tmp_path / "quota.db").write_bytes(b"rubbish " * 1000)
     with pytest.raises(StorageError, match="quota"):

@@ -15,7 +15,7 @@ KEY = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HIDDEN = "not-to-be-shown"
 
 
-def told(error: ConfigurationError) -> str:
+def text_of(error: ConfigurationError) -> str:
     """Return all that the error can put on a screen, its causes included."""
     return "".join([*traceback.format_exception(error), str(error), error.place, error.hint, error.operation])
 
@@ -55,7 +55,7 @@ def test_a_secret_is_revealed_on_purpose_only():
     assert Secret(KEY).reveal() == KEY
 
 
-def test_a_secret_does_not_stand_in_a_traceback():
+def test_a_secret_is_not_in_a_traceback():
     """Not even where the locals are printed, and not in an encoder's complaint."""
     secret = Secret(KEY)
 
@@ -72,13 +72,13 @@ def test_a_secret_does_not_stand_in_a_traceback():
 
 
 @pytest.mark.parametrize("secrets", [{}, {"api_key": Secret("a"), "token": Secret("b")}])
-def test_credentials_are_one_of_the_two(secrets):
+def test_credentials_are_either_a_key_or_a_token(secrets):
     """A key or a token, not none, not both."""
     with pytest.raises(ValueError, match="either an API key or a token"):
         Credentials(**secrets)
 
 
-def test_the_key_file_comes_before_the_key_before_the_token(tmp_path):
+def test_the_key_file_comes_before_the_key_and_the_key_before_the_token(tmp_path):
     """The more deliberate one wins."""
     both = {"MASIVO_API_KEY": "from-environment", "MASIVO_TOKEN": "token"}
     of_file = load_credentials(both, api_key_file=key_file(tmp_path))
@@ -114,7 +114,7 @@ def test_white_space_around_a_secret_is_not_part_of_it(tmp_path, content):
         "Bearer {}",
     ],
 )
-def test_what_other_tools_put_around_a_secret_is_no_part_of_it(tmp_path, content):
+def test_decoration_by_other_tools_is_not_part_of_a_secret(tmp_path, content):
     """Byte order marks, quotes, names, comments; in a file of UTF-16, too."""
     text = content.format(KEY)
     assert load_credentials({"MASIVO_API_KEY": text}).api_key.reveal() == KEY
@@ -149,15 +149,15 @@ def test_a_key_that_looks_odd_is_left_as_it_is(tmp_path, key):
         ("\u201c" + HIDDEN + "\u201d", "character 1 is U+201C"),
     ],
 )
-def test_what_is_no_secret_is_told_for_what_it_is(tmp_path, content, why):
+def test_a_value_that_is_not_a_secret_is_refused_with_the_true_reason(tmp_path, content, why):
     """With the true reason, and without the secret."""
     with pytest.raises(ConfigurationError, match="cannot be sent") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, content.encode()))
     assert why in str(caught.value)
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
-def test_a_variable_that_is_empty_is_told(tmp_path):
+def test_an_empty_variable_is_reported(tmp_path):
     """It was meant to be set."""
     with pytest.raises(ConfigurationError, match="MASIVO_API_KEY is set, but empty"):
         load_credentials({"MASIVO_API_KEY": ""})
@@ -170,11 +170,11 @@ def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
     with pytest.raises(ConfigurationError, match="other users may read the key file") as caught:
         load_credentials({}, api_key_file=file)
     assert (caught.value.place, caught.value.hint) == (file, f"chmod 600 {file}")
-    assert KEY not in told(caught.value)
+    assert KEY not in text_of(caught.value)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_a_key_file_of_the_owners_is_read(tmp_path, mode):
+def test_a_key_file_of_the_owner_is_read(tmp_path, mode):
     """No other user can open it."""
     assert load_credentials({}, api_key_file=key_file(tmp_path, mode=mode)).api_key.reveal() == KEY
 
@@ -191,7 +191,7 @@ def test_a_key_may_come_through_a_pipe():
 
 
 @pytest.mark.parametrize("name", ["missing/key", ".", "a\0b", "x" * 5000])
-def test_a_key_file_that_cannot_be_read_is_told(tmp_path, name):
+def test_a_key_file_that_cannot_be_read_is_reported(tmp_path, name):
     """With its path."""
     path = f"{tmp_path}/{name}"
     with pytest.raises(ConfigurationError, match="the key file cannot be read") as caught:
@@ -200,11 +200,11 @@ def test_a_key_file_that_cannot_be_read_is_told(tmp_path, name):
 
 
 @pytest.mark.parametrize("key", [KEY, "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln"])
-def test_a_key_given_in_place_of_its_file_is_not_repeated(key):
+def test_a_key_given_as_a_file_name_is_not_shown(key):
     """`--api-key-file <the key itself>` is the mistake people make: it must not end in a log."""
     with pytest.raises(ConfigurationError) as caught:
         load_credentials({}, api_key_file=key)
-    assert key not in told(caught.value)
+    assert key not in text_of(caught.value)
     assert caught.value.place == "--api-key-file"
 
 
@@ -217,14 +217,14 @@ def test_a_secret_that_cannot_be_sent_is_refused(tmp_path, content):
     content = HIDDEN.encode() + content if content.strip() else content
     with pytest.raises(ConfigurationError, match="is empty or has characters that cannot be sent") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, content))
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
-def test_a_key_file_that_is_no_text_is_refused(tmp_path):
+def test_a_binary_key_file_is_refused(tmp_path):
     """Without its bytes."""
     with pytest.raises(ConfigurationError, match="the key file cannot be read") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, HIDDEN.encode() + b"\xff\xfe"))
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 def test_a_key_file_that_is_too_long_is_refused(tmp_path):
@@ -234,16 +234,16 @@ def test_a_key_file_that_is_too_long_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("variable", ["MASIVO_API_KEY", "MASIVO_TOKEN"])
-def test_a_bad_secret_of_the_environment_is_told_by_its_variable(variable):
+def test_a_bad_secret_in_the_environment_is_reported_by_its_variable(variable):
     """The name, not the value."""
     with pytest.raises(ConfigurationError) as caught:
         load_credentials({variable: HIDDEN + " secret"})
     assert caught.value.place == variable
-    assert HIDDEN not in told(caught.value)
+    assert HIDDEN not in text_of(caught.value)
 
 
 @pytest.mark.parametrize("environment", [{}, {"MASIVO_API_KEY": ""}, {"MASIVO_APIKEY": KEY}])
-def test_without_a_secret_the_ways_to_give_one_are_told(environment):
+def test_a_missing_secret_is_reported_with_the_ways_to_give_one(environment):
     """And that a first look needs none."""
     with pytest.raises(ConfigurationError, match="there is no API key") as caught:
         load_credentials(environment)

@@ -38,7 +38,7 @@ def found(file, receivers, content=CONTENT, kind=Kind.EVENTS):
     return [each.journal for each in file.find(receivers, kind, take_head(content, ended=True))]
 
 
-def test_what_was_noted_is_found_by_its_first_line(memory):
+def test_a_noted_export_is_found_by_its_first_line(memory):
     """Of the same account and kind; by another process as well."""
     memory.note([export()], KEY)
     assert found(memory, KEY) == ["j"]
@@ -48,7 +48,7 @@ def test_what_was_noted_is_found_by_its_first_line(memory):
     assert found(memory, Receivers(owner="another")) == []
 
 
-def test_an_account_that_tokens_name_is_told_from_another_of_the_same_key(memory):
+def test_tokens_distinguish_two_accounts_of_the_same_key(memory):
     """Until a token has come, it may be any of them."""
     memory.note([export("one")], SUBJECT)
     memory.note([export("two")], Receivers(owner="key", subject="other"))
@@ -57,7 +57,7 @@ def test_an_account_that_tokens_name_is_told_from_another_of_the_same_key(memory
     assert sorted(found(memory, KEY)) == ["one", "two"]
 
 
-def test_accounts_that_a_person_says_are_one_are_one(memory):
+def test_accounts_confirmed_as_one_are_one(memory):
     """In both directions, and of one chain."""
     memory.note([export("one")], Receivers(owner="a"))
     memory.join(["b", "a"])
@@ -65,7 +65,7 @@ def test_accounts_that_a_person_says_are_one_are_one(memory):
     assert [found(memory, Receivers(owner=name)) for name in "abcd"] == [["one"], ["one"], ["one"], []]
 
 
-def test_nothing_is_noted_where_a_check_raises(memory):
+def test_nothing_is_noted_if_a_check_raises(memory):
     """The check is given what was noted before."""
     memory.note([export("one")], KEY)
 
@@ -88,7 +88,7 @@ def test_a_trail_grows_and_a_run_moves(memory):
     assert (known.trail, known.lines, known.state_dir) == (((4, 11), (8, 12), (12, 13)), 3, "/elsewhere")
 
 
-def test_how_much_a_run_has_sent_is_kept(memory):
+def test_the_number_of_requests_of_a_run_is_kept(memory):
     """Also when it begins a further export, and when nothing else is known of it."""
     assert memory.run("j") is None
     memory.note([export()], KEY)
@@ -119,7 +119,7 @@ def test_a_file_of_version_1_is_upgraded(tmp_path):
         file.close()
 
 
-def test_a_run_that_was_taken_back_is_forgotten(memory):
+def test_a_reverted_run_is_forgotten(memory):
     """And others are not."""
     memory.note([export("one"), export("one", source=1)], KEY)
     memory.note([export("two")], KEY)
@@ -140,7 +140,7 @@ def test_two_processes_share_it(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"rubbish" * 100, "later version"])
-def test_a_file_that_cannot_be_used_is_told(content, tmp_path):
+def test_an_unusable_file_is_reported(content, tmp_path):
     """The caller decides that a run goes on without it."""
     (tmp_path / NAME).touch()
     if isinstance(content, bytes):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory 
 
 
 @given(st.data())
-def test_what_was_put_down_stays_until_it_is_taken_away(data):
+def test_a_block_stays_until_it_is_released(data):
     with closing(SharedMemory(3, 10)) as memory:
         view, there = SharedMemoryView(os.dup(memory.descriptor)), {}
         for _ in range(data.draw(st.integers(0, 12))):
@@ -30,13 +30,13 @@ def test_what_was_put_down_stays_until_it_is_taken_away(data):
             assert {span: view.read(span) for span in there} == there
 
 
-def test_it_has_no_name():
+def test_the_memory_has_no_name():
     with closing(SharedMemory(1, 10)) as memory:
         assert "(deleted)" in str(Path(f"/proc/self/fd/{memory.descriptor}").readlink())
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 30])
-def test_a_question_is_in_the_memory_or_in_its_frame(content):
+def test_a_request_is_in_the_memory_or_in_its_frame(content):
     with closing(SharedMemory(1, 100)) as memory:
         span = memory.put(content)
         assert span_of(question(content, span)) == (span, 0)

@@ -22,7 +22,7 @@ def reopened(tmp_path, **counted):
     return SkippedFile(StateDir(tmp_path), Kind.EVENTS, **counted)
 
 
-def test_a_line_a_record(tmp_path):
+def test_each_record_is_one_line(tmp_path):
     """Kind, place, reason and items; nothing else."""
     skips = reopened(tmp_path)
     skips.append([place(1), place(2, (0, 3))])
@@ -36,7 +36,7 @@ def test_a_line_a_record(tmp_path):
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
 
-def test_what_is_not_counted_is_cut(tmp_path):
+def test_uncounted_lines_are_cut(tmp_path):
     """Written, and its process died before the commit: the next one writes it again."""
     skips = reopened(tmp_path)
     skips.append([place(1)])
@@ -57,7 +57,7 @@ def test_what_is_not_counted_is_cut(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"somebody's own\n", b"x" * 500])
-def test_a_list_that_is_not_as_it_was_left(content, tmp_path):
+def test_an_edited_list_is_continued(content, tmp_path):
     """The run goes on with it: nothing of it is cut, and new lines follow it."""
     skips = reopened(tmp_path)
     skips.append([place(1)])
@@ -78,7 +78,7 @@ def test_a_list_that_is_not_as_it_was_left(content, tmp_path):
     assert (again.length, again.crc) == (len(text), zlib.crc32(text))
 
 
-def test_a_full_disk(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     """No half of a line stays, and the error says where."""
 
     class Full:

@@ -65,7 +65,7 @@ in_files = settings(
 @in_files
 @given(parts=anything, block_bytes=block_sizes)
 @example(parts=[b"\0" * 300, b"\0"], block_bytes=1)
-async def test_any_bytes_in_any_blocks_come_out_as_they_went_in(tmp_path, compression, parts, block_bytes):
+async def test_any_bytes_in_any_blocks_are_read_unchanged(tmp_path, compression, parts, block_bytes):
     """Several members or frames one after the other are one export; nothing comes out larger than a block."""
     parts = [part[: block_bytes * 500] for part in parts]  # a hop to a thread each: byte by byte, but not for ever
     file = tmp_path / NAMES[compression]
@@ -79,7 +79,7 @@ async def test_any_bytes_in_any_blocks_come_out_as_they_went_in(tmp_path, compre
 @pytest.mark.parametrize("compression", ["gzip", "zstandard"])
 @in_files
 @given(data=st.data(), block_bytes=block_sizes)
-async def test_a_truncated_export_is_told_after_its_last_bytes(tmp_path, compression, data, block_bytes):
+async def test_a_truncated_export_is_reported_after_its_last_bytes(tmp_path, compression, data, block_bytes):
     """Wherever it is cut: a beginning of the content, then `Truncated`; the blocks' size does not matter."""
     whole = b"".join(b'{"id":"%d"}\n' % (number * 7919) for number in range(300)) + b"\n" * 10_000
     packed = PACK[compression](whole)
@@ -130,7 +130,7 @@ async def test_skippable_zstandard_frames_are_skipped(tmp_path):
 
 @pytest.mark.parametrize("compression", ["gzip", "zstandard"])
 @pytest.mark.parametrize("garbage", [b"x" * 100, b"\x1f\x8b\x08", b"{}\n" * 100])
-async def test_garbage_after_the_end_is_told(tmp_path, compression, garbage):
+async def test_garbage_after_the_end_is_reported(tmp_path, compression, garbage):
     """It may be the rest of a damaged export: what came before is handed on, then it is an error."""
     file = tmp_path / NAMES[compression]
     file.write_bytes(PACK[compression](LINES) + garbage)
@@ -144,7 +144,7 @@ def checked(data: bytes) -> bytes:
 
 @pytest.mark.parametrize(("name", "pack"), [("x.gz", gzip.compress), ("x.zst", checked)])
 @pytest.mark.parametrize("where", [0.0, 0.5, 0.99])
-async def test_a_damaged_export_is_told(tmp_path, name, pack, where):
+async def test_a_damaged_export_is_reported(tmp_path, name, pack, where):
     """A flipped byte at the start, in the middle or in the checksum: an error with the place, never silence."""
     packed = bytearray(pack(os.urandom(5000)))
     packed[int(where * len(packed))] ^= 0xFF
@@ -157,7 +157,7 @@ async def test_a_damaged_export_is_told(tmp_path, name, pack, where):
 
 @pytest.mark.parametrize("compression", NAMES)
 @pytest.mark.parametrize("name", NAMES.values())
-async def test_content_shows_the_compression_whatever_the_name(tmp_path, name, compression):
+async def test_content_shows_the_compression_under_any_name(tmp_path, name, compression):
     """A plain file may be called `.gz`, and a compressed one may not."""
     file = tmp_path / name
     file.write_bytes(PACK[compression](LINES))
@@ -173,7 +173,7 @@ async def test_content_shows_the_compression_whatever_the_name(tmp_path, name, c
 
 
 @pytest.mark.parametrize("name", ["X.GZ", "x.Gz", "x.zstd", "x.ZST"])
-async def test_the_name_tells_the_packing_whatever_its_case(tmp_path, name):
+async def test_a_name_in_capitals_shows_the_compression_too(tmp_path, name):
     """An export whose name is in capitals is compressed, too."""
     file = tmp_path / name
     file.write_bytes((gzip.compress if name.lower().endswith("gz") else zstandard.compress)(LINES))
@@ -182,7 +182,7 @@ async def test_the_name_tells_the_packing_whatever_its_case(tmp_path, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compression", ["gzip", "zstandard"])
-async def test_a_bomb_comes_out_in_blocks(tmp_path, compression):
+async def test_a_decompression_bomb_is_read_in_blocks(tmp_path, compression):
     """A hundred megabytes from a small file: no piece larger than a block, memory far below the content."""
     file = tmp_path / NAMES[compression]
     file.write_bytes(PACK[compression](b"0" * 100_000_000))
@@ -199,7 +199,7 @@ async def test_a_bomb_comes_out_in_blocks(tmp_path, compression):
     assert peak < 25_000_000
 
 
-async def test_a_zstandard_frame_that_wants_too_much_memory_is_refused(tmp_path):
+async def test_a_zstandard_frame_that_needs_too_much_memory_is_refused(tmp_path):
     """A window beyond 128 MiB is an error, not an allocation."""
     parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=28)
     packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
@@ -224,14 +224,14 @@ def test_names_and_globs_give_inputs_in_order(tmp_path):
     ]
 
 
-def test_a_name_that_comes_twice_is_one_input(tmp_path):
+def test_a_name_given_twice_is_one_input(tmp_path):
     """By name and by glob; another spelling or a link is refused (`flow.identity.inspect_exports`)."""
     file = tmp_path / "a.ndjson"
     file.write_bytes(b"{}\n")
     assert find_inputs([str(file), str(tmp_path / "*.ndjson"), str(file)]) == [Input(str(file), 3)]
 
 
-def test_a_double_star_goes_into_folders(tmp_path):
+def test_a_double_star_matches_in_folders(tmp_path):
     """As in a shell with globstar."""
     (tmp_path / "2024" / "05").mkdir(parents=True)
     (tmp_path / "2024" / "05" / "a.ndjson").touch()
@@ -266,7 +266,7 @@ def test_standard_input_has_a_name_of_its_own():
     ],
     ids=["missing", "no match", "empty", "directory", "NUL", "too long", "too long a pattern", "dangling"],
 )
-def test_an_export_that_is_not_there_is_told(tmp_path, name, message):
+def test_a_missing_export_is_reported(tmp_path, name, message):
     """Before anything is sent, with the name as it was given."""
     (tmp_path / "dangling.ndjson").symlink_to(tmp_path / "nowhere")
     given_name = f"{tmp_path}/{name}" if name else ""
@@ -275,7 +275,7 @@ def test_an_export_that_is_not_there_is_told(tmp_path, name, message):
     assert (str(caught.value), caught.value.place) == (message, given_name)
 
 
-async def test_an_export_that_went_away_is_told(tmp_path):
+async def test_an_export_that_was_deleted_is_reported(tmp_path):
     """Found, then deleted."""
     with pytest.raises(InputError, match="No such file or directory"):
         await content(tmp_path / "gone.ndjson")
@@ -287,7 +287,7 @@ async def test_a_directory_cannot_be_read(tmp_path):
         await content(tmp_path)
 
 
-async def test_an_export_without_permission_is_told(tmp_path):
+async def test_an_export_without_permission_is_reported(tmp_path):
     """With the system's word for it."""
     file = tmp_path / "secret.ndjson"
     file.touch(mode=0o000)
@@ -297,7 +297,7 @@ async def test_an_export_without_permission_is_told(tmp_path):
         await content(file)
 
 
-def test_a_name_that_is_no_utf_8_can_be_written_down(tmp_path):
+def test_a_name_that_is_not_utf_8_can_be_written_down(tmp_path):
     """Positions and files are UTF-8; the path itself keeps its bytes."""
     path = os.fsencode(tmp_path) + b"/caf\xe9.ndjson"
     Path(os.fsdecode(path)).touch()
@@ -424,7 +424,7 @@ def test_standard_input_may_be_empty():
 
 
 @pytest.mark.slow
-def test_a_closed_standard_input_is_told():
+def test_a_closed_standard_input_is_reported():
     """`<&-` is a mistake to correct, not a bug."""
     command = 'exec "$0" -c "$1" <&-'
     arguments = ["/bin/sh", "-c", command, sys.executable, READ_STDIN]
@@ -434,7 +434,7 @@ def test_a_closed_standard_input_is_told():
 
 
 @pytest.mark.slow
-async def test_plain_bytes_held_back_at_a_cut_are_not_lost(tmp_path):
+async def test_bytes_held_back_by_the_decompressor_are_not_lost_at_a_cut(tmp_path):
     """The unpacker holds some back when its output is full; at a cut they still belong to the export."""
     file = tmp_path / "export.gz"
     packed = gzip.compress(b"".join(b'{"id":"%d"}\n' % (number * 7919) for number in range(300)))

@@ -45,7 +45,7 @@ def test_no_file_is_left_and_others_cannot_read_it(tmp_path, monkeypatch):
     assert modes == [0o600]
 
 
-def test_a_full_disk_is_an_error_of_storage(tmp_path, monkeypatch):
+def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
     """With the directory, and what can be done."""
 
     def full(*_):

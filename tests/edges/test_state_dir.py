@@ -74,7 +74,7 @@ def other_process(path):
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o002])
-def test_nobody_else_can_look_whatever_the_umask(tmp_path, mask):
+def test_other_users_cannot_read_it_for_any_umask(tmp_path, mask):
     """0700 for the directory, 0600 for each file in it."""
     path = tmp_path / "state"
     with umask(mask), own_state_dir(str(path)) as state:
@@ -85,7 +85,7 @@ def test_nobody_else_can_look_whatever_the_umask(tmp_path, mask):
     assert modes == dict.fromkeys(["lock", "report.json", "dead-letter.events.ndjson"], 0o600)
 
 
-def test_a_directory_of_ours_is_closed_to_others(tmp_path):
+def test_an_open_state_directory_is_closed_to_others(tmp_path):
     """It was open before; what will be in it is not for all."""
     path = tmp_path / "state"
     path.mkdir(mode=0o755)
@@ -102,7 +102,7 @@ def test_a_replaced_file_takes_its_own_mode(tmp_path):
     assert (file.read_bytes(), mode(file)) == (b"new", 0o600)
 
 
-def test_parents_are_made(tmp_path):
+def test_parent_directories_are_made(tmp_path):
     """A path of several new directories."""
     with own_state_dir(str(tmp_path / "a" / "b" / "state")) as state:
         assert state.path == tmp_path / "a" / "b" / "state"
@@ -167,7 +167,7 @@ def test_another_users_directory_is_refused(tmp_path):
     ],
     ids=["a file", "under a file", "NUL", "too long", "a dangling link"],
 )
-def test_what_is_no_directory_is_refused(tmp_path, name, message):
+def test_a_path_that_is_not_a_directory_is_refused(tmp_path, name, message):
     """With the system's word for it, the place and what to do."""
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
@@ -226,7 +226,7 @@ def test_an_error_of_the_owner_frees_the_directory(tmp_path):
 
 
 @pytest.mark.slow
-def test_another_process_is_refused_and_told_whose_it_is(tmp_path):
+def test_another_process_is_refused_and_learns_the_owner(tmp_path):
     """The lock is the operating system's."""
     path = tmp_path / "state"
     with own_state_dir(str(path)), other_process(path) as (_, said):
@@ -249,7 +249,7 @@ def test_a_killed_owner_leaves_the_directory_free(tmp_path):
             assert is_owned(path) == f"process {os.getpid()} on {os.uname().nodename}"
 
 
-def test_a_shorter_owner_does_not_inherit_the_end_of_a_longer_ones_name(tmp_path):
+def test_a_shorter_owner_name_replaces_all_of_a_longer_one(tmp_path):
     """The lock file is emptied before it is written."""
     path = tmp_path / "state"
     path.mkdir(mode=0o700)
@@ -258,7 +258,7 @@ def test_a_shorter_owner_does_not_inherit_the_end_of_a_longer_ones_name(tmp_path
         assert is_owned(path) == f"process {os.getpid()} on {os.uname().nodename}"
 
 
-def test_nobody_owns_what_is_not_there(tmp_path):
+def test_a_directory_without_a_held_lock_has_no_owner(tmp_path):
     """No directory, no lock file, a lock file that no process holds."""
     path = tmp_path / "state"
     assert is_owned(path) is None
@@ -272,7 +272,7 @@ def test_nobody_owns_what_is_not_there(tmp_path):
 # What is written.
 
 
-def test_a_directory_that_serves_others_is_left_alone(tmp_path):
+def test_a_directory_that_others_use_is_left_alone(tmp_path):
     """`--state-dir /tmp` must not lock all other users out."""
     (tmp_path / "theirs").touch()
     tmp_path.chmod(0o755)
@@ -323,7 +323,7 @@ def test_a_reader_never_sees_a_torn_file(tmp_path):
 
 
 @pytest.mark.parametrize("left", ["file", "link", "hard link"])
-def test_what_a_crash_left_behind_does_not_hinder(tmp_path, left):
+def test_remains_of_a_crash_do_no_harm(tmp_path, left):
     """A half-written temporary file, or something laid in its place, is put aside, not written through."""
     file, temporary, victim = tmp_path / "report.json", tmp_path / ".report.json.new", tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -382,7 +382,7 @@ def test_a_file_that_is_created_is_durable_with_its_name(tmp_path):
     assert disk.synced == [("copy", {"copy": b"one\ntwo\n"}), (".", {"copy": b"one\ntwo\n"})]
 
 
-def test_a_run_that_is_put_aside_stays_there(tmp_path):
+def test_a_run_that_is_put_aside_is_durable(tmp_path):
     """Both directories are durable once all of it is moved."""
     for name in ("dead-letter.a", "journal.db", "report.z"):
         (tmp_path / name).write_bytes(b"x")
@@ -392,7 +392,7 @@ def test_a_run_that_is_put_aside_stays_there(tmp_path):
     assert {path.name for path in (tmp_path / "reverted-1").iterdir()} == {"dead-letter.a", "journal.db", "report.z"}
 
 
-def test_a_run_that_is_half_put_aside_goes_there_whole(tmp_path):
+def test_a_run_that_was_put_aside_in_part_is_put_aside_completely(tmp_path):
     """What cannot be moved leaves the journal where it was; called again, everything is in one place."""
     for name in ("journal.db", "report.z"):
         (tmp_path / name).write_bytes(b"x")
@@ -406,7 +406,7 @@ def test_a_run_that_is_half_put_aside_goes_there_whole(tmp_path):
     assert {path.name for path in place.iterdir()} == {"journal.db", "report.z"}
 
 
-def test_a_directory_that_went_away_is_told(tmp_path):
+def test_a_directory_that_was_deleted_is_reported(tmp_path):
     """As an error of storage."""
     with pytest.raises(StorageError, match="cannot write: No such file or directory"):
         replace_file(tmp_path / "gone" / "report.json", b"")

@@ -52,7 +52,7 @@ def tokens(auth, clock=None, ready=None):
     return Tokens(ready=ready, call=auth, now=(clock or FakeClock()).now)
 
 
-async def test_fifty_askers_make_one_call():
+async def test_fifty_callers_make_one_call():
     """All get the same token, and so does who comes later."""
     auth = AuthServer(grant("first"), grant("second"))
     source = tokens(auth)
@@ -61,7 +61,7 @@ async def test_fifty_askers_make_one_call():
 
 
 @pytest.mark.parametrize("bad", [Failure(cause=Cause.REFUSED, sent=False), Answer(status=500), Answer(status=429)])
-async def test_fifty_askers_share_a_failure(bad):
+async def test_fifty_callers_share_a_failure(bad):
     """An auth server that is down is not called once for each of them; a caller that asks afterwards tries again."""
     auth = AuthServer((bad, b""), grant("late"))
     source = tokens(auth)
@@ -70,7 +70,7 @@ async def test_fifty_askers_share_a_failure(bad):
     assert (await source.get(), auth.calls) == ("late", 2)
 
 
-async def test_fifty_askers_share_a_denial():
+async def test_fifty_callers_share_a_denial():
     """A key that is not taken is not shown fifty times."""
     auth = AuthServer((Answer(status=401), b""))
     source = tokens(auth)
@@ -78,7 +78,7 @@ async def test_fifty_askers_share_a_denial():
     assert ({type(error) for error in found}, auth.calls) == ({DeniedError}, 1)
 
 
-async def test_an_asker_who_gives_up_does_not_take_the_others_along():
+async def test_a_cancelled_caller_does_not_cancel_the_others():
     """The call of a cancelled asker is made again by the next one."""
     auth = AuthServer(grant("t"))
     source = tokens(auth)
@@ -130,7 +130,7 @@ async def test_a_token_is_renewed_early(claims, life):
     ],
     ids=["opaque", "two parts", "no base64", "empty part", "dot", "a list", "no UTF-8", "deep"],
 )
-async def test_a_token_that_is_no_jwt_lives_an_hour(token):
+async def test_a_token_that_is_not_a_jwt_lives_an_hour(token):
     """It need not be one: the documented lifetime counts."""
     clock, auth = FakeClock(), AuthServer(grant(token))
     source = tokens(auth, clock)
@@ -158,7 +158,7 @@ def test_no_token_breaks_the_client(text):
     assert found is None or (found.isascii() and found.isprintable() and " " not in found and found)
 
 
-async def test_a_slow_token_call_does_not_lengthen_the_life():
+async def test_a_slow_token_call_does_not_lengthen_the_lifetime():
     """The life counts from the answer; a renewed token counts from its own answer."""
     clock = FakeClock()
     auth = AuthServer(grant(jwt(iat=0, exp=3600)))
@@ -170,7 +170,7 @@ async def test_a_slow_token_call_does_not_lengthen_the_life():
 
 
 @pytest.mark.parametrize("claims", [{"iat": 100, "exp": 100}, {"iat": 100, "exp": 99}, {"iat": 100, "exp": -1e300}])
-async def test_a_token_that_has_ended_is_denied(claims):
+async def test_an_expired_token_is_denied(claims):
     """By its own two dates; asking again would be a loop."""
     with pytest.raises(DeniedError, match="holds a token that has expired already"):
         await tokens(AuthServer(grant(jwt(**claims)))).get()
@@ -226,7 +226,7 @@ async def test_a_page_at_the_token_call_does_not_blame_the_key(status, kind):
         (Body.OBJECT, b'{"data":{"token":"t"}}'),
     ],
 )
-async def test_an_answer_without_a_token_says_what_it_is(kind, body):
+async def test_an_answer_without_a_token_is_described(kind, body):
     """In words about its kind, not its own; an error in it may be about the key."""
     with pytest.raises(DeniedError, match=f"200 with {kind}") as caught:
         await tokens(AuthServer((Answer(status=200, body=kind), body))).get()
@@ -234,7 +234,7 @@ async def test_an_answer_without_a_token_says_what_it_is(kind, body):
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data":"ey', b'{"data":"t"}'])
-async def test_a_cut_answer_is_not_a_denial(body):
+async def test_an_answer_that_was_cut_is_not_a_denial(body):
     """The connection was lost in the middle: that passes by itself, and must not end a run of hours."""
     attempt = await tokens(AuthServer((Answer(status=200, complete=False), body))).get()
     assert attempt == Failure(cause=Cause.TOKEN, sent=False)
@@ -254,7 +254,7 @@ async def test_a_refusal_is_denied(status):
     assert "MASIVO_API_KEY" in caught.value.hint
 
 
-async def test_a_proxy_that_wants_credentials_is_not_the_keys_fault():
+async def test_a_proxy_that_asks_for_credentials_does_not_blame_the_key():
     """RFC 9110, section 15.5.8: a 407 is the proxy's, over plain HTTP, too."""
     with pytest.raises(DeniedError, match="answered with 407: the proxy requires credentials") as caught:
         await tokens(AuthServer((Answer(status=407), b""))).get()
@@ -263,7 +263,7 @@ async def test_a_proxy_that_wants_credentials_is_not_the_keys_fault():
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 599])
-async def test_a_server_in_trouble_is_no_denial(status):
+async def test_a_server_error_is_not_a_denial(status):
     """Nothing of a batch was sent, so it is safe to try again."""
     attempt = await tokens(AuthServer((Answer(status=status), b'{"data":"t"}'))).get()
     assert attempt == Failure(cause=Cause.TOKEN, sent=False)
@@ -278,13 +278,13 @@ async def test_a_lost_token_call_sent_nothing_of_the_batch(cause, sent):
     assert attempt == Failure(cause=cause, sent=False)
 
 
-async def test_a_throttled_token_call_is_handed_on():
+async def test_a_throttled_token_call_returns_its_wait():
     """With the server's wish how long to wait."""
     throttled = Answer(status=429, retry_after="7")
     assert await tokens(AuthServer((throttled, b""))).get() == throttled
 
 
-async def test_a_token_that_was_not_taken_is_replaced():
+async def test_a_refused_token_is_replaced():
     """A 401 spends it; the next asker gets a fresh one."""
     auth = AuthServer(grant("first"), grant("second"))
     source = tokens(auth)
@@ -304,7 +304,7 @@ async def test_a_token_spent_long_ago_does_not_spend_its_successor():
     assert (await source.get(), auth.calls) == ("second", 2)
 
 
-async def test_a_ready_token_is_all_there_is():
+async def test_a_ready_token_is_never_renewed():
     """It is never called for, never ends by our clock, and cannot be replaced."""
     clock, auth = FakeClock(), AuthServer(grant("other"))
     source = tokens(auth, clock, ready="mine")

@@ -100,7 +100,7 @@ def test_another_name_of_this_machine_is_the_same_address(served, export):
     assert served.ledger()["customers"] == expected_ledger(directory)["customers"]
 
 
-def test_a_killed_run_does_not_go_on_elsewhere(tmp_path, export):
+def test_a_killed_run_does_not_continue_at_another_address(tmp_path, export):
     """One half has arrived.
 
     The other half does not go to another server; at the first one the run continues to its end.
@@ -124,7 +124,7 @@ def test_a_killed_run_does_not_go_on_elsewhere(tmp_path, export):
         assert set(first.ledger()["customers"]) == set(expected_ledger(directory)["customers"])
 
 
-def test_a_rotated_key_is_said_once(tmp_path, export):
+def test_a_rotated_key_is_confirmed_once(tmp_path, export):
     """The confirmation is journalled with the person. From then on both keys are known, and nothing is sent twice."""
     directory, store = export(30), tmp_path / "store.db"
     with serving(tmp_path, "--limits", "none", "--store", store) as served:
@@ -141,7 +141,7 @@ def test_a_rotated_key_is_said_once(tmp_path, export):
     assert OTHER_KEY not in json.dumps(report)
 
 
-def test_a_wrong_key_that_is_put_right_needs_no_word(served, export):
+def test_a_corrected_key_needs_no_confirmation(served, export):
     """Nothing was sent with the wrong key, so the advice to check the key can be followed."""
     directory = export(30)
     done = send("migrate", served.url, directory, key=OTHER_KEY)
@@ -151,7 +151,7 @@ def test_a_wrong_key_that_is_put_right_needs_no_word(served, export):
     assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
 
 
-def test_an_outage_that_ends_at_another_address_needs_no_word(served, export):
+def test_an_outage_that_ends_at_another_address_needs_no_confirmation(served, export):
     """The first address led nowhere, so nothing was sent there."""
     directory = export(10, kinds=["customers"])
     done = send("migrate", "http://127.0.0.1:9", directory, MASIVO_OUTAGE_LIMIT="0.3", MASIVO_FIRST_DELAY="0.1")
@@ -160,7 +160,7 @@ def test_an_outage_that_ends_at_another_address_needs_no_word(served, export):
 
 
 @pytest.mark.parametrize("order", ["key first", "token first"])
-def test_a_key_and_a_token_of_one_account_take_turns(order, served, export):
+def test_a_key_and_a_token_of_one_account_can_alternate(order, served, export):
     """The account that its tokens name proves it. A token of another account is refused before anything is sent."""
     directory = export(30, kinds=["customers", "events"])
     token = get_token(served)
@@ -175,24 +175,24 @@ def test_a_key_and_a_token_of_one_account_take_turns(order, served, export):
     assert {kind: served.ledger()[kind] for kind in KINDS} == {kind: before[kind] for kind in KINDS}
 
 
-def test_a_new_account_behind_the_same_key_and_address_is_told_by_its_tokens(tmp_path, export):
+def test_a_new_account_at_the_same_key_and_address_is_recognised_by_its_tokens(tmp_path, export):
     """A sandbox that started from the beginning is refused when its first token comes, before the first batch."""
     directory = export(10, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         assert send("migrate", served.url, directory).returncode == 0
     line = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)[0]
     with (directory / "customers.ndjson").open("ab") as file:
-        file.write(line.replace(b'"id":"', b'"id":"z'))
-    with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as afresh:
-        done = send("migrate", afresh.url, directory)
+        file.write(line.replace(b'"id":"', b'"id":"z').replace(b'"email":"', b'"email":"z'))
+    with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as fresh_run:
+        done = send("migrate", fresh_run.url, directory)
         assert done.returncode == 2, done.stdout
         assert b"--same-account" in done.stdout
-        assert afresh.ledger()["customers"] == {}
-        done = send("migrate", afresh.url, directory, state="another")
+        assert fresh_run.ledger()["customers"] == {}
+        done = send("migrate", fresh_run.url, directory, state="another")
         assert done.returncode in {0, 3}, done.stderr
 
 
-def test_an_older_journal_is_asked_about_once(served, export):
+def test_a_journal_without_an_account_needs_one_confirmation(served, export):
     """Version 0.1.0 noted no account, so what it has sent may belong to any. A run that sent nothing is adopted."""
     directory = export(30)
     assert send("migrate", served.url, directory).returncode == 0
@@ -215,7 +215,7 @@ def forget_account(state):
         journal.execute("DELETE FROM meta WHERE name = 'accounts'")
 
 
-def test_a_directory_that_begins_afresh_is_anybodys(tmp_path, export):
+def test_a_directory_that_begins_again_is_free_for_any_account(tmp_path, export):
     """All of the run was taken back, so the next one may go to another account."""
     directory = export(10, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
@@ -234,7 +234,7 @@ def test_an_account_that_a_header_names_counts(served, export):
     assert send("migrate", served.url, directory, MASIVO_HEADERS="X-Account-Id=1").returncode == 0
 
 
-def test_looking_needs_no_key_and_names_the_account(served, export):
+def test_reading_commands_need_no_key_and_name_the_account(served, export):
     """`status`, `report` and `plan` each show where the run went."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory).returncode == 0

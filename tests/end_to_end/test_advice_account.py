@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from advice_tools import go, matches, paste, told
+from advice_tools import expect_advice, go, matches, paste
 from end_to_end_tools import run, serving
 from fakes import write_export
 
@@ -27,7 +27,7 @@ def test_an_id_that_the_account_lacks_is_corrected(served, tmp_path):
     export = write_transactions(tmp_path, {}, {"reward_id": OTHER})
     done = go("check", served, tmp_path, "--transactions", export)
     assert done.returncode == 3
-    told(done, "create it in the account, or correct the id in the export; then check again")
+    expect_advice(done, "create it in the account, or correct the id in the export; then check again")
     (finding,) = json.loads(done.stdout)["findings"]
     assert (finding["id"], finding["file"], finding["line"]) == (OTHER, export, 1)
     (tmp_path / "transactions.ndjson").write_text((tmp_path / "transactions.ndjson").read_text().replace(OTHER, POINTS))
@@ -41,17 +41,17 @@ def test_a_reward_is_named_with_its_brand(tmp_path):
     command = ("check", "--catalogue", catalogue, "--transactions", write_transactions(tmp_path, {"brand_id": "luna"}))
     done = run(*command, "--json")
     assert done.returncode == 3
-    told(done, "correct the id of the brand or of the reward in the export, then check again")
+    expect_advice(done, "correct the id of the brand or of the reward in the export, then check again")
     write_transactions(tmp_path, {"brand_id": "sol"})
     assert run(*command, "--json").returncode == 0
 
 
-def test_ids_of_something_else_are_exported_no_more(tmp_path):
+def test_an_export_with_ids_of_something_else_is_corrected(tmp_path):
     """The place is that of the first id beyond the most that an account may hold."""
     export = write_transactions(tmp_path, *({"channel_id": f"order-{number}"} for number in range(60)))
     done = run("check", "--transactions", export, "--json")
     assert done.returncode == 3
-    told(
+    expect_advice(
         done,
         "look at the field at this place: it probably holds ids of something else; correct the export, then check"
         " again",
@@ -73,7 +73,7 @@ def test_a_catalogue_is_made_from_an_account(served, tmp_path):
     )
     done = run(*command)
     assert done.returncode == 2
-    told(done, text)
+    expect_advice(done, text)
     made = paste(
         "masivo-stream check --json > catalogue.json", key=served.key, cwd=tmp_path, MASIVO_BASE_URL=served.url
     )
@@ -89,7 +89,7 @@ def test_a_check_is_started_again_when_the_api_can_be_reached(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", "status=503,on=auth,times=3") as served:
         done = go("check", served, tmp_path)
         assert done.returncode == 6
-        told(done, "start the check again when the API can be reached")
+        expect_advice(done, "start the check again when the API can be reached")
         assert go("check", served, tmp_path).returncode == 0
 
 
@@ -103,7 +103,7 @@ def test_a_development_account_gets_its_limits(tmp_path):
         here = ("--base-url", served.url, "--json")
         done = run("check", *here, key=served.key)
         assert done.returncode == 0
-        interval, hourly, daily = told(done, text)
+        interval, hourly, daily = expect_advice(done, text)
         assert (interval, hourly, daily) == ("1/5s", "250/h", "1000/d")
         limits = ("--limit", interval, "--limit", hourly, "--general-limit", daily)
         done = run("check", *here, *limits, key=served.key)
@@ -116,11 +116,11 @@ def test_a_development_account_gets_its_limits(tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-def test_a_check_is_given_something_to_check(served, tmp_path):
+def test_a_check_gets_something_to_check(served, tmp_path):
     """A key, an export, or a catalogue."""
     done = run("check")
     assert done.returncode == 2
-    told(done, "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue")
+    expect_advice(done, "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue")
     assert run("check", "--base-url", served.url, key=served.key).returncode == 0
     assert run("check", "--transactions", write_transactions(tmp_path, {})).returncode == 0
     (tmp_path / "catalogue.json").write_text('{"tiers": []}')
@@ -132,7 +132,7 @@ def test_lines_that_cannot_be_sent_are_explained_by_validate(tmp_path):
     write_transactions(tmp_path, {"reward_id": "no UUID"})
     done = run("check", "--transactions", tmp_path / "transactions.ndjson", cwd=tmp_path)
     assert done.returncode == 0
-    told(done, "{…} {…} {…} cannot be sent and were left out here: masivo-stream validate says why")
+    expect_advice(done, "{…} {…} {…} cannot be sent and were left out here: masivo-stream validate says why")
     done = run("validate", "--transactions", tmp_path / "transactions.ndjson", cwd=tmp_path)
     assert done.returncode == 3
     assert b"reward_id" in done.stdout

@@ -3,20 +3,20 @@
 import json
 
 import pytest
-from advice_tools import arrived, go, make_exports, migrate, told
+from advice_tools import arrived, expect_advice, go, make_exports, migrate
 from end_to_end_tools import serving
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("fault", ["html=403,server=cloudflare", "html=400,type="])
-def test_a_firewall_lets_requests_pass(fault, tmp_path):
+def test_a_firewall_is_opened_for_requests(fault, tmp_path):
     """There is no dead letter. When the firewall lets requests pass, the same command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"{fault},times=20") as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
-        told(
+        expect_advice(
             done,
             "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again",
         )
@@ -27,14 +27,14 @@ def test_a_firewall_lets_requests_pass(fault, tmp_path):
         arrived(served, tmp_path)
 
 
-def test_a_403_that_cannot_be_read_is_looked_for_on_the_way(tmp_path):
+def test_the_cause_of_an_unreadable_403_is_found_in_the_network(tmp_path):
     """The 403 may come from the API or a firewall: check the network first, then the permissions."""
     make_exports(tmp_path)
     faults = ("--fault", "status=403,on=customers,times=1", "--fault", "compress=br,on=customers,times=1")
     with serving(tmp_path, "--limits", "none", *faults) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
-        told(done, "check the network, the proxy and base_url, then the API key's permissions")
+        expect_advice(done, "check the network, the proxy and base_url, then the API key's permissions")
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -49,7 +49,7 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", "status=207,body=results,on=customers,times=3") as served:
         done = migrate(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
         assert done.returncode == 7, done.stderr
-        told(done, says)
+        expect_advice(done, says)
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
     second = tmp_path / "second"
@@ -59,7 +59,7 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     with serving(second, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, second, MASIVO_FIRST_DELAY="0.05")
         assert done.returncode == 7, done.stderr
-        told(done, says)
+        expect_advice(done, says)
         assert go("resolve", served, second, "--accept", "all").returncode == 0
         assert migrate(served, second).returncode == 0
         arrived(served, second)
@@ -82,14 +82,14 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
         ),
     ],
 )
-def test_what_answers_the_token_call_is_checked(faults, says, tmp_path):
+def test_the_server_that_answers_the_token_call_is_checked(faults, says, tmp_path):
     """After the cause is corrected, the same command sends everything."""
     make_exports(tmp_path)
     given = [part for fault in faults for part in ("--fault", fault)]
     with serving(tmp_path, "--limits", "none", *given) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
-        told(done, says)
+        expect_advice(done, says)
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -104,18 +104,18 @@ def test_an_odd_acceptance_is_verified(tmp_path):
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}): masivo-stream verify shows what"
             " arrived"
         )
-        assert told(done, says)[:2] == ("1", "batch")
+        assert expect_advice(done, says)[:2] == ("1", "batch")
         arrived(served, tmp_path)
         assert go("verify", served, tmp_path).returncode == 0
 
 
-def test_read_backs_that_nobody_can_read_are_waited_for(tmp_path):
+def test_unreadable_read_backs_are_waited_for(tmp_path):
     """A page instead of the answer shows no customer. Without the page, the same command continues."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=read,times=40") as served:
         done = migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="0.3")
         assert done.returncode == 6, done.stderr
-        told(done, "check the network, the proxy and base_url, then start the same command again")
+        expect_advice(done, "check the network, the proxy and base_url, then start the same command again")
         while (done := migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="2")).returncode == 6:
             pass  # the page is still there
         assert done.returncode == 0, done.stderr

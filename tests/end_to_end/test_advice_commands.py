@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from advice_tools import QUICK, arrived, make_exports, migrate, named, paste, sending, told
+from advice_tools import QUICK, arrived, expect_advice, make_exports, migrate, named, paste, sending
 from end_to_end_tools import clean_environment, run
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         (
             ["validate", "--customers", "-", "--events", "-"],
             "only one export can come from standard input",
-            lambda: ["validate", "--customers", "-", "--events", "events.ndjson"],
+            lambda: ["validate", "--customers", "customers.ndjson", "--events", "-"],
         ),
         (["generate", "events", "--records", "-1"], "use 0 or more", lambda: ["generate", "events", "--records", "0"]),
         (
@@ -46,31 +46,31 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
+def test_a_wrong_command_is_corrected_as_its_hint_says(wrong, says, right, work):
     """With the suggested command, flag or number, the command ends with 0."""
     done = run(*wrong, cwd=work)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert run(*right(*told(done, says)), cwd=work).returncode == 0
+    assert run(*right(*expect_advice(done, says)), cwd=work).returncode == 0
 
 
 @pytest.mark.parametrize("wrong", [["plan", "somewhere"], ["frobnicate"], ["plan", "--zzz"], ["generate"]])
-def test_help_is_where_it_is_said_to_be(wrong, work):
+def test_the_named_help_command_works(wrong, work):
     """Pasted into a shell, the line shows what is available."""
     done = run(*wrong, cwd=work)
     assert done.returncode == 2
-    (command,) = told(done, "{…} --help lists them all")
+    (command,) = expect_advice(done, "{…} --help lists them all")
     shown = paste(f"{command} --help", cwd=work)
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert (b"--customers" if wrong[0] == "plan" else b"generate") in shown.stdout
 
 
 @pytest.mark.parametrize("way", ["variable", "file"])
-def test_a_key_on_the_command_line_goes_elsewhere(way, served, work):
+def test_a_key_on_the_command_line_moves_to_the_environment_or_a_file(way, served, work):
     """The key goes into the environment, or into a file of mode 0600 that a flag names. Then everything arrives."""
     wrong = ["migrate", *named(work), *sending(served, work), "--api-key", served.key]
     done = run(*wrong)
     assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
-    told(done, "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file")
+    expect_advice(done, "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file")
     if way == "variable":
         done = run(*wrong[:-2], key=served.key, **QUICK)
     else:
@@ -87,19 +87,19 @@ def test_a_report_goes_to_one_place(way, served, work):
     assert migrate(served, work).returncode == 0
     done = run("report", "--state-dir", work / "state", "--json", "--output", "page.html", cwd=work)
     assert done.returncode == 2
-    told(done, "use --json or --output, not both")
+    expect_advice(done, "use --json or --output, not both")
     done = run("report", "--state-dir", work / "state", *way, cwd=work)
     assert done.returncode == 0
     assert json.loads(done.stdout)["kinds"] if way == ["--json"] else (work / "page.html").stat().st_size
 
 
 @pytest.mark.parametrize("way", [["--sample", "1"], ["--all"]])
-def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
+def test_an_impossible_sample_is_corrected(way, served, work):
     """A number of records works, and so does `--all`."""
     assert migrate(served, work).returncode == 0
     done = run("verify", *sending(served, work), "--sample", "0", key=served.key)
     assert done.returncode == 2
-    told(done, "use --sample of 1 or more, or --all")
+    expect_advice(done, "use --sample of 1 or more, or --all")
     done = run("verify", *sending(served, work), *way, key=served.key, **QUICK)
     assert done.returncode == 0, done.stdout
 
@@ -111,7 +111,7 @@ def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
         (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap --from and --to", ("2026-01-31T00:00:00Z",)),
     ],
 )
-def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, served, work):
+def test_an_invalid_period_is_corrected(wrong, says, right, served, work):
     """Then the revert is made, for a period without records here: what had arrived is still there."""
     assert migrate(served, work).returncode == 0
 
@@ -120,38 +120,38 @@ def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, serv
 
     done = revert(*wrong)
     assert done.returncode == 2
-    told(done, says)
+    expect_advice(done, says)
     assert revert(*right, "2026-02-01T00:00:00Z").returncode == 0
     arrived(served, work)
     assert served.ledger()["reverted"]["customers"] == {}
 
 
-def test_output_that_cannot_be_written_is_begun_again(work):
+def test_a_command_with_lost_output_is_started_again(work):
     """Standard output is on a full disk. With room, the same command writes all of it."""
     command = "masivo-stream generate customers --records 3000 --seed 5"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix the cause, then start again")
+    expect_advice(done, "fix the cause, then start again")
     done = paste(f"{command} > export.ndjson", cwd=work)
     assert done.returncode == 0
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(work):
+def test_a_plan_with_lost_output_is_made_again(work):
     """Standard output is on a full disk. A plan has changed nothing, so it can simply be made again."""
     command = "masivo-stream plan --customers customers.ndjson"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix the cause, then start the same command again: it changes nothing")
+    expect_advice(done, "fix the cause, then start the same command again: it changes nothing")
     assert b"at least" in paste(command, cwd=work).stdout
 
 
-def test_what_a_run_came_to_is_told_by_its_status(served, work):
+def test_status_shows_the_outcome_of_a_run(served, work):
     """Its summary was lost, but its work was not."""
     flags = " ".join(map(str, [*named(work), *sending(served, work)]))
     done = paste(f"masivo-stream migrate {flags} > /dev/full", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(done, "the work is done and noted: masivo-stream status shows the outcome")
+    expect_advice(done, "the work is done and noted: masivo-stream status shows the outcome")
     done = paste(f"masivo-stream status --state-dir {work / 'state'} --json")
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "complete")
     arrived(served, work)
@@ -160,11 +160,13 @@ def test_what_a_run_came_to_is_told_by_its_status(served, work):
 def test_the_first_look_needs_nothing(tmp_path):
     """The two lines of the overview, pasted: the demo ends well, and a command explains itself."""
     done = run("--help", COLUMNS="200")
-    told(done, "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}")
+    expect_advice(
+        done, "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+    )
     shown = paste("masivo-stream demo", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count(b"as accepted") == 3
-    told(done, "Show this, or the flags of a command: masivo-stream COMMAND --help")
+    expect_advice(done, "Show this, or the flags of a command: masivo-stream COMMAND --help")
     assert b"--customers" in paste("masivo-stream plan --help").stdout
 
 
@@ -178,7 +180,7 @@ def test_a_bug_can_be_reported(tmp_path):
         [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, check=False, env=clean_environment()
     )
     assert done.returncode == 1
-    told(done, "please report the traceback above; first check whether its last line quotes a record")
+    expect_advice(done, "please report the traceback above; first check whether its last line quotes a record")
     above = done.stderr.decode().partition("error: this is a bug")[0]
     assert above.startswith("Traceback")
     assert "ModuleNotFoundError" in above.splitlines()[-1]

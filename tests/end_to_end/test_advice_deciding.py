@@ -11,6 +11,7 @@ from advice_tools import (
     QUICK,
     arrived,
     ask,
+    expect_advice,
     go,
     make_exports,
     make_record,
@@ -21,7 +22,6 @@ from advice_tools import (
     paste,
     read_advice,
     sending,
-    told,
     type_in,
 )  # fmt: skip
 from end_to_end_tools import expected_ledger, lines, run, serving
@@ -55,31 +55,31 @@ def post(served, kind, entries):
     served.ledger()
 
 
-def test_what_is_seen_to_be_there_is_accepted(tmp_path):
+def test_a_batch_that_is_found_in_the_account_is_accepted(tmp_path):
     """First the hint of the run is followed, then the one beside the batch. After that the run is complete."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 4, done.stderr
-        told(done, "masivo-stream resolve shows what is known about them, and takes your decision")
+        expect_advice(done, "masivo-stream resolve shows what is known about them, and takes your decision")
         step = "see what is known about the batches in doubt, then decide"
         done = paste(next_command(done, step), key=served.key, COLUMNS="400")
         assert done.returncode == 4
-        told(done, "all {found} records checked are in the account: the batch was applied; use --accept")
-        told(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
+        expect_advice(done, "all {found} records checked are in the account: the batch was applied; use --accept")
+        expect_advice(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
         assert show(served, tmp_path, "--accept", done.stdout[:8].decode()).returncode == 0
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["--accept", "--discard", "--resend"])
-def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
+def test_a_batch_that_never_arrived_is_resent_or_discarded(way, tmp_path):
     """Resent it arrives, discarded it becomes dead letters, and accepted it counts as there: nothing is doubled."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
         done = show(served, tmp_path)
-        told(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
+        expect_advice(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
         done = show(served, tmp_path, way, "all")
         assert done.returncode == (3 if way == "--discard" else 0), done.stderr
         wanted = expected_ledger(tmp_path)
@@ -88,7 +88,7 @@ def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
     assert ledger["events"] == wanted["events"]
 
 
-def test_what_was_given_up_is_sent_once_it_is_mended(tmp_path):
+def test_a_discarded_record_is_sent_after_its_correction(tmp_path):
     """The remedy of a discarded record: after a space is added, the retry sends it."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("events", "no")) as served:
@@ -96,7 +96,7 @@ def test_what_was_given_up_is_sent_once_it_is_mended(tmp_path):
         assert go("resolve", served, tmp_path, "--discard", "all").returncode == 3
         done = go("retry", served, tmp_path)
         assert (done.returncode, served.ledger()["events"]) == (3, {})
-        told(done, "given up by `resolve --discard`: correct it to have `retry` send it")
+        expect_advice(done, "given up by `resolve --discard`: correct it to have `retry` send it")
         touch(tmp_path / "state" / "dead-letter.events.ndjson", lambda letter: True)
         assert go("retry", served, tmp_path).returncode == 0
         arrived(served, tmp_path)
@@ -108,7 +108,7 @@ def touch(path, chosen):
     path.write_text("".join(json.dumps(letter) + "\n" for letter in letters))
 
 
-def test_what_arrived_in_part_is_completed(tmp_path):
+def test_a_batch_that_arrived_in_part_is_completed(tmp_path):
     """Each record is looked up. Those that are missing are corrected and sent; the others are not sent again."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
@@ -116,14 +116,14 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         post(served, "transactions", [make_record("transactions", 1)])
         for _ in range(2):  # waited, and checked again
             done = show(served, tmp_path)
-            told(
+            expect_advice(
                 done, "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
             )
         there = served.ledger()["transactions"]  # all of them looked up
         assert there == {"c1": 1}
         done = show(served, tmp_path, "--resend", "all")
         assert done.returncode == 2
-        told(
+        expect_advice(
             done,
             "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
             " not there (adding a space is enough), then start masivo-stream retry",
@@ -138,14 +138,14 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
+def test_a_batch_that_is_there_is_accepted_instead_of_resent(tmp_path):
     """The first thing that the refusal suggests."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path).returncode == 4
         done = show(served, tmp_path, "--resend", "all")
         assert done.returncode == 2
-        told(
+        expect_advice(
             done,
             "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
             " not there (adding a space is enough), then start masivo-stream retry",
@@ -156,7 +156,7 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("applied", ["yes", "no"])
-def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path):
+def test_records_that_cannot_be_read_back_are_looked_up_in_the_account(applied, tmp_path):
     """Events without purchases leave no trace. The account (here its ledger) shows whether they are there."""
     make_exports(tmp_path, kinds=["customers"])
     write_export(
@@ -164,7 +164,9 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
     )
     with serving(tmp_path, *lost("events", applied)) as served:
         assert migrate(served, tmp_path).returncode == 4
-        told(show(served, tmp_path), "nothing that was read back is evidence: look up the batch in the account")
+        expect_advice(
+            show(served, tmp_path), "nothing that was read back is evidence: look up the batch in the account"
+        )
         there = bool(served.ledger()["events"])
         assert there == (applied == "yes")
         assert show(served, tmp_path, "--accept" if there else "--resend", "all").returncode == 0
@@ -172,7 +174,7 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
-def test_who_did_not_agree_answers_yes(way, tmp_path):
+def test_a_resend_needs_a_yes(way, tmp_path):
     """A batch is resent on a terminal only after a yes. After a no, nothing was sent."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
@@ -180,7 +182,7 @@ def test_who_did_not_agree_answers_yes(way, tmp_path):
         command = ["resolve", *sending(served, tmp_path), "--resend", "all"]
         done = type_in(command, "no", key=served.key)
         assert (done.returncode, served.ledger()["transactions"]) == (2, {})
-        told(done, "answer yes, or give --yes")
+        expect_advice(done, "answer yes, or give --yes")
         done = (
             type_in(command, "yes", key=served.key)
             if way == "answered"
@@ -191,7 +193,7 @@ def test_who_did_not_agree_answers_yes(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
-def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
+def test_a_revert_needs_a_yes(way, served, tmp_path):
     """Without a terminal, or after a no, nothing is taken back.
 
     After a yes all is, and the run starts from the beginning.
@@ -201,7 +203,7 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
     command = ["revert", *ALWAYS, *sending(served, tmp_path)]
     for done in (run(*command, key=served.key), type_in(command, "no", key=served.key)):
         assert done.returncode == 2
-        told(done, "answer yes, or give --yes")
+        expect_advice(done, "answer yes, or give --yes")
     arrived(served, tmp_path)
     done = type_in(command, "yes", key=served.key) if way == "answered" else run(*command, "--yes", key=served.key)
     assert done.returncode == 0, done.stderr
@@ -220,14 +222,14 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
         (("--accept", "ffffff"), "masivo-stream resolve without a decision lists the batches in doubt"),
     ],
 )
-def test_a_decision_that_cannot_be_is_taken_again(wrong, says, tmp_path):
+def test_an_impossible_decision_is_corrected(wrong, says, tmp_path):
     """With one decision per batch, and an id from the list, the decision is carried out."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path).returncode == 4
         done = show(served, tmp_path, *wrong)
         assert done.returncode == 2
-        told(done, says)
+        expect_advice(done, says)
         (batch,) = json.loads(go("resolve", served, tmp_path).stdout)["in_doubt"]
         assert show(served, tmp_path, "--accept", batch["batch"]).returncode == 0
         arrived(served, tmp_path)
@@ -248,7 +250,7 @@ def test_an_export_is_restored_before_its_batch_is_sent_again(tmp_path):
         os.utime(events, ns=(times.st_atime_ns, times.st_mtime_ns))
         done = go("resolve", served, tmp_path, "--resend", "all")
         assert (done.returncode, served.ledger()["events"]) == (5, {})
-        told(done, "restore the export as it was")
+        expect_advice(done, "restore the export as it was")
         events.write_bytes(whole)
         os.utime(events, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert go("resolve", served, tmp_path, "--resend", "all").returncode == 0
@@ -265,7 +267,7 @@ def _looked_at(place, size):
 # Reading back.
 
 
-def test_a_complete_run_is_looked_at(served, tmp_path):
+def test_a_complete_run_is_verified(served, tmp_path):
     """The command of the next step, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
@@ -276,7 +278,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
     arrived(served, tmp_path)
 
 
-def test_what_is_missing_is_looked_up(tmp_path):
+def test_missing_records_are_looked_up(tmp_path):
     """The positions are those in the export: their customers are not in the account, all others are."""
     make_exports(tmp_path, 5, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "lose=2,on=customers") as served:
@@ -285,12 +287,12 @@ def test_what_is_missing_is_looked_up(tmp_path):
             **{**QUICK, "MASIVO_SAMPLE": "5", "MASIVO_VISIBLE_TIMEOUT": "0.1"},
         )  # fmt: skip
         assert done.returncode == 0
-        told(done, "  hint: masivo-stream verify checks these records again, and more")
+        expect_advice(done, "  hint: masivo-stream verify checks these records again, and more")
         flags = ["--all", "--visible-timeout", "0.1"]
         done = go("verify", served, tmp_path, *flags)
         ledger = served.ledger()
     assert done.returncode == 3
-    told(done, "look up these records in the account's dashboard; the positions are those in the export")
+    expect_advice(done, "look up these records in the account's dashboard; the positions are those in the export")
     places = {(found["file"], found["line"]) for found in json.loads(done.stdout)["findings"]}
     export = (tmp_path / "customers.ndjson").read_bytes().splitlines()
     missing = {json.loads(export[line - 1])["id"] for _, line in places}
@@ -298,7 +300,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
     assert ledger["customers"].keys() == {f"c{number}" for number in range(5)} - missing
 
 
-def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
+def test_ids_that_a_gateway_refuses_are_looked_up(tmp_path):
     """A gateway refuses these ids. The account (here its ledger) has each of them once."""
     records = [make_record("customers", number, id=f"a/{number}") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
@@ -306,7 +308,7 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         assert migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="1").returncode == 0
         done = go("verify", served, tmp_path, "--all", MASIVO_VISIBLE_TIMEOUT="1")
         assert done.returncode == 0, done.stdout
-        told(
+        expect_advice(
             done,
             "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
             " look up these records in the account's dashboard",
@@ -314,7 +316,7 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         arrived(served, tmp_path)
 
 
-def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
+def test_records_that_are_not_visible_yet_are_verified_later(tmp_path):
     """Once the records are visible, the same command confirms them.
 
     Here the sandbox's store is moved forward in time.
@@ -325,7 +327,7 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         done = go("verify", served, tmp_path)
         assert done.returncode == 6, done.stdout
-        told(done, "verify again later: the API answers before it applies what was sent")
+        expect_advice(done, "verify again later: the API answers before it applies what was sent")
     with closing(sqlite3.connect(store)) as account:
         account.execute("UPDATE customers SET visible_at = visible_at - 600")
         account.execute("UPDATE batches SET visible_at = visible_at - 600")
@@ -338,7 +340,7 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
 # Runs that must not continue.
 
 
-def test_figures_that_do_not_close_are_reported(served, tmp_path):
+def test_figures_that_do_not_add_up_are_reported(served, tmp_path):
     """A journal that contradicts itself simulates the bug. It is left as it is, and every page reports the same."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -348,8 +350,8 @@ def test_figures_that_do_not_close_are_reported(served, tmp_path):
         connection.commit()
     done = migrate(served, tmp_path)
     assert done.returncode == 1
-    told(done, "the figures do not add up: please report this, and keep the state directory")
-    told(done, "this is a bug: keep the state directory as it is, and report that the figures do not add up")
+    expect_advice(done, "the figures do not add up: please report this, and keep the state directory")
+    expect_advice(done, "this is a bug: keep the state directory as it is, and report that the figures do not add up")
     page = " ".join((tmp_path / "state" / "report.html").read_text().split())
     assert "some records or items have no result. Keep the state directory, and report this." in page
     assert journal.exists()

@@ -17,6 +17,7 @@ import pytest
 from advice_tools import (
     QUICK,
     arrived,
+    expect_advice,
     go,
     make_exports,
     make_record,
@@ -24,7 +25,6 @@ from advice_tools import (
     paste,
     run_on_a_small_disk,
     sending,
-    told,
 )
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
 from fakes import write_export
@@ -84,7 +84,7 @@ def tarred(text):
     ],
     ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
 )
-def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
+def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, work):
     """The command from the hint is pasted, then the file it names is used instead: everything arrives."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
@@ -92,7 +92,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     (work / "the export").write_bytes(pack(text))
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     command, _, new = done.stderr.decode().partition("hint: ")[2].partition("; then name ")
     assert paste(command, cwd=work).returncode == 0
     (name,) = shlex.split(new.partition(" instead")[0])
@@ -122,48 +122,48 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ],
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
 )
-def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
+def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(head)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (5, {})
-    told(done, says)
+    expect_advice(done, says)
     (work / "customers.ndjson").write_bytes(text)
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
+def test_a_pipe_that_is_not_an_export_is_written_to_a_file(served, work):
     """With a file, the message names the command. With a pipe it cannot."""
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
-    told(done, "write it to a file and name that file: then the message says what to do")
+    expect_advice(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
     assert (done.returncode, b" instead" in done.stderr) == (5, True)
 
 
-def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
+def test_an_empty_compressed_export_is_copied_again(served, work):
     """With its bytes restored, it arrives."""
     packed = gzip.compress((work / "customers.ndjson").read_bytes())
     (work / "c.gz").touch()
     done = migrate(served, work, "--customers", "c.gz")
     assert done.returncode == 5
-    told(done, "copy the file or export again, then start the same command again")
+    expect_advice(done, "copy the file or export again, then start the same command again")
     (work / "c.gz").write_bytes(packed)
     assert migrate(served, work, "--customers", "c.gz").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_an_export_that_is_there_twice_is_named_once(served, work):
+def test_a_duplicate_export_is_left_out(served, work):
     """With the longer one alone, everything arrives once."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (2, {})
-    told(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
+    expect_advice(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
@@ -191,7 +191,7 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     ],
     ids=["cut", "damaged"],
 )
-def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
+def test_a_truncated_compressed_export_is_copied_again(spoil, says, served, tmp_path):
     """With the whole file in its place, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 300)
     (tmp_path / "transactions.ndjson").unlink()
@@ -199,7 +199,7 @@ def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
     (tmp_path / "e.gz").write_bytes(spoil(packed))
     done = migrate(served, tmp_path, "--customers", "customers.ndjson", "--events", "e.gz")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     (tmp_path / "e.gz").write_bytes(packed)
     command = next_command(done, "correct or restore the export, then start the same command again")
     assert paste(command, key=served.key, cwd=tmp_path).returncode == 0
@@ -227,7 +227,9 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
-        told(done, "the file was shortened while it was being read: restore it, then start the same command again")
+        expect_advice(
+            done, "the file was shortened while it was being read: restore it, then start the same command again"
+        )
         path.write_bytes(whole)
         command = next_command(done, "correct or restore the export, then start the same command again")
         assert paste(command.replace("1/0.5s", "none"), key=served.key, cwd=tmp_path).returncode == 0
@@ -280,7 +282,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
     (work / "the export").write_bytes(pack(text[:-30]))
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == 5, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     if way == "finished":
         (work / "the export").write_bytes(pack(text))
     else:
@@ -300,17 +302,17 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
 
 
 @pytest.mark.parametrize("command", ["migrate", "retry"])
-def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
+def test_a_pipe_continues_as_a_file(command, served, work):
     """Written to a file, the part that was already read is recognised. A pipe cannot continue."""
     text = (work / "customers.ndjson").read_bytes()
     done = migrate(served, work, "--customers", "-", stdin=text[:-30])
     assert done.returncode == 5
-    told(
+    expect_advice(
         done,
         "its complete lines were already processed; write the export to a file and name that file instead of {}: the"
         " part that was already read is recognised",
     )
-    told(done, "write the export to a file, then start the same command with that file instead of the pipe")
+    expect_advice(done, "write the export to a file, then start the same command with that file instead of the pipe")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
         says = (
@@ -323,13 +325,13 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
             " that was already read is recognised"
         )
     assert done.returncode == 5
-    told(done, says)
+    expect_advice(done, says)
     (work / "e").write_bytes(text)
     assert migrate(served, work, "--customers", "e").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
+def test_a_batch_from_a_pipe_is_looked_up_and_accepted(tmp_path):
     """The records cannot be read again.
 
     To accept the batch they are not needed, and the account shows that they are there.
@@ -342,7 +344,7 @@ def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
         assert migrate(served, tmp_path, *exports, stdin=text).returncode == 4
         done = go("resolve", served, tmp_path, "--resend", "all")
         assert done.returncode == 5, done.stderr
-        told(done, "--accept does not need the records; look up the other batches in the account")
+        expect_advice(done, "--accept does not need the records; look up the other batches in the account")
         assert len(served.ledger()["transactions"]) == 3
         assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
         arrived(served, tmp_path)
@@ -369,14 +371,14 @@ def finished(served, directory, text, *exports):
     arrived(served, directory)
 
 
-def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(served, work):
+def test_a_changed_export_is_restored_and_new_lines_get_their_own_file(served, work):
     """The old lines are not sent again; the new ones are sent."""
     text = begin(served, work)
     two = (work / "events.ndjson").read_bytes()
     (work / "events.ndjson").write_bytes(two.replace(b"PURCHASE", b"purchase", 1))
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
     assert done.returncode == 5
-    told(
+    expect_advice(
         done,
         "restore the export as it was, then start the same command again; send new records in a further file beside it",
     )
@@ -391,7 +393,9 @@ def test_an_export_that_was_renamed_is_named_again(served, work):
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again, by its present name: the part that was already read is recognised by its content")
+    expect_advice(
+        done, "name it again, by its present name: the part that was already read is recognised by its content"
+    )
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders")
 
@@ -407,12 +411,12 @@ def stop_before_events(served, work):
 
 
 @pytest.mark.parametrize("way", ["as it was", "as it is called now"])
-def test_an_export_that_was_never_read_is_named_again(way, served, work):
+def test_an_unread_export_is_named_again(way, served, work):
     """By its old name, or by its present one with the flag."""
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
+    expect_advice(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
     if way == "as it was":
         finished(served, work, text, "--events", "events.ndjson")
         return
@@ -421,7 +425,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
     finished(served, work, text, "--events", "orders.gz", "--moved", "events.ndjson=orders.gz")
 
 
-def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
+def test_an_unread_export_that_looks_different_is_confirmed(served, tmp_path):
     """It was moved with its state before any of it was read, and compressed: the quoted flag, pasted, is enough."""
     (tmp_path / "a").mkdir()
     text = stop_before_events(served, make_exports(tmp_path / "a"))
@@ -435,21 +439,21 @@ def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
 
     done = retry()
     assert done.returncode == 5, done.stdout
-    (words,) = told(done, "if this is the right file, add --moved {…}")
+    (words,) = expect_advice(done, "if this is the right file, add --moved {…}")
     done = retry("--moved", *shlex.split(words))
     assert done.returncode == 0, done.stderr
     finished(served, work, text, "--events", "events.ndjson")
 
 
-def test_of_two_exports_one_is_chosen(served, work):
+def test_one_of_two_exports_is_chosen(served, work):
     """One of the quoted flags is pasted."""
     text = stop_before_events(served, work)
     (work / "events.ndjson").unlink()
     (work / "a b").write_bytes(gzip.compress(text))
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "a b")
     assert done.returncode == 2
-    (words,) = told(done, "add {…}")
-    told(done, "--moved {…}")
+    (words,) = expect_advice(done, "add {…}")
+    expect_advice(done, "--moved {…}")
     finished(served, work, text, "--events", "a b", *shlex.split(words.partition(" or ")[0]))
 
 
@@ -460,26 +464,26 @@ def test_of_two_exports_one_is_chosen(served, work):
         ("events.ndjson=orders", "name it with --{…} too"),
     ],
 )
-def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
+def test_the_flag_for_a_moved_export_is_corrected(word, says, served, work):
     """With both names, and the new one among the exports, the flag works."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson", "--moved", word)
     assert done.returncode == 2
-    told(done, says)
+    expect_advice(done, says)
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders", "--moved", "events.ndjson=orders")
 
 
 @pytest.mark.parametrize("way", ["by migrate", "by a word"])
-def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
+def test_an_export_is_found_by_commands_that_do_not_name_it(way, served, work):
     """After one migration with its present name, or with the flag."""
     text = begin(served, work)
     (work / "elsewhere").mkdir()
     (work / "events.ndjson").rename(work / "elsewhere" / "orders")
     done = go("retry", served, work)
     assert done.returncode == 5, done.stderr
-    (name,) = told(
+    (name,) = expect_advice(
         done, "start migrate once with its present name, which records the new place; or add --moved {…}=PATH"
     )
     if way == "by migrate":
@@ -496,7 +500,7 @@ def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
 # Moments at which only another process could change a file.
 
 
-async def test_what_ends_before_a_record_that_was_read_is_restored(work):
+async def test_a_file_that_ends_before_a_read_record_is_restored(work):
     """With the file restored, the record is read again."""
     path = work / "events.ndjson"
     whole = path.read_bytes()
@@ -510,7 +514,7 @@ async def test_what_ends_before_a_record_that_was_read_is_restored(work):
     assert await read_ranges(found, [span], block_bytes=4096) == [whole[-40:]]
 
 
-def test_what_cannot_be_looked_at_has_its_path_checked(work):
+def test_the_path_of_an_unreadable_export_is_corrected(work):
     """With the right path it works."""
     with pytest.raises(InputError) as caught:
         take_identity(str(work / "event.ndjson"))
@@ -536,13 +540,13 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
         ]
         done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free up disk space in the state directory, then start again with the same command")
+        expect_advice(done, "free up disk space in the state directory, then start again with the same command")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         assert len(lines(tmp_path / "state" / "skipped.customers.ndjson")) == 8997
         assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
 
 
-def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(served, work):
+def test_a_line_that_an_earlier_version_cut_is_exported_again(served, work):
     """A dead letter of version 0.1.0: with the whole line in its `raw`, a retry sends it."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(text[:-31] + b"\n")
@@ -556,9 +560,11 @@ def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(serv
             torn = figures.replace(b"\xacinvalid_json", b"\xaftruncated_input")
         journal.execute("UPDATE progress SET figures = ?", (torn,))
         journal.commit()
-    done = run("status", "--state-dir", work / "state", COLUMNS="300")
-    told(done, "version 0.1.0 found the file's end within this line: export the line again")
     (letter,) = lines(letters)
+    letter = {name: value for name, value in letter.items() if name != "faults"} | {"reason": "truncated_input"}
+    letters.write_text(json.dumps(letter, separators=(",", ":")) + "\n")
+    done = run("status", "--state-dir", work / "state", COLUMNS="300")
+    expect_advice(done, "version 0.1.0 found the file's end within this line: export the line again")
     letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
     assert go("retry", served, work).returncode == 0
     assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}

@@ -1,7 +1,7 @@
 """Advice about exports that are not at the named place: if it is followed, everything arrives once."""
 
 import pytest
-from advice_tools import arrived, make_exports, migrate, sending, told
+from advice_tools import arrived, expect_advice, make_exports, migrate, sending
 from end_to_end_tools import run
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
         ("export/customer.ndjson", "check the path and its permissions", lambda: "export/customers.ndjson"),
     ],
 )
-def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
+def test_an_export_is_found_as_its_hint_says(wrong, says, right, served, tmp_path):
     """A pattern, a directory, and a file name."""
     (tmp_path / "export").mkdir()
     make_exports(tmp_path / "export", kinds=["customers"])
@@ -25,7 +25,7 @@ def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
 
     done = begin(wrong)
     assert (done.returncode, done.stdout) == (5, b"")
-    done = begin(right(*told(done, says)))
+    done = begin(right(*expect_advice(done, says)))
     assert done.returncode == 0, done.stderr
     arrived(served, tmp_path / "export")
 
@@ -36,19 +36,21 @@ def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
     arguments = ["migrate", "--customers", "cust*.ndjson", *sending(served, tmp_path)]
     done = run(*arguments, key=served.key, cwd="/")
     assert done.returncode == 5
-    told(done, "check the pattern and the working directory")
+    expect_advice(done, "check the pattern and the working directory")
     assert run(*arguments, key=served.key, cwd=tmp_path).returncode == 0
     arrived(served, tmp_path)
 
 
-def test_a_dry_run_keeps_out_of_a_run(served, tmp_path):
+def test_a_dry_run_uses_a_directory_of_its_own(served, tmp_path):
     """Its dead letters go to the directory that is named instead. The run's own stay, and nothing is sent twice."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     flags = ["validate", "--customers", tmp_path / "customers.ndjson", "--state-dir"]
     done = run(*flags, tmp_path / "state")
     assert done.returncode == 2
-    told(done, ("name another directory with --state-dir for the dead letters of this command; it sends nothing"))
+    expect_advice(
+        done, ("name another directory with --state-dir for the dead letters of this command; it sends nothing")
+    )
     assert run(*flags, tmp_path / "dry").returncode == 0
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)

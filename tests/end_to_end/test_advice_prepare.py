@@ -117,7 +117,7 @@ CUSTOMERS = 'select = "SELECT place, id, name, email, joined AS registration_dat
         ('"people.csv"', '"nowhere/people.csv"', "paths are relative to the directory in which the command is started", '"people.csv"'),
     ],
 )  # fmt: skip
-def test_a_mapping_is_corrected_as_it_is_told(here, good, bad, text, again):
+def test_a_mapping_is_corrected_as_the_hint_says(here, good, bad, text, again):
     """What is wrong is written as the hint has it, and the export is written."""
     change(here, good, bad)
     done = prepare(here)
@@ -145,7 +145,7 @@ def test_a_section_has_keys(here, section, text):
     check_written(here)
 
 
-def test_dates_that_a_select_makes_have_a_zone(here):
+def test_dates_from_a_select_have_a_zone(here):
     """Text that a SELECT returns is read by the formats of the mapping, which names the zone."""
     change(here, 'dates = ["joined"], ', "")
     change(here, 'time_zone = "America/Bogota"', "")

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from advice_tools import QUICK, ask, go, make_exports, make_record, migrate, named, paste, sending, told
+from advice_tools import QUICK, ask, expect_advice, go, make_exports, make_record, migrate, named, paste, sending
 from end_to_end_tools import KINDS, expected_ledger, run, serving
 from fakes import event, transaction, write_export
 
@@ -99,7 +99,7 @@ def in_part(tmp_path):
     return made
 
 
-def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
+def test_reverted_records_are_sent_once_more(served, tmp_path):
     """`revert`, `migrate` and `status` show the command that sends it. Run a second time, it sends nothing."""
     between = migrate_in_two(served, tmp_path)
     commands = set()
@@ -108,7 +108,7 @@ def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
         migrate(served, tmp_path),
         look(tmp_path),
     ):
-        first, _ = told(done, BOTH)
+        first, _ = expect_advice(done, BOTH)
         commands.add(first)
     (command,) = commands
     for _ in range(2):
@@ -116,17 +116,17 @@ def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
         whole(served, tmp_path)
 
 
-def test_the_rest_is_taken_back_as_well(served, tmp_path):
+def test_the_rest_is_reverted_as_well(served, tmp_path):
     """Then the same command migrates everything again."""
     between = migrate_in_two(served, tmp_path)
-    _, command = told(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
+    _, command = expect_advice(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
     assert paste(f"{command} --yes", key=served.key).returncode == 0
     assert account(served)["customers"] == {}
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
 
 
-def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
+def test_records_of_another_runs_customers_wait_for_them(served, tmp_path):
     """It becomes dead letters. When the customers are there again, a retry sends them."""
     make_exports(tmp_path, 3, kinds=["customers"])
     assert migrate(served, tmp_path, state="first").returncode == 0
@@ -134,7 +134,7 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
     make_exports(tmp_path, 3, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    (command,) = told(revert(served, tmp_path), "this sends again what was taken back: {…}")
+    (command,) = expect_advice(revert(served, tmp_path), "this sends again what was taken back: {…}")
     assert paste(command, key=served.key).returncode == 3
     letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
     wanted = (
@@ -160,7 +160,7 @@ MIGRATED_AGAIN = (
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_path):
+def test_another_runs_customers_are_migrated_again_or_stayed(again, served, tmp_path):
     """If a person knows that they stayed, a flag confirms it.
 
     If some were migrated again, they are taken back once more.
@@ -187,7 +187,7 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
     make_exports(tmp_path, 4, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    (command,) = told(revert(served, tmp_path, (ALWAYS[0], between)), PART)
+    (command,) = expect_advice(revert(served, tmp_path, (ALWAYS[0], between)), PART)
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # like an API that gives no number
         journal.execute("UPDATE notes SET detail = json_set(detail, '$.customers', NULL) WHERE what = 'reverted'")
         journal.commit()
@@ -195,7 +195,7 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
         bring("again", half, "--again")
     refused = paste(command, key=served.key, **QUICK)
     assert refused.returncode == 2
-    stayed, takes_back = told(refused, MIGRATED_AGAIN)
+    stayed, takes_back = expect_advice(refused, MIGRATED_AGAIN)
     if again:
         assert paste(f"{takes_back} --yes", key=served.key).returncode == 0
     assert paste(stayed, key=served.key, **QUICK).returncode == 3
@@ -206,7 +206,7 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
 
 
 @pytest.mark.parametrize("bought", [True, False])
-def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
+def test_a_run_that_was_reverted_without_a_number_continues(bought, served, tmp_path):
     """If a customer may have bought since, only what is gone is sent.
 
     If none has, the run starts from the beginning.
@@ -221,7 +221,7 @@ def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
         told_none = json.dumps(json.loads(detail) | {"customers": None, "whole": True})
         journal.execute("UPDATE notes SET detail = ? WHERE what = 'reverted'", (told_none,))
         journal.commit()
-    (command,) = told(look(tmp_path), UNCOUNTED)
+    (command,) = expect_advice(look(tmp_path), UNCOUNTED)
     if bought:
         assert paste(command, key=served.key).returncode == 0
         whole(served, tmp_path)
@@ -230,7 +230,7 @@ def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
         assert (tmp_path / "state" / "reverted-1").is_dir()
 
 
-def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
+def test_a_command_that_cannot_be_shown_is_described_in_words(served, tmp_path):
     """The name of the state directory has a control character: the flag is added by hand."""
     state = "sta\x1bte"
     make_exports(tmp_path)
@@ -244,34 +244,34 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
     whole(served, tmp_path)
 
 
-def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
+def test_the_flag_is_left_out_without_a_revert(served, tmp_path):
     """There is no run, or no part of it was taken back, or all of it was."""
     make_exports(tmp_path)
-    told(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
+    expect_advice(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
     text = "name the exports, without --only-missing: the run continues with what is pending"
-    told(migrate(served, tmp_path, "--only-missing"), text)
+    expect_advice(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
     assert revert(served, tmp_path).returncode == 0
     text = "name the exports, without --only-missing: the run starts from the beginning"
-    told(migrate(served, tmp_path, "--only-missing"), text)
+    expect_advice(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
 
 
-def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
+def test_customers_who_could_not_be_read_back_are_read_later(tmp_path, in_part):
     """The same command with the flag works when the API answers again."""
     with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
         done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
-        told(done, "start the same command again later, with --only-missing: it reads them back once more")
+        expect_advice(done, "start the same command again later, with --only-missing: it reads them back once more")
         assert done.returncode == 6
         assert migrate(served, tmp_path, "--only-missing", "--uploaders", "1").returncode == 0
         whole(served, tmp_path)
 
 
-def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
+def test_an_api_without_an_answer_is_asked_later(tmp_path, in_part):
     """Nothing was changed. Later the same command finds out."""
     store = ["--limits", "none", "--store", tmp_path / "store.db"]
     with serving(tmp_path, *store) as served:
@@ -280,14 +280,14 @@ def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
         assert revert(served, tmp_path, (ALWAYS[0], between)).returncode == 0
     with serving(tmp_path, *store, "--port", served.port, "--fault", "status=503,on=read") as served:
         done = migrate(served, tmp_path, "--only-missing", MASIVO_FIRST_PROBE="0.01")
-        told(done, "start the same command again later")
+        expect_advice(done, "start the same command again later")
         assert done.returncode == 6
     with serving(tmp_path, *store, "--port", served.port) as served:
         assert migrate(served, tmp_path, "--only-missing").returncode == 0
         whole(served, tmp_path)
 
 
-def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
+def test_customers_who_cannot_be_read_back_are_looked_up(served, tmp_path):
     """They are looked up in the account. If they are not there, they are sent from a small export."""
     names = ["..", "c1", "c2"]
     export = {
@@ -306,7 +306,7 @@ def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
         "look for these customers in the account's dashboard, because their ids cannot be read back; send those that"
         " are not there from a small export with its own --state-dir"
     )
-    told(done, text)
+    expect_advice(done, text)
     assert done.returncode == 6
     assert f"the first at {tmp_path / 'customers.ndjson'}:1:" in json.loads(done.stdout)["message"]
     assert ".." not in account(served)["customers"]
@@ -328,13 +328,13 @@ def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
     buy(served, "c0")
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing", MASIVO_MAX_LINE_BYTES="1024")
-    told(done, "use the settings that the run was started with")
+    expect_advice(done, "use the settings that the run was started with")
     assert done.returncode == 5
     assert migrate(served, tmp_path, "--only-missing", **lenient).returncode == 0
     whole(served, tmp_path)
 
 
-def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tmp_path):
+def test_records_from_a_pipe_are_reverted_and_migrated_from_a_file(served, tmp_path):
     """All of it is taken back, because what a revert took back from a pipe cannot be read again."""
     make_exports(tmp_path, 24, kinds=["customers", "events"])
     piped = (tmp_path / "events.ndjson").read_bytes()
@@ -348,9 +348,9 @@ def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tm
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:
         sent = journal.execute("SELECT sent_at FROM batches WHERE kind = 'customers' ORDER BY seq").fetchall()
     assert len(sent) > 1
-    _, command = told(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
+    _, command = expect_advice(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
     done = run("migrate", *sending(served, tmp_path), "--only-missing", "--json", key=served.key, **QUICK)
-    told(done, "take back the rest as well, then migrate all records from a file")
+    expect_advice(done, "take back the rest as well, then migrate all records from a file")
     assert done.returncode == 5
     assert paste(f"{command} --yes", key=served.key).returncode == 0
     assert account(served)["customers"] == {}
@@ -358,7 +358,7 @@ def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tm
     whole(served, tmp_path)
 
 
-def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
+def test_a_stopped_run_shows_what_is_left(tmp_path, in_part):
     """What was taken back and is not sent yet is sent by the same command."""
     with in_part("status=403,on=events,at=1") as served:
         done = migrate(served, tmp_path, "--only-missing")
@@ -369,16 +369,16 @@ def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
         whole(served, tmp_path)
 
 
-def test_a_revert_of_unknown_end_is_run_again(tmp_path):
+def test_a_revert_with_an_unknown_outcome_is_run_again(tmp_path):
     """The first answer says so, and so does the hint of every later command."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,at=1") as served:
         assert migrate(served, tmp_path).returncode == 0
         served.ledger()
         done = revert(served, tmp_path)
-        told(done, ("check the account's dashboard; the same command takes back what is left of that period"))
+        expect_advice(done, ("check the account's dashboard; the same command takes back what is left of that period"))
         assert done.returncode == 6
-        (command,) = told(
+        (command,) = expect_advice(
             migrate(served, tmp_path), ("start the revert again to take back what is left of that period: {…}")
         )
         assert paste(f"{command} --yes", key=served.key).returncode == 0
@@ -401,7 +401,7 @@ def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, t
         assert migrate(served, tmp_path).returncode == 0
         served.ledger()
         done = revert(served, tmp_path)
-        told(done, text)
+        expect_advice(done, text)
         assert done.returncode == code
         whole(served, tmp_path)
         assert revert(served, tmp_path).returncode == 0
@@ -420,7 +420,7 @@ def test_a_revert_that_never_left_is_started_again(tmp_path):
         served.ledger()
     take_back = ["revert", "--from", ALWAYS[0], "--to", ALWAYS[1], "--yes", *flags]
     done = run(*take_back, **token, **QUICK)
-    told(done, "start again later")
+    expect_advice(done, "start again later")
     assert done.returncode == 6
     with serving(tmp_path, *store, "--port", served.port) as served:
         whole(served, tmp_path)

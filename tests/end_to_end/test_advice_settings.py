@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from advice_tools import QUICK, arrived, make_exports, named, paste, told
+from advice_tools import QUICK, arrived, expect_advice, make_exports, named, paste
 from end_to_end_tools import run
 
 from masivo_stream.edges.config import leaves, load_settings
@@ -88,7 +88,7 @@ def plan(work, *arguments, file="", **environment):
         ("api = 3", "see config.example.toml", lambda: ((), {}, EXAMPLE.read_text())),
     ],
 )  # fmt: skip
-def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
+def test_a_wrong_setting_is_corrected_as_its_hint_says(wrong, says, right, work):
     """A flag, a variable or a file: the suggested value is accepted."""
     given = (
         ((), wrong, "") if isinstance(wrong, dict) else ((), {}, wrong) if isinstance(wrong, str) else (wrong, {}, "")
@@ -96,7 +96,7 @@ def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
     arguments, environment, file = given
     done = plan(work, *arguments, file=file, **environment)
     assert (done.returncode, done.stdout) == (2, b"")
-    arguments, environment, file = right(*told(done, says))
+    arguments, environment, file = right(*expect_advice(done, says))
     done = plan(work, *arguments, file=file, **environment)
     assert done.returncode == 0, done.stderr
 
@@ -126,23 +126,23 @@ SECTIONS = "[upload]\nuploaders = 3\n"
         (b"[Upload]\nuploaders = 3\n", "write [{…}]", SECTIONS),
     ],
 )
-def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
+def test_a_settings_file_of_another_tool_is_rewritten(wrong, says, right, work):
     """Written as the hint says, the setting is accepted."""
     (work / "c.toml").write_bytes(wrong)
     done = plan(work, "--config", "c.toml")
     assert done.returncode == 2, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     (work / "c.toml").write_text(right)
     assert plan(work, "--config", "c.toml").returncode == 0
 
 
 @pytest.mark.parametrize("way", ["environment", "file"])
-def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
+def test_a_list_of_variables_is_read_by_a_shell_or_rewritten(way, work):
     """The quoted line is pasted with the file's name; or the file has sections and values."""
     (work / "env").write_text("MASIVO_UPLOADERS=3\nexport MASIVO_WORKERS=1\n")
     done = plan(work, "--config", "env")
     assert done.returncode == 2
-    told(
+    expect_advice(
         done,
         "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and values"
         " as in config.example.toml",
@@ -156,39 +156,41 @@ def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_state_directory_without_a_name_is_named(work):
+def test_an_empty_state_directory_gets_a_name(work):
     """The default is one such name."""
     done = plan(work, "--state-dir", "")
     assert done.returncode == 2
-    told(done, "name a directory; the default is masivo-state")
+    expect_advice(done, "name a directory; the default is masivo-state")
     assert plan(work, "--state-dir", "masivo-state").returncode == 0
 
 
-def test_the_forms_of_the_hints_are_those_of_the_texts(work):
+def test_the_hints_show_complete_examples(work):
     """A proxy, rate windows, and the API's address, all complete."""
     for arguments, says in (
         (("--proxy", "socks5://p"), "write the proxy like http://proxy.example:3128"),
         (("--limit", "none"), "give the account's limits, for example 1/5s,1000/h"),
         (("--base-url", "here"), "write it like https://app.masivo.ai/api/storefront/v1"),
     ):
-        told(plan(work, *arguments), says)
+        expect_advice(plan(work, *arguments), says)
 
 
 @pytest.mark.parametrize(
     ("flag", "value"),
     [("--uploaders", "0"), ("--unknown-fields", "perhaps"), ("--limit", "often"), ("--drain-time", "-1")],
 )
-def test_the_default_that_is_named_is_taken(flag, value, work):
+def test_the_named_default_is_accepted(flag, value, work):
     """Each of the listed words is accepted, too."""
     done = plan(work, flag, value)
     assert done.returncode == 2
-    default, _, words = "".join(told(done, "the default is {…}{…}; see config.example.toml")).partition(", one of ")
+    default, _, words = "".join(expect_advice(done, "the default is {…}{…}; see config.example.toml")).partition(
+        ", one of "
+    )
     for word in filter(None, [default.strip("'"), *words.split(", ")]):
         assert plan(work, flag, word).returncode == 0
 
 
 @pytest.mark.parametrize("leaf", [(section, name) for section, names in leaves().items() for name in names])
-def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, tmp_path):
+def test_every_named_default_is_accepted_in_place_of_the_wrong_value(leaf, tmp_path):
     """In the environment and in a file, the quoted value can be used as it is written."""
     section, name = leaf
     variable = f"MASIVO_{name.upper()}"
@@ -206,18 +208,18 @@ def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, 
             assert load_settings(str(file)) == Settings()
 
 
-def test_a_key_in_the_address_goes_into_the_environment(served, work):
+def test_a_key_in_the_address_moves_to_the_environment(served, work):
     """The key leaves the address, and goes into the named variable. Then everything arrives."""
     host, state = served.url.removeprefix("http://"), ("--limit", "none", "--state-dir", work / "state")
     done = run("migrate", *named(work), "--base-url", f"http://{served.key}@{host}", *state)
     assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
-    told(done, "put the key into MASIVO_API_KEY")
+    expect_advice(done, "put the key into MASIVO_API_KEY")
     done = run("migrate", *named(work), "--base-url", served.url, *state, MASIVO_API_KEY=served.key, **QUICK)
     assert done.returncode == 0, done.stderr
     arrived(served, work)
 
 
-def test_certificates_are_those_of_authorities(served, work):
+def test_a_certificate_file_of_authorities_is_accepted(served, work):
     """The message about the wrong file says what a right one holds.
 
     One in PEM form is accepted, and everything arrives.
@@ -226,7 +228,7 @@ def test_certificates_are_those_of_authorities(served, work):
     (work / "ca").write_text("no certificate")
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key)
     assert done.returncode == 2
-    told(done, "it must hold certificates in PEM form")
+    expect_advice(done, "it must hold certificates in PEM form")
     (work / "ca").write_text(PEM)
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key, **QUICK)
     assert done.returncode == 0, done.stderr

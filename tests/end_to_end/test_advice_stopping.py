@@ -13,6 +13,7 @@ import pytest
 from advice_tools import (
     QUICK,
     arrived,
+    expect_advice,
     go,
     let_time_pass,
     make_exports,
@@ -23,7 +24,6 @@ from advice_tools import (
     paste,
     run_on_a_small_disk,
     sending,
-    told,
 )  # fmt: skip
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving, wait_until
 from fakes import write_export
@@ -50,7 +50,7 @@ SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
+def test_a_stopped_run_continues(sent, tmp_path):
     """The command of the next step, pasted, sends the rest."""
     make_exports(tmp_path, 30)
     with serving(tmp_path, "--limits", "none") as served:
@@ -60,14 +60,14 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 128 + sent
-        told(done, "start again with the same command")
+        expect_advice(done, "start again with the same command")
         step = "start the same command again: it continues from here"
         command = next_command(done, step).replace("--limit 1/0.2s", "--limit none")
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
 
 
-def test_a_run_that_was_killed_goes_on(tmp_path):
+def test_a_killed_run_continues(tmp_path):
     """`status` predicts it: customers may be sent again, and what was in flight is sent once."""
     make_exports(tmp_path, 30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
@@ -77,7 +77,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
         process.communicate(timeout=300)
         done = run("status", "--state-dir", tmp_path / "state", "--json")
         assert done.returncode == 6
-        told(done, "start again with the same command: it continues from here")
+        expect_advice(done, "start again with the same command: it continues from here")
         command = next_command(done, "start the same command again: it continues from here")
         assert paste(command.replace("1/0.2s", "none"), key=served.key, **SMALL).returncode == 0
         assert served.ledger()["customers"].keys() == expected_ledger(tmp_path)["customers"].keys()
@@ -94,13 +94,13 @@ def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
     flags = [] if command in {"status", "report"} else sending(served, tmp_path)[:-2]
     done = run(command, *flags, "--state-dir", tmp_path / "elsewhere", "--json", key=served.key, **QUICK)
     assert done.returncode == 2
-    told(done, "name the run's --state-dir" if not flags else "name the migration's --state-dir")
+    expect_advice(done, "name the run's --state-dir" if not flags else "name the migration's --state-dir")
     done = run(command, *flags, "--state-dir", tmp_path / "state", "--json", key=served.key, **QUICK)
     assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)
 
 
-def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
+def test_a_reverted_run_begins_again(served, tmp_path):
     """`status` says that the run was put aside: the same command migrates everything again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
@@ -109,7 +109,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
     done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
     assert done.returncode == 2
-    told(done, "the command that started the run migrates everything again")
+    expect_advice(done, "the command that started the run migrates everything again")
     assert migrate(served, tmp_path).returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["transactions"] == wanted["transactions"]
@@ -126,21 +126,21 @@ def test_an_outage_is_waited_for(tmp_path):
         port = served.port
     done = migrate(served, tmp_path, "--outage-limit", "0.1", MASIVO_FIRST_DELAY="0.05")
     assert done.returncode == 6, done.stderr
-    told(done, "start again when the API can be reached")
+    expect_advice(done, "start again when the API can be reached")
     command = next_command(done, "start the same command again when the cause is gone: it continues from here")
     with serving(tmp_path, "--limits", "none", "--port", port) as served:
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
 
 
-def test_what_is_in_doubt_stays_listed(tmp_path):
+def test_batches_in_doubt_stay_listed(tmp_path):
     """Five doubts in a row stop the run. When the API answers, the rest is sent, and the doubts are decided."""
     make_exports(tmp_path, 40, kinds=["customers", "transactions"])
     fault = "hang=0.02,applied=yes,on=transactions,times=5"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
         assert done.returncode == 6, done.stderr
-        told(done, "start again when the API answers; batches in doubt stay listed")
+        expect_advice(done, "start again when the API answers; batches in doubt stay listed")
         command = next_command(done, "start the same command again when the cause is gone: it continues from here")
         listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
         assert paste(command, key=served.key, **SMALL).returncode == 4
@@ -159,7 +159,7 @@ def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
         for _ in range(2):  # shown by the answer, and by the quota that was noted
             done = migrate(served, tmp_path, limit="100/1s", **patience)
             assert done.returncode == 6, done.stderr
-            told(done, "start again when the quota is free, or raise longest_hold")
+            expect_advice(done, "start again when the quota is free, or raise longest_hold")
         let_time_pass(tmp_path / "shared", 600 if way == "when it is free" else 585)
         if way == "longer":
             done = migrate(served, tmp_path, limit="100/1s", **patience)
@@ -177,7 +177,7 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path, MASIVO_LONGEST_HOLD="1")
         assert done.returncode == 6, done.stderr
-        told(done, "start again when the quota is free; another program may be using it")
+        expect_advice(done, "start again when the quota is free; another program may be using it")
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -189,14 +189,14 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
         ("status=403,on=events,times=1", None),
     ],
 )
-def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
+def test_a_refused_permission_is_granted(fault, says, tmp_path):
     """With the permission granted, the step's command continues to the end."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
         if says:
-            told(done, says)
+            expect_advice(done, says)
         step = "correct what the message names, then start the same command again: it continues from here"
         assert paste(next_command(done, step), key=served.key).returncode == 0
         arrived(served, tmp_path)
@@ -212,20 +212,23 @@ def make_faulty_exports(directory, count=2):
     write_export(directory / "customers.ndjson", faulty)
 
 
-def test_a_larger_budget_goes_on(served, tmp_path):
+def test_a_larger_budget_continues(served, tmp_path):
     """The same command stops again, one with a larger budget ends with the dead letters that it allows."""
     make_faulty_exports(tmp_path)
     for _ in range(2):
         done = migrate(served, tmp_path, "--max-dead", 1)
         assert done.returncode == 6, done.stderr
-        told(done, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
-        told(done, "or, if these records may stay behind for now, start the same command again with a larger"
-             " --max-dead: it continues from here")  # fmt: skip
+        expect_advice(done, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
+        expect_advice(
+            done,
+            "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
+            " continues from here",
+        )
         assert json.loads(done.stdout)["over_budget"]["dead"] == 2
         assert served.ledger()["customers"] == {}
     status = run("status", "--state-dir", tmp_path / "state")
     assert status.returncode == 6
-    told(status, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
+    expect_advice(status, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
     assert migrate(served, tmp_path, "--max-dead", 4).returncode == 3  # the events of two customers wait for these
     assert served.ledger()["customers"].keys() == {"c2"}
 
@@ -235,8 +238,11 @@ def test_dead_letters_over_the_budget_are_corrected(served, tmp_path):
     make_faulty_exports(tmp_path)
     done = migrate(served, tmp_path, "--max-dead", "customers=0")
     assert done.returncode == 6, done.stderr
-    told(done, "correct the dead letters and retry them, or start the same command again with a larger --max-dead:"
-         " either continues from here")  # fmt: skip
+    expect_advice(
+        done,
+        "correct the dead letters and retry them, or start the same command again with a larger --max-dead: either"
+        " continues from here",
+    )
     letters = tmp_path / "state/dead-letter.customers.ndjson"
     corrected = [
         {**letter, "raw": json.dumps(json.loads(letter["raw"]) | {"name": "Ana"})} for letter in lines(letters)
@@ -260,7 +266,7 @@ def test_a_full_disk_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free up disk space in the state directory, or correct its permissions, then start again")
+        expect_advice(done, "free up disk space in the state directory, or correct its permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -274,7 +280,7 @@ def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(1000, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free up disk space in the state directory")
+        expect_advice(done, "free up disk space in the state directory")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 3
         assert [letter["line"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")] == [4, 5, 6]
         arrived(served, tmp_path, without={"customers": {4, 5, 6}})
@@ -323,7 +329,7 @@ def test_a_journal_is_restored(spoil, says, served, tmp_path):
     spoil(journal)
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, says)
+    expect_advice(done, says)
     for left in journal.parent.glob("journal.db-*"):
         left.unlink()
     journal.write_bytes(whole)
@@ -357,7 +363,7 @@ def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
     status = ["status", "--state-dir", tmp_path / "state", "--json"]
     done = run(*status)
     assert done.returncode == 2
-    told(done, "start `migrate` once: it upgrades the journal")
+    expect_advice(done, "start `migrate` once: it upgrades the journal")
     assert migrate(served, tmp_path).returncode == 0
     assert run(*status).returncode == 0
     arrived(served, tmp_path)
@@ -410,7 +416,7 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 6
-        told(
+        expect_advice(
             done,
             "check whether it was killed or memory ran out; then start the same command again, perhaps with fewer"
             " --workers",
@@ -431,7 +437,7 @@ def test_a_run_that_cannot_start_workers_asks_for_fewer(tmp_path, export):
             [sys.executable, "-c", code, *map(str, command), "3"], capture_output=True, check=False, env=environment
         )
         assert done.returncode == 6, done.stderr
-        told(done, "start with fewer --workers")
+        expect_advice(done, "start with fewer --workers")
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, command), "1"], capture_output=True, check=False, env=environment
         )

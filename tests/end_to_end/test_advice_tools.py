@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from advice_tools import arrived, ask, make_exports, migrate, paste, taking_everything, told, type_in
+from advice_tools import arrived, ask, expect_advice, make_exports, migrate, paste, taking_everything, type_in
 from end_to_end_tools import COMMAND, clean_environment, run, serving
 
 pytestmark = pytest.mark.slow
@@ -68,18 +68,18 @@ def sandbox(*arguments):
         ),
     ],
 )  # fmt: skip
-def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
+def test_a_tool_works_as_its_hint_says(wrong, says, right, tmp_path):
     """With the suggested number, file or place, the command ends well."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "place").mkdir()
     done = run(*wrong, cwd=tmp_path)
     assert done.returncode in {2, 6}
-    told(done, says)
+    expect_advice(done, says)
     done = run(*right, cwd=tmp_path)
     assert done.returncode == (3 if "0.9" in right else 0), done.stderr
 
 
-def test_a_target_takes_every_batch(served, tmp_path):
+def test_a_target_accepts_every_batch(served, tmp_path):
     """With its key, and one round with one number of uploaders, a server that remembers can be measured."""
     key = tmp_path / "key"
     key.touch(0o600)
@@ -91,7 +91,7 @@ def test_a_target_takes_every_batch(served, tmp_path):
     )
     done = run(*wrong)
     assert done.returncode == 7
-    told(done, text)
+    expect_advice(done, text)
     done = run(*LITTLE, "--target", served.url, "--api-key-file", key)
     assert done.returncode == 0, done.stderr
     assert set(served.ledger()["customers"].values()) == {1}
@@ -104,7 +104,7 @@ def test_another_machine_is_measured_after_a_yes(way, tmp_path):
         command, trust = [*LITTLE, "--target", url], {"SSL_CERT_FILE": str(certificate)}
         for done in (run(*command, **trust), type_in(command, "no", **trust)):
             assert (done.returncode, taken) == (2, [])
-            told(done, "answer yes, or give --yes")
+            expect_advice(done, "answer yes, or give --yes")
         done = type_in(command, "yes", **trust) if way == "answered" else run(*command, "--yes", **trust)
         assert done.returncode == 0, done.stderr
         assert len(taken) == 3
@@ -113,12 +113,12 @@ def test_another_machine_is_measured_after_a_yes(way, tmp_path):
 # The sandbox.
 
 
-def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
+def test_the_first_lines_of_the_sandbox_are_pasted(tmp_path):
     """The line with its key and address is pasted, with an export instead of the dots: the export arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with sandbox("--visible-after", "0") as (url, said):
         done = subprocess.CompletedProcess([], 0, b"", said.encode())
-        told(done, "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n")
+        expect_advice(done, "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n")
         line = said.splitlines()[1].replace("...", "--customers customers.ndjson")
         done = paste(line, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -134,11 +134,11 @@ def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
         (("--token-lifetime", "0"), ("--token-lifetime", "0.1")),
     ],
 )
-def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
+def test_a_number_of_the_sandbox_is_corrected_as_its_hint_says(wrong, right):
     """Then the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
-    told(done, "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0")
+    expect_advice(done, "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0")
     with sandbox(*right) as (url, _):
         assert url.startswith("http://127.0.0.1:")
 
@@ -150,22 +150,22 @@ def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
         (("--fault", "explode"), b"status=503,applied=yes,rate=0.1,on=events", ("--fault", "status=503,rate=0.1")),
     ],
 )
-def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
+def test_the_help_of_the_sandbox_shows_an_example(wrong, shows, right):
     """For each there is an example. Written like the example, the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
-    told(done, "see masivo-stream sandbox --help")
+    expect_advice(done, "see masivo-stream sandbox --help")
     shown = paste("masivo-stream sandbox --help", COLUMNS="300")
     assert (shown.returncode, shows in shown.stdout) == (0, True)
     with sandbox(*right) as (url, _):
         assert url
 
 
-def test_a_fault_is_meant_by_the_name_that_is_told():
+def test_a_misspelt_fault_gets_the_suggested_name():
     """With the nearest name, the sandbox serves."""
     done = run("sandbox", "--fault", "trottle,on=events")
     assert done.returncode == 2
-    (name,) = told(done, '; did you mean "{…}"?')
+    (name,) = expect_advice(done, '; did you mean "{…}"?')
     with sandbox("--fault", f"{name},on=events") as (url, _):
         assert url
 
@@ -175,22 +175,22 @@ def test_the_sandbox_takes_another_port(tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         done = run("sandbox", "--port", taken.getsockname()[1])
         assert done.returncode == 2
-        told(done, "choose another --port (0 takes a free port)")
+        expect_advice(done, "choose another --port (0 takes a free port)")
         with sandbox("--port", "0") as (url, _):
             assert url
 
 
-def test_the_port_is_written_where_it_can_be(tmp_path):
+def test_the_port_file_is_written_in_an_existing_directory(tmp_path):
     """In a directory that exists, the file is written."""
     done = run("sandbox", "--port-file", tmp_path / "nowhere" / "port")
     assert done.returncode == 2
-    told(done, "name a file in a directory that exists and is yours")
+    expect_advice(done, "name a file in a directory that exists and is yours")
     with sandbox("--port-file", tmp_path / "port") as (url, _):
         assert f":{(tmp_path / 'port').read_text().strip()}/" in url
 
 
 @pytest.mark.parametrize("way", ["a new file", "the other stopped"])
-def test_a_store_is_one_sandboxs(way, tmp_path):
+def test_a_store_belongs_to_one_sandbox(way, tmp_path):
     """Another file works, or the same one after the other sandbox has ended: what was stored is still there."""
     make_exports(tmp_path, kinds=["customers"])
     store = tmp_path / "store"
@@ -198,7 +198,7 @@ def test_a_store_is_one_sandboxs(way, tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         done = run("sandbox", "--store", store)
         assert done.returncode == 2
-        told(done, "name a new file, or stop the other sandbox that uses it")
+        expect_advice(done, "name a new file, or stop the other sandbox that uses it")
         if way == "a new file":
             with serving(tmp_path, "--limits", "none", "--store", tmp_path / "new") as other:
                 assert other.ledger()["customers"] == {}
@@ -207,7 +207,7 @@ def test_a_store_is_one_sandboxs(way, tmp_path):
             arrived(again, tmp_path)
 
 
-def test_other_machines_are_let_in_by_a_flag():
+def test_a_flag_admits_other_machines():
     """Another address needs the flag, and so does another name in a request."""
     done = run("sandbox", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert done.returncode == 2
@@ -215,7 +215,7 @@ def test_other_machines_are_let_in_by_a_flag():
         "the sandbox listens on this machine only, not on {…}: its key is public, so it takes data from anyone; add"
         " --allow-remote if you mean it"
     )
-    told(done, text)
+    expect_advice(done, text)
 
     box = {"Host": "box.example"}
     with sandbox("--visible-after", "0") as (url, _):
@@ -231,12 +231,12 @@ def test_other_machines_are_let_in_by_a_flag():
 
 
 @pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "[::1]:{port}", "0"])
-def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tmp_path):
+def test_the_monitor_accepts_each_of_the_suggested_forms(form, served, tmp_path):
     """With a port, an address with a port, or 0, the run says where it can be watched, and everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     done = migrate(served, tmp_path, "--monitor", "somewhere")
     assert done.returncode == 2
-    told(done, "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
+    expect_advice(done, "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
     family, host = (socket.AF_INET6, "::1") if "::1" in form else (socket.AF_INET, "127.0.0.1")
     try:
         with closing(socket.create_server((host, 0), family=family)) as free:
@@ -257,7 +257,7 @@ def test_the_monitor_takes_another_port(way, served, tmp_path):
         port = taken.getsockname()[1]
         done = migrate(served, tmp_path, "--monitor", port)
         assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
-        told(
+        expect_advice(
             done,
             "another program may be using that port: choose another one (0 takes a free port); nothing was started",
         )

@@ -14,7 +14,7 @@ def arrived(sandbox, kinds=KINDS):
     return {kind: ledger[kind] for kind in kinds}
 
 
-def test_what_is_near_to_the_contract_is_accepted_with_a_warning(tmp_path, export):
+def test_an_answer_close_to_the_contract_is_accepted_with_a_warning(tmp_path, export):
     """They are counted in summary, status, report and page, once per kind.
 
     `verify`, which the warning names, finds everything.
@@ -38,7 +38,7 @@ def test_what_is_near_to_the_contract_is_accepted_with_a_warning(tmp_path, expor
     assert run("status", *state).stdout.decode().count("instead of 201") == 3
 
 
-def test_what_is_no_acceptance_is_in_doubt_and_resolved(tmp_path, export):
+def test_an_undocumented_success_leaves_a_doubt_that_is_resolved(tmp_path, export):
     """A batch of transactions gets a 207: `resolve` names it and shows what arrived. Once accepted, nothing is left."""
     directory = export(30, kinds=("customers", "transactions"))
     fault = "status=207,body=results,applied=yes,on=transactions,at=1"
@@ -64,7 +64,7 @@ def test_undocumented_successes_stop_customers_until_they_end(tmp_path, export):
         assert set(sandbox.ledger()["customers"]) == set(expected_ledger(directory)["customers"])
 
 
-def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(tmp_path, export):
+def test_a_record_that_a_firewall_blocks_is_one_dead_letter(tmp_path, export):
     """All others arrive, and its dead letter names the firewall.
 
     When the firewall lets it pass, `retry` sends it unchanged.
@@ -83,12 +83,12 @@ def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(tmp_path, export):
     assert (letter["line"], letter["reason"], letter["message"]) == (18, "refused", f"403 {WHO}")
     with serving(tmp_path, *store, "--port", sandbox.port) as healed:
         base = ("--base-url", healed.url, "--limit", "none", "--state-dir", directory / "state", "--json")
-        mended = run("retry", *base, key=healed.key, MASIVO_FIRST_PROBE="0.1")
-        assert mended.returncode == 0, mended.stdout
+        retried = run("retry", *base, key=healed.key, MASIVO_FIRST_PROBE="0.1")
+        assert retried.returncode == 0, retried.stdout
         assert arrived(healed) == expected_ledger(directory)
 
 
-def test_a_firewall_that_lets_nothing_pass_stops_the_run(tmp_path, export):
+def test_a_firewall_that_blocks_every_request_stops_the_run(tmp_path, export):
     """There is no dead letter and no word about the key.
 
     When the firewall lets requests pass, the same command sends everything.

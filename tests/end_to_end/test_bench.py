@@ -21,7 +21,7 @@ def work(tmp_path):
     return directory
 
 
-def test_it_measures_every_stage_of_every_kind(tmp_path, work):
+def test_bench_measures_every_stage_of_every_kind(tmp_path, work):
     """It makes one JSON document with everything, a valid picture, and leaves the working directory empty."""
     done = run("bench", *LITTLE, "--directory", work, "--json", "--svg", tmp_path / "bench.svg", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -36,7 +36,7 @@ def test_it_measures_every_stage_of_every_kind(tmp_path, work):
     assert list(work.iterdir()) == []
 
 
-def test_it_measures_what_it_is_given(export, work):
+def test_bench_measures_the_given_export(export, work):
     """The user's own export is measured, with its faulty lines. The other kinds are left out."""
     directory = export(30, "--invalid", "0.2", kinds=("events",))
     named = ("--events", directory / "events.ndjson")
@@ -46,7 +46,7 @@ def test_it_measures_what_it_is_given(export, work):
     assert b"customers: " not in done.stdout
 
 
-def test_it_sends_to_a_server_of_ones_own(served, tmp_path, work):
+def test_bench_sends_to_another_server(served, tmp_path, work):
     """A server that remembers accepts one pass. It refuses the second, and that ends the bench."""
     key = tmp_path / "key"
     key.touch(0o600)
@@ -64,7 +64,7 @@ def test_it_sends_to_a_server_of_ones_own(served, tmp_path, work):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_it_can_be_stopped(number, code, work):
+def test_bench_can_be_stopped(number, code, work):
     """A signal ends it, with its helper processes, its export and its journals."""
     argv = [COMMAND, "bench", "--records", "3000", "--rounds", "1000", "--directory", work]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as process:
@@ -77,7 +77,7 @@ def test_it_can_be_stopped(number, code, work):
 
 
 @pytest.mark.parametrize("place", ["none/bench.svg", "."])
-def test_a_picture_that_cannot_be_drawn_is_told_before(place, tmp_path):
+def test_an_impossible_picture_is_reported_before_measuring(place, tmp_path):
     """The file is checked before, not after, all the measuring."""
     done = run("bench", *LITTLE, "--svg", tmp_path / place)
     assert (done.returncode, done.stdout) == (6, b"")

@@ -88,7 +88,7 @@ def test_the_module_is_the_program():
         (["validate", "--config", "/nonexistent", "--customers", "x"], b"--config"),
     ],
 )
-def test_a_wrong_command_is_told_what_would_be_right(arguments, says, tmp_path):
+def test_a_wrong_command_gets_a_remedy(arguments, says, tmp_path):
     """A usage error ends with 2 and names the remedy; there is never a traceback."""
     done = run(*arguments, key="k", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
@@ -97,7 +97,7 @@ def test_a_wrong_command_is_told_what_would_be_right(arguments, says, tmp_path):
     assert done.stdout == b""
 
 
-def test_settings_are_told_where_they_stand(tmp_path):
+def test_a_wrong_setting_is_reported_with_its_place(tmp_path):
     """A wrong key in the file is named with file and section, and so is the nearest right one."""
     (tmp_path / "c.toml").write_text("[upload]\nuploders = 3\n")
     done = run("validate", "--config", "c.toml", "--customers", "x", cwd=tmp_path)
@@ -143,7 +143,7 @@ def test_any_bytes_end_in_an_exit_code(kind, name, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["missing", "directory", "unmatched"])
-def test_an_export_that_is_none_is_told(what, tmp_path):
+def test_an_unreadable_export_is_reported(what, tmp_path):
     """An export that cannot be read ends with 5, and the message names it."""
     path = {"missing": tmp_path / "no.ndjson", "directory": tmp_path, "unmatched": tmp_path / "*.nothing"}[what]
     done = run("validate", "--customers", path, "--state-dir", tmp_path / "state")
@@ -152,7 +152,7 @@ def test_an_export_that_is_none_is_told(what, tmp_path):
 
 
 @pytest.mark.slow
-def test_validate_and_plan_foretell_the_migration(served, export):
+def test_validate_and_plan_predict_the_migration(served, export):
     """`validate` writes the dead letters that a run will write, and `plan` predicts its number of requests."""
     directory = export(2500, "--invalid", "0.02")
     named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
@@ -173,7 +173,7 @@ def test_validate_and_plan_foretell_the_migration(served, export):
 @pytest.mark.parametrize(
     "arguments", [["validate", "--customers", "in", "--json"], ["generate", "customers", "--records", "5000"]]
 )
-def test_output_that_cannot_be_written_is_told(arguments, tmp_path):
+def test_output_that_cannot_be_written_is_reported(arguments, tmp_path):
     """A full disk behind standard output is not a bug: the answer is lost, and the exit code shows it."""
     (tmp_path / "in").write_bytes(b"{}\n")
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
@@ -190,7 +190,7 @@ def test_output_that_cannot_be_written_is_told(arguments, tmp_path):
     assert b"Traceback" not in done.stderr
 
 
-def test_output_that_nobody_reads_ends_quietly():
+def test_output_without_a_reader_ends_quietly():
     """`generate … | head -1` is not an error."""
     process = subprocess.Popen(
         [COMMAND, "generate", "customers", "--records", "100000"],

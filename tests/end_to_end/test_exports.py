@@ -89,7 +89,7 @@ def assert_complete(place, whole, done):
     assert place.ledger() == wanted(whole, "customers", "events")
 
 
-def told(done):
+def message_and_hint(done):
     """Return the message and the hint of a run that could not begin, or that stopped."""
     if done.stdout.strip():
         summary = json.loads(done.stdout)
@@ -184,7 +184,7 @@ MOVES = [
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
-def test_an_export_is_what_its_text_is(here, whole, move):
+def test_an_export_is_identified_by_its_text(here, whole, move):
     """Half of it was sent.
 
     It has grown and is another file now: the other half is sent, and nothing of the first half.
@@ -197,7 +197,7 @@ def test_an_export_is_what_its_text_is(here, whole, move):
     assert json.loads(again.stdout)["kinds"]["events"]["accepted"] == RECORDS
 
 
-def test_a_chain_of_compressions_is_one_export(here, whole):
+def test_an_export_may_change_its_compression_several_times(here, whole):
     """Plain, gzip, zstandard, and plain again, growing all the time, even if its last line had no newline."""
     text = text_of(whole)
     begin(here, whole, events=half_of(text, 0.2).rstrip(b"\n"))
@@ -232,7 +232,7 @@ def test_an_earlier_export_may_grow_although_it_is_compressed(here, whole):
     assert_complete(here, whole, here.migrate(events=["events-a.gz", "events-b.ndjson"]))
 
 
-def test_two_exports_that_have_changed_places_are_told_apart(here, whole):
+def test_two_exports_that_have_swapped_names_are_distinguished(here, whole):
     """One was sent, the other was not begun: names alone would send the first one again."""
     text = text_of(whole)
     begin(here, whole)
@@ -265,7 +265,7 @@ def test_thousands_of_parts_may_be_moved_together(here, whole):
 
 
 @pytest.fixture
-def begun_with_letters(here, whole):
+def begun_with_dead_letters(here, whole):
     """A run with a dead letter of each kind, and everything else sent."""
     for kind in KINDS:
         rows = text_of(whole, kind).splitlines(keepends=True)
@@ -277,7 +277,7 @@ def begun_with_letters(here, whole):
     return here
 
 
-def mend(state):
+def correct(state):
     for kind in ("events", "transactions"):
         path = state / f"dead-letter.{kind}.ndjson"
         letters = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -287,15 +287,15 @@ def mend(state):
 
 
 @pytest.mark.parametrize("elsewhere", ["started there", "started elsewhere"])
-def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, elsewhere):
+def test_exports_and_state_move_together(tmp_path, begun_with_dead_letters, whole, elsewhere):
     """In another directory, or on another machine, retry, verify and migrate find the exports beside the state."""
-    old, new = begun_with_letters.directory, tmp_path / "other" / "place"
+    old, new = begun_with_dead_letters.directory, tmp_path / "other" / "place"
     new.parent.mkdir()
     shutil.copytree(old, new)
     shutil.rmtree(old)
-    at = Place(new if elsewhere == "started there" else tmp_path, begun_with_letters.served)
+    at = Place(new if elsewhere == "started there" else tmp_path, begun_with_dead_letters.served)
     state = ("--state-dir", os.path.relpath(new / "masivo-state", at.directory))
-    mend(new / "masivo-state")
+    correct(new / "masivo-state")
     assert json.loads(at.run("verify", "--all", *state).stdout)["exit_code"] == 0
     assert at.run("retry", *state).returncode == 0
     assert at.ledger() == wanted(whole, *KINDS)
@@ -306,14 +306,14 @@ def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, el
     assert at.ledger() == wanted(whole, *KINDS)
 
 
-def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun_with_letters, whole):
+def test_a_moved_export_is_found_by_migrate_or_by_a_flag(tmp_path, begun_with_dead_letters, whole):
     """Both ways out that `retry`, `resolve` and `verify` name lead to the end."""
-    at = begun_with_letters
+    at = begun_with_dead_letters
     packed = at.directory / "old events.gz"
     packed.write_bytes(gzip.compress((at.directory / "events.ndjson").read_bytes()))
     (at.directory / "events.ndjson").unlink()
     for command in ("retry", "resolve"):
-        message, hint = told(at.run(command))
+        message, hint = message_and_hint(at.run(command))
         assert "an export of the run is not where it was" in message
         assert hint == (
             "start migrate once with its present name, which records the new place; or add --moved events.ndjson=PATH"
@@ -324,7 +324,7 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     assert at.run("resolve", *word).returncode == 3
     assert json.loads(at.run("verify", "--all", *word).stdout)["exit_code"] == 0
     assert at.migrate(events=["old events.gz"]).returncode == 3
-    mend(at.directory / "masivo-state")
+    correct(at.directory / "masivo-state")
     assert at.run("retry").returncode == 0
     assert json.loads(at.run("verify", "--all").stdout)["exit_code"] == 0
     assert at.ledger() == wanted(whole, *KINDS)
@@ -333,9 +333,9 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     assert at.run("retry").returncode == 0  # the new name was noted
 
 
-def test_another_file_in_its_place_is_not_taken_for_it(begun_with_letters):
+def test_another_file_with_the_name_of_an_export_is_not_taken_for_it(begun_with_dead_letters):
     """A file has the right name and place, but another content."""
-    at = begun_with_letters
+    at = begun_with_dead_letters
     text = (at.directory / "events.ndjson").read_bytes()
     (at.directory / "events.ndjson").write_bytes(text.replace(b'"PURCHASE"', b'"purchase"', 1))
     before = at.ledger()
@@ -346,7 +346,7 @@ def test_another_file_in_its_place_is_not_taken_for_it(begun_with_letters):
         at.run("retry", "--moved", "events.ndjson=./events.ndjson"),
     ):
         assert done.returncode == 5
-        message, hint = told(done)
+        message, hint = message_and_hint(done)
         assert "is not the one the last run read" in message
         assert "--state-dir" not in hint
     (at.directory / "events.ndjson").write_bytes(text)
@@ -366,13 +366,13 @@ def stop_before_events(place, whole):
     (place.directory / "customers.ndjson").write_bytes(customers)
 
 
-def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
+def test_a_renamed_unread_export_needs_a_confirmation(here, whole):
     """Nothing proves that it is the same one: the message quotes the flag, and with the flag the run continues."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").unlink()
     (here.directory / "my orders.gz").write_bytes(gzip.compress(text_of(whole)))
     done = here.migrate(events=["my orders.gz"])
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert done.returncode == 2
     assert "it is not certain which export is events.ndjson now" in message
     assert hint == "add --moved 'events.ndjson=my orders.gz'"
@@ -381,14 +381,14 @@ def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
     assert_complete(here, whole, here.migrate(events=["my orders.gz"]))
 
 
-def test_an_export_of_which_nothing_was_read_is_known_by_its_samples(here, whole):
+def test_an_unread_export_is_recognised_by_its_samples(here, whole):
     """If it was moved or renamed unchanged, that is certain enough: nothing can be sent twice."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").rename(here.directory / "orders")
     assert_complete(here, whole, here.migrate(events=["orders"]))
 
 
-def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
+def test_two_matching_exports_need_a_choice(here, whole):
     """Two copies of one export have grown differently: a person has to say which one is meant."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
@@ -397,7 +397,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
     (here.directory / "a").write_bytes(b"".join(rows[:30]))
     (here.directory / "b").write_bytes(rows[0] + b"".join(rows[30:]))
     done = here.migrate(events=["a", "b"])
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert done.returncode == 2
     assert "more than one file begins with the part that was read" in message
     assert hint == "add --moved events.ndjson=a or --moved events.ndjson=b"
@@ -409,7 +409,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 @pytest.mark.parametrize("share", [0.3, 0.95])
-def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, pack, share):
+def test_a_truncated_compressed_export_continues_when_it_is_restored(here, whole, pack, share):
     """As its hint says: after it is copied again, the same command sends the rest, and nothing twice."""
     packed = pack(text_of(whole))
     name = here.directory / ("events.gz" if pack is gzip.compress else "events.zst")
@@ -417,7 +417,7 @@ def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, 
     for cut in (share * 0.5, share, 0.999):
         name.write_bytes(packed[: int(cut * len(packed))])
         done = here.migrate(events=[name.name])
-        message, hint = told(done)
+        message, hint = message_and_hint(done)
         assert (done.returncode, "the compressed file is cut off" in message) == (5, True)
         assert re.search(rf"{name.name}:\d+, byte \d+: ", message)
         assert hint.startswith("copy the file or export again, then start the same command again")
@@ -426,7 +426,7 @@ def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, 
     assert_complete(here, whole, here.migrate(events=[name.name]))
 
 
-def test_a_line_that_happens_to_look_whole_in_a_cut_file_is_held_back(here, whole):
+def test_an_apparently_complete_line_of_a_cut_file_is_held_back(here, whole):
     """What follows it is not known: a number, for example, may continue."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
@@ -464,7 +464,7 @@ class Slow:
         return subprocess.CompletedProcess([], self.process.returncode, output, errors)
 
 
-def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restored(here, whole):
+def test_an_export_emptied_while_it_was_read_continues_when_it_is_restored(here, whole):
     """The same holds after a start in between, which changes nothing."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     events = here.directory / "events.ndjson"
@@ -477,24 +477,24 @@ def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restore
     state = {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     for _ in range(2):
         empty = here.migrate()
-        assert (empty.returncode, "is empty" in told(empty)[0]) == (5, True), empty.stderr
+        assert (empty.returncode, "is empty" in message_and_hint(empty)[0]) == (5, True), empty.stderr
     assert here.ledger() == before
     assert state == {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     events.write_bytes(text_of(whole))
     assert_complete(here, whole, here.migrate())
 
 
-def test_an_export_of_which_nothing_was_read_may_not_be_emptied(here, whole):
+def test_an_unread_export_may_not_be_emptied(here, whole):
     """Otherwise the run would be complete, without a word about what was in it."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").write_bytes(b"")
     done = here.migrate()
-    assert (done.returncode, "it had" in told(done)[0]) == (5, True)
+    assert (done.returncode, "it had" in message_and_hint(done)[0]) == (5, True)
     (here.directory / "events.ndjson").write_bytes(text_of(whole))
     assert_complete(here, whole, here.migrate())
 
 
-def test_a_run_that_was_stopped_goes_on_with_a_moved_export(here, whole):
+def test_a_stopped_run_continues_with_a_moved_export(here, whole):
     """The run stopped between reading and sending: what was read is continued from the file at its present place."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(text_of(whole))
@@ -513,7 +513,7 @@ CUTS = [1, 2, 30, 400]
 
 @pytest.mark.parametrize("packing", ["plain", "gzip", "windows"])
 @pytest.mark.parametrize("cut", CUTS)
-def test_half_a_line_at_the_end_is_no_record_yet(here, whole, cut, packing):
+def test_half_a_line_at_the_end_is_not_a_record_yet(here, whole, cut, packing):
     """It is held back, and named by file, line and byte. When the rest has come, it is one line."""
     text = text_of(whole)
     if packing == "windows":
@@ -536,7 +536,7 @@ def test_half_a_line_at_the_end_is_no_record_yet(here, whole, cut, packing):
     assert_complete(here, whole, here.migrate())
 
 
-def test_a_last_line_that_is_whole_is_a_record(here, whole):
+def test_a_complete_last_line_is_a_record(here, whole):
     """If only its newline is missing, blanks are still blank."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers").rstrip(b"\n") + b"\n  \t")
     (here.directory / "events.ndjson").write_bytes(text_of(whole).rstrip(b"\n"))
@@ -544,13 +544,13 @@ def test_a_last_line_that_is_whole_is_a_record(here, whole):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
-def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, whole, pack):
+def test_an_unfinished_line_is_validated_after_a_newline_ends_it(here, whole, pack):
     """The hint's command, used literally: the half line becomes a dead letter, which a person corrects."""
     text = text_of(whole)
     name = here.directory / "the events"
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     name.write_bytes(pack(text[:-40]))
-    message, hint = told(here.migrate(events=[name.name]))
+    message, hint = message_and_hint(here.migrate(events=[name.name]))
     assert "the export ends within a line" in message
     command = hint.partition("validated as it is: ")[2]
     subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=300)
@@ -564,7 +564,7 @@ def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, wh
     assert_complete(here, whole, done)
 
 
-def test_a_line_beyond_the_cap_is_held_back_until_its_newline_has_come(here, whole):
+def test_a_line_beyond_the_cap_is_held_back_until_its_newline(here, whole):
     """It is not known whether it is complete. With its newline it is too long, as it is in the middle of a file."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     long = b'{"id":"' + b"x" * 5000 + b'"}'
@@ -572,7 +572,7 @@ def test_a_line_beyond_the_cap_is_held_back_until_its_newline_has_come(here, who
     path.write_bytes(long)
     cap = ("--max-line-bytes", "2048")
     done = here.migrate(*cap)
-    assert (done.returncode, "ends within a line" in told(done)[0]) == (5, True)
+    assert (done.returncode, "ends within a line" in message_and_hint(done)[0]) == (5, True)
     path.write_bytes(long + b"\n")
     assert here.migrate(*cap).returncode == 3
 
@@ -588,7 +588,7 @@ with open(sys.argv[2], "ab", buffering=0) as export:
 """
 
 
-def test_an_export_that_grows_under_the_run_is_read_as_far_as_it_is_whole(here, whole):
+def test_an_export_that_grows_during_the_run_is_read_up_to_its_last_complete_line(here, whole):
     """A writer appends in pieces that end anywhere. After many starts, every line has arrived."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(b"")
@@ -614,26 +614,26 @@ def test_a_pipe_may_be_compressed(here, whole, pack):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
+def test_a_pipe_that_ends_within_a_line_continues_as_a_file(here, whole, pack):
     """Its hint works: written to a file, it is recognised by its content. The pipe itself cannot be continued."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=pack(text[: len(text) // 2]))
-    message, hint = told(done)
+    message, hint = message_and_hint(done)
     assert (done.returncode, message.startswith("-:")) == (5, True)
     assert hint.endswith(
         "write the export to a file and name that file instead of -: the part that was already read is recognised"
     )
     for again in (here.migrate(events=["-"], stdin=text), here.run("retry")):
         assert again.returncode == 5
-        assert "write the export to a file and name that file instead of -" in told(again)[1]
+        assert "write the export to a file and name that file instead of -" in message_and_hint(again)[1]
     (here.directory / "e").write_bytes(text)
     assert_complete(here, whole, here.migrate(events=["e"]))
     assert here.run("retry").returncode == 0
     assert_complete(here, whole, here.migrate(events=["e"]))
 
 
-def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
+def test_an_unread_pipe_may_be_given_again(here, whole):
     """The run had stopped before it reached that export."""
     customers = text_of(whole, "customers")
     (here.directory / "customers.ndjson").write_bytes(customers[:-30])
@@ -642,11 +642,11 @@ def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
     assert_complete(here, whole, here.migrate(events=["-"], stdin=text_of(whole)))
 
 
-def test_a_pipe_that_is_no_export_is_refused(here, whole):
+def test_a_pipe_that_is_not_an_export_is_refused(here, whole):
     """It is refused when its first bytes arrive; nothing of it is sent."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=text_of(whole).decode().encode("utf-16"))
-    assert (done.returncode, "encoded in UTF-16" in told(done)[0]) == (5, True)
+    assert (done.returncode, "encoded in UTF-16" in message_and_hint(done)[0]) == (5, True)
     assert here.ledger()["events"] == {}
 
 
@@ -656,7 +656,7 @@ REFUSED = ["bzip2", "xz", "zip", "7z", "tar", "Parquet", "UTF-16 with a mark", "
            "a page", "CSV", "an array on one line", "an array over lines", "pretty", "old Macintosh"]  # fmt: skip
 
 
-def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_path):
+def test_a_file_that_is_not_an_export_is_refused_before_anything_is_sent(here, whole, tmp_path):
     """That includes compressed ones, and one that follows a real export. `plan` and `validate` report the same."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     for name in REFUSED:
@@ -664,7 +664,7 @@ def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_p
         for packed in (content, gzip.compress(content)):
             (here.directory / "events.ndjson").write_bytes(packed)
             done = here.migrate(command="validate" if packed is not content else "migrate")
-            message, hint = told(done)
+            message, hint = message_and_hint(done)
             assert done.returncode == 5, (name, done.stderr)
             assert f"the export is {what}" in message
             assert "events.ndjson" in message
@@ -674,7 +674,7 @@ def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_p
 
 
 @pytest.mark.parametrize("command", ["migrate", "plan", "validate"])
-def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, whole, command):
+def test_a_duplicate_export_is_refused_before_anything_is_sent(here, whole, command):
     """A copy, a compressed copy, a link, an older one, one for two kinds: both names are in the message."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
@@ -699,7 +699,7 @@ def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, 
     assert not any(here.ledger().values())
 
 
-def test_a_copy_of_what_was_read_is_refused(here, whole):
+def test_a_copy_of_a_read_export_is_refused(here, whole):
     """It was named in addition; without it the run continues."""
     begin(here, whole)
     shutil.copy(here.directory / "events.ndjson", here.directory / "copy")
@@ -709,7 +709,7 @@ def test_a_copy_of_what_was_read_is_refused(here, whole):
     assert_complete(here, whole, here.migrate(events=["events.ndjson"]))
 
 
-def test_joined_files_with_marks_of_byte_order_are_read(here, whole):
+def test_joined_files_with_byte_order_marks_are_read(here, whole):
     """As with `cat`: each line is a record."""
     rows = text_of(whole).splitlines(keepends=True)
     mark = b"\xef\xbb\xbf"

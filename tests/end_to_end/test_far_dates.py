@@ -77,7 +77,7 @@ def here(sandbox, exports):
     return ["--base-url", sandbox.url, "--limit", "none", "--state-dir", exports / "state"]
 
 
-def test_every_command_takes_the_ends_of_the_calendar(exports):
+def test_every_command_accepts_the_ends_of_the_calendar(exports):
     """The records are planned, sent, confirmed, reported and taken back. What arrived is what was exported."""
     named = [part for kind in KINDS for part in (f"--{kind}", exports / f"{kind}.ndjson")]
     planned = run("plan", *named, "--limit", "1/31d", "--json")
@@ -103,7 +103,7 @@ def test_every_command_takes_the_ends_of_the_calendar(exports):
 
 
 @pytest.mark.parametrize("applied", ["yes", "no"])
-def test_what_is_in_doubt_is_looked_at(applied, exports):
+def test_transactions_in_doubt_of_any_date_are_read_back(applied, exports):
     """Transactions of all dates whose answer was lost are found or not. Either way there is a clear result."""
     fault = f"status=503,applied={applied},rate=1,on=transactions,times=1"
     with serving(exports, "--limits", "none", "--fault", fault) as sandbox:

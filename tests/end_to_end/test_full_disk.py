@@ -58,7 +58,7 @@ def start(command, served, directory, disk, *arguments, state="state"):
 
 
 @pytest.mark.parametrize("fill", [fill_bytes, fill_names])
-def test_a_run_on_a_full_disk_goes_on_when_there_is_room(fill, disk, served, export):
+def test_a_run_on_a_full_disk_continues_when_there_is_room(fill, disk, served, export):
     """Every command that opens the state ends with 6 and a true hint. Nothing is sent, nothing is lost."""
     directory = export(50, kinds=["customers"])
     bad = '{"id": "bad", "name": "Ana", "registration_date": "2020-01-01T00:00:00Z"}\n'
@@ -105,7 +105,7 @@ def test_a_run_that_begins_on_a_full_disk_begins_when_there_is_room(fill, disk, 
     assert served.ledger()["customers"] == expected_ledger(directory)["customers"]
 
 
-def test_a_memory_of_accounts_on_a_full_disk_ends_no_run(disk, served, export):
+def test_a_run_continues_although_the_memory_of_accounts_is_on_a_full_disk(disk, served, export):
     """What accounts have received cannot be noted there: this is reported, and the run continues."""
     directory = export(50, kinds=["customers"])
     fill_bytes(disk)
@@ -126,7 +126,7 @@ def test_a_memory_of_accounts_on_a_full_disk_ends_no_run(disk, served, export):
         (lambda state: (state.mkdir(mode=0o700), (state / "dead-letter.customers.ndjson").mkdir()), 2),
     ],
 )
-def test_a_state_directory_that_is_none_is_no_full_disk(make, code, served, export):
+def test_an_impossible_state_directory_is_not_called_a_full_disk(make, code, served, export):
     """It must be corrected: exit code 2, never a traceback."""
     directory = export(5, kinds=["customers"])
     make(directory / "state")
@@ -136,7 +136,7 @@ def test_a_state_directory_that_is_none_is_no_full_disk(make, code, served, expo
     assert served.ledger()["customers"] == {}
 
 
-def test_a_read_only_disk_is_no_full_disk(disk, served, export):
+def test_a_read_only_disk_is_not_called_a_full_disk(disk, served, export):
     """Nothing can be written, whatever is deleted. What is there can be read."""
     directory = export(5, kinds=["customers"])
     assert start("migrate", served, directory, disk).returncode == 0

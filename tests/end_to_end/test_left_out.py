@@ -52,7 +52,7 @@ def deleted(tmp_path):
 ALIVE = [n for n in range(20) if n % 4 != 1]
 
 
-def test_deleted_customers_left_in_cost_no_request(served, deleted):
+def test_deleted_customers_in_an_export_cost_no_request(served, deleted):
     """As the README suggests: one request per kind, exit 0, and everything is listed. `plan` predicts it."""
     planned = run("plan", *exports(deleted), "--state-dir", deleted / "dry", "--json")
     assert planned.returncode == 0
@@ -78,7 +78,7 @@ def test_deleted_customers_left_in_cost_no_request(served, deleted):
             assert first.items() <= example.items()
 
 
-def test_people_are_told_where_the_first_one_stands(served, deleted):
+def test_the_place_of_the_first_skipped_record_is_shown(served, deleted):
     """It is shown by a run, by a plan, by `validate`, and by the report's page."""
     for command in ("plan", "validate"):
         shown = run(command, *exports(deleted), "--state-dir", deleted / "dry", "--quiet").stdout.decode()
@@ -91,7 +91,7 @@ def test_people_are_told_where_the_first_one_stands(served, deleted):
     assert "customer deleted" in (deleted / "state" / "report.html").read_text()
 
 
-def test_verify_asks_for_none_of_them(served, deleted):
+def test_verify_reads_back_no_skipped_record(served, deleted):
     """What was skipped was not accepted."""
     served.migrate(deleted)
     done = run("verify", "--all", "--state-dir", deleted / "state", "--base-url", served.url, "--json", key=served.key,
@@ -121,7 +121,7 @@ def test_an_event_on_two_lines_is_counted_once(served, tmp_path):
     assert served.ledger()["events"] == {"c-1": {"a": 1, "b": 1, "c": 1}}
 
 
-def test_a_letter_of_another_purchase_is_given_an_id_of_its_own(served, tmp_path):
+def test_a_dead_letter_of_another_purchase_gets_an_id_of_its_own(served, tmp_path):
     """The other half of the remedy: with its own id everything is accepted."""
     doubled(tmp_path)
     served.migrate(tmp_path)
@@ -172,7 +172,7 @@ def test_a_run_warns_of_another_event_of_a_purchase(served, tmp_path):
     assert (tmp_path / "state" / "reverted-1" / "journal.db").exists()
 
 
-def test_lists_of_what_is_skipped_are_put_aside_by_a_revert(served, deleted):
+def test_a_revert_puts_the_lists_of_skipped_records_aside(served, deleted):
     """They are put aside with the run they belong to. The next run begins its own."""
     served.migrate(deleted)
     period = ["--from", "2020-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z", "--yes"]
@@ -183,7 +183,7 @@ def test_lists_of_what_is_skipped_are_put_aside_by_a_revert(served, deleted):
         assert len(lines(place / "skipped.events.ndjson")) == 5
 
 
-def test_a_customer_unknown_to_the_account(served, tmp_path):
+def test_an_unknown_customer_costs_one_isolation(served, tmp_path):
     """Events and transactions without customers cost one isolation. What waits is sent when the customer is there."""
     write(tmp_path / "customers.ndjson", [customer(n) for n in range(20)])
     assert served.migrate(tmp_path, state="first").returncode == 0

@@ -37,7 +37,7 @@ def test_a_clean_export_arrives_complete(served, export):
     assert summary.items() <= json.loads((directory / "state" / "report.json").read_text()).items()
 
 
-def test_faulty_lines_are_dead_letters_and_nothing_else_is(served, export):
+def test_exactly_the_faulty_lines_are_dead_letters(served, export):
     """Every faulty line is a dead letter with its line, reason and bytes; every other record arrives; exit 3."""
     directory = export(3000, "--invalid", "0.01")
     done = served.migrate(directory)
@@ -59,7 +59,7 @@ def test_faulty_lines_are_dead_letters_and_nothing_else_is(served, export):
     assert served.ledger()["requests"].keys() == {"auth", "customers", "events", "transactions", "read"}
 
 
-def test_skipped_records_never_travel(served, export):
+def test_skipped_records_are_never_sent(served, export):
     """Deleted customers and reversed events are skipped, and the rest of their records arrives."""
     directory = export(1500, "--skipped", "0.05")
     done = served.migrate(directory)
@@ -111,7 +111,7 @@ def test_a_throttled_account_is_waited_for(tmp_path, export):
     assert applied(ledger) == expected_ledger(directory)
 
 
-def test_unknown_customers_are_found_out(served, export):
+def test_unknown_customers_are_found(served, export):
     """Events of customers that the account does not know become dead letters; the events of all others arrive."""
     directory = export(1200)
     unknown = {17, 400, 401, 1199}
@@ -150,7 +150,7 @@ def test_exports_come_in_many_forms(served, export, tmp_path):
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_stops_in_order(tmp_path, export, sent, code):
+def test_a_signal_stops_the_run_in_an_orderly_way(tmp_path, export, sent, code):
     """Stopped by a signal, a run reports what was accepted, and the sandbox has applied exactly that."""
     directory = export(4000)
     with serving(tmp_path, "--limits", "none") as served:
@@ -191,7 +191,7 @@ def test_a_finished_run_started_again_sends_nothing(served, export):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
+def test_a_killed_run_continues(tmp_path, export, sent):
     """Ended at any moment and started again, a run loses nothing, and doubles nothing that is not reported in doubt."""
     directory = export(2500, "--invalid", "0.01")
     rounds, summary = 0, {}
@@ -229,7 +229,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
         assert ledger[kind].keys() <= wanted[kind].keys()
 
 
-def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
+def test_a_changed_export_is_refused_and_a_longer_one_continues(served, export):
     """If what was read is edited, a run does not continue. If records are appended, it sends them."""
     directory = export(600, kinds=("customers",))
     path = directory / "customers.ndjson"
@@ -253,7 +253,7 @@ def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
     assert served.migrate(directory).returncode == 0
 
 
-def test_compressed_exports_go_on(tmp_path, export):
+def test_compressed_exports_are_continued(tmp_path, export):
     """A compressed export is continued where reading stopped. The cost is unpacking up to there."""
     directory = export(3000, kinds=("customers",))
     packed = directory / "c.ndjson.gz"
@@ -282,7 +282,7 @@ def test_compressed_exports_go_on(tmp_path, export):
     assert (len(ledger["customers"]), set(ledger["customers"].values())) == (3000, {1})
 
 
-def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
+def test_records_of_a_customer_with_a_dead_letter_are_held_back(served, export):
     """Events and transactions of a customer who is a dead letter cost no request, and name their reason."""
     directory = export(300)
     path = directory / "customers.ndjson"
@@ -298,15 +298,15 @@ def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
         assert list(served.ledger()["requests"][kind]) == ["201"]
     for kind in KINDS:  # corrected, they are appended, each to its export
         letter = lines(directory / "state" / f"dead-letter.{kind}.ndjson")[0]
-        mended = customer if kind == "customers" else json.loads(letter["raw"])
+        corrected = customer if kind == "customers" else json.loads(letter["raw"])
         with (directory / f"{kind}.ndjson").open("a") as export_file:
-            export_file.write(json.dumps(mended) + "\n")
+            export_file.write(json.dumps(corrected) + "\n")
     done = served.migrate(directory)
     assert [figures["accepted"] for figures in json.loads(done.stdout)["kinds"].values()] == [300, 300, 300]
     assert [len(served.ledger()[kind]) for kind in KINDS] == [300, 300, 300]
 
 
-def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):
+def test_a_second_process_learns_the_owner_of_the_directory(tmp_path, export):
     """While one run is at work a second one ends at once, and `status` names the first.
 
     So does one with another state directory, that would send the same export to the same account.
@@ -358,7 +358,7 @@ def test_lost_answers_leave_events_in_doubt(tmp_path, export):
         ("html,on=customers", 7, b"login page"),
     ],
 )
-def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):
+def test_a_refusal_by_the_api_stops_the_run_with_a_message(tmp_path, export, fault, code, says):
     """Faults that no second attempt can cure stop the run, with a message that says what to check."""
     directory = export(1200, kinds=("customers",))
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -369,7 +369,7 @@ def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):
     assert summary["hint"]
 
 
-def test_an_outage_can_be_told_from_a_refusal(tmp_path, export):
+def test_an_outage_differs_from_a_refusal(tmp_path, export):
     """An API that cannot be reached ends the run with exit 6 after the outage limit; everything is pending."""
     directory = export(50, kinds=("customers",))
     done = run(
@@ -380,7 +380,7 @@ def test_an_outage_can_be_told_from_a_refusal(tmp_path, export):
     assert (done.returncode, summary["outcome"], summary["kinds"]["customers"]["pending"]) == (6, "stopped", 50)
 
 
-def test_a_wrong_key_and_no_key_are_told(served, export, tmp_path):
+def test_a_wrong_key_and_a_missing_key_are_reported(served, export, tmp_path):
     """A missing key is a configuration error, a wrong one is refused by the API. Neither message shows the key."""
     directory = export(5, kinds=("customers",))
     common = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url, "--limit", "none"]
@@ -417,7 +417,7 @@ def test_personal_data_stay_in_the_dead_letters(served, export):
             assert f'"{record.get("id", "no id")}"'.encode() not in told
 
 
-def test_revert_takes_back_and_a_new_run_may_begin(served, export):
+def test_a_new_run_may_begin_after_a_revert(served, export):
     """What was migrated in a period can be taken back. After that the same export arrives again."""
     directory = export(120)
     assert served.migrate(directory).returncode == 0
@@ -433,7 +433,7 @@ def test_revert_takes_back_and_a_new_run_may_begin(served, export):
     assert set(served.ledger()["customers"].values()) == {2}
 
 
-def test_files_of_a_run_are_the_owners_alone(served, export):
+def test_only_the_owner_can_read_the_files_of_a_run(served, export):
     """The state directory is 0700 and its files are 0600, whatever the umask is."""
     directory = export(50, "--invalid", "0.2")
     served.migrate(directory)

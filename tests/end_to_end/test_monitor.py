@@ -67,7 +67,7 @@ def test_a_run_is_watched_to_its_end(tmp_path):
     assert {"masivo_records_accepted", "masivo_request_duration_seconds", "masivo_quota_used_requests"} <= families
 
 
-def test_it_says_that_it_stops(tmp_path):
+def test_a_stopping_run_is_alive_and_not_ready(tmp_path):
     """While a stopped run waits for what is in flight it is alive and not ready."""
     export_customers(tmp_path, 3000)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=3,rate=1,on=customers") as served:

@@ -90,7 +90,7 @@ def verified(door, directory):
 
 
 @pytest.mark.parametrize("status", [404, 403])
-def test_only_odd_ids_behind_a_gateway(tmp_path, status):
+def test_a_run_with_only_odd_ids_behind_a_gateway_continues(tmp_path, status):
     """The run continues after the settling time and reports it.
 
     A record that cannot be read back is not called missing.
@@ -107,7 +107,7 @@ def test_only_odd_ids_behind_a_gateway(tmp_path, status):
         assert "need escaping" in found["hint"]
 
 
-def test_one_plain_id_among_odd_ones(tmp_path):
+def test_one_plain_id_among_odd_ones_is_enough(tmp_path):
     """It is read back, is visible, and that is enough: no wait for the others, which are still counted separately."""
     export(tmp_path, [*ODD[:5], "c1", *ODD[5:]])
     with serving(tmp_path, "--limits", "none") as sandbox, gateway(sandbox) as door:
@@ -120,7 +120,7 @@ def test_one_plain_id_among_odd_ones(tmp_path):
         assert all((each["untold"], each["confirmed"]) == (len(ODD), 1) for each in found["kinds"].values())
 
 
-def test_odd_ids_without_a_gateway(tmp_path):
+def test_odd_ids_without_a_gateway_are_read_back(tmp_path):
     """They are read back like all others."""
     export(tmp_path, ODD)
     with serving(tmp_path, "--limits", "none") as sandbox:
@@ -131,7 +131,7 @@ def test_odd_ids_without_a_gateway(tmp_path):
         assert (code, [each["untold"] for each in found["kinds"].values()]) == (0, [0, 0, 0])
 
 
-def test_no_probes_no_requests(tmp_path):
+def test_nothing_is_read_back_without_probes(tmp_path):
     """`visible_probes = 0`: nothing is read back, and nothing is waited for."""
     export(tmp_path, ["c1", "a/b"])
     with serving(tmp_path, "--limits", "none", visible_after=0) as sandbox, gateway(sandbox) as door:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from end_to_end.test_resolve import resolve
-from end_to_end.test_retry import letters, mend, retry
+from end_to_end.test_retry import correct, dead_letters, retry
 from end_to_end_tools import COMMAND, clean_environment, lines, run, serving
 from fakes import event
 
@@ -24,7 +24,7 @@ def right(letter):
     return GOOD.format(json.loads(letter["raw"])["id"]).strip()
 
 
-def test_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
+def test_dead_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
     """The same holds after a retry, when the added lines are an input of their own."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))
     assert served.migrate(tmp_path).returncode == 3
@@ -32,14 +32,14 @@ def test_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
     with (tmp_path / "customers.ndjson").open("a") as export:
         export.write(GOOD.format("c") + BAD.format("d"))
     assert served.migrate(tmp_path).returncode == 3
-    assert [letter["line"] for letter in letters(tmp_path, "customers")] == [2, 4]
-    mend(tmp_path, "customers", right)
+    assert [letter["line"] for letter in dead_letters(tmp_path, "customers")] == [2, 4]
+    correct(tmp_path, "customers", right)
     done = retry(served, tmp_path)
-    assert (done.returncode, letters(tmp_path, "customers")) == (0, []), done.stderr
+    assert (done.returncode, dead_letters(tmp_path, "customers")) == (0, []), done.stderr
     assert served.ledger()["customers"] == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
-def test_a_letter_cut_by_an_editor_is_not_thrown_away(served, tmp_path):
+def test_a_dead_letter_cut_by_an_editor_is_kept(served, tmp_path):
     """The last line lacks its newline and its brace: it is named, and nothing is taken."""
     customers(tmp_path, BAD.format("a"), BAD.format("b"))
     assert served.migrate(tmp_path).returncode == 3
@@ -51,7 +51,7 @@ def test_a_letter_cut_by_an_editor_is_not_thrown_away(served, tmp_path):
     assert path.read_bytes() == content
 
 
-def test_deleted_letters_are_given_up(served, tmp_path):
+def test_deleted_dead_letters_are_given_up(served, tmp_path):
     """They stay counted as dead; no command refuses to continue because of them."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
@@ -66,7 +66,7 @@ def test_deleted_letters_are_given_up(served, tmp_path):
 
 
 @pytest.mark.parametrize("others", ["none is left", "one is left"])
-def test_deleted_letters_may_be_put_back(others, served, tmp_path):
+def test_deleted_dead_letters_may_be_restored(others, served, tmp_path):
     """After they were given up, they are sent if they are in the file again, alone or after those that are counted."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
@@ -75,13 +75,13 @@ def test_deleted_letters_may_be_put_back(others, served, tmp_path):
     path.write_bytes(kept[0] if others == "one is left" else b"")
     assert retry(served, tmp_path).returncode == 3
     path.write_bytes(path.read_bytes() + (kept[1] if others == "one is left" else b"".join(kept)))
-    mend(tmp_path, "customers", right)
+    correct(tmp_path, "customers", right)
     done = retry(served, tmp_path)
     assert (done.returncode, path.read_bytes()) == (0, b""), done.stderr
     assert served.ledger()["customers"] == {"a": 1, "b": 1, "c": 1}
 
 
-def test_letters_that_name_nothing_are_put_aside(served, tmp_path):
+def test_dead_letters_that_name_no_record_are_put_aside(served, tmp_path):
     """Renamed by a person, they are neither sent nor destroyed."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))
     assert served.migrate(tmp_path).returncode == 3
@@ -96,11 +96,11 @@ def test_letters_that_name_nothing_are_put_aside(served, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["\r\n", "\n\n", ""])
-def test_editors_may_have_their_way(served, tmp_path, ending):
+def test_changes_of_format_by_an_editor_are_accepted(served, tmp_path, ending):
     """A byte order mark, other line ends, blank lines, no last newline, pretty-printed records."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
-    mend(tmp_path, "customers", lambda letter: json.dumps(json.loads(right(letter)), indent=2))
+    correct(tmp_path, "customers", lambda letter: json.dumps(json.loads(right(letter)), indent=2))
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
     text = path.read_text().splitlines()
     path.write_text("\ufeff" + (ending or "\n").join(text) + ending)
@@ -109,7 +109,7 @@ def test_editors_may_have_their_way(served, tmp_path, ending):
     assert set(served.ledger()["customers"]) == {"a", "b", "c"}
 
 
-def test_what_is_left_of_a_pipe_is_not_forgotten(served, tmp_path):
+def test_the_unread_rest_of_a_pipe_is_not_forgotten(served, tmp_path):
     """Stopped in the middle of standard input, a run cannot be retried: the rest would be lost silently."""
     text = BAD.format("bad") + "".join(GOOD.format(f"c{number}") for number in range(5000))
     process = subprocess.Popen(
@@ -128,7 +128,7 @@ def test_what_is_left_of_a_pipe_is_not_forgotten(served, tmp_path):
     assert (done.returncode, b"pipe" in done.stderr) == (5, True)
 
 
-def test_doubts_of_a_pipe_can_be_decided(tmp_path, export):
+def test_batches_in_doubt_of_a_pipe_can_be_decided(tmp_path, export):
     """It can be accepted by the journal's positions alone. What needs the records reports that they are gone."""
     directory = export(30)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=yes,on=events,at=1") as served:
@@ -146,7 +146,7 @@ def test_doubts_of_a_pipe_can_be_decided(tmp_path, export):
     assert (done.returncode, found["kinds"]["events"]["accepted"], found["closes"]) == (0, 30, True)
 
 
-def test_a_no_of_the_api_stops_decisions(tmp_path):
+def test_a_refused_permission_stops_decisions(tmp_path):
     """After the first refusal of permission nothing else is sent."""
     ids = [f"a{number}" for number in range(3000)]
     customers(tmp_path, *map(GOOD.format, ids))
@@ -160,7 +160,7 @@ def test_a_no_of_the_api_stops_decisions(tmp_path):
         assert (done.returncode, served.ledger()["requests"]["events"]["403"]) == (7, 1)
 
 
-def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
+def test_status_shows_later_kinds_after_a_stop_in_an_early_one(served, export):
     """The kinds that the last process did not reach appear in its summary as they were."""
     directory = export(30, kinds=("customers", "events"))
     assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.2").returncode == 0
@@ -177,7 +177,7 @@ def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied"])
-def test_a_run_without_its_journal_does_not_begin_afresh(served, tmp_path, how):
+def test_a_run_without_its_journal_does_not_begin_again(served, tmp_path, how):
     """It would send everything again. A directory that holds only a dry run's dead letters may be used."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))
     named = ["--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "state"]
@@ -190,7 +190,7 @@ def test_a_run_without_its_journal_does_not_begin_afresh(served, tmp_path, how):
     assert served.ledger()["customers"] == {"a": 1}
 
 
-def test_a_damaged_journal_is_told(served, export):
+def test_a_damaged_journal_is_reported(served, export):
     """The fault is in the middle of a page: there is no traceback, and the run does not start over."""
     directory = export(300)
     assert served.migrate(directory).returncode == 0
@@ -202,7 +202,7 @@ def test_a_damaged_journal_is_told(served, export):
         assert b"journal" in done.stderr + done.stdout
 
 
-def test_a_complete_run_whose_report_is_lost_is_complete(served, export):
+def test_a_complete_run_without_its_report_is_complete(served, export):
     """The journal knows it."""
     directory = export(30)
     assert served.migrate(directory).returncode == 0

@@ -93,7 +93,7 @@ def pointed_at(path, into):
         linked, pointed_at,
     ],
 )  # fmt: skip
-def test_a_copy_is_refused_whatever_was_done_to_it(change, served, migrated):
+def test_a_copy_of_an_export_is_refused_in_any_form(change, served, migrated):
     """The export, the account, the state directory and the time are named; nothing is sent."""
     before = applied(served)
     change(migrated / "events.ndjson", migrated / "copy")
@@ -106,7 +106,7 @@ def test_a_copy_is_refused_whatever_was_done_to_it(change, served, migrated):
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_compression_does_not_count(suffix, served, migrated):
+def test_compression_does_not_hide_an_export(suffix, served, migrated):
     """It is sent from neither of the two."""
     content = (migrated / "events.ndjson").read_bytes()
     packed = gzip.compress(content) if suffix == ".gz" else zstandard.compress(content)
@@ -150,7 +150,7 @@ def test_a_state_directory_that_was_deleted_does_not_hide_an_export(served, migr
     assert b"--state-dir" not in done.stderr.partition(b"hint:")[2]
 
 
-def test_the_advice_to_go_on_there_can_be_followed(served, export):
+def test_the_advice_to_continue_there_can_be_followed(served, export):
     """A run that was killed half way is found from elsewhere, and ends with all of the export once."""
     directory = export(3000, kinds=["customers", "events"])
     named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
@@ -188,7 +188,7 @@ def test_the_advice_for_a_longer_copy_can_be_followed(served, migrated):
     assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
 
 
-def test_again_is_a_persons_word(served, migrated):
+def test_sending_an_export_again_needs_a_confirmation(served, migrated):
     """The export is sent once more, and the journal notes who wanted it. To continue that run no flag is needed."""
     done = send(served.url, "customers", migrated / "customers.ndjson", migrated / "second", "--again")
     assert done.returncode in {0, 3}
@@ -198,8 +198,8 @@ def test_again_is_a_persons_word(served, migrated):
     assert send(served.url, "customers", migrated / "customers.ndjson", migrated / "second").returncode in {0, 3}
 
 
-def test_exports_that_begin_alike_are_warned_of(served, migrated):
-    """What they have in common counts twice. The run continues, and log, summary and report say so."""
+def test_exports_that_begin_alike_give_a_warning(served, migrated):
+    """The run continues, and log, summary and report say so. Purchases that the account has are held back."""
     lines = (migrated / "events.ndjson").read_bytes().splitlines(keepends=True)
     new = [line.replace(b'"purchase_id":"', b'"purchase_id":"new-') for line in lines]
     (migrated / "copy").write_bytes(b"".join([*lines[:7], *new[7:]]))
@@ -207,8 +207,9 @@ def test_exports_that_begin_alike_are_warned_of(served, migrated):
         "migrate", "--events", migrated / "copy", "--base-url", served.url, "--limit", "none",
         "--state-dir", migrated / "second", "--json", key=served.key,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     (warning,) = json.loads(done.stdout)["warnings"]
+    assert json.loads(done.stdout)["kinds"]["events"]["reasons"] == {"sent_before": 7}
     assert warning.startswith(f"the first 7 lines of {migrated / 'copy'} are also in {migrated / 'events.ndjson'}")
     assert b"export_overlaps" in done.stderr
     assert json.loads((migrated / "second/report.json").read_bytes())["warnings"] == [warning]
@@ -222,7 +223,7 @@ def test_empty_exports_are_never_refused(content, served, tmp_path):
         assert send(served.url, "customers", tmp_path / f"{number}", tmp_path / f"state-{number}").returncode == 0
 
 
-def test_another_account_gets_its_own(tmp_path, migrated):
+def test_another_account_may_get_the_same_export(tmp_path, migrated):
     """A migration may be tried on a development account first."""
     with serving(tmp_path, "--limits", "none") as other:
         assert other.migrate(migrated, state="second").returncode == 0
@@ -239,7 +240,7 @@ def test_a_new_sandbox_at_the_same_address_is_another_account(tmp_path, export):
         assert second.ledger()["customers"] == expected_ledger(directory)["customers"]
 
 
-def test_what_was_taken_back_may_be_sent_again(served, migrated):
+def test_a_reverted_export_may_be_sent_again(served, migrated):
     """It may be sent from anywhere. If only part was taken back, it may not."""
     flags = ["--base-url", served.url, "--limit", "none", "--state-dir", migrated / "first", "--yes"]
     nothing = ("--from", "2000-01-01T00:00:00Z", "--to", "2001-01-01T00:00:00Z")
@@ -252,7 +253,7 @@ def test_what_was_taken_back_may_be_sent_again(served, migrated):
     assert set(served.ledger()["customers"].values()) == {2}
 
 
-def test_a_state_directory_that_was_moved_goes_on(served, migrated):
+def test_a_state_directory_that_was_moved_continues(served, migrated):
     """After a rename, by another spelling, or through a link in its path.
 
     A copy is refused while the original is there.
@@ -269,7 +270,7 @@ def test_a_state_directory_that_was_moved_goes_on(served, migrated):
     assert served.migrate(migrated, state="copied").returncode == 0
 
 
-def test_a_state_directory_that_is_older_than_what_it_sent_does_not_go_on(served, export):
+def test_a_state_directory_older_than_its_last_batch_is_refused(served, export):
     """Restored from an earlier copy, it would send what is in between once more."""
     directory = export(RECORDS, kinds=["customers", "events"])
     assert served.migrate(directory, state="first").returncode == 0
@@ -312,7 +313,7 @@ def refused_as_older(done):
     assert b"hint: restore the newest copy of the state directory" in done.stderr
 
 
-def test_a_state_directory_of_before_a_retry_does_not_go_on(served, export):
+def test_a_state_directory_older_than_a_retry_is_refused(served, export):
     """Neither a retry nor a migration may use it. The newest one continues, and everything has arrived once."""
     directory = export(RECORDS, kinds=["customers", "events"])
     wanted, path = expected_ledger(directory), directory / "events.ndjson"
@@ -370,7 +371,7 @@ def test_a_batch_in_doubt_is_not_sent_again_from_a_copy_as_well(doubtful):
     assert arrived_once(served, directory)
 
 
-def test_a_state_directory_of_before_a_batch_was_sent_again_does_not_go_on(doubtful):
+def test_a_state_directory_older_than_a_resend_is_refused(doubtful):
     """Restored in its place, it would send the batch once more."""
     served, directory = doubtful
     state = directory / "state"
@@ -385,7 +386,7 @@ def test_a_state_directory_of_before_a_batch_was_sent_again_does_not_go_on(doubt
     assert arrived_once(served, directory)
 
 
-def test_a_run_that_is_killed_goes_on_in_its_own_state_directory(served, export):
+def test_a_killed_run_continues_in_its_own_state_directory(served, export):
     """However long ago that was, it is never taken for an older one."""
     directory = export(3000, kinds=["customers", "events"])
     named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
@@ -443,7 +444,7 @@ def test_a_plan_with_a_key_warns(served, migrated):
     assert not any("has got" in warning for warning in unwarned)
 
 
-def test_where_nothing_can_be_remembered_a_run_goes_on_with_a_warning(served, migrated):
+def test_a_run_without_a_memory_of_accounts_continues_with_a_warning(served, migrated):
     """As before there was anything to remember."""
     done = served.migrate(migrated, state="second", MASIVO_SHARED_DIR="/proc/none")
     assert done.returncode != 2
@@ -458,7 +459,7 @@ def test_a_damaged_memory_does_not_end_a_run(served, migrated, meeting):
     assert b"account_unguarded" in done.stderr
 
 
-def test_what_is_remembered_holds_no_secret_and_nothing_of_a_record(served, migrated, meeting):
+def test_the_memory_of_accounts_holds_no_secret_and_no_record(served, migrated, meeting):
     """And no other user can read it."""
     path = meeting / "masivo-stream/sent.db"
     content = path.read_bytes()

@@ -77,7 +77,7 @@ def command_in(text, *words):
     return text[begin:].split("; or ")[0].splitlines()[0].strip()
 
 
-def test_what_the_program_says_is_followed(served, export):
+def test_the_next_command_brings_the_missing_records_back(served, export):
     """The next command, as `revert`, `migrate` and `status` print it, brings back what was taken back."""
     directory = export(80)
     between = migrate_in_two(served, directory)
@@ -108,7 +108,7 @@ def test_what_the_program_says_is_followed(served, export):
     assert verified.returncode == 0
 
 
-def test_the_other_way_is_followed(served, export):
+def test_reverting_the_rest_is_followed_by_a_new_migration(served, export):
     """The rest is taken back as well. Then the same command migrates everything again."""
     directory = export(40)
     between = migrate_in_two(served, directory)
@@ -120,7 +120,7 @@ def test_the_other_way_is_followed(served, export):
     assert account(served) == expected_ledger(directory)
 
 
-def test_json_says_it_too(served, export):
+def test_json_shows_the_revert_and_the_next_command(served, export):
     """For programs: how many were taken back, and what to do."""
     directory = export(20)
     between = migrate_in_two(served, directory)
@@ -132,7 +132,7 @@ def test_json_says_it_too(served, export):
     assert (told["reverted"]["customers"], told["hint"]) == (20, "")
 
 
-def test_without_a_revert_it_says_so(served, export):
+def test_the_command_is_refused_without_a_revert(served, export):
     """It ends with exit code 2, and says what to do instead."""
     directory = export(10)
     assert served.migrate(directory, "--only-missing").returncode == 2
@@ -146,7 +146,7 @@ def test_without_a_revert_it_says_so(served, export):
     assert served.migrate(directory).returncode == 0
 
 
-def test_stopped_in_order_it_has_changed_nothing(tmp_path, export):
+def test_a_signal_while_reading_back_changes_nothing(tmp_path, export):
     """A signal comes while customers are read back: the same command begins again."""
     directory = export(60)
     store = ["--store", tmp_path / "store.db"]
@@ -190,7 +190,7 @@ def requests(served):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_killed_at_any_moment(tmp_path, export, workers):
+def test_the_command_may_be_killed_at_any_moment(tmp_path, export, workers):
     """After some attempts one gets through: each record is there once, and what was in flight is in doubt."""
     directory = export(400)
     chance = random.Random(workers)

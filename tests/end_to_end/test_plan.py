@@ -20,7 +20,7 @@ def requests(document):
     return {kind: figures["requests"] for kind, figures in document["kinds"].items()}
 
 
-def letters(directory, state):
+def dead_letters(directory, state):
     found = {kind: lines(directory / state / f"dead-letter.{kind}.ndjson") for kind in KINDS}
     for letter in (letter for kind in KINDS for letter in found[kind]):
         del letter["at"]
@@ -38,7 +38,7 @@ def spoil_customers(directory, every):
 
 
 @pytest.mark.parametrize(("invalid", "body"), [("0", 4_000_000), ("0", 60_000), ("0.01", 4_000_000), ("0.01", 300_000)])
-def test_migrate_takes_the_requests_that_plan_foretold(invalid, body, served, export):
+def test_migrate_takes_the_requests_that_plan_predicts(invalid, body, served, export):
     """For each kind, on clean and on faulty data, whatever limits a batch."""
     directory = export(2500, *(["--invalid", invalid] if invalid != "0" else []))
     code, planned = plan(directory, "--max-body-bytes", body)
@@ -47,27 +47,27 @@ def test_migrate_takes_the_requests_that_plan_foretold(invalid, body, served, ex
     assert code == done.returncode
     assert requests(planned) == requests(summary)
     assert planned["requests"] == sum(requests(summary).values())
-    assert letters(directory, "dry") == letters(directory, "state")
+    assert dead_letters(directory, "dry") == dead_letters(directory, "state")
     for kind in KINDS:
         counted = {dead["reason"]: dead["records"] for dead in planned["kinds"][kind]["dead_letters"]}
         assert counted == summary["kinds"][kind]["reasons"]
 
 
-def test_what_dead_customers_hold_back_is_foretold(served, export):
+def test_held_back_records_of_dead_customers_are_predicted(served, export):
     """Their events and transactions are dead letters in the plan as in the run, and no request is counted for them."""
     directory = export(3000)
     dead = spoil_customers(directory, every=7)
     _, planned = plan(directory)
     summary = json.loads(served.migrate(directory).stdout)
     assert requests(planned) == requests(summary)
-    assert letters(directory, "dry") == letters(directory, "state")
+    assert dead_letters(directory, "dry") == dead_letters(directory, "state")
     for kind in ("events", "transactions"):
         held = planned["kinds"][kind]["dead_letters"]
         assert [(found["reason"], found["records"]) for found in held] == [("customer_not_migrated", dead)]
     assert not [warning for warning in planned["warnings"] if "not in the customers export" in warning]
 
 
-def test_a_packed_export_is_planned_as_a_plain_one(served, export):
+def test_a_compressed_export_is_planned_like_a_plain_one(served, export):
     """`plan` and `migrate` both read `.gz`."""
     directory = export(2500)
     _, plain = plan(directory)
@@ -81,7 +81,7 @@ def test_a_packed_export_is_planned_as_a_plain_one(served, export):
     assert requests(plain) == requests(packed) == requests(summary)
 
 
-def test_the_quota_a_migration_used_is_seen(served, export, tmp_path):
+def test_the_quota_that_a_migration_used_is_shown(served, export, tmp_path):
     """With the account's key, what has just been sent counts. Without it, nothing is known. Neither leaves a trace."""
     directory, shared = export(1200), tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared)}
@@ -97,7 +97,7 @@ def test_the_quota_a_migration_used_is_seen(served, export, tmp_path):
     assert sorted(path.name for path in shared.iterdir()) == before
 
 
-def test_an_unreadable_export_is_told(export):
+def test_an_unreadable_export_is_reported(export):
     """Exit 5, and what could be read is still planned."""
     directory = export(1500)
     for kind in KINDS:

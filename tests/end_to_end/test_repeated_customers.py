@@ -22,11 +22,11 @@ def purchase(number):
     return json.dumps({"id": f"c-{number}", "events": [event]}) + "\n"
 
 
-def letters(directory, kind):
+def dead_letters(directory, kind):
     return [letter["line"] for letter in lines(directory / "state" / f"dead-letter.{kind}.ndjson")]
 
 
-def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_path):
+def test_a_duplicate_after_a_restart_does_not_hold_back_its_customer(served, tmp_path):
     """If a later process reads it again, the API refuses the customer. The first record's events are still sent."""
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2))
     assert served.migrate(tmp_path).returncode == 0
@@ -34,11 +34,11 @@ def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_pa
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2) + customer(1, name="Other"))
     (tmp_path / "events.ndjson").write_text(purchase(1) + purchase(2))
     served.migrate(tmp_path)
-    assert letters(tmp_path, "customers") == [3]
+    assert dead_letters(tmp_path, "customers") == [3]
     assert served.ledger()["events"] == {"c-1": {"p-1": 1}, "c-2": {"p-2": 1}}
 
 
-def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
+def test_a_customer_who_arrived_before_a_kill_is_not_a_dead_letter(tmp_path):
     """Applied, killed before the answer, sent again and refused as existing: the customer is read back."""
     (tmp_path / "customers.ndjson").write_text(customer(1))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=1", "--fault", "status=422,on=customers,at=2"]
@@ -54,10 +54,10 @@ def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
         process.wait()
         done = served.migrate(tmp_path)
         assert served.ledger()["customers"] == {"c-1": 1}
-    assert (done.returncode, letters(tmp_path, "customers")) == (0, [])
+    assert (done.returncode, dead_letters(tmp_path, "customers")) == (0, [])
 
 
-def test_a_customer_who_arrived_while_a_culprit_was_sought_is_no_dead_letter(tmp_path):
+def test_a_customer_who_arrived_during_an_isolation_is_not_a_dead_letter(tmp_path):
     """While a bad record is isolated, the answer to a good half is lost. Refused as existing, it is read back, too."""
     (tmp_path / "customers.ndjson").write_text(customer(9))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=3", "--fault", "status=422,on=customers,at=4"]
@@ -66,4 +66,4 @@ def test_a_customer_who_arrived_while_a_culprit_was_sought_is_no_dead_letter(tmp
         (tmp_path / "customers.ndjson").write_text(customer(2) + customer(1, email="9@example.com"))
         served.migrate(tmp_path, "--request-timeout", "1", MASIVO_FIRST_DELAY="0.1")
         assert served.ledger()["customers"].keys() == {"c-2", "c-9"}
-    assert letters(tmp_path, "customers") == [2]
+    assert dead_letters(tmp_path, "customers") == [2]

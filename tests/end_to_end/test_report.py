@@ -8,7 +8,7 @@ import subprocess
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
 
 
-def test_a_run_leaves_a_report_that_can_be_made_anew(served, export):
+def test_a_run_leaves_a_report_that_can_be_made_again(served, export):
     """The export has faults and a hostile name. Made from the journal alone, the report shows the same."""
     directory = export(300, "--invalid", "0.01")
     hostile = directory / "<script>alert(1)<\x1b[31m.ndjson"
@@ -74,7 +74,7 @@ def test_the_next_command_can_be_pasted(tmp_path, export):
     assert told["next_steps"][0]["command"].startswith("masivo-stream verify --state-dir")
 
 
-def test_where_no_run_stands_there_is_nothing_to_report(tmp_path):
+def test_there_is_nothing_to_report_without_a_run(tmp_path):
     """And a file that is not a report is not replaced by one."""
     done = run("report", "--state-dir", tmp_path)
     assert (done.returncode, b"there is no run in this state directory" in done.stderr) == (2, True)

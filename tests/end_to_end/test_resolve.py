@@ -36,7 +36,7 @@ def doubtful(tmp_path, export, *, kind, applied, records=30):
 
 
 @pytest.mark.parametrize(
-    ("kind", "applied", "verdict"),
+    ("kind", "applied", "evidence"),
     [
         ("transactions", "yes", "present"),
         ("transactions", "no", "absent"),
@@ -44,7 +44,7 @@ def doubtful(tmp_path, export, *, kind, applied, records=30):
         ("events", "no", "absent"),
     ],
 )
-def test_what_reading_back_tells_is_shown(tmp_path, export, kind, applied, verdict):
+def test_the_evidence_of_reading_back_is_shown(tmp_path, export, kind, applied, evidence):
     """Presence proves it, or makes it likely; absence is called absence."""
     directory, serving_it = doubtful(tmp_path, export, kind=kind, applied=applied)
     with serving_it as served:
@@ -52,11 +52,11 @@ def test_what_reading_back_tells_is_shown(tmp_path, export, kind, applied, verdi
         done, found = resolve(served, directory)
     (batch,) = found["in_doubt"]
     assert (done.returncode, found["exit_code"], batch["kind"], batch["records"]) == (4, 4, kind, 30)
-    assert (batch["evidence"]["verdict"], batch["evidence"]["looked_at"]) == (verdict, 10)
+    assert (batch["evidence"]["verdict"], batch["evidence"]["looked_at"]) == (evidence, 10)
     assert batch["places"] == [[str(directory / f"{kind}.ndjson"), 1, 30]]
 
 
-def test_what_arrived_is_accepted(tmp_path, export):
+def test_a_batch_that_arrived_is_accepted(tmp_path, export):
     """By the beginning of its id. The decision is journalled, the list becomes empty, and the run is complete."""
     directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
     with serving_it as served:
@@ -78,7 +78,7 @@ def test_what_arrived_is_accepted(tmp_path, export):
 
 
 @pytest.mark.parametrize("kind", ["events", "transactions"])
-def test_what_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind):
+def test_a_batch_that_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind):
     """The same batch is sent once more. Then everything has arrived once."""
     directory, serving_it = doubtful(tmp_path, export, kind=kind, applied="no")
     with serving_it as served:
@@ -90,7 +90,7 @@ def test_what_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind)
     assert [what for what, _, _ in notes(directory)] == ["resend", "resent"]
 
 
-def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
+def test_a_batch_that_is_found_in_the_account_is_not_sent_again(tmp_path, export):
     """It would be doubled: this is refused, and nothing is sent."""
     directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
     with serving_it as served:
@@ -101,7 +101,7 @@ def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
     assert b"would double them" in done.stderr
 
 
-def test_all_is_looked_at_before_anything_is_sent(tmp_path, export):
+def test_every_batch_is_read_back_before_any_is_sent(tmp_path, export):
     """Both arrived.
 
     Transactions prove it, so the events are not sent again either, and nothing is accepted for them.
@@ -123,7 +123,7 @@ def test_all_is_looked_at_before_anything_is_sent(tmp_path, export):
         assert (done.returncode, len(found["accepted"]), found["closes"]) == (0, 2, True)
 
 
-def test_all_is_read_again_before_anything_is_given_up(tmp_path, export):
+def test_every_batch_is_read_again_before_any_is_discarded(tmp_path, export):
     """A batch from a pipe cannot be sent again: the other batch stays in doubt, too."""
     directory = export(10)
     faults = [part for kind in KINDS[1:] for part in ("--fault", f"reset,when=after,on={kind},at=1")]
@@ -140,7 +140,7 @@ def test_all_is_read_again_before_anything_is_given_up(tmp_path, export):
     assert [batch["kind"] for batch in found["in_doubt"]] == ["events", "transactions"]
 
 
-def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
+def test_a_batch_whose_answer_is_lost_again_stays_in_doubt(tmp_path, export):
     """However often it is sent, an answer is needed."""
     directory = export(30)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=no,on=events") as served:
@@ -151,7 +151,7 @@ def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
     assert len(lines(directory / "state" / "in-doubt.events.ndjson")) == 30
 
 
-def test_what_is_given_up_becomes_dead_letters(tmp_path, export):
+def test_discarded_records_become_dead_letters(tmp_path, export):
     """They keep their bytes. A retry leaves them alone until a person corrects them."""
     directory, serving_it = doubtful(tmp_path, export, kind="events", applied="no")
     path = directory / "state" / "dead-letter.events.ndjson"
@@ -182,7 +182,7 @@ def test_what_is_given_up_becomes_dead_letters(tmp_path, export):
         (["--accept", "all", "--discard", "all"], b"named for two decisions"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused(tmp_path, export, arguments, says):
+def test_an_impossible_decision_is_refused(tmp_path, export, arguments, says):
     """Before anything is changed."""
     directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="no")
     with serving_it as served:
@@ -196,7 +196,7 @@ def test_a_decision_that_cannot_be_is_refused(tmp_path, export, arguments, says)
 # Revert.
 
 
-def test_a_run_that_was_taken_back_begins_afresh(served, export):
+def test_a_reverted_run_begins_again(served, export):
     """The same command and state directory. The old files are put aside."""
     directory = export(60)
     assert served.migrate(directory).returncode == 0
@@ -213,7 +213,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, export):
     assert (directory / "state" / "reverted-2" / "journal.db").exists()
 
 
-def test_what_was_sent_later_goes_with_its_customers(served, export):
+def test_later_records_are_reverted_with_their_customers(served, export):
     """A period that holds all customers of a run holds all of the run: the run starts from the beginning."""
     directory = export(60)
     (directory / "events.ndjson").rename(directory / "later")
@@ -229,7 +229,7 @@ def test_what_was_sent_later_goes_with_its_customers(served, export):
     assert served.migrate(directory).returncode == 0
 
 
-def test_a_revert_of_unknown_outcome_blocks_the_run(tmp_path, export):
+def test_a_revert_with_an_unknown_outcome_blocks_the_run(tmp_path, export):
     """Until the revert is made again, which takes back what is left."""
     directory = export(60)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,times=1") as served:

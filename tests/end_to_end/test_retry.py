@@ -7,7 +7,7 @@ import pytest
 from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving, wait_until
 
 
-def letters(directory, kind):
+def dead_letters(directory, kind):
     path = directory / "state" / f"dead-letter.{kind}.ndjson"
     return lines(path) if path.exists() else []
 
@@ -17,17 +17,17 @@ def retry(served, directory, *arguments):
     return run("retry", *sending, "--json", *arguments, key=served.key, MASIVO_FIRST_PROBE="0.1")
 
 
-def mend(directory, kind, change):
+def correct(directory, kind, change):
     """Rewrite the `raw` of each dead letter by `change(letter)`; None leaves it."""
     path = directory / "state" / f"dead-letter.{kind}.ndjson"
-    mended = []
+    corrected = []
     for letter in lines(path):
         raw = change(letter)
         if raw is not None:
             letter.pop("raw_base64", None)
             letter["raw"] = raw
-        mended.append(json.dumps(letter, ensure_ascii=False))
-    path.write_text("".join(line + "\n" for line in mended))
+        corrected.append(json.dumps(letter, ensure_ascii=False))
+    path.write_text("".join(line + "\n" for line in corrected))
 
 
 def spoil(path, numbers, *, hide_ids=True):
@@ -53,45 +53,45 @@ def spoiled(served, export):
     return directory, right, wanted
 
 
-def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled):
+def test_corrected_dead_letters_arrive_with_the_records_that_waited_for_them(served, spoiled):
     """The customers come first, then their events and transactions, which were held back or refused without them."""
     directory, right, wanted = spoiled
-    assert [letter["line"] for letter in letters(directory, "customers")] == [10, 200, 600]
-    assert len(letters(directory, "events")) == 3
-    mend(directory, "customers", lambda letter: right[letter["line"]])
+    assert [letter["line"] for letter in dead_letters(directory, "customers")] == [10, 200, 600]
+    assert len(dead_letters(directory, "events")) == 3
+    correct(directory, "customers", lambda letter: right[letter["line"]])
     done = retry(served, directory)
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["outcome"], summary["closes"]) == (0, "complete", True), done.stderr
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
-    assert [letters(directory, kind) for kind in KINDS] == [[], [], []]
+    assert [dead_letters(directory, kind) for kind in KINDS] == [[], [], []]
     assert {figures["read"] for figures in summary["kinds"].values()} == {600}
     again = served.migrate(directory)  # the first command still continues from here, and finds nothing to do
     assert again.returncode == 0, again.stderr
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
 
 
-def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
+def test_uncorrected_dead_letters_stay_and_cost_no_request(served, spoiled):
     """With its history; one that was corrected arrives."""
     directory, right, _ = spoiled
     before = served.ledger()["requests"]["customers"]
-    mend(directory, "customers", lambda letter: right[200] if letter["line"] == 200 else None)
+    correct(directory, "customers", lambda letter: right[200] if letter["line"] == 200 else None)
     done = retry(served, directory)
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["closes"]) == (3, True), done.stderr
-    left = letters(directory, "customers")
+    left = dead_letters(directory, "customers")
     assert [(letter["line"], len(letter["earlier"])) for letter in left] == [(10, 1), (600, 1)]
     assert summary["kinds"]["customers"]["dead"] == 2
     sent = sum(served.ledger()["requests"]["customers"].values()) - sum(before.values())
     assert sent == 1
     assert retry(served, directory).returncode == 3
-    assert [len(letter["earlier"]) for letter in letters(directory, "customers")] == [2, 2]
+    assert [len(letter["earlier"]) for letter in dead_letters(directory, "customers")] == [2, 2]
     assert sum(served.ledger()["requests"]["customers"].values()) - sum(before.values()) == 1
 
 
-def test_mended_letters_are_never_overwritten(served, spoiled):
+def test_corrected_dead_letters_are_never_overwritten(served, spoiled):
     """`migrate` refuses to continue while they wait, and names the command that takes them."""
     directory, right, _ = spoiled
-    mend(directory, "customers", lambda letter: right[letter["line"]])
+    correct(directory, "customers", lambda letter: right[letter["line"]])
     path = directory / "state" / "dead-letter.customers.ndjson"
     content = path.read_bytes()
     done = served.migrate(directory)
@@ -100,7 +100,7 @@ def test_mended_letters_are_never_overwritten(served, spoiled):
     assert path.read_bytes() == content
 
 
-def test_a_line_that_is_no_letter_is_named(served, spoiled):
+def test_a_line_that_is_not_a_dead_letter_is_named(served, spoiled):
     """And nothing is taken."""
     directory, _, _ = spoiled
     path = directory / "state" / "dead-letter.customers.ndjson"
@@ -113,15 +113,15 @@ def test_a_line_that_is_no_letter_is_named(served, spoiled):
 
 
 @pytest.mark.parametrize("round_", range(2))
-def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
+def test_a_killed_retry_continues(tmp_path, export, round_):
     """Wherever it dies, the next one brings every dead letter to one outcome, and none arrives twice."""
     directory = export(400)
     wanted = expected_ledger(directory)
     right = spoil(directory / "customers.ndjson", range(1, 401), hide_ids=False)
     with serving(tmp_path, "--limits", "none") as served:
         assert served.migrate(directory).returncode == 3
-        assert len(letters(directory, "customers")) == 400
-        mend(directory, "customers", lambda letter: right[letter["line"]])
+        assert len(dead_letters(directory, "customers")) == 400
+        correct(directory, "customers", lambda letter: right[letter["line"]])
         environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.1")
         sending = ["--base-url", served.url, "--limit", "1/0.05s", "--max-body-bytes", "20000"]
         command = [COMMAND, "retry", *sending, "--state-dir", directory / "state"]
@@ -140,14 +140,14 @@ def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
     for kind in ("events", "transactions"):
         path = directory / "state" / f"in-doubt.{kind}.ndjson"
         doubtful = {line["customer"] for line in lines(path)} if path.exists() else set()
-        dead = {json.loads(letter["raw"])["id"] for letter in letters(directory, kind)}
+        dead = {json.loads(letter["raw"])["id"] for letter in dead_letters(directory, kind)}
         missing = {customer for customer, items in wanted[kind].items() if ledger[kind].get(customer) != items}
         assert missing <= doubtful | dead  # all of it, or the part of a split record that was in flight at a kill
         for customer in missing & ledger[kind].keys():
             assert ledger[kind][customer].items() <= wanted[kind][customer].items()  # and nothing twice
 
 
-def test_there_must_be_a_run(tmp_path, served):
+def test_a_retry_needs_a_run(tmp_path, served):
     """The dead letters of a dry run belong to no run."""
     done = retry(served, tmp_path)
     assert done.returncode == 2

@@ -21,7 +21,7 @@ def test_a_migration_survives_a_storm(tmp_path):
     assert report.doubts.total() > 0, told
 
 
-def test_a_naive_client_is_convicted(tmp_path):
+def test_the_storm_finds_the_faults_of_a_naive_client(tmp_path):
     """A migrator that retries lost requests, and trusts its checkpoint, applies items twice: the storm finds them."""
     report = Storm(tmp_path, kills=3, seed=1, client="naive").run()
     assert any(finding.law == "applied twice" for finding in report.findings), render(report)

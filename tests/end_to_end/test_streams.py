@@ -52,7 +52,7 @@ ASKING = {
 
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
 @pytest.mark.parametrize("command", ASKING)
-def test_an_answer_that_is_lost_is_no_answer(command, output, place):
+def test_lost_output_is_an_error(command, output, place):
     """It ends with 6 and reports it, never with a traceback. Started again with an output, it answers."""
     assert place(MIGRATE).returncode == 0
     done = place(f"{ASKING[command]} {output}")
@@ -63,7 +63,7 @@ def test_an_answer_that_is_lost_is_no_answer(command, output, place):
 
 
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-", "--json > /dev/full"])
-def test_a_migration_whose_summary_is_lost_is_done_all_the_same(output, place, served, tmp_path):
+def test_a_migration_with_a_lost_summary_is_complete(output, place, served, tmp_path):
     """Its work comes first; `status` shows what was lost."""
     done = place(f"{MIGRATE} {output}")
     assert (done.returncode, b"masivo-stream status" in done.stderr) == (6, True)
@@ -72,13 +72,13 @@ def test_a_migration_whose_summary_is_lost_is_done_all_the_same(output, place, s
     assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
 
 
-def test_a_worse_end_than_a_lost_answer_keeps_its_code(place):
+def test_a_worse_outcome_than_lost_output_keeps_its_exit_code(place):
     """Here the API refuses, which must be corrected whatever was printed."""
     wrong = "MASIVO_API_KEY=9d7e3d8f-0000-4000-8000-000000000000"
     assert place(f"{wrong} {MIGRATE} > /dev/full").returncode == 7
 
 
-def test_a_reader_who_has_seen_enough_changes_nothing(place):
+def test_a_reader_that_closes_early_changes_nothing(place):
     """`| head` is not a lost answer."""
     assert place(f"set -o pipefail; {MIGRATE} | head -1").returncode == 0
     assert place("set -o pipefail; $M status --json | head -c 1").returncode == 0
@@ -86,20 +86,20 @@ def test_a_reader_who_has_seen_enough_changes_nothing(place):
 
 @pytest.mark.parametrize("errors", ["2> /dev/full", "2>&-", "2> >(true)"])
 @pytest.mark.parametrize("command", ["$M migrate --customers customers.ndjson --verbose", "$M demo --records 20"])
-def test_what_cannot_be_logged_ends_no_migration(errors, command, place):
+def test_a_failing_log_does_not_end_a_migration(errors, command, place):
     """It does not change the exit code either; the answer is printed."""
     done = place(f"{command} {errors}")
     assert done.returncode == 0
     assert b"complete: every record is accepted or skipped" in done.stdout
 
 
-def test_an_error_that_cannot_be_told_keeps_its_code(place):
+def test_an_error_that_cannot_be_printed_keeps_its_exit_code(place):
     """Standard error is full, and something is wrong."""
     assert place("$M migrate --customers none.ndjson 2> /dev/full").returncode == 5
     assert place("$M migrat 2>&-").returncode == 2
 
 
-def test_with_no_stream_at_all_a_migration_works(place, served, tmp_path):
+def test_a_migration_works_without_any_stream(place, served, tmp_path):
     """No file of the program gets the number of a closed stream: what is printed would be written into the journal."""
     assert place(f"{MIGRATE} <&- >&- 2>&-").returncode == 6
     assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
@@ -114,7 +114,7 @@ def test_with_no_stream_at_all_a_migration_works(place, served, tmp_path):
         "$M validate --customers - --state-dir other <&-",
     ],
 )
-def test_a_closed_standard_input_is_told(command, place):
+def test_a_closed_standard_input_is_reported(command, place):
     """There is no person to ask, and nothing to read."""
     assert place(MIGRATE).returncode == 0
     done = place(command)
@@ -159,7 +159,7 @@ def test_an_odd_environment_changes_nothing(environment, place):
         ({"MASIVO_SANDBOX_SERVICE_HOST": "10.0.0.1"}, 0),
     ],
 )
-def test_places_and_settings_of_an_environment(environment, code, place):
+def test_odd_homes_and_variables_of_the_environment_are_handled(environment, code, place):
     """A relative home is not used. An empty value that is needed, and a name that is nearly right, are reported."""
     done = place(MIGRATE, **environment)
     assert done.returncode == code, done.stderr
@@ -169,7 +169,7 @@ def test_places_and_settings_of_an_environment(environment, code, place):
 @pytest.mark.parametrize("quote", ["", '"', "'"])
 @pytest.mark.parametrize("prefix", ["", "MASIVO_API_KEY=", "export MASIVO_API_KEY="])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_key_of_another_tools_file_is_read(quote, prefix, encoding, place, served, tmp_path):
+def test_a_key_file_in_the_format_of_another_tool_is_read(quote, prefix, encoding, place, served, tmp_path):
     """The settings come from a file as it is on disk."""
     file = tmp_path / "key.env"
     file.write_bytes(f"{prefix}{quote}{served.key}{quote}\r\n".encode(encoding))
@@ -179,7 +179,7 @@ def test_a_key_of_another_tools_file_is_read(quote, prefix, encoding, place, ser
     assert served.key.encode() not in done.stdout + done.stderr
 
 
-def test_a_proxy_of_the_environment_is_not_used_and_told_of(place):
+def test_a_proxy_of_the_environment_is_not_used_but_reported(place):
     """If nothing can be reached without a proxy, the hint names the way to use it, and no secret of it."""
     secret = "http://user:s3cret@127.0.0.1:9"
     unreachable = "MASIVO_BASE_URL=http://127.0.0.1:1/v1 MASIVO_OUTAGE_LIMIT=0.3 MASIVO_FIRST_DELAY=0.1"

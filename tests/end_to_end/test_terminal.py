@@ -14,7 +14,7 @@ def pictures():
     return module
 
 
-def test_a_person_sees_the_kinds_go_by_and_then_the_summary(tmp_path):
+def test_a_terminal_shows_each_kind_and_then_the_summary(tmp_path):
     """One line per kind while it works. At the end the changing part is gone, and the summary is printed."""
     made = pictures()
     command = [str(made.COMMAND), "demo", "--records", "300", "--directory", str(tmp_path)]

@@ -13,7 +13,7 @@ def verify(served, directory, *arguments):
     return run("verify", *sending, *arguments, key=served.key, **quick, **wide)
 
 
-def test_what_arrived_is_confirmed(served, export):
+def test_records_that_arrived_are_confirmed(served, export):
     """A sample of each kind, as one JSON document. A wrong number is refused before any request."""
     directory = export(50)
     assert served.migrate(directory).returncode == 0
@@ -26,7 +26,7 @@ def test_what_arrived_is_confirmed(served, export):
     assert verify(served, directory / "nowhere").returncode == 2
 
 
-def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
+def test_records_that_did_not_arrive_are_shown_with_their_places(tmp_path, export):
     """It is shown in a table for people; the command ends with 3."""
     directory = export(40, kinds=("customers",))
     faults = ("--fault", "spoil=2,on=customers", "--fault", "lose,on=customers")
@@ -42,7 +42,7 @@ def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
 
 
 @pytest.mark.parametrize("more", [b'{"id": "half', b'{"id": 5}\n'])
-def test_what_an_export_has_grown_by_is_not_looked_at(served, tmp_path, export, more):
+def test_appended_records_are_not_read_back(served, tmp_path, export, more):
     """Half a line, or whole ones: the run has not read them."""
     directory = export(20, kinds=["customers"])
     assert served.migrate(directory).returncode == 0

@@ -47,7 +47,7 @@ def wait_for_workers(served, process):
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent", "all"])
-def test_who_kills_a_process_loses_nothing(tmp_path, export, victim):
+def test_a_killed_process_loses_nothing(tmp_path, export, victim):
     """A killed worker ends the run with 6, a killed parent leaves no worker. The same command delivers everything."""
     directory = export(RECORDS, "--invalid", "0.001", kinds=["customers"])
     customers, state = directory / "customers.ndjson", tmp_path / "state"
@@ -73,7 +73,7 @@ def test_who_kills_a_process_loses_nothing(tmp_path, export, victim):
     assert sorted(letter["line"] for letter in lines(state / "dead-letter.customers.ndjson")) == sorted(faulty)
 
 
-def test_ctrl_c_is_the_parents_to_answer(tmp_path, export):
+def test_the_parent_alone_handles_ctrl_c(tmp_path, export):
     """A SIGINT to the whole group stops the run in an orderly way, with the parent's exit code.
 
     No worker ever had the key.
@@ -92,7 +92,7 @@ def test_ctrl_c_is_the_parents_to_answer(tmp_path, export):
     assert not any(alive(pid) for pid in workers)
 
 
-def test_however_many_judge_a_plan_and_its_letters_are_the_same(tmp_path, export):
+def test_any_number_of_workers_gives_the_same_plan_and_dead_letters(tmp_path, export):
     """With one process or three: same figures, same requests, same dead letters in the same order."""
     directory = export(13_000, "--invalid", "0.01", "--skipped", "0.02", kinds=["events"])
     found = {}

@@ -46,7 +46,7 @@ async def checked(tmp_path, *faults, limits="none", credentials=KEY, clock=None,
         return found, served.ledger().requests
 
 
-async def test_the_account_says_what_it_has(tmp_path):
+async def test_the_account_lists_what_it_has(tmp_path):
     """In four requests: the token, the tiers, the rewards, and that there are no further rewards."""
     found, requests = await checked(tmp_path)
     assert found.exit_code == 0
@@ -100,7 +100,7 @@ async def test_rewards_are_read_page_by_page(rewards, page, requests):
     assert len(account.paths) == 1 + requests
 
 
-async def test_an_account_that_pages_otherwise_does_not_keep_the_check_busy():
+async def test_endless_pages_of_an_account_end_the_reading():
     """One that gives the same page for ever, and one with far more rewards than an account may hold."""
     same = PagedAccount(8, 5, again=True)
     assert len((await CatalogueReader(same, FakeClock()).read()).rewards) == 5
@@ -150,7 +150,7 @@ async def test_a_read_that_fails_for_a_while_is_tried_again(tmp_path, fault):
         ("reset", "connection lost"),
     ],
 )
-async def test_what_cannot_be_read_is_named(tmp_path, fault, why):
+async def test_unreadable_parts_of_the_account_are_named(tmp_path, fault, why):
     """Exit code 6; nothing is called unknown because of it."""
     export = write_export(tmp_path / "customers", [record(Kind.CUSTOMERS, 1)])
     found, _ = await checked(tmp_path, f"{fault},on=read", exports=Exports(customers=[export]))
@@ -159,7 +159,7 @@ async def test_what_cannot_be_read_is_named(tmp_path, fault, why):
     assert all(why in each for each in found.account.unread.values()), found.account.unread
 
 
-async def test_an_account_that_does_not_open_ends_the_check(tmp_path):
+async def test_an_account_that_cannot_be_opened_ends_the_check(tmp_path):
     """A key that is refused, and an API that cannot be reached."""
     with pytest.raises(DeniedError, match="401"):
         await checked(tmp_path, credentials=Credentials(api_key=Secret("no")))
@@ -188,7 +188,7 @@ async def test_exports_are_compared_with_the_account(tmp_path):
     assert warning.startswith("1 line of transactions cannot be sent")
 
 
-async def test_workers_change_nothing(tmp_path):
+async def test_workers_give_the_same_findings(tmp_path):
     """The findings of two processes are those of one."""
     records = [{**record(Kind.TRANSACTIONS, number, items=40), "x": "y" * 5000} for number in range(3000)]
     export = write_export(tmp_path / "transactions", records)

@@ -27,20 +27,20 @@ def many(kind, count, items=1):
     return [record(kind, number, items=items) for number in range(count)]
 
 
-async def test_a_healthy_plan_has_none(warnings):
+async def test_a_healthy_plan_has_no_warning(warnings):
     """A plan of any size that a development account can take."""
     kinds = {kind.value: many(kind, 600, items=2) for kind in Kind}
     assert await warnings(**kinds) == []
 
 
-async def test_a_large_one_wants_a_production_account(warnings):
+async def test_a_large_plan_needs_a_production_account(warnings):
     """The warning says how long a development account takes, if that is longer."""
     (warning,) = await warnings(customers=many(Kind.CUSTOMERS, 5001))
     assert warning.startswith("5,001 records need a Production account")
     assert "instead of" not in warning
 
 
-async def test_no_limit_is_warned_of(warnings):
+async def test_a_missing_limit_gives_a_warning(warnings):
     """A run without a limit is for servers that have none."""
     flags = {"limit": "none", "base_url": "http://localhost:1"}
     (warning,) = await warnings(flags, customers=many(Kind.CUSTOMERS, 1))
@@ -48,7 +48,7 @@ async def test_no_limit_is_warned_of(warnings):
     assert "--limit 1/5s" in warning
 
 
-async def test_a_general_limit_that_decides_is_warned_of(warnings):
+async def test_a_general_limit_that_decides_gives_a_warning(warnings):
     """With both times. A limit that does not decide gives no warning."""
     customers = many(Kind.CUSTOMERS, 2001)
     (warning,) = await warnings({"general_limit": "2/d"}, customers=customers)
@@ -58,7 +58,7 @@ async def test_a_general_limit_that_decides_is_warned_of(warnings):
     assert await warnings({"general_limit": "1000/d"}, customers=customers) == []
 
 
-async def test_a_customer_of_too_many_transactions_is_warned_of(warnings):
+async def test_a_customer_with_too_many_transactions_gives_a_warning(warnings):
     """With their number and the first position."""
     records = [*many(Kind.TRANSACTIONS, 5), record(Kind.TRANSACTIONS, 7, items=1001)]
     found = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 8))
@@ -67,7 +67,7 @@ async def test_a_customer_of_too_many_transactions_is_warned_of(warnings):
     assert "transactions:6" in warning
 
 
-async def test_records_too_large_for_any_request_are_warned_of(warnings):
+async def test_records_too_large_for_any_request_give_a_warning(warnings):
     """With their number and the first position."""
     records = [*many(Kind.CUSTOMERS, 5), record(Kind.CUSTOMERS, 8, note="x" * 3000)]
     (warning,) = await warnings({"max_body_bytes": 2000}, customers=records)
@@ -75,7 +75,7 @@ async def test_records_too_large_for_any_request_are_warned_of(warnings):
 
 
 @pytest.mark.parametrize("kind", Kind)
-async def test_requests_that_bytes_keep_from_being_full_are_warned_of(kind, warnings):
+async def test_requests_limited_by_bytes_give_a_warning(kind, warnings):
     """With a size that would fill them. A plan with that size gives no warning."""
     kinds = {"customers": many(Kind.CUSTOMERS, 1000), kind.value: many(kind, 1000)}
     told = f"requests of {kind} would be limited by bytes"
@@ -84,29 +84,29 @@ async def test_requests_that_bytes_keep_from_being_full_are_warned_of(kind, warn
     assert not [warning for warning in await warnings({"max_body_bytes": proposed}, **kinds) if told in warning]
 
 
-async def test_customers_that_do_not_fit_together_are_warned_of(warnings):
+async def test_customers_that_do_not_fit_together_give_a_warning(warnings):
     """600 and 600 are two requests, whatever the lower bound is."""
     records = many(Kind.TRANSACTIONS, 20, items=600)
     (warning,) = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 20))
     assert warning.startswith("20 requests of transactions, but the fewest possible are 12")
 
 
-async def test_what_comes_without_customers_is_warned_of(warnings):
+async def test_records_without_a_customers_export_give_a_warning(warnings):
     """Their customers must be there already."""
     (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 2))
     assert warning.startswith("events and transactions without a customers export")
 
 
-async def test_unlisted_customers_are_warned_of(warnings):
-    """A customer in no line of the customers export. One on a deleted line is skipped, and needs no warning."""
+async def test_unlisted_customers_give_a_warning(warnings):
+    """Without checks, a customer in no line of the customers export. One that is deleted is skipped, and no warning."""
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, deleted=True)]
-    told = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
+    told = await warnings({"skip_checks": "all"}, customers=customers, events=many(Kind.EVENTS, 3))
     (warning,) = [each for each in told if "skipped" not in each]
     assert warning.startswith("1 record of events for customers that are not in the customers export,")
     assert "events:3" in warning
 
 
-async def test_an_export_that_is_wrong_as_a_whole_is_warned_of(warnings):
+async def test_an_export_that_is_wrong_as_a_whole_gives_a_warning(warnings):
     """If more than half of it are dead letters, with the first position."""
     records = [{"name": "x"}] * 3 + many(Kind.CUSTOMERS, 2)
     (warning,) = await warnings(customers=records)
@@ -115,19 +115,21 @@ async def test_an_export_that_is_wrong_as_a_whole_is_warned_of(warnings):
     )
 
 
-async def test_more_customers_than_are_remembered_are_warned_of(warnings):
-    """Then duplicates may go unnoticed."""
-    (warning,) = await warnings({"remember_ids": 5}, customers=many(Kind.CUSTOMERS, 6))
+async def test_more_customers_than_are_remembered_give_a_warning(warnings):
+    """Without checks, duplicates may go unnoticed."""
+    few = {"remember_ids": 5}
+    (warning,) = await warnings({**few, "skip_checks": "all"}, customers=many(Kind.CUSTOMERS, 6))
     assert warning.startswith("more than 5 customers")
+    assert await warnings(few, customers=many(Kind.CUSTOMERS, 6)) == []
 
 
-async def test_nothing_to_send_is_warned_of(warnings):
+async def test_a_plan_without_records_gives_a_warning(warnings):
     """Such as an empty export."""
     assert [warning[:7] for warning in await warnings(customers=[])] == ["nothing"]
 
 
 @pytest.mark.parametrize(("skipped", "warned"), [(1, False), (2, True)])
-async def test_many_skipped_records_are_warned_of(tmp_path, skipped, warned):
+async def test_many_skipped_records_give_a_warning(tmp_path, skipped, warned):
     """More than a tenth of a kind: the fields that mark deleted records are probably misread."""
     marks = [{"deleted_at": "2024-01-01"}] * skipped + [{}] * (12 - skipped)
     records = [record(Kind.CUSTOMERS, number, **mark) for number, mark in enumerate(marks)]

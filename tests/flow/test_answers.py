@@ -69,7 +69,7 @@ def once(found, kind):
         ("status=200,applied=yes,body=object,type=text/html", 200),
     ],
 )
-async def test_what_is_near_to_the_contract_is_accepted_with_a_warning(migration, fault, status):
+async def test_an_answer_close_to_the_contract_is_accepted_with_a_warning(migration, fault, status):
     """It is counted per batch, and the batch is not sent again."""
     async with migration(f"{fault},on=customers") as run:
         run.generate(30, kinds=[Kind.CUSTOMERS])
@@ -109,7 +109,7 @@ NO_ACCEPTANCE = [
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 @pytest.mark.parametrize(("fault", "why"), NO_ACCEPTANCE, ids=[fault for fault, _ in NO_ACCEPTANCE])
-async def test_what_is_no_acceptance_is_in_doubt(migration, kind, fault, why):
+async def test_an_undocumented_success_leaves_the_batch_in_doubt(migration, kind, fault, why):
     """One such batch is held: neither counted as accepted nor sent again. Its reason names what came."""
     told = []
     async with migration(f"{fault},on={kind}") as run:
@@ -134,7 +134,7 @@ class Notes:
 @pytest.mark.parametrize(
     "fault", ["multistatus=2", "status=200,body=error", "status=200,body=list,applied=yes", "html,type=", "html=207"]
 )
-async def test_customers_are_repeated_a_few_times_and_arrive_when_it_is_over(migration, fault):
+async def test_customers_are_sent_again_after_undocumented_successes(migration, fault):
     """An unclear success ends the run soon. The same command then sends customers again, as its hint says."""
     async with migration(f"{fault},times=3") as run:
         run.generate(30, kinds=[Kind.CUSTOMERS])
@@ -152,7 +152,7 @@ async def test_customers_are_repeated_a_few_times_and_arrive_when_it_is_over(mig
 @pytest.mark.parametrize(
     "page", [f"code=403,{CLOUD}", f"code=400,{CLOUD}", f"code=406,{CLOUD},type=", f"code=403,body=text,{CLOUD}"]
 )
-async def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(migration, kind, page):
+async def test_a_record_that_a_firewall_blocks_is_one_dead_letter(migration, kind, page):
     """All others arrive, and its dead letter names the firewall.
 
     When the firewall lets it pass, `retry` sends it unchanged.
@@ -179,7 +179,7 @@ async def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(migration, k
 
 @pytest.mark.parametrize("body", ["page", "text"])
 @pytest.mark.parametrize("code", [400, 403])
-async def test_a_firewall_that_lets_nothing_pass_stops_the_run(migration, code, body):
+async def test_a_firewall_that_blocks_every_request_stops_the_run(migration, code, body):
     """There is no dead letter and no word about the key.
 
     When requests pass again, the same command sends everything.
@@ -208,7 +208,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("fault", PAGES)
-async def test_no_page_blames_the_key(migration, fault):
+async def test_no_web_page_blames_the_key(migration, fault):
     """Neither at the token call nor at a batch, whatever its status is."""
     async with migration(f"{fault},{CLOUD}") as run:
         run.generate(10, kinds=[Kind.CUSTOMERS])
@@ -225,7 +225,7 @@ async def test_no_page_blames_the_key(migration, fault):
 
 @pytest.mark.parametrize("code", [521, 523, 525, 526])
 @pytest.mark.parametrize("body", ["page", "refusal"])
-async def test_an_edge_that_did_not_reach_the_api_is_asked_again(migration, code, body):
+async def test_a_gateway_that_did_not_reach_the_api_is_tried_again(migration, code, body):
     """Nothing is in doubt, nothing is doubled."""
     async with migration(f"status={code},body={body},{CLOUD},rate=0.4,times=6") as run:
         run.generate(30)
@@ -257,7 +257,7 @@ async def test_compressed_answers_are_read(migration, packing):
 
 
 @pytest.mark.parametrize("packing", ["br", "cut", "bomb"])
-async def test_a_201_whose_body_cannot_be_read_is_a_201(migration, packing):
+async def test_a_201_with_an_unreadable_body_is_accepted(migration, packing):
     """The status is what the contract promises."""
     async with migration(f"compress={packing}") as run:
         run.generate(20)
@@ -290,6 +290,8 @@ async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
         (letter,) = map(json.loads, written.splitlines())
         assert json.loads(letter["raw"])["id"] == late["id"]
         assert letter["message"] != "status 422"
+        if by == "path":
+            assert {(fault["reason"], fault["field"]) for fault in letter["faults"]} == {("refused", "email")}
         most = {
             "path": 2,
             "id": 2,
@@ -313,7 +315,7 @@ async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
         "compress=bomb",
     ],
 )
-async def test_what_is_read_back_by_another_is_not_missing(migration, fault):
+async def test_an_answer_of_another_server_makes_no_record_missing(migration, fault):
     """`verify` could not read it, and reports that. Nothing is called missing, different or confirmed."""
     async with migration() as run:
         run.generate(6)
@@ -328,7 +330,7 @@ async def test_what_is_read_back_by_another_is_not_missing(migration, fault):
 
 
 @pytest.mark.parametrize("fault", ["status=200,body=page", "html,type=", "status=200,body=error", "status=204"])
-async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
+async def test_a_web_page_does_not_make_customers_visible(migration, fault):
     """Events wait for their customers, and a login page is not a customer."""
     async with migration(f"{fault},on=read") as run:
         run.generate(6, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
@@ -353,7 +355,7 @@ async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
         ("html=403", DeniedError, "not from the API; nothing was taken back"),
     ],
 )
-async def test_what_a_revert_came_to_depends_on_who_has_answered(migration, fault, error, word):
+async def test_the_outcome_of_a_revert_depends_on_which_server_answers(migration, fault, error, word):
     """A page is not a success, and a refusal by a page says nothing about the key."""
     async with migration(f"{fault},on=revert") as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])

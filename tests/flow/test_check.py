@@ -65,14 +65,14 @@ async def check_one(kind, account, clock, *, ago=0.0, shown=False, thorough=True
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
-async def test_what_shows_is_confirmed_at_once(kind):
+async def test_a_visible_record_is_confirmed_at_once(kind):
     """One request."""
     clock = FakeClock()
     assert await check_one(kind, Account(clock), clock) == (Seen.CONFIRMED, 0, 1)
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
-async def test_what_is_in_the_queue_is_waited_for(kind):
+async def test_a_queued_record_is_waited_for(kind):
     """With growing pauses, until it shows."""
     clock = FakeClock()
     seen, seconds, asked = await check_one(kind, Account(clock, since=25), clock)
@@ -83,19 +83,19 @@ async def test_what_is_in_the_queue_is_waited_for(kind):
     ("ago", "seen", "seconds"),
     [(0, Seen.NOT_YET, 60), (50, Seen.NOT_YET, 10), (899, Seen.NOT_YET, 0), (900, Seen.MISSING, 0)],
 )
-async def test_what_may_still_come_is_not_called_missing(ago, seen, seconds):
+async def test_a_record_that_may_still_arrive_is_not_called_missing(ago, seen, seconds):
     """The wait ends a minute after the acceptance; a record is missing only after a quarter of an hour."""
     clock = FakeClock()
     assert (await check_one(Kind.TRANSACTIONS, Account(clock, since=NEVER), clock, ago=ago))[:2] == (seen, seconds)
 
 
-async def test_customers_are_missing_at_once_if_later_ones_have_shown():
+async def test_customers_are_missing_at_once_if_later_ones_are_visible():
     """The next kind waited for the customers accepted last, and queues work in order."""
     clock = FakeClock()
     assert await check_one(Kind.CUSTOMERS, Account(clock, since=NEVER), clock, shown=True) == (Seen.MISSING, 0, 1)
 
 
-async def test_what_cannot_be_read_is_read_again():
+async def test_an_unreadable_answer_is_read_again():
     """Three times in all; then it is unread."""
     clock = FakeClock()
     assert await check_one(Kind.CUSTOMERS, Account(clock, illegible=2), clock) == (Seen.CONFIRMED, 6, 3)
@@ -103,7 +103,7 @@ async def test_what_cannot_be_read_is_read_again():
     assert (await check_one(Kind.CUSTOMERS, Account(clock, illegible=99), clock))[::2] == (Seen.UNREAD, 3)
 
 
-async def test_every_year_is_asked_for_or_the_last_one():
+async def test_every_year_or_only_the_last_is_asked_for():
     """A sample costs one request per customer."""
     clock, older = FakeClock(), {**transaction(1), "issued_at": "2022-06-01T00:00:00Z"}
     assert await check_one(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (
@@ -128,7 +128,7 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-12:00"
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", 1),
     ],
 )
-async def test_the_first_and_the_last_dates_are_found(sent, told, year):
+async def test_transactions_of_the_first_and_last_dates_are_found(sent, told, year):
     """Only years from 1 to 9999 are asked for. The server may write a moment in UTC, beyond the dates of Python."""
 
     class Ends(Account):
@@ -187,7 +187,7 @@ async def verified(kind, customers, account, clock):
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 @pytest.mark.parametrize("refusal", [301, 400, 403, 404, 405, 414])
-async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
+async def test_an_id_that_a_gateway_refuses_is_not_missing(kind, refusal):
     """Nothing is known about ids with a slash. The others are confirmed, also those that need other escapes."""
     clock = FakeClock()
     counted, found = await verified(kind, ["c1", "a/b", "a b", "x/y z"], Gateway(clock, refusal), clock)
@@ -199,7 +199,7 @@ async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
     assert "need escaping" in found.hint
 
 
-async def test_a_page_in_place_of_an_answer_is_a_gateways():
+async def test_a_web_page_is_an_answer_of_a_gateway():
     """The reader calls it foreign, whatever its status: nothing is known about the id."""
 
     class Paged(Gateway):
@@ -221,7 +221,7 @@ async def test_an_odd_id_is_missing_if_similar_ones_can_be_read_back():
         assert (counted.confirmed, counted.missing, counted.untold, found.exit_code) == (1, 1, 0, 3)
 
 
-async def test_a_server_that_does_not_answer_is_no_gateway():
+async def test_a_server_that_does_not_answer_is_not_a_gateway():
     """An odd id that could not be read counts as unread, like any other."""
     clock = FakeClock()
     counted, found = await verified(Kind.CUSTOMERS, ["a/b"], Gateway(clock, 503), clock)

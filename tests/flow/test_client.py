@@ -67,7 +67,7 @@ async def _reply(call):
     return Reply(attempt, body)
 
 
-async def test_tokens_reads_and_reverts_use_the_accounts_quota():
+async def test_tokens_reads_and_reverts_use_the_quota_of_the_account():
     """With one request every ten seconds, each call waits for its slot, whatever it is for."""
     clock = FakeClock()
     client = FakeClient(clock)
@@ -92,7 +92,7 @@ async def test_a_call_with_a_fresh_token_waits_for_a_slot_of_its_own():
 
 
 @pytest.mark.parametrize(("failure", "slots"), [(Failure(cause=Cause.REFUSED, sent=False), 0), (None, 1)])
-async def test_a_call_that_never_left_uses_no_slot(failure, slots):
+async def test_a_call_without_a_connection_uses_no_slot(failure, slots):
     """Only if there was no connection. A call that was answered, or cut off, has used a slot."""
     clock = FakeClock()
     limiter = RateLimiter([LimitScope("general", Pacer([Window(1, 10.0)]))], clock)

@@ -50,7 +50,7 @@ def test_a_wallet_is_the_sum_of_the_balance(amounts, off):
         assert what_differs(body, held([(POINTS, total + float(off) * 2)])) == ("wallet",)
 
 
-def test_what_the_export_does_not_name_is_not_compared():
+def test_only_rewards_of_the_export_are_compared():
     """Other rewards do not count. A reward in the export that the answer does not hold has a total of 0."""
     assert what_differs(customer(balance=[line(3)]), held([(POINTS, 3), (CASH, 9)])) == ()
     assert what_differs(customer(balance=[line(3)]), held([(CASH, 9)])) == ("wallet",)
@@ -58,13 +58,13 @@ def test_what_the_export_does_not_name_is_not_compared():
     assert what_differs(customer(), held([(CASH, 9)])) == ()
 
 
-def test_what_has_expired_counts_or_not():
+def test_expired_amounts_may_count_in_a_wallet_or_not():
     """No page says when the account takes expired amounts away."""
     body = customer(balance=[line(3), line(4, expiration_date="2026-05-01T00:00:00Z")])
     assert [what_differs(body, held([(POINTS, total)])) for total in (7, 3, 4)] == [(), (), ("wallet",)]
 
 
-def test_what_was_gained_since_is_no_difference():
+def test_later_transactions_are_not_a_difference():
     """Transactions since the migration began are added; earlier ones are in the balance."""
     booked = read_transactions_answer(
         json.dumps(
@@ -87,7 +87,7 @@ def test_what_was_gained_since_is_no_difference():
         ({"email": None, "registration_date": None}, ()),
     ],
 )
-def test_the_profile(told, what):
+def test_profile_values_are_compared_by_meaning(told, what):
     """The same value written in another way is the same; a missing one is not compared."""
     assert what_differs(customer(), held(**told)) == what
 
@@ -119,7 +119,7 @@ def test_metrics_are_compared_while_they_are_the_exported_ones():
         (None, Seen.MISSING, True),
     ],
 )
-def test_purchases_show_in_metrics(metrics, seen, less):
+def test_recalculated_metrics_show_purchases(metrics, seen, less):
     """Recalculated since they were sent, over at least as many purchases."""
     body = json.dumps({"id": "c", "events": [event("a"), event("b"), event("d", type="VISIT")]}).encode()
     found = compare_events(body, held(metrics=metrics), since=NOW)
@@ -133,7 +133,7 @@ def booked(amounts):
 
 
 @given(sent=st.lists(st.integers(1, 4), min_size=1), foreign=st.lists(st.integers(5, 9)), data=st.data())
-def test_transactions_are_there_once(sent, foreign, data):
+def test_each_transaction_is_found_once_in_any_order(sent, foreign, data):
     """In any order, among others: all, some or no transactions are there, or one of them twice."""
     there = data.draw(st.permutations([*sent, *foreign]))
     assert compare_transactions(booked(sent), booked(there)).seen is Seen.CONFIRMED
@@ -164,7 +164,7 @@ def test_any_answer_is_read_or_not(body):
         ("9999-12-31", {9999}),
     ],
 )
-def test_years_to_ask_for(moment, years):
+def test_two_years_are_asked_for_around_the_turn_of_a_year(moment, years):
     """Around the turn of a year there are two."""
     one = {**transaction(), "issued_at": f"{moment}T12:00:00+14:00"}
     (found,) = read_exported_transactions(json.dumps({"transactions": [one]}).encode())
@@ -182,7 +182,7 @@ def test_years_to_ask_for(moment, years):
         ("0001-01-01T00:00:00Z", "-62135596800000", ()),  # no date at all
     ],
 )
-def test_registration_at_the_ends_of_the_calendar(sent, told, what):
+def test_registrations_at_the_ends_of_the_calendar_are_compared(sent, told, what):
     """A server may write it in UTC, where its zone puts it outside of the calendar."""
     assert what_differs(customer(registration_date=sent), held(registration_date=told)) == what
 

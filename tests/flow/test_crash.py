@@ -12,7 +12,7 @@ from fakes import LOST, REFUSED, Remembering, event, record, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life, MortalCommit
-from mortal_world import PACED, UPLOADERS, World, taking_letters
+from mortal_world import PACED, UPLOADERS, World, retry_dead_letters
 from sessions import make_session
 
 from masivo_stream.flow.commands.resolve import Decisions, ResolveWork, open_in_doubt
@@ -56,7 +56,7 @@ def make_world(path, commit=MortalCommit, limit=PACED):
     return world, valid, dead
 
 
-def test_one_long_life(tmp_path):
+def test_everything_arrives_without_a_death(tmp_path):
     """Without any death everything arrives, except what was lost on the way. A second process does nothing."""
     world, valid, dead = make_world(tmp_path)
     first = Life()
@@ -69,7 +69,7 @@ def test_one_long_life(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("part", "limit"), [*((part, PACED) for part in range(4)), (0, "none"), (2, "none")])
-def test_a_death_at_every_operation(tmp_path, part, limit):
+def test_a_run_survives_a_death_at_every_operation(tmp_path, part, limit):
     """Every nth operation is the last one, and the next process settles everything.
 
     At most what was in flight is in doubt.
@@ -89,7 +89,7 @@ def test_a_death_at_every_operation(tmp_path, part, limit):
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8), limit=st.sampled_from([PACED, "none"]))
-def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
+def test_a_run_survives_any_number_of_deaths(tmp_path_factory, deaths, limit):
     """Processes that live for any time, one after the other, reach the same end."""
     world, valid, dead = make_world(tmp_path_factory.mktemp("world"), limit=limit)
     for dies_at in deaths:
@@ -97,7 +97,7 @@ def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
     world.check(world.live(Life()), valid, dead)
 
 
-def test_a_client_that_forgets_is_caught(tmp_path):
+def test_a_client_without_intent_notes_is_caught(tmp_path):
     """The test can find faults: without the note before the request it finds doubled items."""
 
     class Forgetful(MortalCommit):
@@ -119,10 +119,10 @@ def test_a_client_that_forgets_is_caught(tmp_path):
     assert caught > 0
 
 
-def mend(world):
+def correct(world):
     """Write corrections into the dead letters: faulty lines become customers of their own."""
     for kind in Kind:
-        letters = world.letters(kind)
+        letters = world.dead_letters(kind)
         for letter in letters:
             new = f"new-{letter['line']}"
             if letter["reason"] != "refused":
@@ -140,7 +140,7 @@ def make_unfinished(path):
     world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(3)])
     first = world.live(Life()).kinds[Kind.EVENTS]
     assert (first.pending, first.dead) == (2, 1)
-    (letter,) = world.letters(Kind.CUSTOMERS)
+    (letter,) = world.dead_letters(Kind.CUSTOMERS)
     letter["raw"] = json.dumps(customers[1])
     (world.state / "dead-letter.customers.ndjson").write_text(json.dumps(letter) + "\n")
     return world, closed
@@ -155,10 +155,10 @@ def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
         path.mkdir()
         world, closed = make_unfinished(path)
         if dies_at % 2:  # the server still refuses while the dead letters are tried
-            world.live(Life(), taking_letters)
+            world.live(Life(), retry_dead_letters)
         closed[0] = False
-        died = world.live(Life(dies_at), taking_letters) is None
-        summary = world.live(Life(), taking_letters)
+        died = world.live(Life(dies_at), retry_dead_letters) is None
+        summary = world.live(Life(), retry_dead_letters)
         events = [count for (kind, _, _), count in world.applied.items() if kind == Kind.EVENTS]
         doubts = len(world.doubts(Kind.EVENTS))
         assert summary.closes, dies_at
@@ -177,18 +177,18 @@ def test_a_retry_may_die_anywhere(tmp_path):
         path.mkdir()
         world, valid, dead = make_world(path)
         world.live(Life())
-        mend(world)
-        died = world.live(Life(dies_at), taking_letters) is None
-        summary = world.live(Life(), taking_letters)
+        correct(world)
+        died = world.live(Life(dies_at), retry_dead_letters) is None
+        summary = world.live(Life(), retry_dead_letters)
         assert summary.closes
         for kind, lines in dead.items():
             applied = {key[1:]: count for key, count in world.applied.items() if key[0] == kind}
             new = {customer for customer, _ in applied.keys() - valid[kind]}
             doubtful = {doubt["customer"] for doubt in world.doubts(kind)}
-            left = {letter["line"] for letter in world.letters(kind)}
-            mended = {f"new-{line}" for line in lines if line != 9}
-            assert new <= mended
-            assert mended - new <= doubtful | {f"new-{line}" for line in left}
+            left = {letter["line"] for letter in world.dead_letters(kind)}
+            corrected = {f"new-{line}" for line in lines if line != 9}
+            assert new <= corrected
+            assert corrected - new <= doubtful | {f"new-{line}" for line in left}
             assert kind is Kind.CUSTOMERS or set(applied.values()) == {1}
             figures = summary.kinds[kind]
             assert (figures.pending, figures.dead) == (0, len(left))
@@ -225,7 +225,7 @@ def test_a_decision_may_die_anywhere(tmp_path, what):
         figures = summary.kinds[Kind.TRANSACTIONS]
         assert summary.closes
         assert figures.in_doubt == len(world.doubts(Kind.TRANSACTIONS)) == 0
-        discarded = [letter for letter in world.letters(Kind.TRANSACTIONS) if letter["reason"] == "discarded"]
+        discarded = [letter for letter in world.dead_letters(Kind.TRANSACTIONS) if letter["reason"] == "discarded"]
         assert len(discarded) == (before if what == "discard" else 0)
         dies_at += 1
     assert dies_at > 3

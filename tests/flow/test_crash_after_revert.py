@@ -87,7 +87,7 @@ def taken_back(path, *, tells, limit="1/1s"):
 
 
 @pytest.mark.parametrize(("tells", "limit"), [(True, "1/1s"), (False, "none")])
-def test_what_was_taken_back_comes_once(tmp_path, tells, limit):
+def test_reverted_records_arrive_once(tmp_path, tells, limit):
     """One process does it all."""
     world, valid, dead = taken_back(tmp_path, tells=tells, limit=limit)
     world.check(world.live(Life(), making_up(world)), valid, dead)
@@ -98,7 +98,7 @@ def test_what_was_taken_back_comes_once(tmp_path, tells, limit):
 
 
 @pytest.mark.parametrize("part", range(6))
-def test_a_death_at_every_operation(tmp_path, part):
+def test_the_command_survives_a_death_at_every_operation(tmp_path, part):
     """Before the commit nothing has changed. After it the run continues, with or without the flag."""
     first, valid, dead = taken_back(tmp_path, tells=False)
     dies_at, died = part + 1, True

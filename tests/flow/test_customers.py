@@ -27,7 +27,7 @@ def test_exactly_the_added_customers_are_there(customers, others, salt):
 
 
 @given(st.dictionaries(ids, st.integers(0, 3)))
-def test_what_is_noted_about_each_is_kept(known):
+def test_notes_about_each_customer_are_kept(known):
     """Each has its own; nothing is known about a customer who was not added."""
     table = table_of(known)
     for customer, found in known.items():

@@ -7,7 +7,7 @@ from fakes import REFUSED, PipelineUnderTest, event, record, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
@@ -60,7 +60,7 @@ def skipped(world, kind):
     return [(each["reason"], each["line"], each["items"]) for each in listed]
 
 
-def test_what_belongs_to_the_deleted_costs_no_request(tmp_path):
+def test_records_of_deleted_customers_cost_no_request(tmp_path):
     """One request per kind, exit 0, and everything is listed."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(2), gone(3)])
     summary = world.live(Life())
@@ -76,7 +76,7 @@ def test_what_belongs_to_the_deleted_costs_no_request(tmp_path):
 
 
 @pytest.mark.parametrize("order", [(customer(1), gone(1)), (gone(1), customer(1)), (gone(1), customer(1), gone(1))])
-def test_who_is_alive_on_another_line_arrives(order, tmp_path):
+def test_a_customer_who_is_not_deleted_on_another_line_arrives(order, tmp_path):
     """Whether that line comes before or after the deleted one."""
     world = make_world(tmp_path, [customer(0), *order, customer(2), customer(3)])
     summary = world.live(Life())
@@ -85,7 +85,7 @@ def test_who_is_alive_on_another_line_arrives(order, tmp_path):
 
 
 @pytest.mark.parametrize("order", [(customer(1), gone(1)), (gone(1), customer(1))])
-def test_who_is_alive_on_a_line_of_another_process_arrives(order, tmp_path):
+def test_a_customer_who_is_not_deleted_on_a_line_of_another_process_arrives(order, tmp_path):
     """The line before was read by a process that ended; the later one is appended, or in a file of its own."""
     world = make_world(tmp_path, [customer(0), order[0]], numbers=[])
     world.live(Life())
@@ -96,7 +96,7 @@ def test_who_is_alive_on_a_line_of_another_process_arrives(order, tmp_path):
     assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
 
 
-def test_who_was_forgotten_is_looked_for(tmp_path):
+def test_a_deleted_customer_beyond_memory_is_searched_for(tmp_path):
     """More customers between the two lines than are remembered: the export is read once more."""
     world = make_world(tmp_path, [customer(1), *(customer(number) for number in range(10, 2500)), gone(1), gone(2)])
     world.flags = {"remember_ids": 5}
@@ -106,38 +106,38 @@ def test_who_was_forgotten_is_looked_for(tmp_path):
     assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c1"]
 
 
-def test_the_dead_come_before_the_deleted(tmp_path):
+def test_a_dead_letter_outweighs_a_deleted_line_of_its_customer(tmp_path):
     """A customer whose other line is a dead letter may still arrive: their records wait, and a retry sends them."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(1, name=7), customer(2), customer(3)])
     summary = world.live(Life())
     assert summary.exit_code == 3
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["customer_not_migrated"]
-    mend(world, CUSTOMERS, customer(1))
-    assert world.live(Life(), taking_letters).exit_code == 0
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["customer_not_migrated"]
+    correct(world, CUSTOMERS, customer(1))
+    assert world.live(Life(), retry_dead_letters).exit_code == 0
     assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
 
 
-def mend(world, kind, raw):
-    (letter,) = world.letters(kind)
+def correct(world, kind, raw):
+    (letter,) = world.dead_letters(kind)
     letter["raw"] = json.dumps(raw)
     (world.state / f"dead-letter.{kind}.ndjson").write_text(json.dumps(letter) + "\n")
 
 
-def test_a_letter_that_is_mended_to_deleted(tmp_path):
+def test_a_dead_letter_may_be_corrected_to_deleted(tmp_path):
     """A retry skips the customer, and the records that waited; nothing is left."""
     world = make_world(tmp_path, [customer(0), customer(1, name=7), customer(2), customer(3)])
     world.live(Life())
-    mend(world, CUSTOMERS, gone(1))
-    summary = world.live(Life(), taking_letters)
+    correct(world, CUSTOMERS, gone(1))
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
     for kind in (EVENTS, TRANSACTIONS):
         assert summary.kinds[kind].skip_reasons == {"customer_deleted": 1}
         assert skipped(world, kind) == [("customer_deleted", 2, None)]
-        assert world.letters(kind) == []
+        assert world.dead_letters(kind) == []
 
 
-def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
+def test_a_refused_customer_may_be_corrected_to_deleted(tmp_path):
     """A line that could have been sent brings no customer back: it was not accepted."""
     world = make_world(tmp_path, [customer(0), customer(1), customer(2), customer(3)])
     unknown = refuse_unknown(world)
@@ -145,13 +145,13 @@ def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
         REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else unknown(kind, entries, *rest)
     )
     assert world.live(Life()).exit_code == 3
-    mend(world, CUSTOMERS, gone(1))
-    assert world.live(Life(), taking_letters).exit_code == 0
+    correct(world, CUSTOMERS, gone(1))
+    assert world.live(Life(), retry_dead_letters).exit_code == 0
     assert applied(world, EVENTS) == ["c0", "c2", "c3"]
 
 
 @pytest.mark.parametrize("broken", [{"id": 1}, {"id": None}, {"id": ["c1"]}, {}, {"id": ""}])
-def test_a_deleted_customer_without_an_id(broken, tmp_path):
+def test_a_deleted_customer_without_an_id_is_skipped(broken, tmp_path):
     """The record is skipped and listed; nothing more is known."""
     world = make_world(tmp_path, [customer(0), {"deleted": True, **broken}], numbers=[0])
     summary = world.live(Life())
@@ -169,7 +169,7 @@ def test_a_deleted_customer_may_be_otherwise_broken(marks, rest, tmp_path):
     assert applied(world, EVENTS) == ["c0"]
 
 
-def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
+def test_faulty_and_duplicate_lines_of_deleted_customers_are_skipped(tmp_path):
     """A record that is never sent needs no correction."""
     world = make_world(tmp_path, [customer(0), gone(1)])
     world.export(EVENTS, [record(EVENTS, 0), {"id": "c1", "events": []}, record(EVENTS, 1), record(EVENTS, 1)])
@@ -182,18 +182,18 @@ def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
         assert skipped(world, kind) == [("customer_deleted", line, None) for line in (2, 3, 4)]
 
 
-def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
+def test_an_unreadable_line_may_be_corrected_to_a_deleted_customer(tmp_path):
     """The line could not be read; after the correction it is a deleted customer's."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     (tmp_path / "events.ndjson").write_bytes(b"{\n" + json.dumps(record(EVENTS, 0)).encode() + b"\n")
     assert world.live(Life()).exit_code == 3
-    mend(world, EVENTS, record(EVENTS, 1, items=2))
-    summary = world.live(Life(), taking_letters)
+    correct(world, EVENTS, record(EVENTS, 1, items=2))
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (0, True)
     assert skipped(world, EVENTS) == [("customer_deleted", 1, None)]
 
 
-def test_reversed_events_of_the_deleted(tmp_path):
+def test_reversed_events_of_deleted_customers_are_skipped(tmp_path):
     """Such records are skipped whole for their customer; of others the reversed events are named."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     records = [record(EVENTS, number, items=3) for number in (0, 1)]
@@ -210,7 +210,7 @@ def test_reversed_events_of_the_deleted(tmp_path):
     ]
 
 
-def test_events_that_come_later(tmp_path):
+def test_events_of_deleted_customers_are_skipped_in_a_later_process(tmp_path):
     """Customers first; the events in a later run, in the same state directory."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[])
     exports, world.exports = world.exports, {CUSTOMERS: world.exports[CUSTOMERS]}
@@ -222,7 +222,7 @@ def test_events_that_come_later(tmp_path):
     assert skipped(world, EVENTS) == [("customer_deleted", 2, None)]
 
 
-def test_customers_deleted_in_a_later_file(tmp_path):
+def test_a_customer_may_be_deleted_in_either_of_two_files(tmp_path):
     """Two files of customers, the deleted one in either. A customer who is in both, deleted in one only, arrives."""
     world = make_world(tmp_path, [])
     write_export(tmp_path / "a.customers", [customer(0), gone(1), gone(2)])
@@ -233,7 +233,7 @@ def test_customers_deleted_in_a_later_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
+def test_skipped_records_stay_skipped_after_a_restart(tmp_path):
     """Counted and listed before a kill. Then the customer is migrated: each has one outcome, the figures add up."""
     dies_at, died, kept = 1, True, 0
     while died:
@@ -300,7 +300,7 @@ def check_long(world, summary):
     for kind in (EVENTS, TRANSACTIONS):
         doubtful = {doubt["customer"] for doubt in world.doubts(kind)}
         assert {*applied(world, kind)} | doubtful == {*alive}
-        assert world.letters(kind) == []
+        assert world.dead_letters(kind) == []
         listed = skipped(world, kind)
         assert [line for _, line, _ in listed] == [n + 1 for n in range(200) if n % 7 == 3 and n != 3]
         assert summary.kinds[kind].skipped == len(listed)
@@ -311,7 +311,7 @@ def check_long(world, summary):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(6))
-def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
+def test_each_skipped_record_is_listed_once_after_a_death_at_every_operation(part, tmp_path):
     """What was written and not counted is cut; no customer that arrived is skipped, none that did not is sent."""
     dies_at, died = part + 1, True
     while died:
@@ -327,7 +327,7 @@ def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
 @pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8))
-def test_any_number_of_deaths_lists_each_once(deaths, tmp_path_factory):
+def test_each_skipped_record_is_listed_once_after_any_number_of_deaths(deaths, tmp_path_factory):
     """Processes that live for any time produce the same lists."""
     world = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
@@ -371,7 +371,7 @@ def run_dry(world):
     return anyio.run(go).summary
 
 
-def test_a_list_that_is_gone_is_begun_anew(tmp_path):
+def test_a_deleted_list_is_begun_again(tmp_path):
     """A person may delete the list, or edit it. The run continues, and records skipped later are listed."""
     world = make_world(tmp_path, [gone(1)], numbers=[])
     world.live(Life())
@@ -396,60 +396,60 @@ def unknown_world(path, body=Body.OBJECT):
     return world
 
 
-def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
+def test_an_unknown_customer_costs_one_isolation(tmp_path):
     """The events are refused, and the account has no such customer: the transactions wait with them."""
     world = unknown_world(tmp_path)
     summary = world.live(Life())
     assert summary.exit_code == 3
     assert summary.kinds[TRANSACTIONS].requests == 1
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["customer_not_migrated"]
     world.applied["customers", "c1", '""'] = 1  # migrated meanwhile
-    again = world.live(Life(), taking_letters)
+    again = world.live(Life(), retry_dead_letters)
     assert (again.exit_code, again.kinds[TRANSACTIONS].requests) == (0, 2)
     assert "c1" in applied(world, TRANSACTIONS)
 
 
-def test_who_is_unknown_still_after_a_retry(tmp_path):
+def test_a_customer_may_still_be_unknown_after_a_retry(tmp_path):
     """The event is tried again, and the records that wait for its customer wait on."""
     world = unknown_world(tmp_path)
     world.live(Life())
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert (summary.exit_code, summary.closes) == (3, True)
-    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+    assert [letter["reason"] for letter in world.dead_letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["customer_not_migrated"]
 
 
-def test_a_customer_who_is_migrated_after_all(tmp_path):
+def test_an_unknown_customer_may_be_migrated_later(tmp_path):
     """A customers export that is added brings the customer in the run itself. A retry sends what waited."""
     world = unknown_world(tmp_path)
     world.live(Life())
     world.export(CUSTOMERS, [customer(1)])
     world.exports = {kind: world.exports[kind] for kind in Kind}  # in their order
     (world.state / "dead-letter.events.ndjson").write_bytes(b"")  # given up
-    summary = world.live(Life(), taking_letters)
+    summary = world.live(Life(), retry_dead_letters)
     assert "c1" in applied(world, TRANSACTIONS)
     assert summary.closes
 
 
 @pytest.mark.parametrize("body", [Body.PAGE, Body.TEXT])
-def test_another_ones_404_is_no_evidence(body, tmp_path):
+def test_a_404_of_a_gateway_is_not_evidence(body, tmp_path):
     """A gateway's page proves nothing about a customer: the transactions are tried."""
     world = unknown_world(tmp_path, body)
     world.live(Life())
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["refused"]
 
 
-def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
+def test_an_odd_id_is_not_looked_up(tmp_path):
     """An id that needs escaping in a path may be answered 404, whether the customer is there or not."""
     world = unknown_world(tmp_path)
     world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 0) | {"id": "a/b"}])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 0) | {"id": "a/b"}])
     world.live(Life())
-    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+    assert [letter["reason"] for letter in world.dead_letters(TRANSACTIONS)] == ["refused"]
 
 
-def test_who_may_not_read_sends_all_events(tmp_path):
+def test_a_key_without_the_right_to_read_sends_all_events(tmp_path):
     """With a key that may not read, no event waits."""
     world = unknown_world(tmp_path)
     world.reading = Answer(status=403)

@@ -6,11 +6,11 @@ events of which the API refuses one, one of transactions), and transactions in d
 
 import pytest
 from fakes import REFUSED, PipelineUnderTest, Remembering, event, record, write_export
-from flow.test_crash import make_world, mend
+from flow.test_crash import correct, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 from msgspec import UNSET
 
 from masivo_stream.core.accounting.error_budget import FLOOR, ErrorBudget, KindCount
@@ -42,7 +42,7 @@ def requests(summary):
     return [figures.requests for figures in summary.kinds.values()]
 
 
-def test_a_budget_of_none_stops_at_the_first_dead_letter(tmp_path):
+def test_a_budget_of_zero_stops_at_the_first_dead_letter(tmp_path):
     """It is a customer, in the first block that is read: nothing was sent yet."""
     world, valid, dead = make_world(tmp_path)
     summary = live(world, "0")
@@ -50,12 +50,12 @@ def test_a_budget_of_none_stops_at_the_first_dead_letter(tmp_path):
     assert summary.over_budget == OverBudget(allowed="0", dead=1, read=256, reasons={"wrong_type": 1})
     assert summary.message == "1 dead letter in all, and max_dead allows 0: 1 wrong_type"
     assert (world.applied, summary.kinds[Kind.CUSTOMERS].pending) == ({}, 255)
-    assert [letter["line"] for letter in world.letters(Kind.CUSTOMERS)] == [201]
+    assert [letter["line"] for letter in world.dead_letters(Kind.CUSTOMERS)] == [201]
     assert not is_stop(live(world, "none"))
     world.check(live(world, "none"), valid, dead)
 
 
-def test_every_budget_is_kept_and_the_next_one_goes_on(tmp_path):
+def test_every_budget_is_kept_and_the_next_one_continues(tmp_path):
     """From one budget to the next: each run ends with one dead letter too many, the last one with all of them."""
     world, valid, dead = make_world(tmp_path)
     for budget in range(EVERYTHING):
@@ -74,7 +74,7 @@ def test_every_budget_is_kept_and_the_next_one_goes_on(tmp_path):
     ("budget", "kind", "count"),
     [("customers=0", Kind.CUSTOMERS, 1), ("9,events=2", Kind.EVENTS, 3), ("transactions=0", Kind.TRANSACTIONS, 1)],
 )
-def test_a_budget_of_one_kind_looks_at_that_kind(tmp_path, budget, kind, count):
+def test_a_budget_of_one_kind_counts_only_that_kind(tmp_path, budget, kind, count):
     """The kinds before it are migrated; those of the API count like those that are found here."""
     world, valid, dead = make_world(tmp_path)
     summary = live(world, budget)
@@ -100,7 +100,7 @@ def test_a_percentage_is_exact_when_everything_is_read(tmp_path):
     world.check(live(world, "5%"), valid, dead)
 
 
-def test_it_stops_while_the_api_refuses(tmp_path):
+def test_the_run_stops_while_the_api_refuses(tmp_path):
     """The culprits of isolation count one by one; what is in flight lands, and the rest is pending."""
     bad = {f"c{number}" for number in range(50, 400, 50)}
     world = World(tmp_path, lambda _kind, entries, *_: _refuse(entries, bad), limit="none")
@@ -109,7 +109,7 @@ def test_it_stops_while_the_api_refuses(tmp_path):
     assert is_stop(summary)
     figures = summary.kinds[Kind.CUSTOMERS]
     assert summary.over_budget.reasons == {"refused": figures.dead}
-    assert figures.dead == len(world.letters(Kind.CUSTOMERS)) >= 3
+    assert figures.dead == len(world.dead_letters(Kind.CUSTOMERS)) >= 3
     assert figures.pending > 0
     world.observer = Remembering()
     again = live(world, "2")  # though part of a refused batch waits to be sent
@@ -127,7 +127,7 @@ def _refuse(entries, bad):
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", ["0", "2", "events=1", "customers=0.2%"])
 @pytest.mark.parametrize("part", range(3))
-def test_a_death_at_every_operation_around_the_stop(tmp_path, part, budget):
+def test_the_budget_survives_a_death_at_every_operation_around_the_stop(tmp_path, part, budget):
     """The next life of the same budget stops; a larger budget ends complete, nothing lost or doubled."""
     dies_at, died = part + 1, True
     while died:
@@ -143,7 +143,7 @@ def test_a_death_at_every_operation_around_the_stop(tmp_path, part, budget):
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives=st.lists(st.tuples(st.integers(0, 4).map(str), st.integers(1, 60)), max_size=5))
-def test_any_budgets_and_deaths(tmp_path_factory, lives):
+def test_any_budgets_and_deaths_lead_to_the_same_end(tmp_path_factory, lives):
     """Lives with any budgets, some of which die, come to the same end as one without a budget."""
     world, valid, dead = make_world(tmp_path_factory.mktemp("world"))
     for budget, dies_at in lives:
@@ -151,21 +151,21 @@ def test_any_budgets_and_deaths(tmp_path_factory, lives):
     world.check(live(world, "none"), valid, dead)
 
 
-def test_a_retry_counts_what_is_rejected_again(tmp_path):
+def test_a_retry_counts_records_that_are_rejected_again(tmp_path):
     """Dead letters in its hands do not stop it before they are read: all of them may be correct by now."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
     assert is_stop(live(world, "1"))
-    mend(world)
-    summary = live(world, "1", work=taking_letters)
+    correct(world)
+    summary = live(world, "1", work=retry_dead_letters)
     assert (summary.outcome, sum(each.dead for each in summary.kinds.values())) == ("in_doubt", 1)
 
 
-def test_a_retry_that_mends_nothing_exceeds_the_budget_again(tmp_path):
+def test_a_retry_without_corrections_exceeds_the_budget_again(tmp_path):
     """All of them are rejected as before."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
-    summary = live(world, "events=2", work=taking_letters)
+    summary = live(world, "events=2", work=retry_dead_letters)
     assert is_stop(summary)
     assert summary.over_budget.dead == 3
 
@@ -174,10 +174,10 @@ def test_a_retry_that_died_is_counted_by_the_next_process(tmp_path):
     """Dead letters that it has taken and not read are no excess yet."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
-    mend(world)
+    correct(world)
 
     async def taking_and_dying(*arguments):
-        await taking_letters(*arguments)
+        await retry_dead_letters(*arguments)
         raise SystemExit
 
     with pytest.raises(SystemExit):

@@ -64,17 +64,17 @@ def there(*lines, **changes):
 
 
 @pytest.mark.parametrize(
-    ("lines", "verdict"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
+    ("lines", "expected"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
 )
-async def test_transactions_prove_themselves(lines, verdict):
+async def test_transactions_are_their_own_evidence(lines, expected):
     """All of them are there, some, or none."""
     clock = FakeClock()
     entries = [entry(Kind.TRANSACTIONS, line) for line in (1, 2, 3)]
-    assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (verdict, 3, len(lines))
+    assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (expected, 3, len(lines))
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"),
+    ("changes", "expected"),
     [
         ({"amount": 1.0, "issued_at": "2024-01-30T12:50:19-05:00"}, Verdict.PRESENT),  # written in another way
         ({"reward_id": "EC9A5BFB-C2F1-4CF0-B509-247E47B96B65"}, Verdict.PRESENT),
@@ -84,14 +84,14 @@ async def test_transactions_prove_themselves(lines, verdict):
         ({"reward_id": "00000000-0000-4000-8000-000000000000"}, Verdict.ABSENT),
     ],
 )
-async def test_only_the_transaction_itself_is_evidence(changes, verdict):
+async def test_other_transactions_are_not_evidence(changes, expected):
     """A customer may have made other transactions since."""
     clock = FakeClock()
     account = Account(clock, there(1, **changes))
-    assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+    assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is expected
 
 
-async def test_what_may_still_be_queued_is_read_again():
+async def test_a_recent_batch_is_read_again():
     """A batch sent ten seconds ago gets fifty more; for one sent long ago there is no wait."""
     clock = FakeClock()
     began = clock.now()
@@ -121,7 +121,7 @@ async def test_recalculated_metrics_make_events_likely():
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
-async def test_no_answer_is_no_evidence(kind):
+async def test_a_missing_answer_is_not_evidence(kind):
     """Not even evidence of absence."""
     clock = FakeClock()
     account = Account(clock, answers=False)
@@ -129,7 +129,7 @@ async def test_no_answer_is_no_evidence(kind):
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
-async def test_an_illegible_answer_is_no_evidence_of_absence(kind):
+async def test_an_illegible_answer_is_not_evidence_of_absence(kind):
     """It is not known what the answer holds."""
     clock = FakeClock()
 
@@ -140,13 +140,13 @@ async def test_an_illegible_answer_is_no_evidence_of_absence(kind):
     assert await evidence(kind, [entry(kind, 1)], Illegible(clock), clock) == (Verdict.UNKNOWN, 1, 0)
 
 
-async def test_an_illegible_date_of_another_transaction_hides_only_absence():
+async def test_an_illegible_transaction_prevents_only_evidence_of_absence():
     """A match proves the batch. Without one, the illegible transaction may be the one that is wanted."""
     clock = FakeClock()
     illegible = {**transaction(1), "issued_at": "last Tuesday"}
-    for found, verdict in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
+    for found, expected in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
         account = Account(clock, {("c1", 2024): found})
-        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is expected
 
 
 async def test_a_large_batch_is_sampled():
@@ -167,7 +167,7 @@ async def test_a_large_batch_is_sampled():
         (LAST, "+010000-01-01T11:59:59.000Z", 9999),
     ],
 )
-async def test_the_first_and_the_last_dates_are_evidence(sent, told, year):
+async def test_transactions_of_the_first_and_last_dates_are_evidence(sent, told, year):
     """Only years from 1 to 9999 are asked for."""
     clock = FakeClock()
     body = json.dumps({"id": "c1", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
@@ -187,7 +187,7 @@ class Gateway(Account):
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
-async def test_a_gateways_answer_is_no_evidence(kind):
+async def test_an_answer_of_a_gateway_is_not_evidence(kind):
     """Only ids that need no escaping are read back; without such ids, nothing is known."""
     clock = FakeClock()
     young = (clock.wall() - timedelta(seconds=60)).isoformat()

@@ -11,7 +11,7 @@ from masivo_stream.model.results import Rejected, Skipped
 IDS = st.sampled_from([f"c{number}" for number in range(12)])
 
 
-def letter(customer, reason=Reason.MISSING_FIELD):
+def dead_letter(customer, reason=Reason.MISSING_FIELD):
     return Rejected(
         file="f", line=1, offset=0, length=2, reason=reason, field="", message="", raw=b"{}", customer=customer
     )
@@ -33,7 +33,7 @@ def test_one_good_record_is_enough_to_arrive(results, asked):
             case "good":
                 expected.send([customer])
             case "dead":
-                expected.to_dead_letter([letter(customer)])
+                expected.to_dead_letter([dead_letter(customer)])
             case "deleted":
                 expected.skip([deleted(customer)])
     expected.close(complete=True)
@@ -46,7 +46,7 @@ def test_one_good_record_is_enough_to_arrive(results, asked):
 def test_a_duplicate_proves_nothing_against_its_customer():
     """Nor does a dead letter without a customer."""
     expected = ExpectedCustomers(remember=100)
-    expected.to_dead_letter([letter("c1", Reason.DUPLICATE_ID), letter(None)])
+    expected.to_dead_letter([dead_letter("c1", Reason.DUPLICATE_ID), dead_letter(None)])
     expected.close(complete=True)
     assert expected.why("c1") is None
 
@@ -57,7 +57,7 @@ def test_no_customer_is_unlisted_unless_all_are_known():
     partly.close(complete=False)
     many.send(["c1", "c2"])
     many.send(["c3"])
-    many.to_dead_letter([letter("c4")])
+    many.to_dead_letter([dead_letter("c4")])
     many.close(complete=True)
     assert not partly.is_unlisted("c1")
     assert not many.is_unlisted("c9")

@@ -32,7 +32,7 @@ def test_a_url_is_shown_without_its_secrets(text, shown):
     assert mask_url(text) == shown
 
 
-def test_nothing_secret_is_told():
+def test_no_secret_is_shown():
     """Neither settings nor command contain a proxy's password or a header's value."""
     settings = msgspec.structs.replace(
         Settings(),
@@ -48,7 +48,7 @@ def test_nothing_secret_is_told():
     assert set(facts.changed) == {"api.proxy", "api.headers", "api.base_url"}
 
 
-def test_every_setting_is_told_as_a_person_writes_it():
+def test_every_setting_is_shown_as_a_person_writes_it():
     """Settings that differ from the defaults are named."""
     facts = gather_facts(
         load_settings(flags={"limit": "1/5s,250/h", "uploaders": 7, "drain_time": 2.5}), Invocation(), NOW
@@ -58,7 +58,7 @@ def test_every_setting_is_told_as_a_person_writes_it():
     assert {"masivo-stream", "Python", "SQLite", "aiohttp"} <= set(facts.versions)
 
 
-def test_a_name_that_is_no_utf8_is_no_trouble():
+def test_a_name_that_is_not_utf8_is_shown_escaped():
     """It is shown escaped. A command that contains it cannot be written down, and is left out."""
     state = msgspec.structs.replace(Settings().state, state_dir="state-\udcff")
     settings = msgspec.structs.replace(Settings(), state=state)

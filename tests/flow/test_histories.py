@@ -22,7 +22,7 @@ def world_with(tmp_path, *made, kind=Kind.CUSTOMERS, **others):
     return world
 
 
-def test_a_file_that_grows_after_a_later_one_was_begun_is_read_on(tmp_path):
+def test_a_file_that_grows_after_a_later_one_was_begun_is_read_further(tmp_path):
     """The added lines are an input of their own, each time."""
     world = world_with(tmp_path, PLAIN)
     world.exports.append(Kind.CUSTOMERS, [PLAIN], source=1, unfinished=False)
@@ -36,7 +36,7 @@ def test_a_file_that_grows_after_a_later_one_was_begun_is_read_on(tmp_path):
     assert world.live(Process()).requests == 0
 
 
-def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_path):
+def test_a_file_that_grows_before_its_records_are_sent_is_read_once(tmp_path):
     """A process that reads its first lines again leaves the added ones to their own input."""
     world = world_with(tmp_path, PLAIN)
     world.exports.append(Kind.CUSTOMERS, [PLAIN], source=1, unfinished=False)
@@ -48,7 +48,7 @@ def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_p
     assert set(world.server.applied.values()) == {1}
 
 
-def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
+def test_a_customer_applied_by_a_dead_process_is_not_a_dead_letter(tmp_path):
     """The next process sends it again, learns that it exists, and must not count that as a refusal."""
     world = world_with(tmp_path, PLAIN, welcomes_repeats=False)
     applied = {}
@@ -62,7 +62,7 @@ def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
     assert Audit(world, Kind.CUSTOMERS).keys("dead") == set()
 
 
-def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_path):
+def test_an_existing_customer_does_not_make_another_one_accepted(tmp_path):
     """The first customer exists because of an earlier request. This one's answer was lost, and it was not applied."""
     world = world_with(tmp_path, PLAIN)
     world.server.moods.append(MOODS["302, applied"])
@@ -74,7 +74,7 @@ def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_p
     assert accepted <= world.server.applied.keys()
 
 
-def test_a_process_that_dies_before_it_notes_a_wait_cannot_keep_it(tmp_path):
+def test_a_wait_is_kept_by_the_next_process_if_it_was_noted(tmp_path):
     """If the wait was noted, the next process keeps it. Wherever the process ends, the server finds no fault."""
     kept = 0
     for dies_at in range(1, 20):
@@ -106,7 +106,7 @@ def memory():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mood", ["accept", "lost, applied"])
-def test_a_death_at_every_operation_of_a_small_run(memory, mood):
+def test_a_small_run_survives_a_death_at_every_operation(memory, mood):
     """With one kind after another, every record gets its one outcome in the next process."""
     for dies_at in range(1, 200):
         folder = memory / str(dies_at)
@@ -130,7 +130,7 @@ def test_a_death_at_every_operation_of_a_small_run(memory, mood):
 
 
 @pytest.mark.slow
-def test_a_second_death_while_catching_up(memory):
+def test_a_run_survives_a_second_death_while_it_catches_up(memory):
     """The second process did not reach what the first had read: the third one sends it."""
     made = [Recipe("large") for _ in range(40)]
     for first, second in product((8, 12, 16, 24), range(4, 16, 2)):

@@ -66,7 +66,7 @@ async def test_an_older_copy_is_refused(tmp_path, short, count, torn):
         await look(tmp_path / "*.ndjson*")
 
 
-async def test_one_file_is_one_export_by_whatever_name(tmp_path, monkeypatch):
+async def test_one_file_is_one_export_under_any_name(tmp_path, monkeypatch):
     """A hard link, a symbolic link, another spelling, another kind. The same name twice is one input."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.ndjson").write_bytes(lines(2))
@@ -92,7 +92,7 @@ async def test_a_copy_for_another_kind_is_refused(tmp_path):
         await look(tmp_path / "b.ndjson", customers=[tmp_path / "a.ndjson"])
 
 
-async def test_exports_that_only_begin_alike_are_let_through(tmp_path):
+async def test_exports_that_only_begin_alike_are_accepted(tmp_path):
     """The same first lines, the same first megabyte, blank lines, or half a line."""
     for name, text in {
         "a": lines(20_000),
@@ -110,7 +110,7 @@ async def test_exports_that_only_begin_alike_are_let_through(tmp_path):
     await look(tmp_path / "?")
 
 
-async def test_thousands_of_parts_are_looked_at_quickly(tmp_path):
+async def test_thousands_of_parts_are_inspected_quickly(tmp_path):
     """Only the first lines of each are read. Only those that begin alike are read to the end."""
     for number in range(2000):
         (tmp_path / f"part-{number:04}.ndjson").write_bytes(lines(2, start=10 * number))
@@ -121,14 +121,14 @@ async def test_thousands_of_parts_are_looked_at_quickly(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.gz", "x.zst", "x.ndjson.GZ"])
-async def test_a_compressed_file_without_a_byte_is_torn(tmp_path, name):
+async def test_an_empty_compressed_file_is_truncated(tmp_path, name):
     """Even an empty export takes some bytes when it is compressed."""
     (tmp_path / name).touch()
     with pytest.raises(InputError, match="the compressed file is empty"):
         await look(tmp_path / name)
 
 
-async def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
+async def test_a_file_that_is_not_an_export_is_refused_with_a_remedy(tmp_path):
     """It is refused by its true name, even if it was compressed afterwards."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(gzip.compress(lines(3).decode().encode("utf-16")))
@@ -141,7 +141,7 @@ async def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
     )
 
 
-async def test_a_long_first_line_is_looked_at_closer(tmp_path):
+async def test_exports_with_a_long_first_line_are_compared_further(tmp_path):
     """A record of hundreds of kilobytes, or a line that is bad for that long."""
     (tmp_path / "a").write_bytes(json.dumps({"id": "a", "name": "A" * 300_000}).encode() + b"\n" + lines(2))
     (tmp_path / "b").write_bytes(b"[" + b"0," * 100_000 + b"0]\n" + lines(2, start=5))

@@ -5,10 +5,10 @@ import json
 import pytest
 from fakes import LOST, REFUSED, PipelineUnderTest, record, write_export
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.core.sending.refusal_limits import IN_A_ROW, SYSTEMATIC
-from masivo_stream.model.attempt import Answer, Body
+from masivo_stream.model.attempt import Answer, Body, NamedFault
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode
 from masivo_stream.model.notices import LimitLearned
@@ -29,7 +29,7 @@ def refusing(bad, name="customers[{}] is not taken"):
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("name", ["customers[{0}].x is not taken", "customer {1} is not taken", '[{{"index": {0}}}]'])
-async def test_a_culprit_that_is_named_costs_one_request(kind, name, tmp_path):
+async def test_a_named_bad_record_costs_one_request(kind, name, tmp_path):
     """It is left out, and the rest proves that it was the bad record. The refusal's message is in its dead letter."""
     path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(3000)])
     pipeline = PipelineUnderTest(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
@@ -43,7 +43,7 @@ def refusal_of(letter, name):
     return name.format("700", json.loads(letter.raw)["id"]).split("700")[-1][-9:]
 
 
-async def test_several_that_are_named_one_after_the_other_cost_one_request_each(tmp_path):
+async def test_bad_records_named_one_after_the_other_cost_one_request_each(tmp_path):
     """Each one is named when the one before is left out. Each dead letter has the message that was about it."""
     bad = {f"c{number}" for number in (10, 20, 30, 990)}
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
@@ -71,7 +71,7 @@ async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
     assert figures.closes
 
 
-async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_path):
+async def test_refusals_with_different_messages_take_longer_to_stop_a_run(tmp_path):
     """They may be about records, each about its own."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(400)])
 
@@ -122,11 +122,11 @@ class Answers:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("culprit", [0, 37])
-def test_isolation_goes_on_where_its_process_died(culprit, tmp_path_factory):
+def test_isolation_continues_where_its_process_died(culprit, tmp_path_factory):
     """Killed at any operation: no set that is known to hold the bad record is sent again, and few requests are lost."""
     whole = Answers(f"c{culprit}")
     live(tmp_path_factory.mktemp("whole"), whole, None)
-    for dies_at in range(3, 80):
+    for dies_at in range(3, 110):
         answers = Answers(f"c{culprit}")
         world, first = live(tmp_path_factory.mktemp("killed"), answers, dies_at)
         if first is not None:
@@ -148,7 +148,7 @@ def live(path, answers, dies_at):
 
 
 @pytest.mark.slow
-def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
+def test_a_batch_in_doubt_during_isolation_is_not_sent_again(tmp_path_factory):
     """What is before the checkpoint has an outcome, although a refused batch without a bad record begins before it."""
 
     def answers():
@@ -177,7 +177,7 @@ def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
 
 
 @pytest.mark.parametrize("second", [REFUSED, LOST])
-def test_a_refused_record_that_was_tried_again_is_no_suspect_of_its_old_batch(second, tmp_path):
+def test_a_retried_record_is_not_a_suspect_of_its_old_batch(second, tmp_path):
     """Migrate, retry, migrate, retry: each dead letter once, each record applied once, whatever the retry achieved."""
     moods = [REFUSED, second, None]
 
@@ -186,13 +186,13 @@ def test_a_refused_record_that_was_tried_again_is_no_suspect_of_its_old_batch(se
 
     world = World(tmp_path, answer)
     world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(10)])
-    for mood, work in ((0, None), (1, taking_letters), (1, None), (2, taking_letters)):
+    for mood, work in ((0, None), (1, retry_dead_letters), (1, None), (2, retry_dead_letters)):
         moods[0] = (REFUSED, second, None)[mood]
         summary = world.live(Life(), work)
         figures = summary.kinds["events"]
         assert summary.closes
         assert figures.accepted + figures.dead + figures.in_doubt == 10
-        assert len(world.letters(Kind.EVENTS)) == figures.dead
+        assert len(world.dead_letters(Kind.EVENTS)) == figures.dead
     assert set(world.applied.values()) == {1}
     assert (figures.accepted, figures.in_doubt) == ((10, 0) if second is REFUSED else (9, 1))
 
@@ -209,7 +209,7 @@ def disliking(bad, page=PAGE):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("bad", [{0}, {999}, {1000}, {0, 1, 2}, {0, 700}, {5, 6, 1400, 1401}])
 @pytest.mark.parametrize("uploaders", [1, 2])
-async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, tmp_path):
+async def test_a_record_that_a_firewall_blocks_is_found(kind, bad, uploaders, tmp_path):
     """Wherever it is, all others arrive once, and its dead letter names the firewall."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
     pipeline = PipelineUnderTest(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
@@ -224,7 +224,7 @@ async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, 
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("records", [1, 2, 3, 1000, 5000])
-async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, records, tmp_path):
+async def test_a_firewall_that_blocks_every_request_makes_no_dead_letter(kind, records, tmp_path):
     """It soon stops the run. Nothing is in doubt, and everything can be sent when requests pass again."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(records)])
     pipeline = PipelineUnderTest(kind, [path], answer=lambda *_: PAGE)
@@ -239,7 +239,7 @@ async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, reco
 
 @pytest.mark.parametrize("begins", [1, 2, 5])
 @pytest.mark.parametrize("lasts", [1, 3, 11, 12])
-async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, lasts, tmp_path):
+async def test_a_firewall_that_blocks_for_a_while_makes_no_dead_letter(begins, lasts, tmp_path):
     """As with too many requests: what it refused is sent once more before it counts against a record."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(6000)])
 
@@ -252,7 +252,7 @@ async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, las
     assert set(pipeline.api.applied.values()) == {1}
 
 
-def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
+def test_a_refusal_by_a_firewall_does_not_count_in_the_next_process(tmp_path):
     """What it refused alone is not a bad record when the same command continues. Then everything arrives."""
     moods = [PAGE]
     world = World(tmp_path, lambda *_: moods[0])
@@ -265,7 +265,7 @@ def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
     assert set(world.applied.values()) == {1}
 
 
-async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
+async def test_a_firewall_and_the_api_may_refuse_different_records(tmp_path):
     """Each dead letter has the message of the one that refused it."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(2000)])
 
@@ -282,7 +282,7 @@ async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [("", '["customers[{0}].x"]'), ("customers[{0}].x is bad", ""), ("customer {1}", "")])
-async def test_a_culprit_may_be_named_in_either_part_of_the_words(shape, tmp_path):
+async def test_a_bad_record_may_be_named_in_either_part_of_the_message(shape, tmp_path):
     """If a refusal is one sentence, it names the bad record there."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, f"-{number:04}x") for number in range(1000)])
 
@@ -294,3 +294,37 @@ async def test_a_culprit_may_be_named_in_either_part_of_the_words(shape, tmp_pat
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
     figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (999, 1, 2)
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_the_dead_letter_has_every_fault_that_the_api_names(kind, tmp_path):
+    """Of a batch that names several records, each dead letter has what is about its own."""
+    bad = {"c-0003x": ["email", "name"], "c-0007x": ["id"]}
+
+    def answer(_kind, entries, _body, _number):
+        places = [(place, field) for place, each in enumerate(entries) for field in bad.get(each["id"], [])]
+        faults = tuple(NamedFault(place, (field,), f"{field} is wrong") for place, field in places)
+        details = "; ".join(f"customers[{place}].{field} is wrong" for place, field in places)
+        return Answer(status=422, error="no", details=details, faults=faults) if faults else None
+
+    path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(20)])
+    pipeline = PipelineUnderTest(kind, [path], answer=answer)
+    figures = await pipeline.run()
+    assert (figures.accepted, figures.dead) == (18, 2)
+    found = {
+        json.loads(letter.raw)["id"]: [(fault.reason, fault.field, fault.message) for fault in letter.faults]
+        for letter in pipeline.memory.letters
+    }
+    assert found == {
+        customer: [("refused", field, f"{field} is wrong") for field in fields] for customer, fields in bad.items()
+    }
+    assert all((letter.field, letter.message[:4]) == ("", "no: ") for letter in pipeline.memory.letters)
+
+
+async def test_a_refusal_that_names_no_field_is_its_own_fault(tmp_path):
+    """The list is never empty."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(8)])
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing({"c3"}, ""))
+    await pipeline.run()
+    (letter,) = pipeline.memory.letters
+    assert [(fault.reason, fault.field, fault.message) for fault in letter.faults] == [("refused", "", letter.message)]

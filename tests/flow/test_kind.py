@@ -42,7 +42,7 @@ async def test_everything_arrives_once(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_records_travel_byte_identical(kind, tmp_path):
+async def test_records_are_sent_byte_for_byte(kind, tmp_path):
     """A record's bytes on the wire are the export's, including odd spacing, escapes and numbers."""
     odd = json.dumps(record(kind, 1, metadata_unknown={"n": "\u00e9"}), indent=None, separators=(" ,", "  : "))
     odd = odd.replace("  : 10", "  : 1e1").replace("  : 1 ", "  : 1.000 ")
@@ -54,7 +54,7 @@ async def test_records_travel_byte_identical(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_journal_knows_before_the_wire(kind, tmp_path):
+async def test_the_journal_knows_an_attempt_before_its_first_byte(kind, tmp_path):
     """For each batch the journal notes the attempt before the first byte, and the outcome after it."""
     pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", [record(kind, n) for n in range(3200)])])
     await pipeline.run()
@@ -66,7 +66,7 @@ async def test_the_journal_knows_before_the_wire(kind, tmp_path):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(culprits=st.sets(st.integers(0, 59), max_size=8), kind=st.sampled_from(KINDS))
-async def test_exactly_the_culprits_are_found(culprits, kind, tmp_path):
+async def test_exactly_the_bad_records_are_found(culprits, kind, tmp_path):
     """Whatever records the server refuses, only these become dead letters; the rest arrives once."""
     path = write_export(tmp_path / "in", [record(kind, number, items=2) for number in range(60)])
     pipeline = PipelineUnderTest(kind, [path], answer=refusing(*(f"c{number}" for number in culprits)))
@@ -80,7 +80,7 @@ async def test_exactly_the_culprits_are_found(culprits, kind, tmp_path):
     assert len(pipeline.memory.letters) == sum(isinstance(n, RecordIsolated) for n in pipeline.memory.notices)
 
 
-async def test_isolation_is_economical(tmp_path):
+async def test_isolation_of_a_bad_record_takes_few_requests(tmp_path):
     """One bad record in a thousand costs at most eleven requests in addition to the refused one."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing("c617"))
@@ -114,7 +114,7 @@ async def test_a_refused_part_names_its_items(tmp_path):
     assert figures.closes
 
 
-async def test_reversed_events_stay_behind(tmp_path):
+async def test_reversed_events_are_left_out(tmp_path):
     """A reversed event is not sent; the others of its record are."""
     mixed = record(Kind.EVENTS, 1, items=3)
     mixed["events"][1]["reversed_at"] = "2024-02-01T00:00:00Z"
@@ -130,7 +130,7 @@ async def test_reversed_events_stay_behind(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_too_large_body_teaches_a_limit(kind, tmp_path):
+async def test_the_limit_is_learned_from_a_body_that_is_too_large(kind, tmp_path):
     """Bodies that the server calls too large are made smaller. Everything that can arrive arrives, once."""
     most = 20_000
 
@@ -160,7 +160,7 @@ async def test_a_lost_answer_leaves_events_and_transactions_in_doubt(kind, tmp_p
     assert len(pipeline.memory.doubts) == 1000
 
 
-async def test_a_lost_answer_repeats_customers(tmp_path):
+async def test_customers_are_sent_again_after_a_lost_answer(tmp_path):
     """Customers of unknown outcome are sent again, byte for byte."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(10)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: LOST if number < 2 else None)
@@ -169,7 +169,7 @@ async def test_a_lost_answer_repeats_customers(tmp_path):
     assert len({body for what, body in pipeline.api.log if what == "wire"}) == 1
 
 
-async def test_no_connection_is_tried_again(tmp_path):
+async def test_a_failed_connection_is_tried_again(tmp_path):
     """What certainly did not leave is sent again, after longer and longer pauses."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
     pipeline = PipelineUnderTest(
@@ -192,7 +192,7 @@ async def test_an_outage_stops_the_run(tmp_path):
     assert figures.closes
 
 
-async def test_a_throttled_run_waits_as_asked(tmp_path):
+async def test_a_throttled_run_waits_as_long_as_the_server_asks(tmp_path):
     """After a 429 no request leaves before the time that the server asked for."""
 
     def answer(_kind, _entries, _body, number):
@@ -207,7 +207,7 @@ async def test_a_throttled_run_waits_as_asked(tmp_path):
     assert set(pipeline.api.applied.values()) == {1}
 
 
-async def test_one_expired_token_is_renewed(tmp_path):
+async def test_an_expired_token_is_renewed_once(tmp_path):
     """A 401 leads to one fresh token and the same batch again."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
     pipeline = PipelineUnderTest(
@@ -218,7 +218,7 @@ async def test_one_expired_token_is_renewed(tmp_path):
 
 
 @pytest.mark.parametrize("renewable", [True, False])
-async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
+async def test_a_token_that_is_never_accepted_stops_the_run(tmp_path, renewable):
     """A second 401 in a row stops the run. So does a ready token that is not accepted."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=401))
@@ -251,7 +251,7 @@ async def test_a_portal_stops_the_run(tmp_path):
 
 
 @pytest.mark.parametrize("uploaders", [1, 2, 4])
-async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
+async def test_no_request_leaves_after_an_answer_that_stops_the_run(uploaders, tmp_path):
     """While the last outcome is noted, others wait for its slot: they are not put in doubt."""
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(40)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [export], answer=lambda *_: LOST, uploaders=uploaders, noting=uploaders)
@@ -262,7 +262,7 @@ async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
     assert pipeline.stop.cause.place.split()[1] in doubts  # and not one that was never sent
 
 
-async def test_no_more_are_in_flight_than_may_be(tmp_path):
+async def test_no_more_batches_are_in_flight_than_allowed(tmp_path):
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
     whole = 1 << 24  # one read: while a thread reads, virtual time passes, and what is in flight arrives
     pipeline = PipelineUnderTest(Kind.EVENTS, [export], uploaders=3, noting=3, block_bytes=whole)
@@ -301,7 +301,7 @@ def large_export(tmp_path_factory):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("requests", [0, 1, 2, 4, 9])
 @pytest.mark.parametrize("moment", [0, 0.01, 0.04, 0.06, 0.9])
-async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export):
+async def test_the_figures_add_up_after_a_stop_at_any_moment(kind, requests, moment, large_export):
     """Stopped at any moment, no request leaves afterwards, what was in flight arrives, and the figures add up."""
     pipeline = PipelineUnderTest(kind, [large_export(kind)], windows=one_every(1.0), answer=refusing("c1500"))
 
@@ -321,7 +321,7 @@ async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
+async def test_a_request_may_outlast_the_drain_time(kind, tmp_path):
     """What is still in flight after the drain time is in doubt, or pending if it may be sent again."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(3000)])
     pipeline = PipelineUnderTest(kind, [path], latency=100, drain_time=5, uploaders=1)
@@ -366,7 +366,7 @@ class Full:
         raise StorageError("no space", operation="write dead letters")
 
 
-async def test_a_disk_that_is_full_stops_the_run(tmp_path):
+async def test_a_full_disk_stops_the_run(tmp_path):
     """Dead letters that cannot be written stop the run: nothing may be lost silently."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1), {"id": 5}])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path])
@@ -375,7 +375,7 @@ async def test_a_disk_that_is_full_stops_the_run(tmp_path):
     assert isinstance(pipeline.stop.cause, StorageError)
 
 
-async def test_a_letter_that_cannot_be_written_is_not_counted(tmp_path):
+async def test_a_dead_letter_that_cannot_be_written_is_not_counted(tmp_path):
     """Then a refused record is pending, not dead."""
     pipeline = PipelineUnderTest(
         Kind.EVENTS, [write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])], answer=lambda *_: REFUSED
@@ -386,7 +386,7 @@ async def test_a_letter_that_cannot_be_written_is_not_counted(tmp_path):
     assert (figures.dead, figures.pending, figures.closes) == (0, 1, True)
 
 
-async def test_two_parts_of_one_customer_may_meet(tmp_path):
+async def test_two_records_of_one_customer_may_share_a_batch(tmp_path):
     """Two events records of one customer both arrive, in one batch or in two."""
     records = [record(Kind.EVENTS, 1), {"id": "c1", "events": [event("other")]}]
     pipeline = PipelineUnderTest(Kind.EVENTS, [write_export(tmp_path / "in", records)])
@@ -395,7 +395,7 @@ async def test_two_parts_of_one_customer_may_meet(tmp_path):
     assert pipeline.api.requests[0][3] == ACCEPTED.status
 
 
-async def test_where_everything_is_refused_the_run_stops(tmp_path):
+async def test_the_run_stops_if_everything_is_refused(tmp_path):
     """An unknown rule of the account is not about records: it must not cost a request for each, nor make all dead."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
@@ -431,7 +431,7 @@ async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
     ]
 
 
-async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path):
+async def test_a_refusal_after_a_lost_request_is_isolated(tmp_path):
     """If nothing of the batch can be read back, the refusal is about a record."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(8)])
 
@@ -454,7 +454,7 @@ async def test_an_outage_does_not_put_the_export_in_doubt(tmp_path):
     assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8]
 
 
-async def test_an_export_cut_while_it_is_read_is_told(tmp_path):
+async def test_an_export_that_is_cut_while_it_is_read_is_reported(tmp_path):
     """Its complete lines are delivered. That it ended too early is an error of the run, and not silent."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path])

@@ -39,7 +39,7 @@ def cut(splitter, block):
 
 
 @pytest.mark.parametrize("most_asked", [0, 1, 2, 4])
-async def test_whoever_validates_duplicates_are_found(most_asked):
+async def test_duplicates_are_found_between_blocks_of_workers_and_of_this_process(most_asked):
     """There are four blocks in which customers come again: workers validate the first ones, this process the others."""
     blocks = [
         b"".join(

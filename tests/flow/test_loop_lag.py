@@ -23,7 +23,7 @@ class Busy:
         self.moment += seconds + self.late.pop(0)
 
 
-async def test_each_stall_longer_than_all_before_is_told():
+async def test_each_stall_longer_than_all_before_is_reported():
     """A delay as long as a busy machine's scheduling is not a stall."""
     memory = Remembering()
     with pytest.raises(EOFError):
@@ -33,7 +33,7 @@ async def test_each_stall_longer_than_all_before_is_told():
     assert BEAT < STALL
 
 
-async def test_each_minute_is_told():
+async def test_each_minute_is_reported():
     """However little happens."""
     memory = Remembering()
     with pytest.raises(EOFError):
@@ -41,6 +41,6 @@ async def test_each_minute_is_told():
     assert [type(notice) for notice in memory.notices] == [MinutePassed, MinutePassed]
 
 
-async def test_it_does_not_beat_in_simulated_time():
+async def test_the_watch_ends_at_once_in_simulated_time():
     """It ends at once: no sleeper delays the simulation."""
     await watch_loop_lag(FakeClock(), Remembering())

@@ -248,7 +248,7 @@ def profile(examples, **others):
 
 @pytest.mark.slow
 @pytest.mark.timeout(0 if EXAMPLES else 1800)
-def test_any_history():
+def test_every_law_holds_in_any_history():
     run_state_machine_as_test(History, settings=profile(EXAMPLES or 150))
 
 
@@ -265,7 +265,7 @@ class FreeHistory(History):
 
 
 @pytest.mark.slow
-def test_any_history_without_limits():
+def test_every_law_holds_in_any_history_without_limits():
     run_state_machine_as_test(FreeHistory, settings=profile(EXAMPLES or 100, **FIRST_FOUND))
 
 
@@ -276,7 +276,7 @@ class StrictHistory(History):
 
 
 @pytest.mark.slow
-def test_customers_of_unknown_outcome():
+def test_every_law_holds_for_customers_with_an_unknown_outcome():
     run_state_machine_as_test(StrictHistory, settings=profile(EXAMPLES or 150, **FIRST_FOUND))
 
 

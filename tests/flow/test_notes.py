@@ -37,7 +37,7 @@ async def test_a_stop_finds_no_attempt_half_noted(kind, moment, noted, accepted,
     assert (figures.accepted, figures.pending, figures.closes) == (accepted, 1 - accepted, True)
 
 
-async def test_a_stop_does_not_lose_what_was_found(tmp_path):
+async def test_a_stop_does_not_lose_customers_found_by_reading_back(tmp_path):
     """Customers that arrived by an attempt whose answer was lost are counted and noted, or neither."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
@@ -47,7 +47,7 @@ async def test_a_stop_does_not_lose_what_was_found(tmp_path):
     assert (figures.accepted, figures.closes) == (40, True)
 
 
-async def test_a_stop_does_not_lose_one_that_was_found_late(tmp_path):
+async def test_a_stop_does_not_lose_a_customer_found_late(tmp_path):
     """Such a customer was first looked for in vain, then found when it was about to become a dead letter."""
 
     class Late(PipelineUnderTest):
@@ -98,7 +98,7 @@ async def test_a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint(tm
     assert checkpoints[-1] == 41
 
 
-async def test_what_is_left_over_of_a_refused_batch_holds_the_checkpoint(tmp_path):
+async def test_the_rest_of_a_refused_batch_holds_the_checkpoint(tmp_path):
     """Until it is packed again, while batches after it are sent."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(1000)])
 

@@ -45,7 +45,7 @@ async def requests(run):
     return {kind: sum(found.get(kind, {}).values()) for kind in Kind}
 
 
-async def test_what_was_taken_back_is_sent_once_more(run):
+async def test_reverted_records_are_sent_once_more(run):
     """If the API says how many it took back, and that many may have been, only a few are read back."""
     run.generate(60)
     await run.migrate_in_goes(30, 30)
@@ -58,7 +58,7 @@ async def test_what_was_taken_back_is_sent_once_more(run):
     assert (found.exit_code, found.kinds["customers"].confirmed) == (0, 60)
 
 
-async def test_a_number_that_is_not_told_is_read_back(run):
+async def test_all_possibly_reverted_customers_are_read_back_without_a_number(run):
     """All that may have been taken back are read back, and no others; their later records go with them."""
     run.generate(60)
     events = run.path(Kind.EVENTS).read_bytes()
@@ -72,7 +72,7 @@ async def test_a_number_that_is_not_told_is_read_back(run):
     assert run.asked() == 20
 
 
-async def test_who_has_bought_since_is_not_doubled(run):
+async def test_a_customer_who_has_bought_since_is_not_doubled(run):
     """Such a customer stays when others are taken back, and keeps what is theirs."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
@@ -86,7 +86,7 @@ async def test_who_has_bought_since_is_not_doubled(run):
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, told):
+async def test_a_customer_who_has_bought_since_prevents_a_fresh_start(run, told):
     """The number shows it; without a number, the hint names the case and what to do."""
     run.generate(30)
     await run.migrate_in_goes(30)
@@ -102,7 +102,7 @@ async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, t
     await whole(run, await run.only_missing())
 
 
-async def test_customers_at_the_edge_of_the_period(run):
+async def test_customers_at_the_edge_of_the_period_are_read_back(run):
     """Their times do not show it: each of them is read back."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
@@ -113,7 +113,7 @@ async def test_customers_at_the_edge_of_the_period(run):
     await whole(run, await run.only_missing())
 
 
-async def test_a_clock_that_is_far_wrong(run):
+async def test_all_customers_are_read_back_if_the_clock_is_far_wrong(run):
     """If the API reports that it took back more than the times allow, all customers of the run are read back."""
     run.generate(30)
     await run.migrate_in_goes(15, 15)
@@ -124,7 +124,7 @@ async def test_a_clock_that_is_far_wrong(run):
     await whole(run, await run.only_missing())
 
 
-async def test_several_reverts_in_a_row(run):
+async def test_several_reverts_in_a_row_all_count(run):
     """All of them count; a revert of another period changes nothing."""
     run.generate(60)
     await run.migrate_in_goes(20, 20, 20)
@@ -135,7 +135,7 @@ async def test_several_reverts_in_a_row(run):
     await whole(run, await run.only_missing())
 
 
-async def test_taken_back_again_and_again(run):
+async def test_a_run_may_be_reverted_again_and_again(run):
     """A part, another part, what was sent again, and everything; in the end the run starts over."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
@@ -155,7 +155,7 @@ async def test_taken_back_again_and_again(run):
     await whole(run, await run.migrate())
 
 
-async def test_the_rest_may_be_taken_back_as_well(run):
+async def test_the_rest_may_be_reverted_as_well(run):
     """Then the run starts over, without what was left of it."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
@@ -176,7 +176,7 @@ async def test_a_second_time_sends_nothing(run):
     assert await requests(run) == before
 
 
-async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
+async def test_the_command_is_refused_without_a_revert(run):
     """It is refused, also after a revert of another period, and after a revert of the whole run."""
     run.generate(10)
     with pytest.raises(ConfigurationError, match="there is no run in this state directory"):
@@ -194,7 +194,7 @@ async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
     await whole(run, await run.migrate())
 
 
-async def test_in_between_nothing_else_goes_on(run):
+async def test_other_commands_are_refused_until_the_missing_records_are_sent(run):
     """`migrate`, `retry` and `resolve` show the command that is needed, ready to paste."""
     run.generate(20)
     await run.migrate_in_goes(10, 10)
@@ -206,7 +206,7 @@ async def test_in_between_nothing_else_goes_on(run):
     await whole(run, await run.only_missing(named=False))
 
 
-async def test_a_run_that_was_stopped_goes_on(tmp_path):
+async def test_a_stopped_run_continues(tmp_path):
     """What was taken back and what was not sent yet: both are sent."""
     async with sandbox(tmp_path) as served:
         run = TakenBack(tmp_path, served)
@@ -229,7 +229,7 @@ async def test_a_run_that_was_stopped_goes_on(tmp_path):
         await whole(run, await run.only_missing())
 
 
-async def test_an_export_that_has_grown_meanwhile(run):
+async def test_an_export_may_have_grown_meanwhile(run):
     """What was added is sent as well."""
     run.generate(40)
     whole_export = {kind: run.path(kind).read_bytes().splitlines(keepends=True) for kind in Kind}
@@ -255,7 +255,7 @@ def write(run, kind, records):
     run.path(kind).write_text("".join(json.dumps(each) + "\n" for each in records))
 
 
-async def test_records_in_parts_and_items_that_are_not_sent(run):
+async def test_records_in_parts_and_unsent_items_are_restored(run):
     """A customer's events over several batches, some reversed, some of them dead letters; deleted customers."""
     customers = [customer(number, booked=40) for number in range(6)]
     customers[5]["deleted"] = True
@@ -280,7 +280,7 @@ async def test_records_in_parts_and_items_that_are_not_sent(run):
     assert await run.account() == wanted
 
 
-def mend(run, kind, change):
+def correct(run, kind, change):
     path = run.state / f"dead-letter.{kind}.ndjson"
     letters = [json.loads(line) for line in path.read_bytes().splitlines()]
     path.write_text(
@@ -291,7 +291,7 @@ def mend(run, kind, change):
     return letters
 
 
-async def test_what_a_retry_sent_and_what_is_dead(run):
+async def test_corrected_records_are_sent_again_and_dead_letters_are_not(run):
     """A corrected record is sent again as it was corrected; dead letters stay dead letters, and are not sent."""
     run.generate(30)
     right = run.path(Kind.CUSTOMERS).read_bytes().splitlines()
@@ -300,7 +300,7 @@ async def test_what_a_retry_sent_and_what_is_dead(run):
         bad[number] = json.dumps(json.loads(right[number]) | {"name": 7}).encode()
     run.path(Kind.CUSTOMERS).write_bytes(b"".join(line + b"\n" for line in bad))
     assert (await run.migrate_in_goes(30)).kinds["customers"].dead == 3
-    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"} if raw["id"] != json.loads(right[20])["id"] else raw)
+    correct(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"} if raw["id"] != json.loads(right[20])["id"] else raw)
     assert (await run.retry()).kinds["customers"].dead == 1
     dead = json.loads(right[20])["id"]
     assert await run.account() == run.wanted([dead])
@@ -309,13 +309,13 @@ async def test_what_a_retry_sent_and_what_is_dead(run):
     summary = await run.only_missing()
     assert (summary.exit_code, summary.kinds["customers"].dead, summary.closes) == (3, 1, True)
     assert await run.account() == run.wanted([dead])
-    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"})
+    correct(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"})
     assert (await run.retry()).exit_code == 0
     assert await run.account() == run.wanted()
     assert (await run.verify()).exit_code == 0
 
 
-async def test_a_customer_who_is_refused_the_second_time(run):
+async def test_a_customer_may_be_refused_the_second_time(run):
     """Their events and transactions are held back; when they are corrected, everything arrives once."""
     customers = [customer(number, booked=3) for number in range(8)]
     write(run, Kind.CUSTOMERS, customers)
@@ -329,7 +329,7 @@ async def test_a_customer_who_is_refused_the_second_time(run):
     await other.migrate()
     summary = await run.only_missing()
     assert (summary.exit_code, summary.kinds["customers"].dead, summary.kinds["events"].dead) == (3, 1, 1)
-    (letter,) = mend(run, Kind.CUSTOMERS, lambda raw: raw | {"email": "new@example.com"})
+    (letter,) = correct(run, Kind.CUSTOMERS, lambda raw: raw | {"email": "new@example.com"})
     assert (letter["line"], [each["reason"] for each in letter["earlier"]]) == (2, ["taken_back"])
     summary = await run.retry()
     assert (summary.exit_code, summary.closes) == (0, True), summary
@@ -338,7 +338,7 @@ async def test_a_customer_who_is_refused_the_second_time(run):
     assert account == run.wanted()
 
 
-async def test_what_is_in_doubt_stays_so(tmp_path):
+async def test_a_batch_in_doubt_stays_in_doubt(tmp_path):
     """It was not decided; afterwards it can be."""
     async with sandbox(tmp_path, "hang=0.05,applied=no,on=transactions,at=1") as served:
         run = TakenBack(tmp_path, served, first_delay=0.1)
@@ -354,7 +354,7 @@ async def test_what_is_in_doubt_stays_so(tmp_path):
         assert await run.account() == run.wanted()
 
 
-async def test_a_journal_of_version_0_1_0(run):
+async def test_all_customers_of_a_journal_of_version_0_1_0_are_read_back(run):
     """It does not know the lines of its batches: all accepted customers are read back."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
@@ -365,7 +365,7 @@ async def test_a_journal_of_version_0_1_0(run):
     assert run.asked() == 40
 
 
-async def test_events_of_customers_whom_another_run_migrated(run):
+async def test_events_of_another_runs_customers_are_held_until_they_are_back(run):
     """What is gone is held until its customer is back; then a retry sends it. What is not gone stays."""
     run.generate(20)
     others = {kind: run.path(kind).read_bytes() for kind in Kind if kind is not Kind.CUSTOMERS}
@@ -438,7 +438,7 @@ class Two:
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("kinds", [(Kind.EVENTS,), (Kind.TRANSACTIONS,), (Kind.EVENTS, Kind.TRANSACTIONS)])
-async def test_others_who_were_migrated_again_are_not_taken_for_those_who_stayed(run, kinds, told):
+async def test_another_runs_customers_migrated_again_are_not_taken_for_those_that_stayed(run, kinds, told):
     """Their presence proves nothing; taken back once more, what is theirs is sent in the order that works."""
     two = Two(run, kinds=kinds)
     await two.begin(6, 6)
@@ -460,7 +460,7 @@ async def test_others_who_were_migrated_again_are_not_taken_for_those_who_stayed
     assert await two.whole()
 
 
-async def test_some_of_others_were_migrated_again(run):
+async def test_some_of_another_runs_customers_may_be_migrated_again(run):
     """They cannot be distinguished from those that stayed."""
     two = Two(run)
     await two.begin(6, 6)
@@ -471,7 +471,7 @@ async def test_some_of_others_were_migrated_again(run):
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_others_who_stayed(run, told):
+async def test_another_runs_customers_may_have_stayed(run, told):
     """A person may confirm it; if the number shows it, no confirmation is needed."""
     two = Two(run)
     await two.begin(6, 6)
@@ -487,7 +487,7 @@ async def test_others_who_stayed(run, told):
     assert await two.whole()
 
 
-async def test_more_were_taken_back_than_this_run_knows(run):
+async def test_more_customers_may_be_reverted_than_this_run_knows(run):
     """The other run had customers of which this one has sent nothing: only a person can confirm it."""
     two = Two(run)
     await two.begin(6, 6, of=4)
@@ -500,7 +500,7 @@ async def test_more_were_taken_back_than_this_run_knows(run):
     assert await two.whole()
 
 
-async def test_all_of_others_are_gone(run):
+async def test_all_of_another_runs_customers_may_be_gone(run):
     """Then no customer is there that could have been migrated again, whatever number the API gave."""
     two = Two(run)
     await two.begin(6, 6, of=6)
@@ -512,7 +512,7 @@ async def test_all_of_others_are_gone(run):
 
 
 @pytest.mark.parametrize("order", ["customers first", "customers after"])
-async def test_what_another_directory_took_back_is_found(run, order):
+async def test_a_revert_by_another_state_directory_is_found(run, order):
     """The API takes back nothing more then, and says 0: that is no proof that nothing is gone."""
     two = Two(run)
     await two.begin(6)
@@ -529,7 +529,7 @@ async def test_what_another_directory_took_back_is_found(run, order):
     assert await two.whole()
 
 
-async def test_a_revert_without_the_state_directory_is_found(run):
+async def test_a_revert_without_a_state_directory_is_found(run):
     """Taken back once more with it, the API says 0."""
     run.generate(12)
     await run.migrate_in_goes(12)
@@ -539,7 +539,7 @@ async def test_a_revert_without_the_state_directory_is_found(run):
     await whole(run, await run.only_missing())
 
 
-async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
+async def test_events_of_another_runs_customers_prevent_a_fresh_start(run):
     """Besides its own customers' events the run sent those of customers that are still there: these would double."""
     run.generate(20, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
     customers, events = (
@@ -600,7 +600,7 @@ async def taken_back(tmp_path, *faults, count=30, **flags):
         yield run
 
 
-async def test_who_cannot_be_read_back_is_not_touched(tmp_path):
+async def test_a_customer_who_cannot_be_read_back_is_not_touched(tmp_path):
     """This is reported with exit code 6, and all others arrive; the same command sends the rest later."""
     async with taken_back(tmp_path, "status=503,on=read,at=1", "status=503,on=read,at=2", "status=503,on=read,at=3",
                           uploaders=1) as run:  # fmt: skip
@@ -630,7 +630,7 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
         await whole(run, await run.only_missing())
 
 
-async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
+async def test_a_run_stopped_while_sending_continues_like_any_run(tmp_path):
     """What is not sent yet counts as taken back, the figures add up, and the plain command sends it."""
     async with taken_back(tmp_path, "status=403,on=events") as run:
         summary = await run.only_missing()
@@ -643,7 +643,7 @@ async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
         await whole(run, await run.migrate())
 
 
-async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
+async def test_a_changed_export_is_refused_before_any_change(run):
     """Edited, removed, or validated with other settings: it is refused before anything is changed."""
     run.generate(20)
     await run.migrate_in_goes(10, 10)
@@ -663,7 +663,7 @@ async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
     await whole(run, await run.only_missing())
 
 
-async def test_ids_that_a_gateway_may_not_let_through(run):
+async def test_odd_ids_behind_a_gateway_need_other_evidence(run):
     """A 404 for one counts if another one is found, or if the API has said the number."""
     names = [*(f"a/{number}" for number in range(6)), "..", *(f"ana+{n}@ex ample.com" for n in range(3)), "é%", "{}"]
     write(run, Kind.CUSTOMERS, [customer(n, booked=1) | {"id": name} for n, name in enumerate(names)])
@@ -679,7 +679,7 @@ async def test_ids_that_a_gateway_may_not_let_through(run):
     assert await run.account() == run.wanted()
 
 
-async def test_ids_of_whom_nothing_can_be_told(run):
+async def test_customers_with_only_odd_ids_are_not_sent_again(run):
     """Only such ids, and no number: they are not sent again, which is reported; the run continues."""
     names = ["a/0", "..", "c2", "c3"]
     write(run, Kind.CUSTOMERS, [customer(n) | {"id": name} for n, name in enumerate(names)])
@@ -699,7 +699,7 @@ async def test_ids_of_whom_nothing_can_be_told(run):
         assert any("2 customers could not be read back after a revert" in warning for warning in later.warnings)
 
 
-async def test_what_came_from_a_pipe_is_not_guessed(run):
+async def test_records_from_a_pipe_are_not_guessed(run):
     """It cannot be read again: this is reported, with what can be done instead."""
     run.generate(10, kinds=[Kind.CUSTOMERS])
     await run.migrate_in_goes(5, 5)
@@ -712,7 +712,7 @@ async def test_what_came_from_a_pipe_is_not_guessed(run):
     assert "take back the rest as well" in error.value.hint
 
 
-async def test_several_processes_and_readers(run):
+async def test_several_processes_and_readers_give_the_same_result(run):
     """The result is the same."""
     run.flags |= {"workers": 2, "uploaders": 4}
     run.settings = run.settings_with()

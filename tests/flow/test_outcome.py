@@ -27,7 +27,7 @@ class CountsOneMore(ModelJournal):
 
 
 @pytest.mark.parametrize("wrong", [NotesAnother, CountsOneMore])
-def test_figures_that_do_not_close_are_a_bug(tmp_path, wrong):
+def test_figures_that_do_not_add_up_are_a_bug(tmp_path, wrong):
     """Whatever the outcome would be otherwise."""
     world = World(tmp_path, wrong)
     world.exports.append(Kind.EVENTS, [Recipe("plain")], source=0, unfinished=False)

@@ -1,10 +1,11 @@
 """The plan: requests, times and what is left of the quota; the library's dry run."""
 
+import json
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from fakes import record, write_export
+from fakes import record, transaction, write_export
 from msgspec import UNSET
 
 from masivo_stream.core.accounting.error_budget import describe_excess
@@ -14,10 +15,11 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.rate_limit import find_account, quota_path
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.model.contract import Kind
+from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.window import parse_windows
 
@@ -29,9 +31,18 @@ def settings(tmp_path, **flags):
 
 
 def three_kinds(tmp_path, records=1100):
-    """Write 2 + 3 + 3 requests' worth of records."""
+    """Write 2 + 3 + 3 requests' worth of records; the balances are those of the transactions."""
+    balance = {"balance": [{"reward_id": transaction()["reward_id"], "amount": 3}]}
     return {
-        kind.value: [write_export(tmp_path / kind, [record(kind, number, items=2) for number in range(records)])]
+        kind.value: [
+            write_export(
+                tmp_path / kind,
+                [
+                    record(kind, number, items=2, **(balance if kind is Kind.CUSTOMERS else {}))
+                    for number in range(records)
+                ],
+            )
+        ]
         for kind in Kind
     }
 
@@ -78,7 +89,7 @@ def used(tmp_path):
     return clock, depart
 
 
-async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
+async def test_the_used_quota_delays_the_plan(used, tmp_path):
     """Ten of twelve per hour are used: two leave now, the others in an hour. `seconds` are those of a fresh quota."""
     clock, depart = used
     depart("migration", 10)
@@ -104,7 +115,7 @@ async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
     assert [left.used for left in found.quota.windows] == [0, 20]
 
 
-async def test_a_hold_is_waited_for(used, tmp_path):
+async def test_a_hold_delays_the_plan(used, tmp_path):
     """The wait that a 429 asks for outlives its process; a wait that is too long stops a run at once."""
     clock, depart = used
     depart("migration", 1, hold=7200.0)
@@ -114,7 +125,7 @@ async def test_a_hold_is_waited_for(used, tmp_path):
     assert any("longest_hold" in warning for warning in found.warnings)
 
 
-async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
+async def test_a_plan_makes_no_files_and_needs_no_key(tmp_path):
     """Neither a quota file nor a directory is made. Without a key the plan takes the quota to be unused."""
     exports = three_kinds(tmp_path, records=3)
     for credentials in (None, KEY):
@@ -124,7 +135,7 @@ async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
     assert not (tmp_path / "shared").exists()
 
 
-async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
+async def test_a_quota_that_cannot_be_read_is_reported(tmp_path):
     """And the plan assumes that it is unused."""
     path = quota_path(*find_account(settings(tmp_path), KEY))
     path.parent.mkdir()
@@ -134,7 +145,7 @@ async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
     assert [warning for warning in found.warnings if "shared_dir" in warning]
 
 
-async def test_what_would_be_dead_is_told_by_reason(tmp_path):
+async def test_predicted_dead_letters_are_listed_by_reason(tmp_path):
     """How many, the place of the first one, what is wrong with it and what helps; the most frequent reason first."""
     bad = [{**record(Kind.CUSTOMERS, number), "name": 5} for number in range(3)]
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, 9), {"id": "c8"}, *bad])
@@ -147,7 +158,7 @@ async def test_what_would_be_dead_is_told_by_reason(tmp_path):
     assert "export" in found.summary.hint
 
 
-async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
+async def test_a_plan_holds_back_records_of_a_customer_with_a_dead_letter(tmp_path):
     """Its events and transactions are dead letters of the plan, too. A good record elsewhere brings the customer."""
     customers = [record(Kind.CUSTOMERS, number) for number in range(6)]
     customers[2] = {"id": "c2"}
@@ -166,7 +177,7 @@ async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
     assert found.kinds["events"].dead_letters[0].line == 3
 
 
-async def test_a_plan_stops_where_a_migration_would(tmp_path):
+async def test_a_plan_warns_where_a_migration_would_stop(tmp_path):
     """All bad records are at the beginning: 1 % is exceeded there, and not by the whole export."""
     bad, good = [{"id": number} for number in range(150)], [record(Kind.CUSTOMERS, number) for number in range(20_000)]
     kinds = {"customers": [write_export(tmp_path / "in", [*bad, *good])]}
@@ -179,9 +190,60 @@ async def test_a_plan_stops_where_a_migration_would(tmp_path):
     assert (await planned(settings(tmp_path, max_dead="1%", block_bytes=65536), late)).summary.over_budget is UNSET
 
 
-async def test_a_budget_that_is_kept_is_no_warning(tmp_path):
+async def test_a_budget_that_is_not_exceeded_gives_no_warning(tmp_path):
     """As many dead letters as it allows."""
     kinds = three_kinds(tmp_path, 3) | {"customers": [write_export(tmp_path / "in", [{"id": 1}])]}
-    found = await planned(settings(tmp_path, max_dead="1,customers=100%"), kinds)
+    limits = {"max_dead": "1,customers=100%", "skip_checks": "unknown_customer"}
+    found = await planned(settings(tmp_path, **limits), kinds)
     assert (found.summary.over_budget, sum(each.dead for each in found.summary.kinds.values())) == (UNSET, 1)
     assert not [warning for warning in found.warnings if "over budget" in warning]
+    over = (await planned(settings(tmp_path, max_dead="1"), kinds)).summary.over_budget
+    assert (over.dead, over.reasons) == (7, {"unknown_customer": 6, "wrong_type": 1})
+
+
+async def test_a_plan_counts_what_the_exports_name(tmp_path):
+    """In the same pass; without a catalogue nothing is compared but the most that an account may hold."""
+    exports = three_kinds(tmp_path, 300)
+    found = await planned(settings(tmp_path), exports)
+    references = found.references
+    assert (references.looked_at, references.lines, references.findings) == (900, 900, ())
+    rewards = references.by_sort[ReferenceSort.REWARD]
+    assert (rewards.distinct, rewards.uses) == (1, 900)
+    assert references.by_sort[ReferenceSort.EVENT_TYPE].uses == 600
+    assert not found.suggests_check
+    assert (await planned(settings(tmp_path), exports, credentials=KEY)).suggests_check
+
+
+async def test_a_plan_compares_with_a_catalogue(tmp_path):
+    """What it lacks ends the plan with 3; rewards have its names, in totals too."""
+    exports = three_kinds(tmp_path, 3)
+    reward = transaction()["reward_id"]
+    path = tmp_path / "catalogue.json"
+    for rewards, code in (([{"id": reward.upper(), "name": "Puntos"}], 0), ([], 3)):
+        path.write_text(json.dumps({"rewards": rewards, "event_types": []}))
+        found = await plan(
+            settings(tmp_path),
+            Exports(**exports),
+            catalogue=str(path),
+            runtime=Runtime(clock=FakeClock()),
+            credentials=KEY,
+        )
+        assert (found.summary.exit_code, len(found.references.findings)) == (code, int(code == 3))
+        assert [each.name for each in found.summary.checks.rewards] == (["Puntos"] if rewards else [""])
+        assert (found.references.catalogue_file, found.suggests_check) == (str(path), False)
+    assert "create what the account lacks" in found.summary.hint
+    (finding,) = found.references.findings
+    assert (finding.id, finding.uses, finding.line) == (reward, 9, 1)
+
+
+async def test_lines_are_counted_once_however_often_they_are_read(tmp_path):
+    """A finding that holds something back makes a plan read them again; what was found before is not looked for."""
+    customers = [{**record(Kind.CUSTOMERS, number), "balance": []} for number in range(20)]
+    exports = three_kinds(tmp_path, 20) | {"customers": [write_export(tmp_path / "c", customers)]}
+    files = DryRunFiles(scratch=tmp_path)
+    for _ in range(2):
+        found = await plan(settings(tmp_path), Exports(**exports), files=files, runtime=Runtime(clock=FakeClock()))
+        assert found.kinds["transactions"].records == 0
+        assert found.summary.checks.errors == 20
+        assert found.references.lines == found.references.looked_at == 60
+        assert found.references.by_sort[ReferenceSort.REWARD].uses == 40

@@ -38,7 +38,7 @@ class Notices:
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": ","}, ("HTTPS_PROXY", "http://p:1")),
     ],
 )
-def test_the_proxy_that_others_would_use_is_found(environment, found):
+def test_the_proxy_of_the_environment_is_found(environment, found):
     """By the scheme of the URL, without its secrets, unless the host is exempt."""
     assert unused_proxy(URL, environment) == found
 
@@ -55,7 +55,7 @@ def test_the_proxy_that_others_would_use_is_found(environment, found):
         ([Answer(status=201), Failure(cause=Cause.UNROUTABLE, sent=False)], True),
     ],
 )
-def test_an_error_is_explained_where_nothing_was_reached(attempts, told):
+def test_an_unreachable_api_is_explained_by_the_unused_proxy(attempts, told):
     """An answer needs no proxy. The notice comes once, with the first attempt that did not reach the API."""
     observer, error = Notices(), OutageError("no answer", operation="send", hint="start again")
     settings = load_settings(flags={"base_url": URL})
@@ -69,7 +69,7 @@ def test_an_error_is_explained_where_nothing_was_reached(attempts, told):
     assert all(isinstance(notice, ProxyUnused) for notice in observer.notices)
 
 
-def test_a_proxy_that_is_used_explains_nothing():
+def test_a_configured_proxy_gives_no_notice():
     """It is named already."""
     observer, error = Notices(), OutageError("no answer", operation="send", hint="start again")
     settings = load_settings(flags={"base_url": URL, "proxy": "http://q:1"})

@@ -50,7 +50,7 @@ async def test_requests_leave_one_after_the_other(latency):
     assert moments[-1] - moments[0] <= 4 * 2 * 2.0
 
 
-async def test_without_windows_nobody_waits():
+async def test_no_request_waits_without_windows():
     """No limit means no order either."""
     clock = FakeClock()
     assert set(await depart_many(clock, limiter_of(clock), 20, latency=1.0)) == {1000.0}
@@ -70,7 +70,7 @@ async def test_a_request_waits_for_all_its_scopes_at_once():
     assert [scope.pacer.snapshot(clock.now()).departures for scope in (migration, general)] == [2, 3]
 
 
-async def test_what_was_not_sent_uses_no_slot():
+async def test_an_unsent_request_uses_no_slot():
     """The connection failed: the next request may leave at once."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 5.0))
@@ -80,7 +80,7 @@ async def test_what_was_not_sent_uses_no_slot():
     assert clock.now() == 1000.0
 
 
-async def test_what_went_unanswered_used_a_slot():
+async def test_an_unanswered_request_uses_a_slot():
     """Whatever ended it."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 5.0))
@@ -90,7 +90,7 @@ async def test_what_went_unanswered_used_a_slot():
     assert (await depart_many(clock, limiter, 1))[0] >= 1005.0
 
 
-async def test_nothing_remains_before_its_reset(tmp_path):
+async def test_an_exhausted_quota_delays_requests_until_its_reset(tmp_path):
     """What the server reports beyond our own count delays every request, in the next process as well."""
     clock = FakeClock()
     spent = Answer(status=201, limit="1000", remaining="0", reset="600")
@@ -101,7 +101,7 @@ async def test_nothing_remains_before_its_reset(tmp_path):
     assert all(600.0 <= later - earlier <= 601.0 for earlier, later in pairwise(moments))
 
 
-async def test_a_hold_keeps_everybody():
+async def test_a_hold_delays_every_request():
     """Nothing leaves before a hold ends."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 0.1))
@@ -151,7 +151,7 @@ async def test_two_runs_on_one_account_share_its_windows(tmp_path):
     assert all(later - earlier >= 60.0 for earlier, later in zip(moments, moments[4:], strict=False))
 
 
-async def test_a_quota_that_fails_is_left_behind(tmp_path):
+async def test_a_run_continues_without_a_shared_quota_that_fails(tmp_path):
     """It is reported once, and the run continues with its own memory."""
     clock, told = FakeClock(), []
     quota = open_quota(tmp_path / "quota.db", clock, boot="b")
@@ -178,7 +178,7 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
         assert (await depart_many(clock, limiter, 1))[0] >= 6000
 
 
-async def test_waits_and_what_is_used_are_told():
+async def test_waits_and_the_used_quota_are_reported():
     """Each wait with its length, and what counts in the windows, at most five times a second."""
     clock, memory = FakeClock(), Remembering()
     await depart_many(clock, limiter_of(clock, Window(1, 5.0), Window(9, 60.0), observer=memory), 3)
@@ -191,7 +191,7 @@ async def test_waits_and_what_is_used_are_told():
     assert 10.0 <= used[-1].ages[0] <= 10.2
 
 
-async def test_where_there_is_no_window_nothing_is_told():
+async def test_nothing_is_reported_without_windows():
     """There is nothing to wait for, and nothing to use."""
     clock, memory = FakeClock(), Remembering()
     await depart_many(clock, limiter_of(clock, observer=memory), 3)

@@ -64,7 +64,7 @@ class Reading(PipelineUnderTest):
     async def find(self, entries, *, since):
         return await self.finder.find(entries, since=since)
 
-    def told(self, kind):
+    def notices_of(self, kind):
         return [notice for notice in self.memory.notices if isinstance(notice, kind)]
 
 
@@ -103,13 +103,13 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
     moments = [moment - began for moment, *_ in pipeline.api.requests]
     assert sum(moment < enough for moment in moments) >= 0.95 * enough / seconds
     assert len(moments) >= used * (pipeline.clock.now() - began) / seconds
-    attempts = sum(notice.outcome == "in doubt" for notice in pipeline.told(BatchSent))
-    asked = pipeline.told(ReadBackAwaited)
-    assert len(asked) <= attempts + sum(notice.found > 0 for notice in pipeline.told(ReadBack))
+    attempts = sum(notice.outcome == "in doubt" for notice in pipeline.notices_of(BatchSent))
+    asked = pipeline.notices_of(ReadBackAwaited)
+    assert len(asked) <= attempts + sum(notice.found > 0 for notice in pipeline.notices_of(ReadBack))
     assert len(server.reads) <= 20 * len(asked) + sum(notice.records for notice in asked) + bad
 
 
-async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
+async def test_the_settling_time_passes_once_for_all_bad_records(tmp_path):
     """The API refuses ten customers after an attempt without an answer: one wait, counted from that attempt."""
     bad = ids([5, 90, 91, 200, 333, 334, 335, 600, 801, 999])
     server = Server(bad, lambda number: "dropped" if number == 0 else None)
@@ -117,12 +117,12 @@ async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
     began = pipeline.clock.now()
     figures = await pipeline.run()
     assert (figures.accepted, figures.dead) == (990, 10)
-    assert len(pipeline.told(ReadBackAwaited)) == 1
+    assert len(pipeline.notices_of(ReadBackAwaited)) == 1
     assert SETTLE <= pipeline.clock.now() - began <= SETTLE + 15
     assert len(server.reads) <= 5 + 10 + 10
 
 
-async def test_others_are_sent_meanwhile(tmp_path):
+async def test_other_batches_are_sent_meanwhile(tmp_path):
     """One uploader, and a batch that is read back: all the others arrive before that is over."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 9000), server, uploaders=1)
@@ -131,7 +131,7 @@ async def test_others_are_sent_meanwhile(tmp_path):
     assert (figures.accepted, figures.dead) == (8999, 1)
     times = [moment - began for moment, _, entries, _ in pipeline.api.requests if entries[0]["id"] != "c0"]
     assert sum(moment < 10 for moment in times) >= 8
-    assert pipeline.told(ReadBackAwaited)[0].seconds <= SETTLE
+    assert pipeline.notices_of(ReadBackAwaited)[0].seconds <= SETTLE
 
 
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
@@ -141,7 +141,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
     seen = []
 
     async def stop():
-        while pipeline.recorder.figures().accepted < 2000 or not pipeline.told(ReadBackAwaited):
+        while pipeline.recorder.figures().accepted < 2000 or not pipeline.notices_of(ReadBackAwaited):
             await pipeline.clock.sleep(0.1)
             seen.append(pipeline.recorder.figures())
         await pipeline.clock.sleep(3)
@@ -154,7 +154,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
     assert (figures.accepted, figures.pending, figures.dead, figures.closes) == (2000, 1000, 0, True)
 
 
-async def test_no_more_wait_than_memory_holds(tmp_path):
+async def test_the_number_of_waiting_batches_is_bounded(tmp_path):
     """At that number no further batch is handed off: reading stops until one of them is read back."""
     count = 3 * MOST_READ_BACKS
     server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
@@ -172,7 +172,7 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
     assert MOST_READ_BACKS - 2 <= most <= MOST_READ_BACKS + 2 + 2
 
 
-async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
+async def test_customers_who_arrived_are_found_before_the_settling_time_ends(tmp_path):
     """Everything that was applied shows after five seconds, so the wait ends."""
     server = Server((), lambda number: "applied" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 50), server)
@@ -180,7 +180,7 @@ async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
     figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (50, 0, 2)
     assert pipeline.clock.now() - began < 15
-    assert [(notice.records, notice.found) for notice in pipeline.told(ReadBack)] == [(50, 50)]
+    assert [(notice.records, notice.found) for notice in pipeline.notices_of(ReadBack)] == [(50, 50)]
 
 
 async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
@@ -209,7 +209,7 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
         ([], [], []),
     ],
 )
-async def test_those_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
+async def test_customers_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
     """Of each batch the customers whose ids need no escaping. If a batch has none, its others are kept apart."""
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [export(tmp_path, 0)])
     for names in batches:

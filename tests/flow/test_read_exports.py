@@ -78,7 +78,7 @@ async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
 
 
 @pytest.mark.parametrize("tail", [b"", b" \t", b"\xef\xbb\xbf", b'{"id":"\xff"}', GOOD, GOOD + b"\r"])
-async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
+async def test_a_complete_last_line_needs_no_newline(tmp_path, tail):
     """So does one that cannot be sent: it is processed as anywhere else."""
     path = tmp_path / "export"
     path.write_bytes(GOOD + b"\n" + tail)
@@ -87,7 +87,7 @@ async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
     assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
 
 
-async def test_a_line_beyond_the_cap_is_held_back_while_nobody_knows_its_end(tmp_path):
+async def test_a_line_beyond_the_cap_is_held_back_until_its_end(tmp_path):
     """Only its beginning is kept."""
     path = tmp_path / "export"
     path.write_bytes(b'{"id":"' + b"x" * 5000 + b'"}')

@@ -63,7 +63,7 @@ async def look(path, before, *, full=False):
         (gzip.compress(LINES)[:-100], True),
     ],
 )
-async def test_what_was_read_is_proven_by_its_text(export, content, grown):
+async def test_the_text_proves_an_export(export, content, grown):
     """It may be rewritten, appended to, cut or changed after what was read, or compressed.
 
     Whether text follows is known.
@@ -78,7 +78,7 @@ async def test_what_was_read_is_proven_by_its_text(export, content, grown):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
 @pytest.mark.parametrize("at", [0, 1000, HALF - 1])
-async def test_one_changed_byte_in_what_was_read_is_no_proof(export, at, pack):
+async def test_one_changed_byte_prevents_the_proof(export, at, pack):
     """Anywhere, also between the sampled blocks."""
     before = known(export)
     write(export, pack(LINES[:at] + b"~" + LINES[at + 1 :]))
@@ -86,14 +86,14 @@ async def test_one_changed_byte_in_what_was_read_is_no_proof(export, at, pack):
 
 
 @pytest.mark.parametrize("content", [LINES[: HALF - 1], b"", gzip.compress(LINES)[:300], LINES.replace(b"\n", b"\r\n")])
-async def test_what_is_shorter_or_ends_its_lines_otherwise_is_no_proof(export, content):
+async def test_a_shorter_file_or_other_line_ends_prevent_the_proof(export, content):
     """Cut, emptied, cut while compressed, or written by another system."""
     before = known(export)
     write(export, content)
     assert await look(export, before) is None
 
 
-async def test_a_file_that_was_left_alone_is_not_read(export):
+async def test_an_unchanged_file_is_not_read(export):
     """Size, time of change and samples are unchanged, so its checksum does not matter, except in a full check."""
     before = known(export, content=bytes(len(LINES)))
     assert await look(export, before) is not None
@@ -109,7 +109,7 @@ async def test_a_change_that_hides_its_time_is_found_by_samples(export):
     assert await look(export, before) is None
 
 
-async def test_what_came_from_a_pipe_cannot_be_given_again_but_as_a_file(tmp_path, export):
+async def test_a_pipe_can_be_continued_only_as_a_file(tmp_path, export):
     """Unless nothing of it was read."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -135,7 +135,7 @@ PACKS = [bytes, gzip.compress, zstandard.compress]
     order=st.randoms(use_true_random=False),
     packs=st.lists(st.sampled_from(PACKS), min_size=4, max_size=4),
 )
-async def test_any_exchange_of_places_is_seen_through_or_asked_about(tmp_path_factory, texts, order, packs):
+async def test_any_exchange_of_paths_is_recognised_or_asked_about(tmp_path_factory, texts, order, packs):
     """Whatever was read, grown or moved: no file is taken for an export whose text it does not have."""
     folder = tmp_path_factory.mktemp("exports")
     exports = []
@@ -156,7 +156,7 @@ async def test_any_exchange_of_places_is_seen_through_or_asked_about(tmp_path_fa
         assert proof is not None
 
 
-async def test_an_export_that_was_read_takes_its_place_before_one_that_was_not(tmp_path):
+async def test_a_read_export_is_matched_before_an_unread_one(tmp_path):
     """They have swapped paths. The export of which nothing was read may be any file, the other one may not."""
     read, unread = tmp_path / "read", tmp_path / "unread"
     read.write_bytes(b"a\nb\n")
@@ -168,7 +168,7 @@ async def test_an_export_that_was_read_takes_its_place_before_one_that_was_not(t
     assert await among(exports, read, unread) == {str(read): str(unread), str(unread): str(read)}
 
 
-async def test_the_longest_match_is_the_surest(tmp_path):
+async def test_the_longest_match_is_preferred(tmp_path):
     """What was read of one is the beginning of what was read of another: each finds its own."""
     for name, text in (("a", b"x\ny\n"), ("b", b"x\nz\n")):
         (tmp_path / name).write_bytes(text)
@@ -179,7 +179,7 @@ async def test_the_longest_match_is_the_surest(tmp_path):
     assert found == {str(tmp_path / "a"): str(tmp_path / "c"), str(tmp_path / "b"): str(tmp_path / "d")}
 
 
-async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
+async def test_a_flag_counts_only_if_the_text_agrees(tmp_path, export):
     """By name or by path; what was read is proven in both cases."""
     before = known(export)
     other = tmp_path / "other"
@@ -194,7 +194,7 @@ async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
 
 
 @pytest.mark.parametrize("word", ["", "a", "=b", "a="])
-def test_a_word_that_says_nothing_is_told(word):
+def test_a_malformed_flag_is_reported(word):
     """It needs an old and a new path, with an equals sign in between."""
     with pytest.raises(ConfigurationError, match="does not name an old and a new path"):
         read_moved([word])
@@ -228,7 +228,7 @@ async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(t
         (gzip.compress(b"~" + LINES[1:]), f"something changed in the first {HALF} bytes of its text"),
     ],
 )
-async def test_a_change_is_told_with_its_place(export, content, what):
+async def test_a_change_is_reported_with_its_place(export, content, what):
     """If that is known."""
     before = known(export)
     write(export, content)
@@ -238,7 +238,7 @@ async def test_a_change_is_told_with_its_place(export, content, what):
     assert caught.value.place == str(export)
 
 
-async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
+async def test_a_person_chooses_between_two_matching_files(tmp_path):
     """Both are named, each with the flag that chooses it."""
     for name, text in (("old", b"x\n"), ("a", b"x\ny\n"), ("b", b"x\nz\n")):
         (tmp_path / name).write_bytes(text)
@@ -250,7 +250,7 @@ async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
     assert caught.value.hint == f"add {words[0]} or {words[1]}"
 
 
-async def test_an_export_that_was_emptied_is_none_any_more(tmp_path):
+async def test_an_emptied_export_is_refused(tmp_path):
     """That also holds if nothing of it was read. One that was always empty is still an export."""
     for name, text in (("full", b"x\n"), ("empty", b"")):
         (tmp_path / name).write_bytes(text)

@@ -100,7 +100,7 @@ async def run(tmp_path, api):
         yield Doubtful(tmp_path, server.url)
 
 
-async def test_a_batch_is_sent_again_as_it_was(api, run):
+async def test_a_batch_is_sent_again_unchanged(api, run):
     """In the same bytes, noted with the decision before the first one; once accepted, it is no longer in doubt."""
     assert (await run.migrate()).outcome == "in_doubt"
     found = await run.resolve()
@@ -112,7 +112,7 @@ async def test_a_batch_is_sent_again_as_it_was(api, run):
 
 
 @pytest.mark.parametrize("decisions", [RESEND, Decisions(accept=("all",)), Decisions(discard=("all",))])
-async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
+async def test_no_decision_is_made_in_a_copy(api, run, tmp_path, decisions):
     """While the original is still there, a decision is refused and nothing is sent.
 
     Without a decision, it can be read.
@@ -134,7 +134,7 @@ async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
 
 
 @pytest.mark.parametrize("answered", ["", "201 Created"])
-async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api, run, tmp_path, answered):
+async def test_nothing_is_sent_from_a_directory_older_than_the_resend(api, run, tmp_path, answered):
     """The same holds if it is restored in its place. The newest one continues, even after a move."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "old")
@@ -165,7 +165,7 @@ async def test_each_of_several_batches_is_noted_before_it_leaves(api, run):
     assert api.counted[sent:] == [*range(sent + 1, sent + doubtful + 1)]
 
 
-async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_path):
+async def test_each_resend_of_a_batch_is_noted(api, run, tmp_path):
     """And the next command finds its own state directory up to date."""
     await run.migrate()
     api.answers += ["", "", ""]
@@ -177,7 +177,7 @@ async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_p
 
 
 @pytest.mark.parametrize("said", ["", "422 Unprocessable Entity", "503 Service Unavailable"])
-async def test_only_an_acceptance_settles_a_doubt(api, run, said):
+async def test_only_an_acceptance_settles_a_batch_in_doubt(api, run, said):
     """If it is refused, it may be there. If its answer is lost again, it is in doubt as before."""
     await run.migrate()
     api.answers.append(said)
@@ -186,7 +186,7 @@ async def test_only_an_acceptance_settles_a_doubt(api, run, said):
     assert api.ask("SELECT state FROM batches") == ["in_doubt"]
 
 
-async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
+async def test_a_batch_that_is_found_in_the_account_is_not_sent_again(api, run):
     """It would be doubled."""
     await run.migrate()
     api.there = [{"id": "t", **transaction()}]
@@ -219,7 +219,7 @@ async def in_doubt(api, run, count=3):
 
 
 @pytest.mark.parametrize("what", ["resend", "accept", "discard"])
-async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
+async def test_nothing_is_sent_or_decided_if_one_batch_is_refused(api, run, what):
     """The last batch is there: the first one is neither sent nor decided, and the error names the last."""
     events, transactions = await in_doubt(api, run)
     api.there = [{"id": "t", **transaction()}]
@@ -232,7 +232,7 @@ async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
     assert api.ask("SELECT what FROM notes") == []
 
 
-async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
+async def test_nothing_is_sent_or_decided_if_one_batch_has_changed(api, run):
     """The bytes of the last batch cannot be read again: the first one is not sent."""
     await in_doubt(api, run, count=1000)
     change_unseen(run.export)
@@ -243,7 +243,7 @@ async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
     assert api.ask("SELECT what FROM notes") == []
 
 
-async def test_several_are_sent_again_once_all_were_looked_at(api, run):
+async def test_several_batches_are_sent_again_after_all_are_read_back(api, run):
     """None of them is there."""
     await in_doubt(api, run)
     found = await run.resolve()

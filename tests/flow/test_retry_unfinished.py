@@ -11,12 +11,12 @@ from fakes import REFUSED, event, record, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
-from mortal_world import World, taking_letters
+from mortal_world import World, retry_dead_letters
 
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 
-REPEATS = {Kind.CUSTOMERS: 21, Kind.EVENTS: 21, Kind.TRANSACTIONS: 9}
+DUPLICATES = {Kind.CUSTOMERS: 21, Kind.EVENTS: 21, Kind.TRANSACTIONS: 9}
 """The line of each export that repeats an earlier one."""
 
 
@@ -59,9 +59,9 @@ def check(world, summary):
         assert purchases == {
             f"c{number}-{i}" for number in range(21) for i in range(1 + number % 3 if number < 20 else 1)
         }
-    for kind, line in REPEATS.items():
-        letters = [(letter["line"], letter["reason"]) for letter in world.letters(kind)]
-        assert [letter for letter in letters if letter[0] != line] == []
+    for kind, line in DUPLICATES.items():
+        dead_letters = [(letter["line"], letter["reason"]) for letter in world.dead_letters(kind)]
+        assert [letter for letter in dead_letters if letter[0] != line] == []
         assert summary.kinds[kind].pending == 0
 
 
@@ -75,8 +75,8 @@ def test_a_run_that_died_anywhere_is_retried(tmp_path):
         world, no = make_world(path)
         died = world.live(Life(dies_at)) is None
         no.clear()
-        world.live(Life(), taking_letters)
-        check(world, world.live(Life(), taking_letters))
+        world.live(Life(), retry_dead_letters)
+        check(world, world.live(Life(), retry_dead_letters))
         dies_at += 5
     assert dies_at > 60
 
@@ -84,16 +84,16 @@ def test_a_run_that_died_anywhere_is_retried(tmp_path):
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6), changes=st.integers(0, 6))
-def test_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
+def test_a_run_survives_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
     """Lives of any lengths, some of them retries, and a server that changes its mind in between."""
     world, no = make_world(tmp_path_factory.mktemp("world"))
     for number, (dies_at, retries) in enumerate(deaths):
         if number == changes:
             no.clear()
-        world.live(Life(dies_at), taking_letters if retries else None)
+        world.live(Life(dies_at), retry_dead_letters if retries else None)
     no.clear()
-    world.live(Life(), taking_letters)
-    check(world, world.live(Life(), taking_letters))
+    world.live(Life(), retry_dead_letters)
+    check(world, world.live(Life(), retry_dead_letters))
 
 
 class Stopped:
@@ -109,16 +109,16 @@ class Stopped:
     def answer(self, kind, *_):
         return Answer(status=403) if self.closed and kind is Kind.EVENTS else None
 
-    def letters(self):
-        return [(letter["line"], letter["reason"]) for letter in self.world.letters(Kind.EVENTS)]
+    def dead_letters(self):
+        return [(letter["line"], letter["reason"]) for letter in self.world.dead_letters(Kind.EVENTS)]
 
-    def mend(self, **by_line):
+    def correct(self, **by_line):
         """Write other records into dead letters: `line_3` is that of line 3."""
-        letters = self.world.letters(Kind.EVENTS)
-        for letter in letters:
-            if (mended := by_line.get(f"line_{letter['line']}")) is not None:
-                letter["raw"] = json.dumps(mended)
-        text = b"".join(json.dumps(letter).encode() + b"\n" for letter in letters)
+        dead_letters = self.world.dead_letters(Kind.EVENTS)
+        for letter in dead_letters:
+            if (corrected := by_line.get(f"line_{letter['line']}")) is not None:
+                letter["raw"] = json.dumps(corrected)
+        text = b"".join(json.dumps(letter).encode() + b"\n" for letter in dead_letters)
         (self.world.state / "dead-letter.events.ndjson").write_bytes(text)
 
     def stop(self):
@@ -126,7 +126,7 @@ class Stopped:
 
     def retry(self):
         self.closed = False
-        summary = self.world.live(Life(), taking_letters)
+        summary = self.world.live(Life(), retry_dead_letters)
         assert summary.closes
         return summary.kinds[Kind.EVENTS]
 
@@ -143,59 +143,59 @@ def of(number, *purchases, **fields):
     return {"id": f"c{number}", "events": [event(purchase) for purchase in purchases], **fields}
 
 
-def test_a_mended_record_is_no_repeat_of_its_faulty_line(tmp_path):
+def test_a_corrected_record_is_not_a_duplicate_of_its_faulty_line(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2") | {"events": [event("b"), event(5)]}, of(2, "c"))
     run.stop()
-    run.mend(line_2=of(1, "b", "b2"))
+    run.correct(line_2=of(1, "b", "b2"))
     assert run.retry().dead == 0
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "c": 1}
 
 
-def test_a_repeat_stays_a_repeat(tmp_path):
+def test_a_duplicate_stays_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, "b"))
     run.stop()
-    assert run.letters() == [(3, "duplicate_event")]
+    assert run.dead_letters() == [(3, "duplicate_event")]
     assert run.retry().dead == 1
     assert run.sent() == {"a": 1, "b": 1}
-    assert run.letters() == [(3, "duplicate_event")]
+    assert run.dead_letters() == [(3, "duplicate_event")]
 
 
-def test_a_repeated_part_stays_one(tmp_path):
+def test_a_duplicate_part_stays_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2"), of(1, "b2", "b3"))
     run.stop()
     assert run.retry().dead == 1
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "b3": 1}
 
 
-def test_a_part_that_is_mended_is_sent(tmp_path):
+def test_a_corrected_part_is_sent(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b", "b2"), of(1, "b2", "b3"))
     run.stop()
-    run.mend(line_3=of(1, "b4"))
+    run.correct(line_3=of(1, "b4"))
     assert run.retry().dead == 0
     assert run.sent() == {"a": 1, "b": 1, "b2": 1, "b3": 1, "b4": 1}
 
 
-def test_a_record_mended_into_a_repeat_is_one(tmp_path):
+def test_a_record_corrected_to_a_duplicate_is_a_duplicate(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, 7))
     run.stop()
-    run.mend(line_3=of(1, "b"))
+    run.correct(line_3=of(1, "b"))
     assert run.retry().dead == 1
     assert run.sent() == {"a": 1, "b": 1}
-    assert run.letters() == [(3, "duplicate_event")]
+    assert run.dead_letters() == [(3, "duplicate_event")]
 
 
-def test_two_letters_mended_into_the_same_are_sent_once(tmp_path):
+def test_two_dead_letters_corrected_to_the_same_record_are_sent_once(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, 7), of(1, 8))
     run.stop()
-    run.mend(line_2=of(1, "b"), line_3=of(1, "b"))
+    run.correct(line_2=of(1, "b"), line_3=of(1, "b"))
     assert run.retry().dead == 1
     assert run.sent() == {"a": 1, "b": 1}
 
 
-def test_a_repeat_in_an_export_that_has_grown_is_found(tmp_path):
+def test_a_duplicate_in_an_export_that_has_grown_is_found(tmp_path):
     run = Stopped(tmp_path, of(0, "a"), of(1, 7))
     run.stop()
-    run.mend(line_2=of(1, "b"))
+    run.correct(line_2=of(1, "b"))
     with (tmp_path / "events.ndjson").open("a") as export:
         export.write(json.dumps(of(1, "b")) + "\n")
     assert run.retry().dead == 1
@@ -206,24 +206,24 @@ def test_a_second_retry_reads_the_copy_of_the_first(tmp_path):
     """One process reads the dead letter of a dead letter, its copy, and its line."""
     run = Stopped(tmp_path, of(0, "a"), of(1, 7), of(2, "c"))
     run.stop()
-    run.mend(line_2=of(1, 8))
-    assert run.world.live(Life(), taking_letters).kinds[Kind.EVENTS].pending > 0
-    run.mend(line_2=of(1, "b"))
+    run.correct(line_2=of(1, 8))
+    assert run.world.live(Life(), retry_dead_letters).kinds[Kind.EVENTS].pending > 0
+    run.correct(line_2=of(1, "b"))
     assert run.retry().dead == 0
     assert run.sent() == {"a": 1, "b": 1, "c": 1}
 
 
-def test_held_back_twins_are_sent_once(tmp_path):
+def test_two_held_back_lines_of_one_event_are_sent_once(tmp_path):
     """Two lines of one event wait for their customer: the second is still a duplicate of the first."""
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, name=7)]
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, "b"), of(1, "d"), customers=customers)
     run.stop()
-    (letter,) = run.world.letters(Kind.CUSTOMERS)
+    (letter,) = run.world.dead_letters(Kind.CUSTOMERS)
     letter["raw"] = json.dumps(record(Kind.CUSTOMERS, 1))
     (run.world.state / "dead-letter.customers.ndjson").write_text(json.dumps(letter) + "\n")
-    assert [reason for _, reason in run.letters()] == ["customer_not_migrated"] * 3
+    assert [reason for _, reason in run.dead_letters()] == ["customer_not_migrated"] * 3
     assert run.retry().dead == 1
-    assert run.letters() == [(3, "duplicate_event")]
+    assert run.dead_letters() == [(3, "duplicate_event")]
     assert {purchase: count for purchase, count in run.sent().items() if purchase} == {"a": 1, "b": 1, "d": 1}
 
 
@@ -242,11 +242,11 @@ class StoppedInARecord(Stopped):
         return Answer(status=403) if self.closed else None
 
 
-def test_a_part_and_its_dead_letter_are_one(tmp_path):
+def test_a_part_and_its_dead_letter_are_one_record(tmp_path):
     """The line is read again for its second part, and its first one comes once more, from the dead letter."""
     run = StoppedInARecord(tmp_path)
     run.stop()
-    assert [reason for _, reason in run.letters()] == ["refused"]
+    assert [reason for _, reason in run.dead_letters()] == ["refused"]
     run.refuses = False
     assert run.retry().dead == 0
     assert run.sent() == dict.fromkeys("abcdef", 1)

@@ -96,14 +96,14 @@ async def test_a_revert_without_a_number_leaves_a_choice(migrated):
 @pytest.mark.parametrize(
     "told", [b'{"customers":0}', b'{"customers":3}', b'{"customers":-1}', b"", b'{"customers":"1"}']
 )
-async def test_only_a_number_that_fits_says_that_all_is_gone(migrated, told):
+async def test_only_a_matching_number_shows_that_everything_is_reverted(migrated, told):
     """Zero, more than the run has, or no number at all: the run is not put aside."""
     migrated.told = told
     await migrated.revert(ALL)
     assert not (migrated.state / "reverted-1").exists()
 
 
-async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
+async def test_a_revert_with_an_unknown_outcome_blocks_the_run(migrated):
     """If it took effect, continuing would lose records. If not, starting from the beginning would double them."""
     migrated.said = LOST
     with pytest.raises(OutageError, match="may have taken effect"):
@@ -123,7 +123,7 @@ async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
     assert migrated.posts == 2
 
 
-async def test_a_revert_of_another_time_changes_nothing(migrated):
+async def test_a_revert_of_another_period_changes_nothing(migrated):
     """Nothing of this run is in it."""
     await migrated.revert(BEFORE)
     assert (await migrated.migrate()).outcome == "complete"

@@ -129,7 +129,7 @@ async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):
     assert may_go_on(state, clock).startswith("a revert")
 
 
-async def test_another_accounts_revert_is_none_of_this_run(state, clock):
+async def test_a_revert_of_another_account_is_refused(state, clock):
     """Nothing is sent, nothing noted."""
     await revert(state, clock, FIRST_DAY, NO)
     with pytest.raises(ConfigurationError, match=r"has sent to http://127.0.0.1:1 .* not to http://127.0.0.1:1 "):

@@ -12,7 +12,9 @@ from masivo_stream.edges.export.identity import Identity, encode_identity
 from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.reporting import find_examples as examples
+from masivo_stream.flow.reporting import group_faults
 from masivo_stream.flow.reporting.find_examples import find_examples
+from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress
@@ -40,7 +42,7 @@ async def journal(state):
     opened.close()
 
 
-def letter(reason=Reason.MISSING_FIELD, line=7, field="events[0].type", raw=b'{"id": "maria@example.com"}'):
+def dead_letter(reason=Reason.MISSING_FIELD, line=7, field="events[0].type", raw=b'{"id": "maria@example.com"}'):
     where = {"file": "e.ndjson", "line": line, "offset": line * 100, "length": len(raw)}
     rejected = Rejected(
         **where, reason=reason, field=field, message="required: maria@example.com", raw=raw, item_count=1
@@ -59,12 +61,12 @@ async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "re
     await journal.note(Kind.EVENTS, progress, lambda: None)
 
 
-async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
+async def test_an_example_is_the_first_dead_letter_of_its_reason(state, journal):
     """With byte and field, from the file.
 
     If the beginning of the file holds none, file and line come from the journal.
     """
-    await to_dead_letter(state, journal, letter(line=7), letter(line=8))
+    await to_dead_letter(state, journal, dead_letter(line=7), dead_letter(line=8))
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
     first, other = found["missing_field"], found["refused"]
     assert (first.place, first.offset, first.field, first.letters) == ("e.ndjson:7", 700, "events[0].type", 1)
@@ -72,31 +74,63 @@ async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
     assert first.remedy == REMEDIES[Reason.MISSING_FIELD]
 
 
-async def test_only_the_head_of_the_file_is_looked_at(state, journal):
+async def test_only_the_head_of_the_file_is_read(state, journal):
     """The report does not read a million dead letters to find an example."""
-    long = letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
-    await to_dead_letter(state, journal, long, letter())
+    long = dead_letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
+    await to_dead_letter(state, journal, long, dead_letter())
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
     assert found["missing_field"].place == "e.ndjson:40"
 
 
-async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
+async def test_a_file_that_a_person_is_editing_does_no_harm(state, journal):
     """Lines that are not dead letters are skipped, and so is everything after the counted ones."""
-    await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9))
-    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 10))
+    await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", dead_letter(line=9))
+    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + dead_letter(Reason.REFUSED, 10))
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
     assert (found["missing_field"].place, found["refused"].place) == ("e.ndjson:9", "e.ndjson:41")
 
 
-async def test_a_field_that_is_none_of_the_apis_is_not_shown(state, journal):
+async def test_a_field_that_the_api_does_not_define_is_not_shown(state, journal):
     """It may be anything."""
-    await to_dead_letter(state, journal, letter(field="maria@example.com"))
+    await to_dead_letter(state, journal, dead_letter(field="maria@example.com"))
     assert [each.field for each in find_examples(journal, state, KINDS)] == ["", ""]
 
 
-async def test_both_forms_are_left_for_the_owner_alone(state, journal):
+async def test_groups_are_read_from_the_dead_letter_file(state, journal):
+    """All faults of each dead letter, in one of an earlier version the only one; any process finds the same."""
+    both = json.loads(dead_letter(line=7)) | {
+        "faults": [
+            {"reason": "missing_field", "field": "events[0].type", "message": "required: a string"},
+            {"reason": "wrong_type", "field": "id", "message": "expected a string, found a number"},
+        ]
+    }
+    old = {name: value for name, value in json.loads(dead_letter(line=9)).items() if name != "faults"}
+    await to_dead_letter(state, journal, *(json.dumps(each).encode() + b"\n" for each in (both, old)))
+    groups = find_fault_groups(journal.read, state, KINDS)
+    assert [(each.reason, each.field, each.cause, each.records, each.place) for each in groups.listed] == [
+        ("missing_field", "events[].type", "required: a string", 1, "e.ndjson:7"),
+        ("wrong_type", "id", "expected a string, found a number", 1, "e.ndjson:7"),
+        ("missing_field", "events[].type", "required: …", 1, "e.ndjson:9"),
+    ]
+    assert groups.dead_letters == {"events": 2}
+
+
+async def test_groups_are_read_from_a_file_that_a_person_is_editing(state, journal, monkeypatch):
+    """What is no dead letter is left out, so is what is not counted, and what is far behind."""
+    await to_dead_letter(
+        state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", dead_letter(line=9), dead_letter(line=10)
+    )
+    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + dead_letter(Reason.REFUSED, 11))
+    assert [each.records for each in find_fault_groups(journal.read, state, KINDS).listed] == [2]
+    monkeypatch.setattr(group_faults, "MOST_READ", 1)
+    assert find_fault_groups(journal.read, state, KINDS).dead_letters == {"events": 1}
+    state.remove("dead-letter.events.ndjson")
+    assert find_fault_groups(journal.read, state, KINDS).listed == ()
+
+
+async def test_only_the_owner_can_read_both_forms(state, journal):
     """JSON and page, 0600, complete. The summary names the path of the page, and what to do."""
-    await to_dead_letter(state, journal, letter())
+    await to_dead_letter(state, journal, dead_letter())
     journal.describe(Facts(invocation=Invocation(options=("--state-dir", "here"))))
     told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda report: f"<p>{report.outcome}"), FakeClock())
     assert state.read("report.html") == b"<p>dead_letters"
@@ -109,7 +143,7 @@ async def test_both_forms_are_left_for_the_owner_alone(state, journal):
     assert read_report(state, KINDS) == told
 
 
-async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
+async def test_a_report_has_the_keys_of_a_summary_and_more(state, journal):
     """A program that reads a summary can read a report."""
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     found, summary = json.loads(state.read("report.json")), json.loads(msgspec.json.encode(SUMMARY))
@@ -121,7 +155,7 @@ async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
 
 async def test_no_bytes_of_a_record_are_in_a_report(state, journal):
     """Neither `raw` nor the message of a dead letter."""
-    await to_dead_letter(state, journal, letter(field="maria@example.com"))
+    await to_dead_letter(state, journal, dead_letter(field="maria@example.com"))
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     assert b"maria" not in state.read("report.json")
 

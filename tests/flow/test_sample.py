@@ -39,7 +39,7 @@ async def test_a_few_of_each_kind_are_read_back(tmp_path):
         assert again.verified is UNSET  # it has sent nothing
 
 
-async def test_nothing_is_read_back_unasked(tmp_path):
+async def test_nothing_is_read_back_with_a_sample_of_zero(tmp_path):
     """With `sample = 0` the summary does not mention it."""
     async with sandbox() as served:
         run = Migration(tmp_path, served)
@@ -48,7 +48,7 @@ async def test_nothing_is_read_back_unasked(tmp_path):
         assert b"verified" not in msgspec.json.encode(summary)
 
 
-async def test_what_does_not_show_yet_is_no_failure(tmp_path):
+async def test_a_record_that_is_not_visible_yet_is_not_a_failure(tmp_path):
     """The run is complete, and reports what it did not see."""
     async with sandbox(visible_after=60) as served:
         run = Migration(tmp_path, served)
@@ -68,7 +68,7 @@ async def test_what_does_not_show_yet_is_no_failure(tmp_path):
         ("hang=9,on=read", KindVerified(), "not all records could be read back within 1 s"),
     ],
 )
-async def test_what_is_wrong_is_reported_and_the_outcome_stays(tmp_path, fault, seen, says):
+async def test_a_difference_is_reported_and_does_not_change_the_outcome(tmp_path, fault, seen, says):
     """The records were accepted, whatever the sample shows."""
     async with sandbox(fault) as served:
         run = Migration(tmp_path, served)

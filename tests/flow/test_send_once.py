@@ -65,7 +65,7 @@ async def again(run, *, state, confirmations=None, customers=True, events=None):
     )
 
 
-async def test_an_export_that_the_account_has_is_the_reason_even_if_no_token_comes(tmp_path):
+async def test_an_export_that_the_account_has_is_refused_although_no_token_comes(tmp_path):
     """The second run asks for a token, which may name the account; its key alone shows that the export was sent."""
     faults = (parse_fault("badtoken,at=2"),)
     async with running(SandboxOptions(visible_after=0.02, faults=faults)) as sandbox:
@@ -93,7 +93,7 @@ async def test_an_export_is_noted_before_its_first_batch_leaves(run, tmp_path):
     assert [kind for kind, *_ in sent_by(tmp_path)] == ["customers", "events"]
 
 
-async def test_how_far_was_read_is_noted_at_the_end(run, tmp_path):
+async def test_the_read_position_is_noted_at_the_end(run, tmp_path):
     """The trail of each export ends where the export does."""
     await run.migrate()
     for kind, _, trail in sent_by(tmp_path):
@@ -136,7 +136,7 @@ async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_pat
     assert requests_noted(tmp_path) == (2, 2)
 
 
-async def test_no_request_is_counted_that_could_not_be_noted():
+async def test_a_request_that_could_not_be_noted_is_not_counted():
     """What the journal does not know is not counted: a killed run would be refused its own directory."""
     order = []
 
@@ -154,7 +154,7 @@ async def test_no_request_is_counted_that_could_not_be_noted():
     assert order == ["noted", "counted"] * 2
 
 
-async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_path):
+async def test_a_run_with_fewer_noted_requests_than_sent_continues(run, tmp_path):
     """It was killed before more was noted, or was begun by a version that noted nothing."""
     await run.migrate()
     with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
@@ -162,10 +162,10 @@ async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_pa
     assert (await run.migrate()).exit_code == 0
 
 
-def mend(folder, kind, mended):
+def correct(folder, kind, corrected):
     path = folder / f"dead-letter.{kind}.ndjson"
     letters = [json.loads(line) for line in path.read_bytes().splitlines()]
-    path.write_text("".join(json.dumps({**letter, "raw": mended}) + "\n" for letter in letters))
+    path.write_text("".join(json.dumps({**letter, "raw": corrected}) + "\n" for letter in letters))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def retried(run):
     right = content[7].decode().rstrip("\n")
     run.path(Kind.EVENTS).write_bytes(b"".join([*content[:7], b'{"id": 5}\n', *content[8:]]))
     assert (await run.migrate()).exit_code == 3
-    mend(run.folder / "state", Kind.EVENTS, right)
+    correct(run.folder / "state", Kind.EVENTS, right)
     shutil.copytree(run.folder / "state", run.folder / "old")
     assert (await retry(run.settings, run.credentials)).exit_code == 0
     assert await counted(run) == [1]
@@ -187,7 +187,7 @@ def put_back(run):
     (run.folder / "old").rename(run.folder / "state")
 
 
-async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
+async def test_a_directory_older_than_a_retry_is_refused(retried):
     """It would send the corrected dead letters again. The newest one continues."""
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
@@ -203,7 +203,7 @@ async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
     assert await counted(retried) == [1]
 
 
-async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried):
+async def test_a_directory_older_than_a_retry_continues_after_a_confirmation(retried):
     """The confirmation is noted once, and needed once: what is sent then is doubled."""
     put_back(retried)
     stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
@@ -214,7 +214,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
         assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
-async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
+async def test_the_read_position_noted_by_an_earlier_version_shows_an_older_directory(run, tmp_path):
     """How far exports were read shows it too."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "old")
@@ -245,7 +245,7 @@ async def test_the_same_export_from_elsewhere_is_refused(run):
         assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
-async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_goes_on(run):
+async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_continues(run):
     """Its journal knows what it has sent: it is not refused, and others are from then on."""
     await run.migrate()
     shutil.rmtree(run.folder / "shared")
@@ -255,7 +255,7 @@ async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_goes_on(ru
         await again(run, state="second")
 
 
-async def test_what_two_runs_begin_at_once_is_sent_by_the_first(run):
+async def test_one_of_two_simultaneous_runs_sends_the_export(run):
     """Both have looked before either had sent; the second is stopped before its first batch."""
     shutil.copy(run.path(Kind.CUSTOMERS), run.folder / "copy.ndjson")
     ended = {}
@@ -276,7 +276,7 @@ async def test_what_two_runs_begin_at_once_is_sent_by_the_first(run):
     assert run.sandbox.ledger().requests["customers"] == {"201": 1}
 
 
-async def test_a_plan_tells_what_a_migration_would_refuse(run):
+async def test_a_plan_reports_what_a_migration_would_refuse(run):
     """With the key that names the account."""
     await run.migrate()
     named = {"customers": [str(run.path(Kind.CUSTOMERS))], "events": [str(run.path(Kind.EVENTS))]}
@@ -307,7 +307,7 @@ async def test_another_key_or_address_is_another_account(run, tmp_path):
     assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in note.words
 
 
-async def test_the_account_is_told_in_summary_report_and_log(run):
+async def test_the_account_is_shown_in_summary_report_and_log(run):
     """Address and fingerprint, the same everywhere."""
 
     class Heard:
@@ -372,7 +372,7 @@ async def test_a_key_is_proven_by_its_first_token(journal):
 
 
 @pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
-async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journal, answer):
+async def test_a_key_whose_tokens_do_not_name_its_account_is_refused(journal, answer):
     """It cannot be proven."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
@@ -380,7 +380,7 @@ async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journa
         await binding.prove(Tokens(answer, binding))
 
 
-async def test_without_a_token_nothing_is_proven(journal):
+async def test_nothing_is_proven_without_a_token(journal):
     """The flag that the hint names needs no token."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
@@ -403,7 +403,7 @@ async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(jour
         await binding.admit(token(account_id="8"))
 
 
-async def test_until_something_was_sent_the_account_may_change(journal):
+async def test_the_account_may_change_until_something_is_sent(journal):
     """A corrected key is not another account."""
     journal._connection.execute("DELETE FROM batches")
     for key in ("wrong", "right"):

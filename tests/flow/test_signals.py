@@ -11,7 +11,7 @@ from masivo_stream.model.errors import ExitCode
 OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def test_handlers_are_given_back():
+async def test_signal_handlers_are_restored():
     """The program's handlers are restored: the system's own would end it before its summary is written."""
     former = {number: signal.signal(number, lambda *_: None) for number in OBEYED}
     try:

@@ -167,7 +167,7 @@ def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, 
 
 
 @pytest.mark.slow
-def test_another_program_on_the_account_costs_little_more_than_what_it_takes(tmp_path):
+def test_another_program_on_the_account_costs_little_more_than_its_requests(tmp_path):
     """429s and headers reveal it. What is throttled is sent again, in order, and nothing is lost."""
     chance = random.Random(7)
     account = Account(PROD, lambda: 0.05 + chance.uniform(0, 0.1), lambda: 0.05, foreign_every=97.0)

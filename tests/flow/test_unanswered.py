@@ -48,14 +48,14 @@ async def find(entries, account, clock, *, ago=0.0, patient=True, memory=None, *
     return [one.customer for one in found]
 
 
-async def test_each_customer_speaks_for_itself():
+async def test_each_customer_is_evidence_only_for_itself():
     """Some customers of a batch may exist because of another request: only these are found."""
     clock = FakeClock()
     account = Account(clock, {"c2", "c5"})
     assert await find([entry(line) for line in range(1, 7)], account, clock) == ["c2", "c5"]
 
 
-async def test_what_shows_late_is_waited_for():
+async def test_customers_that_show_late_are_waited_for():
     """The API answers "enqueued", and that takes a while. When all of them show, the wait ends."""
     clock = FakeClock()
     began = clock.now()
@@ -65,7 +65,7 @@ async def test_what_shows_late_is_waited_for():
     assert len(account.asked) <= 5 + 10 + 100
 
 
-async def test_what_never_shows_ends_the_wait():
+async def test_the_wait_ends_for_customers_that_never_show():
     """It ends after the settling time. Then not every customer is read."""
     clock = FakeClock()
     began = clock.now()
@@ -88,7 +88,7 @@ async def test_the_time_counts_from_the_attempt():
     assert (clock.now(), account.asked) == (began, ["c2", "c1", "c1", "c2"])
 
 
-async def test_those_whose_ids_need_no_escaping_speak_first():
+async def test_customers_with_plain_ids_are_read_first():
     """An answer about the others may come from a gateway."""
     clock = FakeClock()
     account = Account(clock, {"c1"})
@@ -98,7 +98,7 @@ async def test_those_whose_ids_need_no_escaping_speak_first():
     assert clock.now() == began
 
 
-async def test_without_patience_one_look_is_enough():
+async def test_one_read_is_enough_without_a_settling_time():
     """A missing answer counts as no."""
     clock = FakeClock()
     began = clock.now()
@@ -107,7 +107,7 @@ async def test_without_patience_one_look_is_enough():
     assert (clock.now(), account.asked) == (began, ["c1", "c2", "lost"])
 
 
-def test_what_was_on_the_wire_is_known_by_its_place():
+def test_an_unanswered_record_is_known_by_its_position():
     """Whatever batch it is sent in next. There is one wait for it, and another only after a further doubt."""
     clock = FakeClock()
     batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
@@ -133,7 +133,7 @@ def test_what_was_on_the_wire_is_known_by_its_place():
     assert [one.line for one in unanswered.among(lines)] == [7]
 
 
-def test_a_clock_that_was_set_back_makes_no_attempt_a_future_one():
+def test_an_attempt_is_never_in_the_future_although_the_clock_was_set_back():
     """The attempt is taken to have just been made."""
     clock, unanswered = FakeClock(), Unanswered()
     ahead = (clock.wall() + timedelta(days=9)).isoformat()

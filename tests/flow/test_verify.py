@@ -40,7 +40,7 @@ def all_confirmed(summary, found):
         assert counted.confirmed == counted.looked_at
 
 
-async def test_what_was_accepted_is_confirmed(migration):
+async def test_accepted_records_are_confirmed(migration):
     """No dead letters, no skipped records; a sample has the requested size, and one seed draws one sample."""
     async with migration() as run:
         run.generate(60, rate=0.1, skipped=0.1)
@@ -52,7 +52,7 @@ async def test_what_was_accepted_is_confirmed(migration):
         assert found == await run.verify(records=7)
 
 
-async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
+async def test_a_corrected_record_is_compared_as_corrected(migration):
     """A corrected record is compared as corrected, once. One that was rejected again is not, also in a second retry."""
     async with migration() as run:
         run.generate(30)
@@ -73,7 +73,7 @@ async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
             all_confirmed(summary, await run.verify())
 
 
-async def test_what_is_in_doubt_or_was_refused_is_not_read_back(migration):
+async def test_records_in_doubt_or_refused_are_not_read_back(migration):
     """No answer said that it was accepted."""
     async with migration("hang=0.05,applied=no,on=transactions,at=2", "vague,on=events") as run:
         run.generate(40)
@@ -85,7 +85,7 @@ async def test_what_is_in_doubt_or_was_refused_is_not_read_back(migration):
         all_confirmed(summary, await run.verify())
 
 
-async def test_an_unfinished_run_is_verified_as_far_as_it_came(migration):
+async def test_the_accepted_records_of_an_unfinished_run_are_verified(migration):
     """What was accepted before the stop."""
     async with migration("status=403,on=customers,at=3") as run:
         run.generate(40, kinds=[Kind.CUSTOMERS])
@@ -94,7 +94,7 @@ async def test_an_unfinished_run_is_verified_as_far_as_it_came(migration):
         all_confirmed(summary, await run.verify())
 
 
-async def test_what_grew_is_looked_at_once(migration):
+async def test_appended_records_are_compared_once(migration):
     """An export that was appended to is one input after the other in the same file."""
     async with migration() as run:
         run.generate(20, kinds=[Kind.CUSTOMERS])
@@ -121,7 +121,7 @@ async def test_a_wrong_balance_and_a_lost_record_are_found(migration):
         assert Path(found.findings[0].file) == run.path(Kind.CUSTOMERS)
 
 
-async def test_what_a_customer_earned_since_is_no_difference(migration):
+async def test_later_earnings_of_a_customer_are_not_a_difference(migration):
     """The wallet is the exported balance, and what was booked after that."""
     async with migration() as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])
@@ -156,7 +156,7 @@ async def test_an_edited_export_is_not_compared(migration):
         assert found.message.startswith(f"{path}: the export is not the one")
 
 
-async def test_who_may_not_read_is_told_so(migration):
+async def test_a_key_without_the_right_to_read_is_reported(migration):
     """It ends with what the API answered."""
     async with migration("status=403,on=read") as run:
         run.generate(3, kinds=[Kind.CUSTOMERS])

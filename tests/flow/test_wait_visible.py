@@ -108,7 +108,7 @@ async def test_recalculated_metrics_show_events():
 
 
 @pytest.mark.parametrize("body", [metrics("2025-12-31T00:00:00Z"), metrics(None), b"{}", b"rubbish", b"[" * 100_000])
-async def test_older_metrics_are_no_evidence(body):
+async def test_older_metrics_are_not_evidence(body):
     """If metrics prove nothing, the settling time passes, and the notice is not `confirmed`."""
     clock = FakeClock()
     notices = await wait(Kind.EVENTS, [entry(Kind.EVENTS, 1)], Reads(clock, 0, body), clock, events_settle=30)
@@ -129,7 +129,7 @@ async def test_events_without_purchases_settle():
     assert (reads.asked, notices[-1].confirmed, clock.now()) == ([], False, 1045)
 
 
-async def test_ids_that_are_no_path_segment_are_not_probed():
+async def test_ids_that_are_not_a_path_segment_are_not_probed():
     """`.` and `..` mean something else in a path, so other customers are read back."""
     clock = FakeClock()
     odd = [
@@ -205,7 +205,7 @@ async def test_one_plain_id_that_shows_is_enough(customer):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 500])
-async def test_with_only_odd_ids_the_run_goes_on(status):
+async def test_a_run_with_only_odd_ids_continues(status):
     """After the settling time, with a notice: it is not known whether the customers are there."""
     clock = FakeClock()
     notices = await wait(Kind.CUSTOMERS, odd(*ODD, ".."), Gateway(clock, status=status), clock)
@@ -223,7 +223,7 @@ async def test_odd_ids_that_show_are_evidence():
 
 
 @pytest.mark.parametrize("customers", [["."], ["..", "."], [""]])
-async def test_ids_that_cannot_be_asked_for_are_given_time(customers):
+async def test_ids_that_cannot_be_read_back_get_the_settling_time(customers):
     """No request, and a wait that ends."""
     clock = FakeClock()
     reads = Reads(clock, 0)
@@ -241,7 +241,7 @@ async def test_customers_that_do_not_show_stop_the_run_beside_odd_ones():
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.EVENTS])
-async def test_without_probes_there_is_no_wait(kind):
+async def test_there_is_no_wait_without_probes(kind):
     """And no read."""
     clock = FakeClock()
     reads = Reads(clock, 1e9)
@@ -249,7 +249,7 @@ async def test_without_probes_there_is_no_wait(kind):
     assert (reads.asked, clock.now(), notices) == ([], 1000, [Visible(kind=kind, seconds=0.0, confirmed=False)])
 
 
-async def test_odd_ones_accepted_after_the_last_plain_one_are_given_time():
+async def test_odd_ids_accepted_after_the_last_plain_one_get_the_settling_time():
     """The plain one may show long before they do."""
     clock = FakeClock()
     reads = Gateway(clock)
@@ -271,7 +271,7 @@ async def test_a_customer_with_a_plain_id_is_read_back_for_events():
 @pytest.mark.parametrize(
     "updated", ["9999-12-31T23:59:59-12:00", "+010000-01-01T11:59:59.000Z", "9999-12-31T00:00:00Z"]
 )
-async def test_exported_metrics_of_the_last_year_are_no_recalculation(updated):
+async def test_exported_metrics_of_the_last_year_are_not_a_recalculation(updated):
     """Exported dates come back as they were sent."""
     clock = FakeClock()
     notices = await wait(Kind.EVENTS, [entry(Kind.EVENTS, 1)], Reads(clock, 0, metrics(updated)), clock)

@@ -80,7 +80,7 @@ async def test_only_the_apis_own_answer_counts(given, known, reads):
 
 
 @pytest.mark.parametrize("customer", [".", ".."])
-async def test_ids_that_mean_another_path_are_not_asked_for(customer):
+async def test_ids_that_mean_another_path_are_not_read_back(customer):
     """A gateway would read another path."""
     found, _, read = await find_out({customer: [FOUND]})
     assert (found, read) == ({customer: Whereabouts.UNREADABLE}, [])
@@ -96,7 +96,7 @@ async def test_a_404_to_an_odd_id_counts_if_another_one_came_through(customer):
     assert found == {customer: Whereabouts.GONE, "other/one": Whereabouts.THERE}
 
 
-async def test_an_outage_ends_it():
+async def test_an_outage_ends_the_search():
     """After ten in a row without a legible answer no more are read. An answer in between resets the count."""
     _, error, read = await find_out({f"c{number}": [BROKEN] for number in range(50)})
     assert isinstance(error, OutageError)

@@ -31,7 +31,7 @@ def planted(tmp_path_factory):
             write_planted(stream, list_stream, kind=kind, count=RECORDS, seed=5, plants=SHARES)
         for line in listed.read_bytes().splitlines():
             found = json.loads(line)
-            wanted.add((found["check"], found["kind"], found["line"], found["other"], found["reward"]))
+            wanted.add(tuple(found[name] for name in ("check", "kind", "line", "other", "reward", "field")))
     return directory, wanted
 
 
@@ -48,6 +48,7 @@ async def check(directory, names=None, **settings):
             finding.line,
             finding.others[0].line if finding.others and finding.sums is None else None,
             finding.sums.reward if finding.sums is not None else "",
+            finding.field,
         )
         for each in checked.results
         for finding in each.first
@@ -60,7 +61,7 @@ def kind_of(file):
     return next(kind.value for kind in Kind if kind.value in file)
 
 
-async def test_everything_planted_is_found_and_nothing_else(planted):
+async def test_exactly_the_planted_faults_are_found(planted):
     """Each finding of the list, once; with little memory of ids, too."""
     directory, wanted = planted
     assert {check for check, *_ in wanted} == {check.value for check in PLANTS.values()}
@@ -106,6 +107,42 @@ async def test_files_may_be_cut_and_compressed(planted, tmp_path):
         assert sum(each.value for each in totals) == of_whole.value
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+async def test_many_files_have_the_same_findings_in_the_same_order(workers, planted, tmp_path):
+    """Cut into 30 files of different lengths: the same fields, counts, and lines one after the other."""
+    directory, _ = planted
+    names, begins = {}, {}
+    for kind in Kind:
+        lines = (directory / f"{kind}.ndjson").read_bytes().splitlines(keepends=True)
+        names[kind.value] = []
+        for number, begin in enumerate(range(0, len(lines), len(lines) // 30)):
+            path = tmp_path / f"{kind}-{number:02}.ndjson"
+            path.write_bytes(b"".join(lines[begin : begin + len(lines) // 30]))
+            names[kind.value].append(str(path))
+            begins[str(path)] = begin
+
+    def places(checked):
+        for each in checked.results:
+            yield each.check, each.count
+            for found in (*each.fields, *each.first):
+                line = found.line + begins.get(found.file, 0)
+                yield found.field, getattr(found, "records", 1), kind_of(found.file), line
+
+    names = {kind: tuple(paths) for kind, paths in names.items()}
+    _, whole, _ = await check(directory)
+    _, cut, _ = await check(tmp_path, names, upload=UploadSettings(workers=workers))
+    assert list(places(cut)) == list(places(whole))
+
+
+async def test_fields_that_are_rejected_are_no_finding(planted):
+    """With `unknown_fields = "reject"` their records are dead letters, and nothing else is new."""
+    directory, _ = planted
+    _, checked, summary = await check(directory, validation=ValidationSettings(unknown_fields="reject"))
+    found = {each.check for each in checked.results}
+    assert not {PLANTS["misspelled_fields"], PLANTS["unknown_fields"]} & found
+    assert summary.kinds["customers"].reasons["unknown_field"] > 0
+
+
 async def test_a_check_that_is_skipped_finds_nothing(planted):
     """The others find what they found."""
     directory, wanted = planted
@@ -128,7 +165,7 @@ async def test_a_damaged_export_is_not_checked(planted, tmp_path):
     assert (listed, checked.unfinished, summary.exit_code) == ([], True, 5)
 
 
-async def test_what_comes_from_a_pipe_is_checked_too(planted, tmp_path):
+async def test_an_export_from_a_pipe_is_checked_too(planted, tmp_path):
     """The places are the same; sums cannot be read again, and are left out."""
     directory, wanted = planted
     pipe = tmp_path / "transactions.ndjson"

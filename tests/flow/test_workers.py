@@ -86,7 +86,7 @@ async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[lis
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-async def test_however_many_validate_the_results_are_the_same(tmp_path, kind):
+async def test_any_number_of_workers_gives_the_same_results(tmp_path, kind):
     """One process, two and three give the same results, over several files, with duplicates from one to the other."""
     for name, content in exports(kind).items():
         (tmp_path / name).write_bytes(content)
@@ -110,7 +110,7 @@ async def test_reading_may_begin_anywhere(tmp_path):
     assert await validate([source], Kind.EVENTS, 2) == expected
 
 
-async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
+async def test_sockets_replace_shared_memory_if_it_is_forbidden(tmp_path):
     """A system may forbid it, for example by the limit on open files."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(adversarial(Kind.EVENTS))
@@ -131,7 +131,7 @@ def children() -> list[int]:
     return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
 
 
-async def test_a_lost_worker_ends_it(tmp_path):
+async def test_a_lost_worker_ends_the_reading(tmp_path):
     """A killed worker ends the reading with an error of its own, and leaves no process behind."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(b"".join(make(Kind.EVENTS, number) + b"\n" for number in range(3000)))
@@ -155,7 +155,7 @@ async def test_a_lost_worker_ends_it(tmp_path):
     assert set(children()) & workers == set()
 
 
-async def test_who_stops_early_leaves_no_worker(tmp_path):
+async def test_a_reader_that_stops_early_leaves_no_worker(tmp_path):
     """Closed in the middle, or cancelled, the workers are gone afterwards."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(adversarial(Kind.EVENTS))
@@ -171,7 +171,7 @@ async def test_who_stops_early_leaves_no_worker(tmp_path):
     assert set(children()) == before
 
 
-async def test_a_small_export_is_not_worth_a_process(tmp_path):
+async def test_a_small_export_starts_no_worker(tmp_path):
     """What takes a moment is validated in this process. How much a pipe holds is not known."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(make(Kind.EVENTS, 1) + b"\n")

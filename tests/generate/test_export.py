@@ -55,7 +55,7 @@ def test_validation_finds_each_fault_and_nothing_else(kind):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_all_faults_of_a_kind_occur(kind):
+def test_every_fault_of_a_kind_occurs(kind):
     """If there are a few more faulty lines than the catalogue has faults, every fault occurs."""
     found = {fault.description for _, fault in faulty(kind, count=150, seed=12, rate=0.5) if fault}
 
@@ -89,7 +89,7 @@ def test_descriptions_are_unique(kind):
 
 
 @given(kind=kinds, seed=seeds, count=st.integers(min_value=0, max_value=30), rate=shares)
-def test_good_lines_are_the_same_whatever_is_mixed_in(kind, seed, count, rate):
+def test_good_lines_do_not_depend_on_the_faulty_ones(kind, seed, count, rate):
     """Without its faulty lines, an export is the clean one."""
     good = [body for body, fault in faulty(kind, count=count, seed=seed, rate=rate) if fault is None]
 
@@ -129,7 +129,7 @@ def test_the_rate_is_honoured(kind):
     assert 66 <= sum(fault is not None for fault in lines) <= 145
 
 
-def test_the_share_of_skipped_ones_is_honoured():
+def test_the_share_of_skipped_records_is_honoured():
     """Deleted customers are additional lines, reversed events additional events; transactions have neither."""
     skipped = {
         kind: export(kind=kind, count=2000, seed=14, skipped=0.05)[0].skipped
@@ -152,7 +152,7 @@ def ids(lines):
     return found - {None, "", 150342}
 
 
-def test_faulty_customers_are_known_to_no_other_kind():
+def test_faulty_customers_have_no_records_of_other_kinds():
     """Except for duplicates of a good one, the id of a faulty customer is on no other line of any kind."""
     faults = {kind: list(faulty(kind, count=150, seed=15, rate=0.5)) for kind in Kind}
     of_faulty = [body for body, fault in faults[Kind.CUSTOMERS] if fault and fault.what is not Reason.DUPLICATE_ID]
@@ -163,14 +163,14 @@ def test_faulty_customers_are_known_to_no_other_kind():
     assert ids(of_faulty).isdisjoint(ids(of_others) | ids(of_good))
 
 
-def test_faulty_events_belong_to_customers_there_are():
+def test_faulty_events_belong_to_existing_customers():
     """After its fault is corrected, a faulty line of events can be sent."""
     lines = [body for body, fault in faulty(Kind.EVENTS, count=150, seed=15, rate=0.5) if fault]
 
     assert ids(lines) <= ids(records(Kind.CUSTOMERS, count=150, seed=15))
 
 
-def test_a_repeated_customer_follows_the_original_closely():
+def test_a_duplicate_customer_follows_the_original_closely():
     """A program that remembers the ids of the last thousand lines finds every duplicate."""
     last = {}
 
@@ -190,7 +190,7 @@ def test_the_same_seed_writes_the_same_file(kind):
     assert first != export(kind=kind, count=100, seed=18, rate=0.1, skipped=0.1)
 
 
-def test_a_clean_export_is_its_records_each_with_a_newline():
+def test_each_record_of_a_clean_export_ends_with_a_newline():
     """For more than one block, and without a stream for the list of faults."""
     stream = io.BytesIO()
 

@@ -57,7 +57,7 @@ def test_a_shorter_export_is_the_beginning_of_a_longer_one(kind):
     assert list(records(kind, count=20, seed=7)) == list(records(kind, count=50, seed=7))[:20]
 
 
-def test_the_bytes_of_a_seed_stay_what_they_are():
+def test_the_bytes_of_a_seed_never_change():
     """The same seed gives the same export on other versions of Python, and on other days."""
     assert (
         b'{"id":"C00000000","transactions":[{"reward_id":"5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90",'
@@ -120,7 +120,7 @@ def test_orders_name_what_was_redeemed(seed, number):
 
 
 @given(seed=seeds, number=numbers)
-def test_metrics_are_what_the_events_say(seed, number):
+def test_metrics_agree_with_the_events(seed, number):
     """A customer's lifetime metrics are the number and the sum of the purchases."""
     customer = exact(record(Kind.CUSTOMERS, seed=seed, number=number).body)
     events = exact(record(Kind.EVENTS, seed=seed, number=number).body)["events"]
@@ -174,7 +174,7 @@ def test_sizes_are_skewed_and_fit_a_request(kind):
     assert all(one.items == len(exact(one.body)[CONTRACTS[kind].item_field]) for one in sizes)
 
 
-def test_optional_fields_are_there_null_or_absent():
+def test_optional_fields_are_present_null_or_absent():
     """An export is as irregular as real ones: optional fields are sometimes absent or null."""
     customers = [exact(body) for body in records(Kind.CUSTOMERS, count=MANY, seed=5)]
     transactions = [
@@ -191,7 +191,7 @@ def test_optional_fields_are_there_null_or_absent():
 
 
 @given(seed=seeds, number=numbers)
-def test_reversed_events_come_on_top(seed, number):
+def test_reversed_events_are_additional(seed, number):
     """Without its reversed events, a record is the same as without the option."""
     mixed = record(Kind.EVENTS, seed=seed, number=number, reversed_share=0.3)
     plain = record(Kind.EVENTS, seed=seed, number=number)

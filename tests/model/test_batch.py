@@ -59,7 +59,7 @@ def test_any_difference_gives_another_id(kind, entries):
     assert make_batch(kind, entries).id != make_batch(Kind.CUSTOMERS, BASE).id
 
 
-def test_a_file_name_that_is_no_text_has_an_id_as_well():
+def test_a_batch_of_a_file_with_an_undecodable_name_has_an_id():
     """Names of undecodable bytes come as lone surrogates from the operating system."""
     odd = msgspec.structs.replace(BASE[0], file="caf\udce9")
     assert make_batch(Kind.CUSTOMERS, [odd]).id != make_batch(Kind.CUSTOMERS, BASE[:1]).id
@@ -79,7 +79,7 @@ MIXED = [
 ]
 
 
-def test_a_customer_of_events_stands_once_with_all_items():
+def test_a_customer_occurs_once_with_all_events():
     """If the rest of the records is the same, the items are joined in order, unchanged; else they stay apart."""
     batch = make_batch(Kind.EVENTS, MIXED)
     assert batch.body == (
@@ -89,19 +89,19 @@ def test_a_customer_of_events_stands_once_with_all_items():
     assert (batch.entries, batch.items) == (tuple(MIXED), 6)
 
 
-def test_a_place_in_the_body_tells_its_entries():
+def test_a_position_in_the_body_leads_to_its_entries():
     """An index that a server names is one of this list."""
     first, other, again, tagged, too = MIXED
     assert body_groups(Kind.EVENTS, MIXED) == [[first, again], [other], [tagged, too]]
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
-def test_other_kinds_stand_as_they_came(kind):
+def test_entries_of_other_kinds_are_unchanged(kind):
     """Only events may be sent in parts."""
     assert body_groups(kind, MIXED) == [[each] for each in MIXED]
 
 
-def test_equal_bodies_of_other_records_have_other_ids():
+def test_equal_bodies_of_different_records_have_different_ids():
     """The same items of the same customer, from lines that are cut elsewhere."""
     whole = [events(1, "a", b'{"id":"a","events":[1,2]}'), events(2, "a", b'{"id":"a","events":[3]}')]
     cut = [events(1, "a", b'{"id":"a","events":[1]}'), events(3, "a", b'{"id":"a","events":[2,3]}')]

@@ -21,7 +21,7 @@ CASE = Case(kind=Kind.EVENTS, stage=Stage.SEND, settings={"uploaders": 4})
         ({"uploaders": 1, "workers": 2}, "send, 1 uploader, 2 workers"),
     ],
 )
-def test_a_case_is_called_by_what_it_varies(settings, label):
+def test_a_case_is_named_by_the_settings_that_it_varies(settings, label):
     """Stage, and each setting with its value."""
     assert Case(kind=Kind.EVENTS, stage=Stage.SEND, settings=settings).label == label
 
@@ -36,7 +36,7 @@ def test_rates_are_those_of_the_rounds(seconds):
     assert found == summarize(CASE, [run(each) for each in reversed(seconds)], EXPORT)
 
 
-def test_what_takes_no_time_has_no_rate():
+def test_a_stage_that_takes_no_time_has_no_rate():
     """An empty export is decoded in no time."""
     found = summarize(CASE, [run(0.0)], EXPORT)
     assert found.mb_per_second.most == found.items_per_second.most == found.sink_busy == 0.0
@@ -49,6 +49,6 @@ def test_the_highest_peak_and_the_busiest_sink_count():
     assert (found.peak_rss_bytes, found.sink_busy) == (9, 0.7)
 
 
-def test_findings_come_back_from_their_json():
+def test_findings_are_read_back_from_their_json():
     """What `--json` prints can be read into the same values."""
     assert msgspec.json.decode(msgspec.json.encode(made()), type=Bench) == made()

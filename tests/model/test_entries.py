@@ -24,7 +24,7 @@ def lines(draw):
 
 
 @given(lines())
-def test_runs_are_their_entries(made):
+def test_a_line_run_equals_its_entries(made):
     """In runs or one by one: the same entries, counts, positions and references."""
     runs, singles = Entries(in_runs(made)), Entries(made)
     assert list(runs) == list(one_by_one(in_runs(made))) == made
@@ -40,7 +40,7 @@ def test_runs_are_their_entries(made):
 
 
 @given(lines(), st.sampled_from(Kind))
-def test_a_batch_of_runs_is_a_batch_of_their_entries(made, kind):
+def test_a_batch_of_line_runs_equals_a_batch_of_their_entries(made, kind):
     """Same id, same body, same positions in it."""
     runs, singles = make_batch(kind, in_runs(made)), make_batch(kind, made)
     assert runs == singles
@@ -56,13 +56,13 @@ def test_an_entry_of_a_batch_stays_the_same_object(made):
     assert all(some is one for some, one in zip(entries[1:], list(entries)[1:], strict=True))
 
 
-def test_there_is_nothing_beyond_the_last():
+def test_an_index_beyond_the_last_entry_is_an_error():
     with pytest.raises(IndexError):
         Entries(in_runs([entry(), entry(line=2)])).copy(2)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=9))
-def test_what_is_odd_stands_between_runs(plain):
+def test_lines_that_are_not_entries_are_between_the_line_runs(plain):
     """Every line has its result, in order, whichever of them are entries."""
     made = [entry(line=number) for number in range(1, len(plain) + 1)]
     run = LineRun(1, [each.body for each in made], [each.offset for each in made], b"")
@@ -75,5 +75,5 @@ def test_what_is_odd_stands_between_runs(plain):
     assert found == in_runs(one_by_one(found))
 
 
-def test_a_run_knows_its_lines():
+def test_a_line_run_knows_its_lines():
     assert list(LineRun(4, [b"ab", b""], [10, 14], b"")) == [Line(4, 10, b"ab", 2), Line(5, 14, b"", 0)]

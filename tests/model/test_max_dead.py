@@ -16,18 +16,18 @@ budgets = st.builds(MaxDead, st.integers(0, 10**9).map(Decimal), kind=st.none() 
 
 
 @given(budgets)
-def test_what_is_written_is_read_again(budget):
+def test_a_budget_is_read_as_it_is_written(budget):
     """The report shows it in this spelling."""
     assert parse_max_dead(str(budget)) == budget
 
 
 @given(st.lists(budgets, min_size=1, max_size=4))
-def test_several_are_separated_by_commas(several):
+def test_several_budgets_are_separated_by_commas(several):
     """As in an environment variable."""
     assert parse_max_deads(", ".join(map(str, several))) == tuple(several)
 
 
-def test_none_is_no_budget():
+def test_the_word_none_removes_a_budget():
     """It takes one back that a file of settings has."""
     assert parse_max_deads(" None ") == ()
 

@@ -32,7 +32,7 @@ def test_a_moment_is_that_of_the_date(date, zone):
 
 
 @given(st.datetimes())
-def test_years_to_ask_for_are_years(date):
+def test_the_years_to_ask_for_are_in_the_calendar(date):
     """From 1 to 9999, and the moment's own year is among them."""
     moment = moment_of(date.replace(tzinfo=UTC))
     assert year_of(moment) == date.year
@@ -41,7 +41,7 @@ def test_years_to_ask_for_are_years(date):
     assert years <= {year for year in (date.year - 1, date.year, date.year + 1) if 1 <= year <= 9999}
 
 
-def test_years_between_two_moments():
+def test_all_years_between_two_moments_are_asked_for():
     """All of them, and their neighbours if a time zone may put an end of the period there."""
     first, last = (read_moment(text) for text in ("2022-01-01T02:00:00Z", "2024-06-01T00:00:00Z"))
     assert years_between(first, last) == {2021, 2022, 2023, 2024}
@@ -66,7 +66,7 @@ def test_years_between_two_moments():
         ("2024-12-31T00:00:00Z", 2024, {2024, 2025}),
     ],
 )
-def test_the_ends_of_the_calendar(text, year, years):
+def test_moments_outside_the_calendar_get_the_nearest_year(text, year, years):
     """A moment that its zone puts outside of the calendar is asked for with the nearest year."""
     moment = read_moment(text)
     assert (year_of(moment), years_around(moment)) == (year, years)
@@ -82,7 +82,7 @@ def test_the_ends_of_the_calendar(text, year, years):
         ("1969-12-31T23:59:59.5Z", -0.5),
     ],
 )
-def test_one_moment_in_two_spellings(one, other):
+def test_two_spellings_of_a_moment_are_equal(one, other):
     """A server may write a moment in its own time zone."""
     assert read_moment(one) == read_moment(other) is not None
 
@@ -103,7 +103,7 @@ def test_one_moment_in_two_spellings(one, other):
         "9" * 99,
     ],
 )
-def test_texts_that_are_no_moment(told):
+def test_a_text_that_is_not_a_moment_has_no_value(told):
     """It gives None, not an error."""
     assert read_moment(told) is None
 

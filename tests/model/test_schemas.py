@@ -198,7 +198,7 @@ def taken(kind: str, record: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_a_record_with_every_field_is_taken(kind):
+def test_a_record_with_every_field_is_accepted(kind):
     """The schemas have all fields of the documents, with the documents' types."""
     assert taken(kind, RECORDS[kind][0])
 
@@ -215,7 +215,7 @@ def test_a_field_may_be_absent_unless_it_is_required(kind, path, holder, field):
 
 
 @pytest.mark.parametrize(("kind", "path", "holder", "field"), PLACES)
-def test_a_field_may_be_null_where_the_documents_say_so(kind, path, holder, field):
+def test_a_field_may_be_null_if_the_documents_say_so(kind, path, holder, field):
     """Absent and null are different."""
     assert taken(kind, changed(RECORDS[kind][0], path, None)) == (field in NULLABLE.get(holder, set()))
 

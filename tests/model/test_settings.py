@@ -12,7 +12,7 @@ def leaves(section: str) -> list[str]:
     return [field.name for field in msgspec.structs.fields(getattr(Settings(), section))]
 
 
-def test_the_defaults_keep_their_own_rules():
+def test_the_defaults_are_valid_settings():
     """Every default may also be written, and writing all of them changes nothing."""
     assert msgspec.convert(msgspec.to_builtins(Settings()), Settings) == Settings()
 
@@ -60,7 +60,7 @@ def test_a_value_that_makes_no_sense_is_refused(section, leaf, value):
         msgspec.convert({section: {leaf: value}}, Settings)
 
 
-def test_settings_do_not_change_underway():
+def test_settings_cannot_be_changed():
     """Settings cannot be changed after they are read."""
     with pytest.raises(AttributeError):
         Settings().upload.uploaders = 9

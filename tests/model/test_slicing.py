@@ -29,7 +29,7 @@ def exact(body: bytes) -> object:
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(RECORDS, EXTRA, EXTRA, st.sampled_from([None, 1]), st.booleans())
-def test_all_items_make_the_record_again(record, before, after, indent, escaped):
+def test_all_items_together_are_the_record(record, before, after, indent, escaped):
     """A record composed of all its items is equal JSON, whatever its spelling."""
     body = json.dumps(before | record | after, indent=indent, ensure_ascii=escaped).encode()
     sliced = slice_record(body, item_field(record))
@@ -66,7 +66,7 @@ def test_spelling_is_kept():
     assert sliced.compose([1]) == b'{"id":"c","k":2.50,"events":[' + items[1] + b"]}"
 
 
-def test_of_a_field_given_twice_the_last_counts():
+def test_the_last_of_two_equal_fields_counts():
     """As the target's JSON parser reads it."""
     sliced = slice_record(b'{"id":"a","events":[1],"id":"b","events":[2,3]}', "events")
     assert sliced.compose([0, 1]) == b'{"id":"b","events":[2,3]}'

@@ -15,7 +15,7 @@ counts = st.integers(0, 1000)
     st.fixed_dictionaries(dict.fromkeys(ALL_OUTCOMES, counts)),
     st.sampled_from(ALL_OUTCOMES),
 )
-def test_figures_close_exactly_if_nothing_is_missing(figures, name):
+def test_figures_add_up_exactly_if_nothing_is_missing(figures, name):
     """Every record and every item has one outcome; one too many or too few anywhere is noticed."""
     read = sum(figures[outcome] for outcome in OUTCOMES)
     items = sum(figures[outcome] for outcome in ITEM_OUTCOMES)

@@ -43,7 +43,7 @@ def test_a_window_is_written_in_its_largest_whole_unit(text, window, spelt):
         "9" * 10 + "/s",
     ],
 )
-def test_what_is_no_window_is_refused_with_an_example(text):
+def test_an_invalid_window_is_refused_with_an_example(text):
     """The message shows how a window is written."""
     with pytest.raises(ValueError, match='such as "1/5s"'):
         parse_window(text)

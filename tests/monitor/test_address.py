@@ -35,7 +35,7 @@ def test_an_address_is_read(text, host, port, loopback):
 @pytest.mark.parametrize(
     "text", ["", ":", ":8080", "host", "host:", "host:http", "1:2:3", "::1:80", "[::1]", "[x]:80", "65536", "-1", "٣"]
 )
-def test_what_is_not_an_address_is_refused_with_an_example(text):
+def test_an_invalid_address_is_refused_with_an_example(text):
     """The error names the flag and shows an example."""
     with pytest.raises(ConfigurationError, match="not HOST:PORT") as caught:
         parse_address(text)
@@ -51,7 +51,7 @@ def test_an_address_is_read_as_it_is_written(host, port):
 
 
 @given(st.text())
-def test_no_text_ends_in_anything_else(text):
+def test_any_text_is_an_address_or_a_configuration_error(text):
     """Any text is an address, or raises a ConfigurationError."""
     with suppress(ConfigurationError):
         parse_address(text)

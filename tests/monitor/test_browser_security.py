@@ -41,6 +41,6 @@ def test_elsewhere_a_name_with_an_owner_is_refused(host):
 
 
 @given(st.text())
-def test_no_host_breaks_it(host):
+def test_no_host_name_raises_an_error(host):
     """Any text can be checked, and a name that is accepted on loopback is accepted elsewhere."""
     assert not is_own_name(host, LOOPBACK) or is_own_name(host, EVERYWHERE)

@@ -6,7 +6,7 @@ import json
 import made_snapshots
 import msgspec
 import pytest
-from monitor.watched import LOOPBACK, Painted, Told, ask, say, watched
+from monitor.watched import LOOPBACK, Painted, RememberingObserver, ask, say, watched
 
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import MonitorFailed, MonitorListens
@@ -21,7 +21,7 @@ DONE = Summary(outcome="complete", exit_code=0, kinds={}, closes=True)
 
 @pytest.mark.parametrize("path", PLACES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_every_place_answers_and_binds_the_browser(path, method):
+async def test_every_path_answers_and_restricts_the_browser(path, method):
     """Each answer has its type and all headers that restrict a browser; HEAD has no body."""
     async with watched() as address:
         status, headers, body = await ask(address, path, method=method)
@@ -65,7 +65,7 @@ async def test_metrics_come_in_the_format_that_is_asked_for():
         (made_snapshots.DONE, 503),
     ],
 )
-async def test_readiness_is_being_at_work(snapshot, status):
+async def test_the_run_is_ready_while_it_works(snapshot, status):
     """Not before the state is open, not while it stops, not after the end; it is alive all the time."""
     async with watched(Painted(snapshot)) as address:
         assert (await ask(address, "/readyz"))[0] == status
@@ -82,7 +82,7 @@ async def test_nothing_can_be_changed(method):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
-async def test_a_foreign_name_is_turned_away(host):
+async def test_a_foreign_host_name_is_refused(host):
     """A name of DNS rebinding is refused at every path; the name it listens on is accepted."""
     async with watched() as address:
         for path in PLACES:
@@ -97,7 +97,7 @@ async def test_a_foreign_name_is_turned_away(host):
 @pytest.mark.parametrize(
     "path", ["/nowhere", "/status.json/", "//evil.example/", "/%2e%2e/%2e%2e/etc/passwd", "/page.css"]
 )
-async def test_there_is_nothing_else(path):
+async def test_no_files_are_served(path):
     """No files are served."""
     async with watched() as address:
         assert (await ask(address, path))[0] == 404
@@ -114,8 +114,8 @@ async def test_there_is_nothing_else(path):
 )
 async def test_nonsense_is_refused_and_not_logged(words, capfd):
     """Bytes that are not HTTP are answered 4xx or cut off; nothing of them reaches the log or the observer."""
-    told = Told()
-    async with watched(told=told) as address:
+    observer = RememberingObserver()
+    async with watched(observer=observer) as address:
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(words)
         writer.write_eof()
@@ -123,26 +123,26 @@ async def test_nonsense_is_refused_and_not_logged(words, capfd):
         writer.close()
         assert answer == b"" or answer.split()[1].startswith(b"4")
         assert (await ask(address, "/healthz"))[0] == 200
-    assert told.notices == []
+    assert observer.notices == []
     assert capfd.readouterr() == ("", "")
 
 
 async def test_a_failure_is_reported_once_and_ends_nothing():
     """Without its text, which may quote anything; the other paths still answer."""
-    told = Told()
-    async with watched(Painted(None), told) as address:
+    observer = RememberingObserver()
+    async with watched(Painted(None), observer) as address:
         for _ in range(3):
             status, _, body = await ask(address, "/status.json")
             assert (status, body) == (500, b"this answer failed; the run goes on\n")
         assert (await ask(address, "/metrics"))[0] == 500
         assert (await ask(address, "/healthz"))[0] == 200
-    assert told.notices == [
+    assert observer.notices == [
         MonitorFailed(path="/status.json", error="RuntimeError"),
         MonitorFailed(path="/metrics", error="RuntimeError"),
     ]
 
 
-async def test_a_waiting_request_learns_how_it_ended():
+async def test_a_waiting_request_learns_the_outcome():
     """A waiting request is answered at once when the run ends, with the last snapshot."""
     painted = Painted()
     async with watched(painted) as address:
@@ -156,7 +156,7 @@ async def test_a_waiting_request_learns_how_it_ended():
 
 
 @pytest.mark.parametrize("wait", ["", "0", "-1", "x", "nan", "1e-9"])
-async def test_no_wait_is_no_wait(wait):
+async def test_an_invalid_wait_does_not_delay_the_answer(wait):
     """A text that is not a number of seconds does not delay the answer."""
     async with watched() as address:
         assert (await ask(address, f"/status.json?wait={wait}"))[0] == 200
@@ -172,25 +172,25 @@ async def test_many_connections_keep_no_probe_out():
             writer.close()
 
 
-async def test_the_work_is_done_beside_it():
+async def test_the_work_continues_beside_the_monitor():
     """The work's result is returned, its observer gets the address, and the monitor answers meanwhile."""
-    told, seen = Told(), []
+    memory, seen = RememberingObserver(), []
 
     async def work(observer):
-        url = told.notices[0].url
+        url = memory.notices[0].url
         address = Address("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
         seen.append((await ask(address, "/healthz"))[0])
         observer.notify("something")
         return DONE
 
-    assert await run_monitored(LOOPBACK, work, source=Painted(), observers=[told]) == DONE
+    assert await run_monitored(LOOPBACK, work, source=Painted(), observers=[memory]) == DONE
     assert seen == [200]
-    listens, other = told.notices
+    listens, other = memory.notices
     assert isinstance(listens, MonitorListens)
     assert (listens.exposed, other) == (False, "something")
 
 
-async def test_what_the_work_raises_comes_out_as_it_is():
+async def test_an_error_of_the_work_is_raised_unchanged():
     """The monitor does not wrap an error of the run."""
 
     async def work(observer):
@@ -222,7 +222,7 @@ async def test_an_address_of_another_machine_is_reported():
         await run_monitored(Address("192.0.2.1", 0), lambda _: None, source=Painted(), observers=[])
 
 
-async def test_two_questions_travel_on_one_connection():
+async def test_two_requests_use_one_connection():
     """A page that polls every second needs no new connection each time."""
     async with watched() as address:
         question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -23,7 +23,7 @@ async def test_a_monitor_that_answers_is_healthy():
         assert await asked({"MASIVO_MONITOR": str(address.port)}) == ""
 
 
-async def test_a_monitor_that_does_not_answer_is_ill():
+async def test_a_monitor_that_does_not_answer_is_unhealthy():
     """The reason names only the address."""
     async with watched() as address:
         pass
@@ -35,17 +35,17 @@ async def test_a_monitor_that_does_not_answer_is_ill():
     ("environment", "command"),
     [({}, ["masivo-stream", "migrate"]), ({"MASIVO_MONITOR": "1"}, ["masivo-stream", "plan"])],
 )
-async def test_where_there_is_no_monitor_nothing_is_ill(environment, command):
+async def test_a_run_without_a_monitor_is_healthy(environment, command):
     """There is no address, or the command has no monitor."""
     assert await asked(environment, command) == ""
 
 
-def test_the_commands_with_a_monitor_are_those():
+def test_the_health_check_knows_the_commands_with_a_monitor():
     """The health check knows them by their names."""
     assert set(health.MONITORED) == {migrate.__name__.rpartition(".")[2], retry.__name__.rpartition(".")[2]}
 
 
-def test_it_starts_without_what_it_does_not_need():
+def test_the_health_check_imports_little():
     """It is a new process every few seconds: without server, template and parser."""
     code = "import sys, masivo_stream.monitor.health; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -53,7 +53,7 @@ async def looking(browser, address, complaints, **context):
 
 @pytest.mark.slow
 @in_a_browser
-async def test_hostile_text_is_text():
+async def test_hostile_text_is_shown_as_text():
     """Markup, templates, reversed and endless names are shown as text, in light and dark, no wider than a phone."""
     complaints = []
     async with watched(Painted(made_snapshots.HOSTILE_SNAPSHOT)) as address, browsing() as browser:
@@ -122,7 +122,7 @@ def luminance(colour):
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_every_colour_of_text_can_be_read():
+def test_every_text_colour_has_enough_contrast():
     """In light and dark, each has a contrast of at least 4.5 against its background (WCAG 2.2, AA)."""
     style = re.search(r"<style>(.*?)</style>", load_page().render(made_snapshots.EARLY).decode(), re.DOTALL)[1]
     themes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", theme)) for theme in style.split("@media")[:2]]

@@ -96,7 +96,7 @@ def test_requests_are_counted_by_outcome_without_their_status():
     assert found["masivo_request_items_bucket", ("kind", "events"), ("le", "990.0")] == 4
 
 
-def test_the_outcomes_are_the_flows():
+def test_the_outcomes_are_those_of_the_flow():
     """Each outcome of a notice is one of those that start as zero."""
     words = {*_WORDS.values(), "refused", "token not taken"}
     assert {word.replace(" ", "_") for word in words} == set(OUTCOMES)
@@ -113,7 +113,7 @@ def test_a_histogram_counts_each_number_once(numbers):
     assert histogram.total == pytest.approx(sum(numbers))
 
 
-def test_two_monitors_do_not_meet():
+def test_two_monitors_share_nothing():
     """Nothing is kept in the process: a second registry is as empty as the first was."""
     for _ in range(2):
         assert (

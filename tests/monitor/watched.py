@@ -25,7 +25,7 @@ class Painted:
         return self.shown
 
 
-class Told:
+class RememberingObserver:
     """An observer that remembers its notices."""
 
     def __init__(self):
@@ -36,9 +36,9 @@ class Told:
 
 
 @asynccontextmanager
-async def watched(painted=None, told=None, *, listening=LOOPBACK):
+async def watched(painted=None, observer=None, *, listening=LOOPBACK):
     """Serve while the context lasts; yield address and endpoints."""
-    answers = Endpoints(painted or Painted(), RequestMetrics(), told or Told(), listening)
+    answers = Endpoints(painted or Painted(), RequestMetrics(), observer or RememberingObserver(), listening)
     async with serving(LOOPBACK, answers) as address:
         yield address
 

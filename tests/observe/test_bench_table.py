@@ -19,7 +19,7 @@ def rows(text):
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_it_shows_each_stage():
+def test_the_table_shows_each_stage():
     """Speed and its range, items, CPU, memory; requests for the stage that sends."""
     found = rows(shown(made()))
     assert ["validate", "2.5", "1.2-5.0", "10,000", "1.00", "50"] in found
@@ -27,14 +27,14 @@ def test_it_shows_each_stage():
     assert "events: 1,000 records, 20,000 items, 5.0 MB" in shown(made())
 
 
-def test_it_fits_a_terminal():
+def test_the_table_fits_a_terminal():
     """A row fits one line of eighty columns, also with large figures."""
     fast = made((run(0.005), run(0.01), run(0.02)))
     assert max(len(line) for line in shown(fast).splitlines()) <= 80
     assert any("send, 16 uploaders" in line and "2,000,000" in line for line in shown(fast).splitlines())
 
 
-def test_it_explains_its_figures():
+def test_the_table_explains_its_figures():
     """It names the sink, and how often each case was measured; one round has no range."""
     assert "3 times, in turn" in shown(made())
     assert "a null sink" in shown(made(), width=500)
@@ -50,7 +50,7 @@ def test_a_busy_sink_is_reported():
     assert "busy for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
 
 
-def test_no_escape_from_outside_reaches_the_terminal():
+def test_no_foreign_escape_reaches_the_terminal():
     """Escapes in a target are shown, not obeyed, and its markup has no effect."""
     text = shown(made(target="http://[bold]x[/bold]\x1b[31m"), width=500)
     assert "[bold]x[/bold]" in text

@@ -6,17 +6,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from rich.console import Console
 
-from masivo_stream.model.account_check import (
-    AccountCheck,
-    AccountType,
-    CheckedAccount,
-    FindingReason,
-    ReferenceFinding,
-    ServerQuota,
-)
+from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount, ServerQuota
 from masivo_stream.model.contract import ReferenceSort
 from masivo_stream.model.plan import QuotaLeft, WindowLeft
-from masivo_stream.model.references import CatalogueReward, ReferenceList, ReferenceUse
+from masivo_stream.model.references import CatalogueReward, FindingReason, ReferenceFinding, ReferenceList, ReferenceUse
 from masivo_stream.observe.check_table import MOST_LISTED, MOST_NAMED, print_check
 
 ACCOUNT = CheckedAccount(
@@ -51,7 +44,7 @@ def finding(number, reason=FindingReason.UNKNOWN):
     )  # fmt: skip
 
 
-def test_the_account_is_named_with_what_is_left():
+def test_the_account_is_shown_with_its_remaining_quota():
     """Address, fingerprint, type with its reason, and both views of the quota."""
     text = shown(replace(NOTHING, account=ACCOUNT, rewards=[CatalogueReward(id="r", name="Puntos")], tiers=[]))
     assert text.splitlines() == [
@@ -66,7 +59,7 @@ def test_the_account_is_named_with_what_is_left():
     ]
 
 
-def test_what_was_not_read_is_said():
+def test_unread_parts_are_reported():
     """With the reason, and without what a terminal would obey."""
     account = replace(ACCOUNT, unread={ReferenceSort.TIER: "403 \x1b[31m"}, named_by_token=False)
     account = replace(account, quota=QuotaLeft(known=False, unreadable="no access"), server_quota=ServerQuota())
@@ -79,7 +72,7 @@ def test_what_was_not_read_is_said():
     assert text.endswith("NOT all was read from the account\n")
 
 
-def test_references_are_listed_the_most_used_first():
+def test_the_most_used_references_are_listed_first():
     """A few of each sort, and how many more there are."""
     named = ReferenceList(distinct=31, complete=False, uses=500, listed=uses(MOST_LISTED + 20))
     text = shown(replace(NOTHING, references={ReferenceSort.BRAND: named}, catalogue_file="c.json", account=UNSET))

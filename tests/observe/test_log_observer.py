@@ -16,6 +16,11 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CanaryChosen,
+    CanaryEnded,
+    CanarySeen,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
@@ -30,6 +35,7 @@ from masivo_stream.model.notices import (
     Notice,
     Progressed,
     ProxyUnused,
+    PurchasesUnguarded,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -41,6 +47,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TotalsProgressed,
     Visible,
     WaitingVisible,
 )
@@ -107,6 +114,21 @@ CASES = [
         },
     ),
     (
+        ChecksStarted(files=3, size=99),
+        {"event": "checks_started", "level": "info", "files": 3, "bytes": 99},
+    ),
+    (
+        ChecksEnded(findings={"duplicate_id": 2}, errors=2, seconds=1.23456, known=False),
+        {
+            "event": "checks_ended",
+            "level": "warning",
+            "errors": 2,
+            "findings": {"duplicate_id": 2},
+            "seconds": 1.235,
+            "known": False,
+        },
+    ),
+    (
         KindStarted(kind=EVENTS_KIND, files=2, size=99),
         {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
     ),
@@ -169,6 +191,29 @@ CASES = [
     (
         QuotaCorrected(seconds=600.04, foreign=7),
         {"event": "quota_corrected", "level": "warning", "seconds": 600.0, "foreign": 7},
+    ),
+    (
+        CanaryChosen(places=((EVENTS_KIND, "events.ndjson", 3),)),
+        {"event": "canary_chosen", "level": "info", "records": ["events events.ndjson:3"]},
+    ),
+    (
+        CanarySeen(
+            kind=EVENTS_KIND, file="a.ndjson", line=3, outcome="accepted", seen="different", different=("metrics",)
+        ),
+        {
+            "event": "canary_seen",
+            "level": "warning",
+            "kind": "events",
+            "file": "a.ndjson",
+            "line": 3,
+            "outcome": "accepted",
+            "seen": "different",
+            "different": ["metrics"],
+        },
+    ),
+    (
+        CanaryEnded(passed=True, learnt=("it arrived",)),
+        {"event": "canary_ended", "level": "info", "passed": True, "learnt": ["it arrived"]},
     ),
     (
         WaitingVisible(kind=EVENTS_KIND, seen=1, probes=3, next_probe=4.04),
@@ -237,6 +282,10 @@ CASES = [
         },
     ),
     (
+        PurchasesUnguarded(why="No space left on device"),
+        {"event": "purchases_unguarded", "level": "warning", "why": "No space left on device"},
+    ),
+    (
         ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
         {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
     ),
@@ -251,6 +300,10 @@ CASES = [
     (
         TakenBack(kind=EVENTS_KIND, records=3, items=9),
         {"event": "taken_back", "level": "info", "kind": "events", "records": 3, "items": 9},
+    ),
+    (
+        TotalsProgressed(days=7, of=9, all_days=30, requests=8, requests_needed=10),
+        {"event": "days_compared", "level": "info", "days": 7, "of": 9, "requests": 8, "requests_needed": 10},
     ),
     (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
     (
@@ -291,13 +344,13 @@ def test_every_notice_and_every_event_has_its_case():
         ({"outcome": "unreachable", "remark": "connection refused"}, "warning"),
     ],
 )
-def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
+def test_an_acceptance_with_a_remark_is_a_warning(changes, level):
     """Anomalies are found by their level; the remark gives the reason."""
     (line,) = logged(sent(**changes))
     assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
 
 
-def test_progress_is_one_line_a_minute_with_what_is_waited_for():
+def test_progress_is_one_line_per_minute_with_the_current_wait():
     """For the whole run: figures, requests used and needed, what it waits for, and the time left."""
     clock = FakeClock()
     builder = SnapshotBuilder(clock, resident=lambda: 1)

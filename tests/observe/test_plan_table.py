@@ -4,12 +4,13 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.plan import DeadReason, KindPlan, Plan, QuotaLeft, WindowLeft
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.observe.plan_table import print_plan
-from masivo_stream.observe.summary_table import MOST_REASONS
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
 SECONDS = {"configured": 60.0, "prod": 49_995.0, "dev": 143_980.0}
@@ -58,7 +59,7 @@ def rows(text):
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_it_shows_records_requests_and_times():
+def test_the_table_shows_records_requests_and_times():
     """Per kind, for three accounts, and when the migration would end."""
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
@@ -107,37 +108,42 @@ def test_the_largest_figures_fit_a_small_terminal():
         ),
     ],
 )
-def test_what_is_known_of_the_quota_is_shown(quota, words):
+def test_the_known_quota_is_shown(quota, words):
     """Also if nothing is known."""
     assert words in " ".join(shown(plan(quota=quota)).split())
 
 
-def test_what_is_left_out_is_shown():
+def test_skipped_records_are_shown():
     """Skipped by reason, and blank lines."""
     figures = KindSummary(read=5, blank=2, skipped=3, skip_reasons={"deleted_customer": 3})
     text = shown(plan(summary=Summary(outcome="complete", exit_code=0, kinds={"events": figures}, closes=True)))
     assert "events: 3 skipped (deleted_customer)\nevents: 2 blank lines\n" in text
 
 
-def test_dead_letters_are_shown_with_their_first_place():
-    """With a remedy; a few reasons are shown, and the number of the others."""
-    letters = [dead(), dead(reason="invalid_json", field="", message="no JSON", remedy="export again")]
-    text = shown(plan({"events": kind(dead_letters=letters)}))
-    assert (
-        "events: 7 dead letters (missing_field), first at events.ndjson:17\n  events[3].type: required; add the" in text
+def test_dead_letters_are_shown_in_groups():
+    """With field, cause and first place."""
+    group = FaultGroup(
+        kind="events",
+        reason="missing_field",
+        field="events[].type",
+        cause="required",
+        records=7,
+        file="events.ndjson",
+        line=17,
+        offset=4211,
+        remedy="add the field",
     )
-    assert "events: 7 dead letters (invalid_json), first at events.ndjson:17\n  no JSON; export again" in text
-    many = [dead()] * (MOST_REASONS + 1)
-    assert "events: and 1 more reason, see the dead-letter file" in shown(plan({"events": kind(dead_letters=many)}))
+    groups = FaultGroups(listed=(group,), dead_letters={"events": 7})
+    made = plan({"events": kind(dead_letters=[dead()])})
+    text = shown(structs.replace(made, summary=structs.replace(made.summary, fault_groups=groups)))
+    assert "events: 7 dead letters\n  7  events[].type: required (missing_field)\n" in text
+    assert "first at events.ndjson:17, byte 4,211\n" in text
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_text_from_outside_cannot_control_the_terminal(terminal):
     """Whatever a warning, a file name or a field quotes."""
-    letters = [dead(file=HOSTILE, field=HOSTILE)]
-    text = shown(
-        plan({"events": kind(dead_letters=letters)}, warnings=[HOSTILE, "second"]), terminal=terminal, width=400
-    )
+    text = shown(plan(warnings=[HOSTILE, "second"]), terminal=terminal, width=400)
     assert "warning: x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
     assert "warning: second" in text
     assert text.count("\x1b") == shown(plan(), terminal=terminal, width=400).count("\x1b")

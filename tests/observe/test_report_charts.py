@@ -121,7 +121,7 @@ def test_a_line_is_joined_where_stretches_follow_one_another():
     }
 
 
-def test_names_stay_words():
+def test_names_are_shown_as_text():
     """For any name of a kind, the number of bars is the same, and their texts have the name."""
     name = "<script>\"'&</svg>"
     records, *_ = drawn({name: (sent(0, accepted=2),)})

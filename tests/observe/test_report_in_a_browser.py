@@ -17,7 +17,7 @@ HOSTILE = "</style></svg><script>alert(1)</script><img src=https://evil.example/
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-async def test_a_browser_finds_nothing_to_do(tmp_path):
+async def test_a_browser_finds_nothing_to_execute_or_fetch(tmp_path):
     """No dialog, no request, no violation of the policy; no wider than a phone, and its style is applied."""
     file, complaints = tmp_path / "report.html", []
     file.write_text(draw_report(made_report(HOSTILE)))

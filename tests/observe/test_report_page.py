@@ -14,8 +14,9 @@ from made_report import FIGURES, made_report
 from msgspec import structs
 
 from masivo_stream.core.redact import printable
+from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.report_page import draw_report
+from masivo_stream.observe.report_page import MOST_GROUPS, draw_report
 
 MARKUP = ["<script>alert(1)</script>.ndjson", "</style><img src=x onerror=alert(1)>", "'\"><b>&lt;", "{{ 7 * 7 }}"]
 
@@ -55,6 +56,15 @@ def test_everything_is_shown():
         "lines 3 to 14",
         "and 2 more",
         "2 of 3 confirmed",
+        "balance mismatch",
+        "9 · error",
+        "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
+        "and 6 more",
+        "events.ndjson: 41 records, first at events.ndjson:98; the API knows balance[].amount",
+        "and 1 more fields",
+        "1,234.56-2001,034.561,034.5",
+        "order value98,765.43",
+        "first date2024-02-292024-02-29",
         "events.ndjson:9",
         "00c0ffee",
         "api.base_url",
@@ -65,7 +75,32 @@ def test_everything_is_shown():
         assert words in text, words
 
 
-def test_it_needs_nothing_but_itself():
+def test_dead_letters_are_in_groups():
+    """A row for each of the largest ones, what to do about each reason once, and what is in no group."""
+    fields = {"kind": "events", "reason": "wrong_type", "cause": "found a string", "records": 3, "remedy": "write it"}
+    listed = tuple(
+        FaultGroup(**fields, field="metrics" + ".lifetime" * n, file="e.ndjson", line=n, offset=n)
+        for n in range(MOST_GROUPS + 4)
+    )
+    groups = FaultGroups(listed=listed, left_out=7, dead_letters={"events": 50})
+    page = parsed(made_report(fault_groups=groups))
+    text = " ".join(page.text.split())
+    assert text.count("found a string wrong type") == MOST_GROUPS
+    assert "and 11 more groups, see report.json" in text
+    assert "20 events are in no group" in text
+    assert text.count("write it") == 1
+    assert "customers.ndjson:7, byte 4,211" in text
+    assert "events.ndjson:7" not in text
+
+
+def test_examples_are_shown_without_groups():
+    """A run whose dead letters are all deleted from their file."""
+    text = " ".join(parsed(made_report(fault_groups=FaultGroups())).text.split())
+    assert text.count("for example") == 2
+    assert "by what is wrong" not in text
+
+
+def test_the_page_needs_nothing_else():
     """No script, no image, no fetched address, nothing inline that its policy forbids."""
     page = draw_report(made_report())
     found = Parsed(page)
@@ -76,7 +111,7 @@ def test_it_needs_nothing_but_itself():
     assert "@media print" in page
 
 
-def test_its_policy_allows_its_own_style_alone():
+def test_the_policy_allows_only_the_style_of_the_page():
     """By the hash of the exact text between the tags."""
     page = draw_report(made_report())
     style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]
@@ -95,20 +130,20 @@ def test_text_from_outside_stays_text(word):
     assert printable(found.text.replace("\n", "")) == found.text.replace("\n", "")
 
 
-def test_a_page_can_be_made_of_nothing():
+def test_an_empty_run_has_a_page():
     """Of a run that was stopped before it read anything."""
     empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
     assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
     assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
 
 
-def test_figures_that_do_not_close_are_obvious():
+def test_figures_that_do_not_add_up_are_obvious():
     """The page says that this is a bug."""
     assert "The figures do not add up" in parsed(made_report(closes=False)).text
     assert "The figures add up" in parsed().text
 
 
-def test_a_run_at_work_is_no_interrupted_one():
+def test_a_run_at_work_is_not_called_interrupted():
     """The working process is named."""
     text = parsed(made_report(outcome="interrupted", owner="process 7 on host")).text
     assert "Run under way" in text

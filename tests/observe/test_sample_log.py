@@ -35,7 +35,7 @@ def test_the_sample_is_one_line(counts, why, level):
     assert (written, event, fields["requests"], fields.get("why", "")) == (level, "sample_read_back", 5, why)
 
 
-def test_without_a_sample_there_is_no_line():
+def test_there_is_no_line_without_a_sample():
     """There is no line if no record was checked, or for other notices."""
     lines = Lines()
     for notice in (ended(), AccountShared()):

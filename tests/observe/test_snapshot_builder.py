@@ -12,6 +12,8 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    ChecksEnded,
+    ChecksStarted,
     CustomersAsked,
     IdsUnreadable,
     KindEnded,
@@ -122,13 +124,13 @@ def test_customers_that_cannot_be_read_back_are_an_anomaly():
     assert "need escaping" in anomaly.text
 
 
-def test_a_kind_left_with_something_pending_is_not_done():
+def test_a_kind_with_pending_records_is_not_done():
     """The state shows that there is more to do."""
     made = builder(started(customers=10), KindEnded(kind=C, figures=figures(1, 1000, 7)))
     assert made.snapshot().phases[0].state == "left"
 
 
-def test_windows_empty_as_time_goes_by():
+def test_departures_leave_their_windows_with_time():
     """Without a new notice, a departure leaves a window when it is old enough."""
     clock = FakeClock()
     made = builder(used(3599.0, 2.0, 0.0), clock=clock)
@@ -143,13 +145,13 @@ def test_windows_empty_as_time_goes_by():
     assert windows() == [(1, 0, None), (1000, 2, None)]
 
 
-def test_a_hold_keeps_every_window_shut():
+def test_a_hold_leaves_no_slot_in_any_window():
     """The server asked for it, so no slot is free in any window."""
     made = builder(used(held=60.0))
     assert {use.free_at for use in made.snapshot().windows} == {BEGAN + 60.0}
 
 
-def test_it_ends_when_the_windows_have_let_the_rest_out():
+def test_the_end_is_when_the_windows_have_room_for_the_rest():
     """3 of 5 requests are still to come, the last one has just left: one every 5 s."""
     made = builder(
         started(customers=50),
@@ -161,7 +163,7 @@ def test_it_ends_when_the_windows_have_let_the_rest_out():
     assert (shown.phases[0].requests_needed, shown.phases[0].ends_at, shown.ends_at) == (5, BEGAN + 15, BEGAN + 15)
 
 
-def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
+def test_the_end_of_the_run_is_not_predicted_while_a_kind_is_unknown():
     """The end of the kind at work can be forecast."""
     made = builder(
         started(customers=50, events=50),
@@ -171,6 +173,9 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
     )
     shown = made.snapshot()
     assert (shown.phases[0].ends_at, shown.ends_at) == (BEGAN + 15, None)
+
+
+CHECKED = ChecksEnded(findings={}, errors=0, seconds=1.0, known=False)
 
 
 @pytest.mark.parametrize(
@@ -184,16 +189,22 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
         ([CustomersAsked(asked=3, of=5, gone=2)], "visible", None),
         ([CustomersAsked(asked=5, of=5, gone=2)], "nothing", None),
         ([CustomersAsked(asked=3, of=5, gone=2), started(customers=5)], "nothing", None),
+        ([ChecksStarted(files=3, size=9)], "visible", None),
+        (
+            [ChecksStarted(files=3, size=9), ChecksEnded(findings={}, errors=0, seconds=1.0, known=False)],
+            "nothing",
+            None,
+        ),
         ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
     ],
 )
-def test_it_names_the_wait(notices, what, until):
+def test_the_current_wait_is_named(notices, what, until):
     """And until when, at most."""
     wait = builder(*notices).snapshot().wait
     assert (wait.what, wait.until) == (what, until and BEGAN + until)
 
 
-def test_a_slot_whose_time_has_come_is_not_waited_for():
+def test_a_slot_that_is_free_is_not_a_wait():
     """Even before the next notice comes."""
     clock = FakeClock()
     made = builder(SlotAwaited(seconds=3.2), clock=clock)
@@ -202,7 +213,7 @@ def test_a_slot_whose_time_has_come_is_not_waited_for():
 
 
 @given(st.lists(st.sampled_from(["accepted", "refused (422)", "throttled", "in doubt", "unreachable"]), max_size=200))
-def test_anomalies_are_bounded_and_the_last_ones(outcomes):
+def test_only_the_last_anomalies_are_kept(outcomes):
     """The log has all of them."""
     made = builder(*(sent(outcome, batch=str(n)) for n, outcome in enumerate(outcomes)))
     shown = made.snapshot()
@@ -219,7 +230,7 @@ def test_text_from_outside_stays_on_one_line():
     assert all(anomaly.text.isprintable() for anomaly in made.snapshot().anomalies)
 
 
-def test_it_has_the_longest_stall_and_the_requests_in_flight():
+def test_the_longest_stall_and_the_requests_in_flight_are_shown():
     """The longest stall, and the latest number of requests."""
     made = builder(LoopStalled(seconds=0.3), LoopStalled(seconds=0.2), BatchDeparted(kind=C, batch="b", in_flight=2))
     assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)

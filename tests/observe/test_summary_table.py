@@ -7,6 +7,15 @@ import pytest
 from rich.console import Console
 
 from masivo_stream.model.examples import Example
+from masivo_stream.model.findings import (
+    MEANINGS,
+    CheckName,
+    CheckResult,
+    ExportChecks,
+    ExportFinding,
+    FileTotals,
+    severity,
+)
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.summary_table import MOST_REASONS, print_summary
@@ -51,7 +60,7 @@ def test_every_record_is_accounted_for():
     )
 
 
-def test_figures_that_do_not_close_are_obvious():
+def test_figures_that_do_not_add_up_are_obvious():
     """A person must never overlook this."""
     assert "DOES NOT ADD UP: 0 records read" in shown(print_summary, summary(closes=False))
 
@@ -81,7 +90,7 @@ def test_reasons_come_with_their_remedies():
     told = [line for line in text.splitlines() if " dead letters (" in line]
     most = sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_REASONS]
     assert told == [f"events: {counts[name]} dead letters ({name}): {REMEDIES[Reason(name)]}" for name in most]
-    assert "events: and 2 more reasons, see the dead-letter file" in text
+    assert "events: and 2 more reasons, see --json" in text
     assert "events: 1,234 skipped (deleted_customer)" in text
 
 
@@ -102,7 +111,7 @@ def test_every_reason_has_a_remedy():
         ("stopped", "stopped: the API says no"),
     ],
 )
-def test_the_end_is_described(outcome, words):
+def test_the_end_of_the_run_is_described(outcome, words):
     """With the message and the hint, if any."""
     message = "the API says no" if outcome == "stopped" else ""
     lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()
@@ -148,6 +157,23 @@ def test_a_reason_comes_with_a_place():
     text = shown(print_summary, summary(kinds={"events": figures}, examples=(whole,)))
     assert "for example e.ndjson:7, byte 4,211, events[0].type\n" in text
     assert text.count("for example") == 1
+
+
+def test_a_run_shows_sent_records_that_may_be_wrong():
+    """What it has held back is among the dead letters already. A validation shows all findings."""
+    first = (ExportFinding(file="c.ndjson", line=7, offset=0),)
+    results = tuple(
+        CheckResult(check=check, severity=severity(check, "auto"), count=2, meaning=MEANINGS[check], first=first)
+        for check in (CheckName.BALANCE_MISMATCH, CheckName.CUSTOMER_DELETED, CheckName.EMAIL_CASE)
+    )
+    totals = (FileTotals(kind="customers", file="c.ndjson", records=9, items=9),)
+    checks = ExportChecks(results=results, totals=totals)
+    of_run = shown(print_summary, summary(target="https://a.test", checks=checks))
+    assert "2 email_case" in of_run
+    assert "c.ndjson:7" in of_run
+    assert not [word for word in ("balance_mismatch", "customer_deleted", "totals") if word in of_run]
+    validated = shown(print_summary, summary(checks=checks))
+    assert all(word in validated for word in ("2 balance_mismatch", "2 customer_deleted", "2 email_case"))
 
 
 def test_the_next_command_is_on_one_line():

@@ -30,7 +30,7 @@ def drawn(shown, width):
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_a_line_a_kind_with_all_its_figures(width):
+def test_each_kind_has_a_line_with_all_its_figures(width):
     """Also the largest figures: nothing is cut, and no line is longer than the terminal."""
     _, head, customers, events, transactions = drawn(snapshot(), width)[:5]
     assert head.split()[0] == "kind"
@@ -42,7 +42,7 @@ def test_a_line_a_kind_with_all_its_figures(width):
     assert max(map(len, drawn(snapshot(), width))) <= width
 
 
-def test_before_anything_is_known_it_starts():
+def test_a_run_without_figures_is_shown_as_starting():
     """There is no empty table."""
     assert drawn(snapshot(phases=()), 80) == ["starting"]
 
@@ -57,12 +57,12 @@ def test_before_anything_is_known_it_starts():
         (Wait(), "2 requests in flight"),
     ],
 )
-def test_what_it_waits_for(wait, text):
+def test_the_current_wait_is_shown(wait, text):
     """With the time that this takes at most."""
     assert waiting_line(snapshot(wait=wait, in_flight=2)) == text
 
 
-def test_when_it_ends():
+def test_the_predicted_end_is_shown():
     """The end of the run if it is known, otherwise that of the kind at work."""
     (line,) = ending_lines(snapshot(ends_at=NOW + 200))
     assert line.startswith("3 min 20 s left, until ")
@@ -72,7 +72,7 @@ def test_when_it_ends():
     assert ending_lines(snapshot()) == ()
 
 
-def test_a_stop_explains_a_second_signal():
+def test_a_stopping_run_explains_a_second_signal():
     """And that the same command continues; it fits the smallest terminal."""
     stopping = snapshot(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
     told = " ".join(ending_lines(stopping))

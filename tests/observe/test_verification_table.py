@@ -19,7 +19,7 @@ def finding(line, seen=Seen.MISSING, **more):
     return Finding(kind=Kind.CUSTOMERS, file="c.ndjson", line=line, seen=seen, **more)
 
 
-def test_what_is_not_confirmed_is_shown_with_its_place():
+def test_unconfirmed_records_are_shown_with_their_places():
     """With the difference; of many places, the first ones and the number of the others."""
     counted = KindVerified(looked_at=1_050, confirmed=1_000, missing=49, different=1, untold=7, requests=1_060)
     places = (finding(1, Seen.DIFFERENT, what=("wallet", "email")), *map(finding, range(2, 26)))
@@ -45,13 +45,13 @@ def test_what_is_not_confirmed_is_shown_with_its_place():
         (Verification(exit_code=7, kinds={}, message="no", hint="look"), "ended early: no\n  hint: look\n"),
     ],
 )
-def test_how_it_ends(found, says):
+def test_the_result_is_one_line(found, says):
     """In one line, with the hint if there is one."""
     assert says in shown(found)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_commands_the_terminal(name):
+def test_no_file_name_controls_the_terminal(name):
     """The name of a file is shown, not obeyed."""
     counted = {"customers": KindVerified(looked_at=1, missing=1)}
     place = Finding(kind=Kind.CUSTOMERS, file=name, line=1, seen=Seen.MISSING)
@@ -60,7 +60,7 @@ def test_no_name_commands_the_terminal(name):
     assert len(said.splitlines()) == 7
 
 
-def test_a_sample_is_shown_in_a_line():
+def test_a_sample_is_shown_in_one_line():
     """With the places that are not confirmed, and what to do next."""
     output = io.StringIO()
     console = Console(file=output, width=200)

@@ -33,7 +33,7 @@ class FakeClock:
                 woken.set()
         self._sleepers = [(due, woken) for due, woken in self._sleepers if due > self.elapsed]
 
-    async def somebody_sleeps(self) -> float:
+    async def wait_for_sleeper(self) -> float:
         """Wait until a task sleeps on this clock; return for how many seconds more."""
         async with self._fell_asleep:
             await self._fell_asleep.wait_for(lambda: self._sleepers)

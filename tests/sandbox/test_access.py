@@ -9,7 +9,7 @@ from masivo_stream.model.contract import MAX_BODY_BYTES
 from masivo_stream.sandbox import parse_limits
 
 
-async def test_a_key_buys_a_token(start):
+async def test_a_key_is_exchanged_for_a_token(start):
     """The token call works under the base path and at the root, with the fake key."""
     client = await start()
     headers = {"x-api-key": client.sandbox.api_key}
@@ -20,7 +20,7 @@ async def test_a_key_buys_a_token(start):
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": "wrong"}, {"Authorization": "Bearer x"}])
-async def test_no_key_no_token(start, headers):
+async def test_a_call_without_a_key_gets_no_token(start, headers):
     """A missing or wrong key is a 401 in the API's form."""
     client = await start()
     reply = await client.fetch("GET", client.sandbox.url + "/auth/authorize", headers=headers)
@@ -38,7 +38,7 @@ async def test_no_key_no_token(start, headers):
         ("GET", "/customers/c/transactions"),
     ],
 )
-async def test_every_call_wants_a_token(start, method, path):
+async def test_every_call_needs_a_token(start, method, path):
     """Without a token, with a wrong one, or with the key in its place: 401, and no effect."""
     client = await start(limits=parse_limits("1/h"))
     for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"x-api-key": client.sandbox.api_key}):
@@ -47,7 +47,7 @@ async def test_every_call_wants_a_token(start, method, path):
         assert "X-RateLimit-Limit" not in reply.headers
 
 
-async def test_a_token_ends(start, clock):
+async def test_a_token_expires(start, clock):
     """A token is refused after its lifetime; a new one is accepted."""
     client = await start(token_lifetime=10.0)
     await client.call("GET", "/customers/c")
@@ -123,7 +123,7 @@ async def test_names_of_this_machine_are_served(start, host):
     assert reply.status == 200
 
 
-async def test_remote_names_are_served_when_allowed(start):
+async def test_remote_names_are_served_if_allowed(start):
     """With `allow_remote`, other names are served."""
     client = await start(allow_remote=True)
     reply = await client.fetch("GET", client.sandbox.origin + "/__sandbox/health", headers={"Host": "box.lan"})
@@ -166,7 +166,7 @@ async def test_large_bodies_are_refused(start):
     assert (reply.status, set(reply.json)) == (413, {"error", "details"})
 
 
-async def test_a_small_body_may_not_grow_large(start):
+async def test_a_compressed_body_counts_by_its_decompressed_size(start):
     """A compressed body counts by its decompressed size."""
     client = await start()
     bomb = gzip.compress(b" " * (MAX_BODY_BYTES + 1))
@@ -184,7 +184,7 @@ async def test_a_broken_transfer_is_the_clients_fault(start):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-async def test_bodies_are_json(start, kind):
+async def test_only_json_bodies_are_accepted(start, kind):
     """A body that a web page can send without a preflight request is refused, also on the paths beside the API."""
     client = await start()
     await client.migrated(made.customer("c"))

@@ -33,7 +33,7 @@ async def test_a_refused_request_enqueues_nothing(start, clock):
     assert client.ledger().customers == {}
 
 
-async def test_an_identical_customer_may_come_again(start, clock):
+async def test_an_identical_customer_may_be_sent_again(start, clock):
     """A duplicate changes only the ledger, whether the first one is queued or applied."""
     client = await start()
     await client.customers(made.customer("c"))
@@ -232,7 +232,7 @@ async def test_transactions_are_listed(start, clock):
 
 
 @pytest.mark.parametrize("year", ["", "0", "10000", "x", "-1", "٣"])
-async def test_a_year_is_a_year(start, year):
+async def test_an_invalid_year_is_refused(start, year):
     """Any other text is refused before the customer is looked up."""
     client = await start()
     assert (await client.call("GET", f"/customers/c/transactions?year={year}")).status in (400, 422)
@@ -246,7 +246,7 @@ async def test_unknown_customers_are_not_found(start):
         assert (reply.status, reply.json) == (404, {"error": "Not Found", "details": "no such customer"})
 
 
-async def test_a_revert_takes_back_a_period(start, clock):
+async def test_a_revert_removes_the_customers_of_a_period(start, clock):
     """Customers applied in the period are removed with all their data; the ledger keeps both counts."""
     client = await start(token_lifetime=100_000)
     await client.migrated(made.customer("before"))
@@ -270,7 +270,7 @@ async def test_a_revert_takes_back_a_period(start, clock):
     assert (await client.call("GET", "/customers/before")).status == 200
 
 
-async def test_a_reverted_customer_may_come_again(start):
+async def test_a_reverted_customer_may_be_migrated_again(start):
     """A reverted customer may be migrated again with other content, and the email with another id."""
     client = await start()
     await client.migrated(made.customer("c"))

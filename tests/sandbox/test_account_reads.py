@@ -1,5 +1,7 @@
 """What the sandbox answers about the whole account: rewards, tiers, and the transactions of a day."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from sandbox import made
@@ -8,7 +10,7 @@ from masivo_stream.generate.export import write
 from masivo_stream.model import contract
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.sample_programme import POINTS, REWARDS, TIERS
-from masivo_stream.sandbox import parse_limits
+from masivo_stream.sandbox import parse_days, parse_limits
 
 
 async def test_rewards_can_be_listed_in_parts_and_by_type(start):
@@ -114,3 +116,30 @@ async def test_the_reads_count_in_the_general_limit(start):
     )
     for path in ("/rewards", "/tiers", "/transactions?date=01-01-2025"):
         assert (await client.fetch("GET", client.sandbox.url + path)).status == 401
+
+
+@pytest.mark.parametrize(
+    ("days", "date"),
+    [("-03:00", "01-01-2025"), ("+14:00", "02-01-2025"), ("created", "01-03-2025"), ("Z", "02-01-2025")],
+)
+async def test_other_days_can_be_tried(start, clock, days, date):
+    """Those of another time zone, or by creation; the amount is listed on one day only."""
+    client = await start(days=parse_days(days))
+    await client.migrated(made.customer("c", balance=made.balance(5)))
+    booked = made.transaction(5, issued_at="2025-01-02T02:00:00Z")
+    assert (await client.transactions({"id": "c", "transactions": [booked]})).status == 201
+    clock.advance(2)
+    if days == "created":
+        date = datetime.fromtimestamp(clock.wall(), UTC).strftime("%d-%m-%Y")
+    listed = {
+        day: (await client.call("GET", f"/transactions?date={day}")).json["data"]
+        for day in {date, "01-01-2025", "02-01-2025", "03-01-2025"}
+    }
+    assert {day: len(rows) for day, rows in listed.items()} == dict.fromkeys(listed, 0) | {date: 1}
+
+
+@pytest.mark.parametrize("wrong", ["", "5", "yesterday", "+25:00"])
+def test_invalid_days_are_refused(wrong):
+    """A zone or the word."""
+    with pytest.raises(ValueError, match="expected a time zone"):
+        parse_days(wrong)

@@ -21,9 +21,9 @@ VALID = {
 
 
 def details(kind: Kind, *entries: object) -> str:
-    verdict = validate(kind, made.body(*entries))
-    assert isinstance(verdict, Refusal), verdict
-    return verdict.details
+    refusal = validate(kind, made.body(*entries))
+    assert isinstance(refusal, Refusal), refusal
+    return refusal.details
 
 
 def without(entry: dict[str, object], field: str) -> dict[str, object]:
@@ -72,7 +72,7 @@ def test_valid_bodies_become_batches():
         b'{"customers":[{"id":' + b"9" * 10_000 + b"}]}",
     ],
 )
-def test_what_is_no_request_is_refused(kind, body):
+def test_an_invalid_request_is_refused(kind, body):
     """Broken, foreign or hostile bodies are refused, and raise no error."""
     assert isinstance(validate(kind, body), Refusal)
 
@@ -91,7 +91,7 @@ def test_bytes_that_are_not_utf8_are_refused_in_any_field(kind):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_thousand_entries_and_no_more(kind):
+def test_a_request_has_at_most_a_thousand_customers(kind):
     """1 to 1000 customers."""
     entries = [{**VALID[kind], "id": f"c{n}", "email": f"{n}"} for n in range(1001)]
     assert not isinstance(validate(kind, made.body(*entries[:1000])), Refusal)
@@ -99,7 +99,7 @@ def test_a_thousand_entries_and_no_more(kind):
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
-def test_a_thousand_items_and_no_more(kind):
+def test_a_request_has_at_most_a_thousand_items(kind):
     """At most 1000 events or transactions over all customers."""
     entry = VALID[kind]
     items = entry[kind.value] * 500
@@ -146,7 +146,7 @@ def test_a_missing_field_is_named(field):
         ({"devices": [{"device_token": "t", "device_info": {"platform": "amiga"}}]}, "devices[0].device_info.platform"),
     ],
 )
-def test_a_customer_is_held_to_the_schema(change, place):
+def test_a_customer_is_checked_against_the_schema(change, place):
     """Types, enumerations, UUIDs and dates are checked strictly, and the place of the fault is named."""
     assert details(Kind.CUSTOMERS, {**made.customer("c"), **change}).startswith(f"customers[0].{place}: ")
 
@@ -164,7 +164,7 @@ def test_a_customer_is_held_to_the_schema(change, place):
         (made.event("p", changed_order={"value": float("1e308") * 10}), ""),
     ],
 )
-def test_an_event_is_held_to_the_schema(changed, place):
+def test_an_event_is_checked_against_the_schema(changed, place):
     """The place of the fault is named down to the event's field."""
     entry = {"id": "c", "events": [made.event("o"), changed]}
     said = details(Kind.EVENTS, entry)
@@ -184,7 +184,7 @@ def test_an_event_is_held_to_the_schema(changed, place):
         (made.transaction(5, reward_id="r"), "reward_id"),
     ],
 )
-def test_a_transaction_is_held_to_the_schema(changed, place):
+def test_a_transaction_is_checked_against_the_schema(changed, place):
     """The sign must match the type."""
     entry = {"id": "c", "transactions": [changed]}
     assert details(Kind.TRANSACTIONS, entry).startswith(f"customers[0].transactions[0].{place}: ")
@@ -201,7 +201,7 @@ def test_discounted_value_is_required_or_optional():
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_nesting_has_an_end(kind):
+def test_nesting_has_a_limit(kind):
     """500 levels are accepted, and can be handled everywhere; more are refused."""
 
     def nested(levels: int) -> bytes:
@@ -211,9 +211,9 @@ def test_nesting_has_an_end(kind):
 
     assert not isinstance(validate(kind, nested(498)), Refusal)
     for levels in (499, 700, 900, 950, 990, 2000):
-        verdict = validate(kind, nested(levels))
-        assert isinstance(verdict, Refusal)
-        assert verdict.details.endswith("nested too deeply")
+        refusal = validate(kind, nested(levels))
+        assert isinstance(refusal, Refusal)
+        assert refusal.details.endswith("nested too deeply")
 
 
 def test_unknown_fields_pass():
@@ -228,7 +228,7 @@ def test_deleted_customers_are_refused(mark):
 
 
 @pytest.mark.parametrize("mark", [{"deleted": False}, {"deleted_at": None}, {"status": "ACTIVE"}])
-def test_customers_marked_as_living_pass(mark):
+def test_customers_marked_as_not_deleted_pass(mark):
     """The marks can also mean that a customer is not deleted."""
     assert isinstance(validate(Kind.CUSTOMERS, made.body(made.customer("c", **mark))), Customers)
 
@@ -240,7 +240,7 @@ def test_reversed_events_are_refused(mark):
     assert details(Kind.EVENTS, entry).startswith("customers[0].events[1]: ")
 
 
-def test_no_customer_comes_twice_in_a_request():
+def test_no_customer_is_twice_in_a_request():
     """Customers and transactions: no id twice, no email twice. Events of a customer may come in several parts."""
     twin = made.customer("d", email="c@example.test")
     assert details(Kind.CUSTOMERS, made.customer("c"), made.customer("c", email="x")).startswith("customers[1].id: ")
@@ -268,13 +268,13 @@ def test_half_a_batch_is_the_larger_half():
     assert first_half(Customers(batch.entries[:1])) == Customers(batch.entries[:1])
 
 
-def test_a_native_transaction_is_validated_alike():
+def test_a_native_transaction_is_checked_against_the_schema():
     """The native transactions of the sandbox must satisfy the same schema."""
     assert validate_transaction(json.dumps(made.transaction(5)).encode()).amount == 5
     assert isinstance(validate_transaction(json.dumps(made.transaction(0)).encode()), Refusal)
     assert isinstance(validate_transaction(b"["), Refusal)
 
 
-def test_vague_is_a_word_of_its_own():
+def test_a_vague_refusal_contains_nothing_else():
     """A vague refusal contains no other text."""
     assert "[" not in VAGUE

@@ -26,7 +26,7 @@ def seconds(text: str) -> float:
     return dt.datetime.fromisoformat(text).timestamp()
 
 
-def test_purchases_make_the_lifetime():
+def test_lifetime_metrics_come_from_the_purchases():
     """Number, exact sum, last visit and the moment of recalculation come from the purchases."""
     found = recalculate(
         [purchase("0.1", applied_at=5.0), purchase("0.2", "2025-06-01T00:00:00Z"), purchase("0.3")],
@@ -53,7 +53,7 @@ def test_this_year_counts_this_years_purchases():
     assert found.this_year.from_ == "2025-01-01T00:00:00.000Z"
 
 
-def test_no_purchases_recalculate_nothing():
+def test_nothing_is_recalculated_without_purchases():
     """Without purchases the migrated metrics are kept."""
     assert recalculate([], registered="2020-01-01T00:00:00Z", now=0.0) is None
 
@@ -80,7 +80,7 @@ def test_amounts_are_finite_numbers(amount):
     assert abs(json_number(amount)) < float("inf")
 
 
-def test_recent_is_three_calendar_months():
+def test_recent_metrics_cover_three_calendar_months():
     """From the same day three months ago, or that month's last."""
     spans = {
         "2025-06-15T12:00:00Z": "2025-03-15T12:00:00.000Z",

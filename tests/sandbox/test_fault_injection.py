@@ -16,13 +16,13 @@ def endings(machine: FaultInjector, target: CallTarget, n: int) -> list[bool]:
     return [machine.draw_for_exchange(target).ending is not None for _ in range(n)]
 
 
-def test_a_quiet_sandbox_does_as_it_should():
+def test_a_sandbox_without_faults_answers_normally():
     """Without faults nothing happens."""
     assert injector().draw_for_exchange(CallTarget.EVENTS) == ExchangeFaults()
     assert injector().draw_on_arrival(CallTarget.EVENTS) == ArrivalFaults()
 
 
-def test_times_ends_after_so_many_hits():
+def test_times_limits_the_number_of_hits():
     """`times=N` applies to the first N matching requests only."""
     assert endings(injector("status=503,times=2"), CallTarget.EVENTS, 4) == [True, True, False, False]
 
@@ -55,7 +55,7 @@ def test_the_first_ending_wins():
     assert injector("status=503", "status=500").draw_for_exchange(CallTarget.EVENTS).ending == StatusFault(code=503)
 
 
-def test_faults_of_different_sorts_add_up():
+def test_faults_of_different_types_add_up():
     """A late, vague answer that never comes."""
     course = injector("late=5", "late=3", "vague", "delay=1,where=answer", "hang=2,applied=yes").draw_for_exchange(
         CallTarget.EVENTS
@@ -63,7 +63,7 @@ def test_faults_of_different_sorts_add_up():
     assert (course.late, course.vague, course.delay, course.applies) == (8.0, True, 1.0, True)
 
 
-def test_what_strikes_on_arrival_is_drawn_apart():
+def test_faults_on_arrival_are_drawn_separately():
     """Delays on arrival and early resets are drawn on arrival, all other faults later."""
     machine = injector("delay=1,jitter=1", "reset,when=before,at=2")
     first, second = machine.draw_on_arrival(CallTarget.EVENTS), machine.draw_on_arrival(CallTarget.EVENTS)

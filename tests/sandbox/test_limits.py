@@ -33,9 +33,9 @@ def test_waiting_retry_after_is_enough(windows, start, gaps):
     limiter, now = Limiter(windows), start
     for gap in gaps:
         now += gap
-        verdict = limiter.arrive(now)
-        if isinstance(verdict, OverLimit):
-            now += verdict.retry_after
+        refusal = limiter.arrive(now)
+        if isinstance(refusal, OverLimit):
+            now += refusal.retry_after
             assert isinstance(limiter.arrive(now), Passed)
 
 
@@ -63,18 +63,18 @@ def test_retry_after_speaks_for_all_full_windows():
     """If several windows are full, the longest wait is given."""
     limiter = Limiter(parse_windows("1/5s,1/m"))
     limiter.arrive(0.0)
-    verdict = limiter.arrive(0.25)
-    assert isinstance(verdict, OverLimit)
-    assert verdict.retry_after == math.ceil(59.75)
+    refusal = limiter.arrive(0.25)
+    assert isinstance(refusal, OverLimit)
+    assert refusal.retry_after == math.ceil(59.75)
 
 
-def test_without_windows_no_request_is_refused():
+def test_no_request_is_refused_without_windows():
     """Without windows every request is accepted, and there is no quota to report."""
     limiter = Limiter(())
     assert [limiter.arrive(0.0) for _ in range(100)] == [Passed(quota=None)] * 100
 
 
-def test_what_is_taken_back_does_not_count():
+def test_a_withdrawn_arrival_does_not_count():
     """An arrival that another limiter refused does not count."""
     limiter = Limiter(parse_windows("1/5s"))
     limiter.arrive(0.0)

@@ -31,7 +31,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_the_schema_takes_what_the_rules_take(kind):
+def test_the_schema_accepts_what_the_rules_accept(kind):
     """Valid bodies match the document, wrong ones do not."""
     check = jsonschema.Draft202012Validator(body_schema(CONTRACTS[kind].path, "post"))
     assert check.is_valid({"customers": [VALID[kind]]})
@@ -42,7 +42,7 @@ def test_the_schema_takes_what_the_rules_take(kind):
     assert not check.is_valid({})
 
 
-def test_every_schema_is_a_schema():
+def test_every_schema_is_valid_json_schema():
     """Each component is valid by JSON Schema's own rules."""
     for schema in document()["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)

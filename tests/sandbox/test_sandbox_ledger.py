@@ -43,7 +43,7 @@ def events(*pairs: tuple[str, str]) -> Events:
 
 
 @given(st.dictionaries(names, st.dictionaries(names, st.integers(1, 9), min_size=1), max_size=5), st.integers(1, 4))
-def test_pages_make_one_document(wanted, size):
+def test_pages_form_one_document(wanted, size):
     """Wherever a page ends, also within a customer, the pieces are the same JSON."""
     rows = [(customer, purchase, n) for customer, counts in wanted.items() for purchase, n in counts.items()]
     pages = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -53,7 +53,7 @@ def test_pages_make_one_document(wanted, size):
     assert json.loads(b"{" + b"".join(_flat(iter(pages))) + b"}") == flat
 
 
-def test_the_ledger_goes_over_more_than_a_page():
+def test_the_ledger_may_have_several_pages():
     """More rows than one page holds are all in the ledger."""
     store = Store(":memory:")
     pairs = [(f"c{n % 7}", f"p{n}") for n in range(5001)]
@@ -62,7 +62,7 @@ def test_the_ledger_goes_over_more_than_a_page():
     store.close()
 
 
-async def test_the_ledger_over_http(start, clock):
+async def test_the_ledger_is_served_over_http(start, clock):
     """The same document as in the process; `kind` leaves out the other kinds."""
     client = await start()
     await client.migrated(made.customer("c", balance=made.balance(5)))

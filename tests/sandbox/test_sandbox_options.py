@@ -13,7 +13,7 @@ def test_named_limits_are_the_published_ones():
     )
 
 
-def test_limits_can_be_spelt_out():
+def test_limits_can_be_given_as_windows():
     """Windows can be given for the migration calls."""
     assert parse_limits("3/2s, 7/m") == SandboxLimits(migration=(Window(3, 2.0), Window(7, 60.0)))
 
@@ -25,7 +25,7 @@ def test_a_wrong_limit_is_an_error():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "LOCALHOST", "localhost.", "::1", "[::1]"])
-def test_names_of_this_machine(host):
+def test_loopback_names_mean_this_machine(host):
     """Loopback addresses and localhost mean this machine."""
     assert is_loopback(host)
 
@@ -42,6 +42,6 @@ def test_names_of_this_machine(host):
         "127.1",
     ],
 )
-def test_names_of_other_machines(host):
+def test_other_names_mean_other_machines(host):
     """Every other name may mean another machine."""
     assert not is_loopback(host)

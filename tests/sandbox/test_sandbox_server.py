@@ -39,7 +39,7 @@ async def test_a_running_sandbox_knows_its_address():
         socket.create_connection((sandbox.host, sandbox.port), timeout=1)
 
 
-async def test_ipv6_loopback():
+async def test_an_ipv6_address_is_in_brackets():
     """An IPv6 address is in brackets in the URL."""
     try:
         async with running(SandboxOptions(host="::1")) as sandbox, aiohttp.ClientSession() as session:

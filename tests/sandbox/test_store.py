@@ -17,9 +17,9 @@ from masivo_stream.sandbox.store import Store
 
 
 def batch(kind: Kind, *entries: object):
-    verdict = validate(kind, made.body(*entries))
-    assert not isinstance(verdict, Refusal)
-    return verdict
+    parsed = validate(kind, made.body(*entries))
+    assert not isinstance(parsed, Refusal)
+    return parsed
 
 
 def test_a_file_is_private(tmp_path):
@@ -72,7 +72,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     store.close()
 
 
-def test_one_process_at_a_time(tmp_path):
+def test_one_process_at_a_time_uses_a_store(tmp_path):
     """A store in use is refused."""
     path = str(tmp_path / "store.db")
     store = Store(path)
@@ -109,7 +109,7 @@ def test_links_and_missing_directories_are_refused(tmp_path):
     assert not target.exists()
 
 
-def test_a_failed_step_leaves_nothing():
+def test_a_failed_step_stores_nothing():
     """Half a batch is never stored."""
     store, untouched = Store(":memory:"), Store(":memory:")
     twins = batch(Kind.CUSTOMERS, made.customer("c"), made.customer("d"))

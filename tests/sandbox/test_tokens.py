@@ -15,7 +15,7 @@ def claims(token: str) -> dict[str, float]:
 
 
 @given(st.floats(0, 4e9), st.integers(1, 100_000))
-def test_a_token_ends_a_lifetime_after_it_was_issued(now, lifetime):
+def test_a_token_expires_one_lifetime_after_it_was_issued(now, lifetime):
     """`exp - iat` is the lifetime in whole seconds; the token is valid until `exp`, and not from then on."""
     token = tokens.issue(SECRET, now, lifetime)
     said = claims(token)
@@ -35,7 +35,7 @@ def test_a_token_names_its_account():
 
 
 @given(st.data())
-def test_a_changed_token_is_worth_nothing(data):
+def test_a_changed_token_is_refused(data):
     """A token with any changed character is refused."""
     token = tokens.issue(SECRET, 0, 100)
     place = data.draw(st.integers(0, len(token) - 1))
@@ -61,7 +61,7 @@ def test_a_signed_payload_without_claims_is_refused():
     assert not tokens.is_valid(SECRET, (signed + b"." + tokens._signature(SECRET, signed)).decode(), 0)
 
 
-def test_keys_are_the_same_or_not():
+def test_keys_are_compared_as_a_whole():
     """Keys are compared as a whole, with any characters that a header may hold."""
     assert tokens.same_key("abc", "abc")
     assert not tokens.same_key("ab", "abc")

@@ -41,7 +41,7 @@ async def applied(client: Client) -> bool:
 
 @pytest.mark.parametrize("said", ["no", "yes"])
 @pytest.mark.parametrize("code", [400, 401, 403, 408, 409, 500, 502, 503, 504, 599])
-async def test_status(start, code, said):
+async def test_a_status_fault_answers_with_its_status(start, code, said):
     """The status is answered in the API's form; the request takes effect or not, as `applied` says."""
     client = await start(f"status={code},applied={said}")
     reply = await client.customers(made.customer("c"))
@@ -50,7 +50,7 @@ async def test_status(start, code, said):
     assert await applied(client) == (said == "yes")
 
 
-async def test_a_status_without_content(start):
+async def test_a_204_has_no_body(start):
     """A 204 has no body, although the sandbox has one for other statuses."""
     client = await start("status=204,applied=yes")
     reply = await client.customers(made.customer("c"))
@@ -59,7 +59,7 @@ async def test_a_status_without_content(start):
 
 
 @pytest.mark.parametrize("text", ["abc", "", "-1", "1e9", "Sun, 15 Jun 2025 15:07:00 GMT", "7.5"])
-async def test_throttle(start, text):
+async def test_a_throttle_fault_answers_429(start, text):
     """A 429 with any Retry-After, and no effect."""
     date = text.replace(",", "")  # a spec's comma separates
     client = await start(f"throttle,retry_after={date}")
@@ -69,7 +69,7 @@ async def test_throttle(start, text):
 
 
 @pytest.mark.parametrize(("when", "takes_effect"), [("before", False), ("after", True)])
-async def test_reset(start, when, takes_effect):
+async def test_a_reset_fault_cuts_the_connection(start, when, takes_effect):
     """The peer sees RST and no byte of an answer."""
     client = await start(f"reset,when={when}")
     assert await exchange(client) == (b"", "reset")
@@ -77,7 +77,7 @@ async def test_reset(start, when, takes_effect):
     assert await applied(client) == takes_effect
 
 
-async def test_reset_in_the_middle_of_the_body(start):
+async def test_a_reset_may_come_in_the_middle_of_the_body(start):
     """The head of the 201 is complete, its body is not."""
     client = await start("reset,when=mid")
     received, end = await exchange(client)
@@ -87,7 +87,7 @@ async def test_reset_in_the_middle_of_the_body(start):
     assert await applied(client)
 
 
-async def test_reset_in_the_status_line(start):
+async def test_a_reset_may_come_in_the_status_line(start):
     """The status cannot be read."""
     client = await start("reset,when=status")
     assert await exchange(client) == (b"HTTP/1.1 20", "closed")
@@ -95,32 +95,32 @@ async def test_reset_in_the_status_line(start):
 
 
 @pytest.mark.parametrize("said", ["no", "yes"])
-async def test_hang(start, clock, said):
+async def test_a_hang_fault_sends_no_byte(start, clock, said):
     """No byte for the given time, then a cut connection."""
     client = await start(f"hang=30,applied={said}")
     pending = asyncio.ensure_future(exchange(client))
-    assert await clock.somebody_sleeps() == 30
+    assert await clock.wait_for_sleeper() == 30
     assert not pending.done()
     clock.advance(30)
     assert await pending == (b"", "reset")
     assert await applied(client) == (said == "yes")
 
 
-async def test_an_endless_hang_does_not_hold_up_the_end(start, clock):
+async def test_an_endless_hang_does_not_delay_the_end(start, clock):
     """A sandbox with a hanging request still stops."""
     client = await start("hang")
     pending = asyncio.ensure_future(exchange(client))
-    await clock.somebody_sleeps()
+    await clock.wait_for_sleeper()
     pending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await pending
 
 
-async def test_delay_on_arrival(start, clock):
+async def test_a_request_may_be_delayed_on_arrival(start, clock):
     """The whole request is late: limits, token and rules see it after the delay."""
     client = await start("delay=3,where=arrival")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
-    assert await clock.somebody_sleeps() == 3
+    assert await clock.wait_for_sleeper() == 3
     assert (client.ledger().queue, client.ledger().requests) == (0, {"auth": {"200": 1}})
     clock.advance(3)
     assert (await pending).status == 201
@@ -128,23 +128,23 @@ async def test_delay_on_arrival(start, clock):
     assert client.ledger().customers == {}
 
 
-async def test_delay_of_the_answer(start, clock):
+async def test_an_answer_may_be_delayed(start, clock):
     """The effect is visible before the answer."""
     client = await start("delay=3,jitter=2,where=answer")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
-    assert 3 <= await clock.somebody_sleeps() < 5
+    assert 3 <= await clock.wait_for_sleeper() < 5
     assert client.ledger().queue == 1
     clock.advance(5)
     assert (await pending).status == 201
 
 
-async def test_drip(start, clock):
+async def test_a_drip_fault_sends_the_answer_in_pieces(start, clock):
     """The answer comes in pieces over the given time, and is complete at the end."""
     client = await start("drip=50")
     pending = asyncio.ensure_future(exchange(client))
     drops = 0
     while not pending.done():
-        waiter = asyncio.ensure_future(clock.somebody_sleeps())
+        waiter = asyncio.ensure_future(clock.wait_for_sleeper())
         await asyncio.wait({waiter, pending}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
         if not pending.done():
@@ -157,7 +157,7 @@ async def test_drip(start, clock):
     assert end == "closed"
 
 
-async def test_garbage(start):
+async def test_a_garbage_fault_is_not_http(start):
     """The answer is not HTTP, and a client reports that."""
     client = await start("garbage")
     received, _ = await exchange(client)
@@ -168,7 +168,7 @@ async def test_garbage(start):
     assert not await applied(client)
 
 
-async def test_html(start):
+async def test_an_html_fault_answers_with_a_page(start):
     """A portal's page with status 200, and no effect."""
     client = await start("html")
     reply = await client.customers(made.customer("c"))
@@ -177,7 +177,7 @@ async def test_html(start):
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-async def test_redirect(start, code):
+async def test_a_redirect_fault_names_another_origin(start, code):
     """To another origin, with the same path."""
     client = await start(f"redirect={code},to=http://elsewhere.test:81")
     reply = await client.customers(made.customer("c"))
@@ -186,7 +186,7 @@ async def test_redirect(start, code):
     assert not await applied(client)
 
 
-async def test_empty(start):
+async def test_an_empty_fault_has_no_body(start):
     """A 201 without a body."""
     client = await start("empty")
     reply = await client.customers(made.customer("c"))
@@ -194,7 +194,7 @@ async def test_empty(start):
     assert await applied(client)
 
 
-async def test_vague(start):
+async def test_a_vague_fault_names_no_place(start):
     """A 422 that names neither index nor field."""
     client = await start("vague")
     for entry in (made.customer("c", email=5), made.customer("c", status="DELETED")):
@@ -204,7 +204,7 @@ async def test_vague(start):
     assert reply.details == "Invalid customer entry"
 
 
-async def test_partial(start):
+async def test_a_partial_fault_applies_half_a_batch(start):
     """A 422 although the first half took effect."""
     client = await start("partial,at=1")
     reply = await client.customers(made.customer("c"), made.customer("d"))
@@ -212,14 +212,14 @@ async def test_partial(start):
     assert await applied(client)
 
 
-async def test_lose(start):
+async def test_a_lose_fault_loses_the_first_customers(start):
     """A 201, although the first customers of the request take no effect."""
     client = await start("lose=2,at=1")
     await client.migrated(made.customer("a"), made.customer("b"), made.customer("c"))
     assert client.ledger().customers == {"c": 1}
 
 
-async def test_spoil(start, clock):
+async def test_a_spoil_fault_changes_amounts(start, clock):
     """A 201, although the amounts of the first customer are off by one."""
     client = await start("spoil,on=customers,at=1", "spoil,on=transactions,at=1")
     await client.migrated(made.customer("a", balance=made.balance(5, 2)), made.customer("b", balance=made.balance(5)))
@@ -231,7 +231,7 @@ async def test_spoil(start, clock):
     assert [booked["amount"] for booked in read.json["data"]] == [4, 3]
 
 
-async def test_late(start, clock):
+async def test_a_late_fault_takes_effect_late(start, clock):
     """The effect comes later than usual, after all requests that were sent in the meantime."""
     client = await start("late=60,at=1")
     await client.customers(made.customer("c"))
@@ -242,7 +242,7 @@ async def test_late(start, clock):
     assert client.ledger().customers == {"c": 1, "d": 1}
 
 
-async def test_late_duplicate(start, clock):
+async def test_a_late_customer_may_be_migrated_twice(start, clock):
     """A second migration is accepted while the first is queued, and shows in the ledger as a duplicate."""
     client = await start("late-duplicate")
     await client.migrated(made.customer("c", balance=made.balance(5)))
@@ -253,7 +253,7 @@ async def test_late_duplicate(start, clock):
     assert (await client.transactions(made.transactions("c", 5))).status == 422
 
 
-async def test_badtoken(start):
+async def test_a_badtoken_fault_returns_no_token_once(start):
     """The token call answers 200 without a token, once."""
     client = await start("badtoken,times=1")
     headers = {"x-api-key": client.sandbox.api_key}
@@ -261,14 +261,14 @@ async def test_badtoken(start):
     assert [(reply.status, set(reply.json)) for reply in replies] == [(200, set()), (200, {"data"})]
 
 
-async def test_faults_strike_their_target_only(start):
+async def test_faults_apply_to_their_target_only(start):
     """`on=` selects the calls: here the reads."""
     client = await start("status=500,on=read")
     assert (await client.customers(made.customer("c"))).status == 201
     assert (await client.call("GET", "/customers/c")).status == 500
 
 
-async def test_faults_answer_with_the_quota(start):
+async def test_faulty_answers_have_the_quota_headers(start):
     """A 503 of a migration call has the headers of the account's limits, like any other answer."""
     client = await start("status=503", limits=parse_limits("5/h"))
     assert (await client.customers(made.customer("c"))).headers["X-RateLimit-Remaining"] == "4"

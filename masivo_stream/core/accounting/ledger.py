@@ -25,6 +25,8 @@ Three rules follow from that, and a restart relies on each of them:
 * **After a restart the ledger catches up.** Lines between the checkpoint and the read position were counted by an
   earlier process. They are read again and not counted again; of their entries those without an outcome are taken up.
   Until then the position that was reached holds the checkpoint, too.
+* **A record taken ahead is counted once.** A canary is sent before the lines in front of it are read (`take_ahead`).
+  When reading comes to its line, it is treated like a line that an earlier process has counted.
 
 A change is made in one call, without a wait in between, so `progress` never returns half of a change. What it returns
 once (dead letters, customers who arrived, customers who are skipped) it does not return again: the caller must note it.
@@ -57,7 +59,9 @@ from masivo_stream.model.summary import KindSummary
 _MOST_NOTES = 10_000
 """Dead letters that may wait for a note: each costs half a kilobyte meanwhile, and a note costs a wait for the disk."""
 
-_ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT})
+_ITEMS_ONLY = frozenset(
+    {Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.SENT_BEFORE, Reason.UNKNOWN_CUSTOMER}
+)
 """Reasons whose dead letters hold no more than the items they name."""
 
 
@@ -97,7 +101,10 @@ class Ledger:
         """Whether every input was read to its end."""
         self._packer, self._missing, self._sorter = packer, missing, sorter or LineSorter()
         self._presence = PresenceNotes(
-            kind, missing.salt, self.tally, known_of=0 if resume.figures.read else remember_ids
+            kind,
+            missing.salt,
+            self.tally,
+            known_of=0 if resume.figures.read > len(self.tally.ahead) else remember_ids,
         )
         self._to_pack: list[Packable] = []
         self._unsettled = Unsettled()
@@ -147,7 +154,7 @@ class Ledger:
         """Return the figures; this process has worked for `seconds`."""
         # While it catches up, not all entries are here that an earlier process had read and not sent: some are in the
         # figures only.
-        if self._catching_up:
+        if self._catching_up or self.tally.ahead:
             records, items = self.tally.outstanding
             return self.tally.summary_with_pending(records=records, items=items, seconds=seconds)
         unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled]
@@ -196,12 +203,15 @@ class Ledger:
         Nothing is counted yet: if the writing fails, the block was never read.
         """
         found = self._catch_up(block) if self._catching_up else block.found
+        if any(source == block.place.source and line < block.place.line for source, line in self.tally.ahead):
+            found = self._pass_ahead(found, block.place.source)
         return self._sorter.sort(found, self._missing.why if self._missing else None)
 
     def take_up(self, block: ValidatedBlock, lines: SortedLines) -> None:
         """Count the lines of a block, and keep the entries that are to be sent."""
         self._count(lines.results)
         self.tally.duplicated(lines.duplicates)
+        self.tally.sent_before(lines.sent_before)
         self._to_pack.extend(lines.to_pack)
         # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source
@@ -213,7 +223,38 @@ class Ledger:
             self._presence.note(lines.results, source)
         if block.place > self._read_position:
             self._read_position = block.place
-            self._consumed[source] = (block.place.offset, block.crc, block.place.line)
+            self._consume(block)
+            passed = (source, block.place.line)
+            self.tally.ahead = {place for place in self.tally.ahead if place >= passed}
+
+    def take_ahead(self, entry: Entry, block: ValidatedBlock) -> None:
+        """Take up a record that is not read yet, before all others; `block` is the one that holds it.
+
+        What an earlier process has taken ahead is not counted again, and taken up only if it has no outcome.
+        """
+        place, left = (entry.source, entry.line), self._uncovered(entry)
+        if place not in self.tally.ahead:
+            self.tally.ahead.add(place)
+            self.tally.validated(entry)
+            self._consume(block)
+        if left is not None:
+            self._to_pack.append(left)
+
+    def _consume(self, block: ValidatedBlock) -> None:
+        """Remember the bytes of a source up to the end of a block: they must not change any more."""
+        source, offset = block.place.source, block.place.offset
+        if offset >= self._consumed.get(source, (0, 0, 0))[0]:  # if not, they were consumed with a record taken ahead
+            self._consumed[source] = (offset, block.crc, block.place.line)
+
+    def _pass_ahead(self, found: Iterable[LineResults], source: int) -> list[LineResult]:
+        """Return the lines without those taken ahead; of these, take up what has no outcome."""
+        others: list[LineResult] = []
+        for result in one_by_one(found):
+            if (source, result.line) not in self.tally.ahead:
+                others.append(result)
+            elif isinstance(result, Entry) and (entry := self._uncovered(result)) is not None:
+                self._to_pack.append(entry)
+        return others
 
     def _count(self, found: Iterable[LineResults]) -> None:
         for result in found:

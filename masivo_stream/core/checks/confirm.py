@@ -1,6 +1,5 @@
 """Confirm a suspicion from the lines themselves, so that two things with one hash are never taken for one."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -9,6 +8,7 @@ from msgspec import UNSET
 from masivo_stream.core.checks.amounts import EXACT, add, plain
 from masivo_stream.core.checks.find import Suspicion
 from masivo_stream.core.checks.lean_records import ExactRecord, sum_by_reward
+from masivo_stream.core.checks.plausible import is_much_before
 from masivo_stream.model.findings import CheckName, ExportFault, LinePlace, RewardSums
 
 NEEDS_NO_READING = frozenset({CheckName.UNKNOWN_CUSTOMER, CheckName.CUSTOMER_DELETED, CheckName.CUSTOMER_NOT_MIGRATED})
@@ -25,7 +25,8 @@ Lines = Mapping[LinePlace, ExactRecord | None]
 def take_unread(suspicion: Suspicion) -> Iterator[ExportFault]:
     """Yield what is wrong if a line came from a pipe and cannot be read again: only what the notes alone show."""
     if suspicion.sure:
-        yield ExportFault(suspicion.check, suspicion.place, suspicion.others)
+        item = None if suspicion.items is None else suspicion.items[0]
+        yield ExportFault(suspicion.check, suspicion.place, suspicion.others, item=item)
 
 
 def places_to_read(suspicion: Suspicion) -> tuple[LinePlace, ...]:
@@ -43,12 +44,16 @@ def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     known = [found for other in others if (found := lines[other]) is not None]
     if record is None or len(known) < len(others):
         return
-    if check in _OF_BALANCES:
+    if check is CheckName.BEFORE_REGISTRATION:
+        yield from _compare_dates(suspicion, record, known[0])
+    elif check in _OF_BALANCES:
         yield from _compare(suspicion, record, known)
     elif check in _OF_EVENTS:
         yield from _compare_events(suspicion, record, known[0])
     elif _is_alike(check, record, known[0]):
-        yield ExportFault(check, place, others)
+        # The line that came first can be sent if the other one is the same: then all transactions are on it.
+        holds_first = check is CheckName.SPLIT_TRANSACTIONS and record.digest != known[0].digest
+        yield ExportFault(check, place, others, holds_first=holds_first)
 
 
 def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool:
@@ -63,28 +68,26 @@ def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool
 
 
 def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecord) -> Iterator[ExportFault]:
-    """Look for a purchase that both records have, or that one record has twice."""
-    own = _by_purchase(record)
-    if suspicion.place == suspicion.others[0]:
-        several = [contents for contents in own.values() if contents.total() > 1]
-        alike, same = bool(several), any(max(contents.values()) > 1 for contents in several)
-    elif record.id == other.id:
-        theirs = _by_purchase(other)
-        shared = own.keys() & theirs.keys()
-        alike, same = bool(shared), any(own[purchase].keys() & theirs[purchase].keys() for purchase in shared)
-    else:
+    """Compare the two events that may be one purchase."""
+    own, their = suspicion.items or (0, 0)
+    if record.id != other.id or own >= len(record.events or ()) or their >= len(other.events or ()):
         return
-    if alike:
-        event = same and suspicion.check is CheckName.DUPLICATE_EVENT
-        check = CheckName.DUPLICATE_EVENT if event else CheckName.DUPLICATE_PURCHASE
-        yield ExportFault(check, suspicion.place, suspicion.others)
+    one, two = (record.events or [])[own], (other.events or [])[their]
+    if one.order.purchase_id == two.order.purchase_id:
+        same = suspicion.check is CheckName.DUPLICATE_EVENT and one.content == two.content
+        check = CheckName.DUPLICATE_EVENT if same else CheckName.DUPLICATE_PURCHASE
+        yield ExportFault(check, suspicion.place, suspicion.others, item=own)
 
 
-def _by_purchase(record: ExactRecord) -> dict[str, Counter[tuple[object, ...]]]:
-    found: dict[str, Counter[tuple[object, ...]]] = {}
-    for event in record.events or ():
-        found.setdefault(event.order.purchase_id, Counter())[event.content] += 1
-    return found
+def _compare_dates(suspicion: Suspicion, record: ExactRecord, customer: ExactRecord) -> Iterator[ExportFault]:
+    """Look for an item that was issued before its customer registered."""
+    if record.id != customer.id or customer.registration_date is None:
+        return
+    for field, items in (("events", record.events), ("transactions", record.transactions)):
+        for each in items or ():
+            if each.issued_at is not None and is_much_before(each.issued_at, customer.registration_date):
+                yield ExportFault(suspicion.check, suspicion.place, suspicion.others, field=f"{field}[].issued_at")
+                return
 
 
 def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord]) -> Iterator[ExportFault]:
@@ -93,7 +96,7 @@ def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord
         customer, lines = record, []
     else:
         customer, *more = others
-        lines = [record, *more]
+        lines = list({line.digest: line for line in (record, *more)}.values())  # a line that is there twice counts once
     if any(line.id != customer.id for line in lines):
         return
     balance, moved = sum_by_reward(customer.balance), dict[str, Decimal]()

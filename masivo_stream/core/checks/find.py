@@ -5,8 +5,21 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from masivo_stream.core.checks.note_format import READ_AGAIN, REWARD_SHIFT, TAG_MASK, WORDS, Tag, place_of
+from masivo_stream.core.checks.note_format import (
+    HOURS_OFF,
+    READ_AGAIN,
+    REWARD_SHIFT,
+    TAG_MASK,
+    WORDS,
+    Tag,
+    event_of,
+    hour_of,
+    place_of,
+)
 from masivo_stream.model.findings import CheckName, LinePlace
+
+_HOURS_BEFORE, _SURE_HOURS = 24 - 2 * HOURS_OFF, 24 + 2 * HOURS_OFF
+"""Two dates that are more than a day apart may, and these must, have numbers of hours that are more than this apart."""
 
 
 class Suspicion(Struct, frozen=True, gc=False):
@@ -17,6 +30,8 @@ class Suspicion(Struct, frozen=True, gc=False):
     others: tuple[LinePlace, ...] = ()
     sure: bool = True
     """Whether it is certain, except for equal hashes; not if an amount is not known exactly."""
+    items: tuple[int, int] | None = None
+    """Of two events, the index of each in its record: on the line concerned, then on the other one."""
 
 
 class Scope(Struct, frozen=True):
@@ -38,6 +53,10 @@ class Notes:
     def place(self, index: int) -> LinePlace:
         """Return the place of a note's line."""
         return place_of(self._wheres[index], self._offsets[index], self._lengths[index])
+
+    def hour(self, index: int) -> int:
+        """Return the hour of the earliest date on a note's line."""
+        return hour_of(self._lengths[index])
 
     def same_line(self, one: int, other: int) -> bool:
         """Return whether two notes are of one line."""
@@ -76,6 +95,9 @@ class _Part:
         """Balance minus transactions by customer and reward, if it is not 0."""
         self._unsure: set[int] = set()
         """Customers whose sums are not known exactly."""
+        self._split: set[int] = set()
+        """Customers with several lines of transactions. A line that is there twice counts once, which only shows when
+        the lines are read again."""
         self._broken: set[int] = set()
         """Customers with a line of transactions that is a dead letter."""
         self._emails, self._purchases = _Seen(), _Seen()
@@ -132,10 +154,17 @@ class _Part:
             self._add(key, tag, value)
 
     def _absent(self, key: int, _tag: int, _value: int, index: int) -> None:
-        """Look for the customer of a line. Only a missing customer can be the reason for a missing hash."""
-        if not self._scope.customers or key in self._customers:
+        """Look for the customer of a line, and at what happened before the customer registered.
+
+        Only a missing customer can be the reason for a missing hash.
+        """
+        if not self._scope.customers:
             return
-        if key in self._dead:
+        if (customer := self._customers.get(key)) is not None:
+            hours = self._notes.hour(customer) - self._notes.hour(index)
+            if hours > _HOURS_BEFORE:
+                self._suspect(CheckName.BEFORE_REGISTRATION, index, customer, sure=hours > _SURE_HOURS)
+        elif key in self._dead:
             self._suspect(CheckName.CUSTOMER_NOT_MIGRATED, index)
         else:
             self._suspect(CheckName.CUSTOMER_DELETED if key in self._deleted else CheckName.UNKNOWN_CUSTOMER, index)
@@ -144,6 +173,7 @@ class _Part:
         first = self._lines.setdefault(key, index)
         if first != index:
             self._suspect(CheckName.SPLIT_TRANSACTIONS, index, first)
+            self._split.add(key)
         self._absent(key, tag, value, index)
         self._add(key, tag, -value)
 
@@ -159,9 +189,11 @@ class _Part:
             self._suspect(CheckName.DUPLICATE_EMAIL if seen[1] else CheckName.EMAIL_CASE, index, seen[0])
 
     def _purchase(self, key: int, _tag: int, value: int, index: int) -> None:
-        seen = self._purchases.note(key, value, index)
+        item, content = event_of(value)
+        seen = self._purchases.note(key, content, index)
         if seen is not None:
-            self._suspect(CheckName.DUPLICATE_EVENT if seen[1] else CheckName.DUPLICATE_PURCHASE, index, seen[0])
+            check = CheckName.DUPLICATE_EVENT if seen[1] else CheckName.DUPLICATE_PURCHASE
+            self._suspect(check, index, seen[0], items=(item, event_of(self._notes.values[seen[0]])[0]))
 
     def _add(self, key: int, tag: int, value: int) -> None:
         """Add to balance minus transactions of a customer and a reward."""
@@ -177,8 +209,9 @@ class _Part:
 
     def _compare_sums(self) -> None:
         """Suspect the customers whose sums may not agree, with all their lines."""
-        keys = {key for key, _ in self._sums} | self._unsure
-        keys = {key for key in keys if key in self._customers and key not in self._broken}
+        differ = {key for key, _ in self._sums}
+        keys = {key for key in differ | self._unsure | self._split if key in self._customers}
+        keys -= self._broken
         lines: dict[int, list[int]] = {key: [] for key in keys if key in self._lines}
         for index, (key, tag) in enumerate(zip(self._notes.keys, self._notes.tags, strict=True)):
             if key in lines and tag & TAG_MASK == Tag.TRANSACTIONS:
@@ -190,11 +223,13 @@ class _Part:
             else:
                 check = CheckName.NO_BALANCE if key in self._bare else CheckName.BALANCE_MISMATCH
                 first, *more = of_customer
-                self._suspect(check, first, customer, *more, sure=key not in self._unsure)
+                self._suspect(check, first, customer, *more, sure=key in differ and key not in self._unsure)
 
-    def _suspect(self, check: CheckName, index: int, *others: int, sure: bool = True) -> None:
+    def _suspect(
+        self, check: CheckName, index: int, *others: int, sure: bool = True, items: tuple[int, int] | None = None
+    ) -> None:
         place = self._notes.place
-        self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure))
+        self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure, items))
 
 
 def find(words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = ()) -> list[Suspicion]:

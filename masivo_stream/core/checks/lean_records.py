@@ -1,13 +1,20 @@
-"""Lean schemas: the few fields of a valid record that the checks look at. The decoder skips everything else quickly."""
+"""Lean schemas: the few fields of a valid record that the checks look at. The decoder skips everything else quickly.
+
+`known_fields` adds all other fields that the API knows, so that a field that it does not know is noticed.
+"""
 
 from decimal import Decimal
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from masivo_stream.core.checks.amounts import add, exact
+from masivo_stream.core.reading.schema_faults import cut_last_moment
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.schemas import Timestamp
+
+_ABSENT = Raw(b"null")
+"""Stands for a field that is absent, which means the same as null."""
 
 
 class LeanBalance(Struct, gc=False):
@@ -15,14 +22,22 @@ class LeanBalance(Struct, gc=False):
 
     reward_id: str
     amount: float
+    brand_id: Raw = _ABSENT
+    channel_id: Raw = _ABSENT
+    store_id: Raw = _ABSENT
+    funded_by: Raw = _ABSENT
+    expiration_date: Timestamp | None = None
+    issued_at: Timestamp | None = None
 
 
 class LeanCustomer(Struct, gc=False):
     """A customer."""
 
     id: str
+    name: str
     email: str
     registration_date: Timestamp
+    dob: Timestamp | None = None
     balance: list[LeanBalance] | UnsetType = UNSET
 
 
@@ -32,6 +47,7 @@ class LeanTransaction(Struct, gc=False):
     reward_id: str
     amount: float
     issued_at: Timestamp
+    resolved_at: Timestamp | None = None
 
 
 class LeanTransactions(Struct, gc=False):
@@ -41,8 +57,23 @@ class LeanTransactions(Struct, gc=False):
     transactions: list[LeanTransaction]
 
 
-class Nothing(Struct, gc=False):
-    """An object of which nothing is kept."""
+_NONE = float("-inf")
+"""Stands for a discounted value that is absent, which is above no other value."""
+
+
+class LeanProduct(Struct, gc=False):
+    """A line of an order."""
+
+    amount: float
+    value: float
+    discounted_value: float = _NONE
+
+
+class LeanShipping(Struct, gc=False):
+    """The shipping of an order."""
+
+    value: float | UnsetType = UNSET
+    discounted_value: float = _NONE
 
 
 class LeanOrder(Struct, gc=False):
@@ -50,8 +81,9 @@ class LeanOrder(Struct, gc=False):
 
     purchase_id: str
     value: float
-    products: list[Nothing]
+    products: list[LeanProduct]
     discounted_value: float | UnsetType = UNSET
+    shipping: LeanShipping | None = None
 
 
 class LeanEvent(Struct, gc=False):
@@ -60,6 +92,7 @@ class LeanEvent(Struct, gc=False):
     type: str
     order: LeanOrder
     issued_at: Timestamp
+    resolved_at: Timestamp | None = None
 
 
 class LeanEvents(Struct, gc=False):
@@ -78,11 +111,16 @@ class OnlyId(Struct, gc=False):
 # The same, with amounts by their digits: for lines that are read again.
 
 
+class Nothing(Struct, gc=False):
+    """An object of which nothing is kept."""
+
+
 class ExactAmount(Struct, gc=False):
     """A balance or a transaction."""
 
     reward_id: str
     amount: Decimal
+    issued_at: Timestamp | None = None
 
 
 class ExactOrder(Struct, gc=False):
@@ -115,9 +153,12 @@ class ExactRecord(Struct, gc=False):
 
     id: str
     email: str = ""
+    registration_date: Timestamp | None = None
     balance: list[ExactAmount] | UnsetType = UNSET
     transactions: list[ExactAmount] | UnsetType = UNSET
     events: list[ExactEvent] | UnsetType = UNSET
+    digest: int = msgspec.field(name="(digest of the line)", default=0)
+    """A hash of the line; no field of an export has this name."""
 
 
 LeanRecord = LeanCustomer | LeanEvents | LeanTransactions
@@ -134,10 +175,14 @@ _decode_exactly = msgspec.json.Decoder(ExactRecord).decode
 
 def read_exactly(body: bytes) -> ExactRecord | None:
     """Return what the checks look at, with exact amounts; None if the line cannot be read that way."""
-    try:
-        return _decode_exactly(body)
-    except (ValueError, RecursionError):
-        return None
+    for text in (body, cut_last_moment(body)):
+        try:
+            found = _decode_exactly(text)
+        except (ValueError, RecursionError):
+            continue
+        found.digest = hash(body)
+        return found
+    return None
 
 
 def read_id(body: bytes) -> str:

@@ -1,8 +1,9 @@
 """Notes: what one valid record contributes to the checks, as six numbers of 64 bits. They hold nothing of a record.
 
 A note is the salted hash of what it is about (a customer, an email, a purchase), a tag (what it says, and the number of
-a reward), a value, and the place of the line: source and line in one number, offset, length. Notes about one thing have
-one hash, so they come together when notes are divided by hash.
+a reward), a value, and the place of the line: source and line in one number, offset, length. Beside the length is the
+hour of the line's earliest date. Notes about one thing have one hash, so they come together when notes are divided by
+hash.
 
 Two things may share a hash. For a million customers this has a probability of 3 in 10^8. So what notes say is a
 suspicion, and the lines are read again before anything is reported.
@@ -14,6 +15,7 @@ import struct
 from collections.abc import Callable
 
 from masivo_stream.model.findings import LinePlace
+from masivo_stream.model.schemas import Timestamp
 
 WORDS = 6
 NOTE_BYTES = 8 * WORDS
@@ -46,7 +48,7 @@ class Tag(enum.IntEnum):
     EMAIL = 11
     """An email, by the hash of its lower case; value: the hash of the email as it is."""
     PURCHASE = 12
-    """An event, by customer and purchase; value: a hash of what makes it the same event."""
+    """An event, by customer and purchase; value: its index in the record, and a hash of what makes it the same."""
 
 
 TAG_MASK = 15
@@ -56,6 +58,29 @@ REWARD_SHIFT = 8
 """The number of a reward (from 1) is above these bits; 0 if the note has no value of a reward."""
 
 
+_CONTENT_BITS = 24
+
+
+def event_value(index: int, content: int) -> int:
+    """Return the value of an event's note; `content` has 24 bits (`core.reading.purchases`)."""
+    return index << _CONTENT_BITS | content
+
+
+def event_of(value: int) -> tuple[int, int]:
+    """Return index and content from the value of an event's note."""
+    return value >> _CONTENT_BITS, value & (1 << _CONTENT_BITS) - 1
+
+
+_LENGTH_BITS = 36
+_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
+
+NEVER = (1 << 27) - 1
+"""An hour after all dates: for a line whose dates are not known."""
+
+HOURS_OFF = 1
+"""The hour of a date is less than this wrong, because some time zones are half an hour apart."""
+
+
 def where(source: int, line: int) -> int:
     """Return source and line in one number, which sorts in reading order."""
     return source << _LINE_BITS | line
@@ -63,7 +88,25 @@ def where(source: int, line: int) -> int:
 
 def place_of(packed: int, offset: int, length: int) -> LinePlace:
     """Return the place of a line from the last three numbers of a note."""
-    return LinePlace(packed >> _LINE_BITS, packed & _LINE_MASK, offset, length)
+    return LinePlace(packed >> _LINE_BITS, packed & _LINE_MASK, offset, length & _LENGTH_MASK)
+
+
+def with_hour(place: tuple[int, int, int], hour: int) -> tuple[int, int, int]:
+    """Return the last three numbers of a note with the hour of the line's earliest date."""
+    return place[0], place[1], hour << _LENGTH_BITS | place[2]
+
+
+def hour_number(date: Timestamp) -> int:
+    """Return the hour of a date in UTC, counted from the year 0."""
+    hour = date.toordinal() * 24 + date.hour
+    if offset := date.utcoffset():
+        hour -= offset.days * 24 + offset.seconds // 3600
+    return hour
+
+
+def hour_of(length: int) -> int:
+    """Return the hour that is in one number with the length of a line."""
+    return length >> _LENGTH_BITS
 
 
 def _digested(value: object) -> int:

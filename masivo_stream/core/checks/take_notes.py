@@ -6,24 +6,33 @@ validation, which other processes may share, and it is the same whoever validate
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import count, repeat
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from masivo_stream.core.checks.amounts import millionths
 from masivo_stream.core.checks.lean_records import (
-    LEAN,
     LeanBalance,
     LeanCustomer,
     LeanEvents,
-    LeanRecord,
     LeanTransaction,
     LeanTransactions,
     read_exactly,
     read_id,
 )
-from masivo_stream.core.checks.note_format import READ_AGAIN, REWARD_SHIFT, WORDS, Tag, salted_hash, where
+from masivo_stream.core.checks.look_at_lines import Dated, LineChecks
+from masivo_stream.core.checks.note_format import (
+    NEVER,
+    READ_AGAIN,
+    REWARD_SHIFT,
+    WORDS,
+    Tag,
+    event_value,
+    hour_number,
+    salted_hash,
+    where,
+    with_hour,
+)
 from masivo_stream.core.checks.totals import TotalsOfFile
 from masivo_stream.core.reading.purchases import Signer
 from masivo_stream.model.contract import Kind
@@ -51,6 +60,8 @@ class _Line(Struct, frozen=True, gc=False):
     length: int
     customer: str
     items: int
+    indexes: tuple[int, ...] | None = None
+    """Indexes of the items in the record, None for all of them."""
 
 
 class NoteTaker:
@@ -59,15 +70,17 @@ class NoteTaker:
     Notes of one part come to the sink in reading order.
     """
 
-    def __init__(self, parts: int, sink: Sink, files: Mapping[tuple[Kind, str], int]) -> None:
-        """Divide the notes into `parts`. `files` numbers the inputs in reading order, by kind and name."""
-        self._parts, self._sink, self._files = parts, sink, files
+    def __init__(self, parts: int, sink: Sink, files: Mapping[tuple[Kind, str], int], lines: LineChecks) -> None:
+        """Divide the notes into `parts`. `files` numbers the inputs in reading order, by kind and name.
+
+        `lines` decodes each line, and looks at it by itself.
+        """
+        self._parts, self._sink, self._files, self._lines = parts, sink, files, lines
         self._buffers: list[array[int]] = [array("q") for _ in range(parts)]
         self._room = max(64, _BUFFERED_NOTES // parts) * WORDS
         self._rewards: dict[str, int] = {}
         self._by_spelling: dict[str, tuple[str, int]] = {}
         self._signer = Signer()
-        self._decoders = {kind: msgspec.json.Decoder(schema).decode for kind, schema in LEAN.items()}
         self._totals = {key: TotalsOfFile(*key) for key in files}
 
     def take(self, kind: Kind, found: Iterable[LineResults]) -> None:
@@ -80,7 +93,8 @@ class NoteTaker:
                     for line, (body, offset, length, customer, items) in enumerate(columns, each.line):
                         self._of_record(kind, each.file, _Line(body, line, offset, length, customer, items))
                 case Entry():
-                    line_ = _Line(each.body, each.line, each.offset, each.length, each.customer, each.items)
+                    where_ = each.line, each.offset, each.length
+                    line_ = _Line(each.body, *where_, each.customer, each.items, each.indexes)
                     self._of_record(kind, each.file, line_)
                 case Rejected():
                     self._of_rejected(kind, each)
@@ -105,32 +119,37 @@ class NoteTaker:
         totals.records += 1
         totals.items += line.items
         place = where(self._files[kind, file], line.line), line.offset, line.length
-        record = self._decode_if_possible(kind, line.body)
-        if record is None:
+        read = self._lines.read(kind, line.body, place)
+        if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
-            self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, place)
+            hour = -NEVER if kind is Kind.CUSTOMERS else NEVER
+            self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
         else:
-            self._of_valid(record, line.body, place, totals)
+            self._of_valid(read, line.body, place, totals, line.indexes)
 
     def _of_valid(
-        self, record: LeanRecord, body: bytes, place: tuple[int, int, int], totals: TotalsOfFile | None
+        self,
+        read: Dated,
+        body: bytes,
+        place: tuple[int, int, int],
+        totals: TotalsOfFile | None,
+        indexes: tuple[int, ...] | None = None,
     ) -> None:
         """Note what a record says. It has no `totals` if it is not sent as the others are."""
-        key = salted_hash(record.id)
+        record, first, last = read
+        key, place = salted_hash(record.id), with_hour(place, hour_number(first))
+        if totals is not None:
+            totals.span(first, last)
         if isinstance(record, LeanTransactions):
             self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
-            if totals is not None:
-                totals.span([each.issued_at for each in record.transactions])
         elif isinstance(record, LeanCustomer):
             if record.balance is UNSET:
                 self._note(key, Tag.CUSTOMER_BARE, 0, place)
             else:
                 self._of_amounts(key, (Tag.CUSTOMER, Tag.MORE_BALANCE), record.balance, place, totals, body)
             self._of_email(record.email, place)
-            if totals is not None:
-                totals.span((record.registration_date,))
         else:
-            self._of_events(key, record, place)
+            self._of_events(key, record, place, indexes)
             if totals is not None:
                 self._add_orders(record, body, totals)
 
@@ -173,15 +192,17 @@ class NoteTaker:
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
         self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
 
-    def _of_events(self, key: int, record: LeanEvents, place: tuple[int, int, int]) -> None:
+    def _of_events(
+        self, key: int, record: LeanEvents, place: tuple[int, int, int], indexes: tuple[int, ...] | None
+    ) -> None:
         self._note(key, Tag.EVENTS, 0, place)
         self._signer.sign(record.events)  # type: ignore[arg-type]  # a lean event has the fields that it looks at
         signs = self._signer.take()
-        for pair, content in zip(zip(repeat(record.id), signs.purchases, strict=False), signs.contents, strict=True):
-            self._note(salted_hash(pair), Tag.PURCHASE, content, place)
+        pairs = zip(repeat(record.id), signs.purchases, strict=False)
+        for index, pair, content in zip(indexes or count(), pairs, signs.contents, strict=False):
+            self._note(salted_hash(pair), Tag.PURCHASE, event_value(index, content), place)
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
-        totals.span([event.issued_at for event in record.events])
         totals.orders += len(record.events)
         value = discounted = 0
         for event in record.events:
@@ -200,27 +221,21 @@ class NoteTaker:
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is a valid record otherwise, and takes part in the search for duplicates."""
         duplicate = rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL)
-        record = self._decode_if_possible(kind, rejected.raw) if duplicate else None
-        customer = record.id if record is not None else rejected.customer or read_id(rejected.raw)
+        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
+        read = self._lines.read(kind, rejected.raw, place) if duplicate else None
+        customer = read[0].id if read is not None else rejected.customer or read_id(rejected.raw)
         if not customer or kind is Kind.EVENTS:
             return
         key = salted_hash(customer)
-        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
         if kind is Kind.CUSTOMERS:
             repeated = rejected.reason is Reason.DUPLICATE_ID
             self._note(key, Tag.REPEATED if repeated else Tag.DEAD, 0, place)
-            if isinstance(record, LeanCustomer) and not repeated:
-                self._of_email(record.email, place)
-        elif record is not None:
-            self._of_valid(record, rejected.raw, place, None)
+            if read is not None and isinstance(read[0], LeanCustomer) and not repeated:
+                self._of_email(read[0].email, place)
+        elif read is not None:
+            self._of_valid(read, rejected.raw, place, None)
         else:
             self._note(key, Tag.TRANSACTIONS_DEAD, 0, place)
-
-    def _decode_if_possible(self, kind: Kind, body: bytes) -> LeanRecord | None:
-        try:
-            return self._decoders[kind](body)
-        except (ValueError, RecursionError):  # the strict decoder accepts some records that this one does not
-            return None
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts

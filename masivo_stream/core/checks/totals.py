@@ -1,6 +1,5 @@
 """Control totals of one file: what a person compares with the system that exported it."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import UNSET
@@ -30,15 +29,12 @@ class TotalsOfFile:
         """The same for lines that were read again."""
         self._odd_value = self._odd_discounted = Decimal(0)
 
-    def span(self, moments: Iterable[Timestamp]) -> None:
-        """Take dates."""
-        for moment in moments:
-            if self._first is None or self._last is None:
-                self._first = self._last = moment
-            elif moment < self._first:
-                self._first = moment
-            elif moment > self._last:
-                self._last = moment
+    def span(self, first: Timestamp, last: Timestamp) -> None:
+        """Take the earliest and the latest date of a record."""
+        if self._first is None or first < self._first:
+            self._first = first
+        if self._last is None or last > self._last:
+            self._last = last
 
     def amount(self, reward: str, number: int) -> None:
         """Take an amount in millionths."""

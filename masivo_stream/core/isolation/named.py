@@ -19,10 +19,14 @@ The text is untrusted: its length is bounded, and it is read once for each form 
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 
 from msgspec import Struct
 
-from masivo_stream.model.results import Entry
+from masivo_stream.core.reading.schema_faults import Path, spell
+from masivo_stream.model.attempt import NamedFault
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.results import MOST_FAULTS, Entry, RecordFault
 
 LONGEST_DETAILS = 1024
 """Characters that are read; answers are kept up to the same length."""
@@ -55,6 +59,7 @@ _LONGEST_KEY = 24
 _NUMBER = re.compile(r"[0-9.,:+-]*\Z")
 _SHORT = 3
 _TAKEN = "\0"
+_WITHOUT_WORDS = "refused, without a message"
 
 
 class NamedEntries(Struct, frozen=True):
@@ -82,6 +87,48 @@ def find_named(details: str, groups: Sequence[Sequence[Entry]]) -> NamedEntries:
             return NamedEntries(meant)
     ids = _ids(text, {entry.customer for group in groups for entry in group}, cut=cut)
     return NamedEntries([entry for group in groups for entry in group if entry.customer in ids], surely=True)
+
+
+class FaultsOfEntry(Struct, frozen=True):
+    """What a refusal says about one entry."""
+
+    listed: tuple[RecordFault, ...] = ()
+    """At most `MOST_FAULTS`."""
+    left_out: int = 0
+    """Further ones."""
+
+
+def faults_of(
+    entry: Entry, faults: Sequence[NamedFault], groups: Sequence[Sequence[Entry]], item_field: str | None
+) -> FaultsOfEntry:
+    """Return those of `faults` that concern an entry; `groups` are as for `find_named`.
+
+    The paths are those of the record in its export: if an entry has only some items of it, they keep their indexes.
+    """
+    found: dict[RecordFault, None] = {}
+    for number, group in enumerate(groups):
+        if any(each is entry for each in group):
+            items_before = sum(each.items for each in takewhile(lambda each: each is not entry, group))
+            for fault in faults:
+                path = _in_record(fault.path, entry, items_before, item_field) if fault.index == number else None
+                if path is not None:
+                    found[RecordFault(Reason.REFUSED, spell(path), fault.message or _WITHOUT_WORDS)] = None
+    return FaultsOfEntry(tuple(islice(found, MOST_FAULTS)), max(0, len(found) - MOST_FAULTS))
+
+
+def _in_record(path: Path, entry: Entry, items_before: int, item_field: str | None) -> Path | None:
+    """Return the path in the record for one in the body; None if it leads into an item of another entry.
+
+    `items_before`: items in the same list that belong to other entries before this one.
+    """
+    match path:
+        case (field, int(index), *rest) if field == item_field:
+            own = index - items_before
+            if not 0 <= own < entry.items:
+                return None
+            return (field, own if entry.indexes is None else entry.indexes[own], *rest)
+        case _:
+            return path
 
 
 def _numbers(form: re.Pattern[str], text: str, *, cut: bool) -> Iterator[int]:

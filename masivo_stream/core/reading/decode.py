@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from masivo_stream.core.reading.duplicate_fields import begins_with_id, find_doubled, suspicion
+from masivo_stream.core.reading.duplicate_fields import begins_with_id, has_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.marks import read_raw_mark
 from masivo_stream.core.reading.purchases import EventMemory, Signer
@@ -120,7 +120,7 @@ class Decoder:
                 if (
                     not plain
                     or (careful and (reject_unknown or is_lenient(body)))
-                    or (not clear and (thorough or suspect(body)) and find_doubled(body, self._schema) is not None)
+                    or (not clear and (thorough or suspect(body)) and has_doubled(body, self._schema))
                     or (count := check(record)) is None
                 ):
                     result = strict.validate(run.line(index), origin, accepted=True)

@@ -29,7 +29,7 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.twice = () if len(pairs) == len(self) else tuple(_duplicates(name for name, _ in pairs))
+        self.twice = () if len(pairs) == len(self) else tuple(dict.fromkeys(_duplicates(name for name, _ in pairs)))
 
 
 class _TwiceError(Exception):
@@ -46,20 +46,24 @@ _search = json.JSONDecoder(object_pairs_hook=_raise_if_twice, parse_int=float).d
 _decode = json.JSONDecoder(object_pairs_hook=_Object, parse_int=float).decode
 
 
-def find_doubled(body: bytes, schema: object) -> Path | None:
-    """Return the path of the first field of `schema` that occurs twice in its object, None if there is no such field.
+def has_doubled(body: bytes, schema: object) -> bool:
+    """Return whether a field of `schema` occurs twice in its object; `body` is as for `find_doubled`."""
+    return next(find_doubled(body, schema), None) is not None
 
-    `body` is a valid record. Also None if the standard library cannot decode it because it is nested too deeply.
+
+def find_doubled(body: bytes, schema: object) -> Iterator[Path]:
+    """Yield the path of each field of `schema` that occurs twice in its object, in the order of the schema.
+
+    `body` is a JSON text. Nothing is found if the standard library cannot decode it because it is nested too deeply.
     """
     try:
         text = body.decode()
         try:
             _search(text)
         except _TwiceError:
-            return next(_doubled(describe(schema), _decode(text), ()), None)
+            yield from _doubled(describe(schema), _decode(text), ())
     except (ValueError, RecursionError):
         pass
-    return None
 
 
 def suspicion(kind: Kind) -> Callable[[bytes], bool]:

@@ -1,13 +1,15 @@
 """Build the results of lines that are not sent: rejections with their place and bytes, and skipped records."""
 
+import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Line, Rejected, Skipped
+from masivo_stream.model.results import MOST_FAULTS, Line, RecordFault, Rejected, Skipped
 
 
 class LineFault(Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """Why a line is rejected, and what of its record the fault concerns. `message` quotes nothing of the record."""
+    """Why a line is rejected, and what of its record its faults concern. `message` quotes nothing of the record."""
 
     reason: Reason
     message: str
@@ -19,7 +21,12 @@ class LineFault(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """How many items the record holds; 0 if that is not known."""
     customer: str | None = None
     """The customer's id, if this customer does not arrive because of the fault; see `Rejected.customer`."""
+    listed: tuple[RecordFault, ...] = ()
+    """All faults of the line, if there are several; the first one is this one."""
+    faults_left_out: int = 0
 
+
+SAME_CUSTOMER = RecordFault(Reason.DUPLICATE_ID, "id", "an earlier line has the same customer")
 
 TOO_DEEP = LineFault(Reason.TOO_DEEP, "objects and lists are nested too deeply")
 
@@ -38,6 +45,25 @@ def reject_line(line: Line, file: str, fault: LineFault) -> Rejected:
         items=fault.items,
         item_count=fault.item_count,
         customer=fault.customer,
+        listed=fault.listed,
+        faults_left_out=fault.faults_left_out,
+    )
+
+
+def check_customer(fault: LineFault, memory: CustomerMemory) -> LineFault:
+    """Return a fault as it is after the records that came before: `memory` knows the customers who are sent.
+
+    If the customer is one of them, the record is a duplicate besides, and the customer still arrives.
+    """
+    if fault.customer is None or fault.customer not in memory:
+        return fault
+    known = fault.listed or (RecordFault(fault.reason, fault.field, fault.message),)
+    full = len(known) >= MOST_FAULTS
+    return msgspec.structs.replace(
+        fault,
+        customer=None,
+        listed=known if full else (*known, SAME_CUSTOMER),
+        faults_left_out=fault.faults_left_out + full,
     )
 
 
@@ -45,9 +71,8 @@ def reject_duplicate(line: Line, file: str, reason: Reason, *, items: int, custo
     """Return the rejection of a valid record whose customer or email an earlier record has."""
     if reason is Reason.DUPLICATE_ID:
         # No `customer`: the earlier record has the same one, so the customer can still arrive.
-        return reject_line(
-            line, file, LineFault(reason, "an earlier line has the same customer", "id", item_count=items)
-        )
+        fault = LineFault(reason, SAME_CUSTOMER.message, SAME_CUSTOMER.field, item_count=items)
+        return reject_line(line, file, fault)
     message = "an earlier customer has the same email"
     return reject_line(line, file, LineFault(reason, message, "email", item_count=items, customer=customer))
 

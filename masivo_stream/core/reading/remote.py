@@ -18,7 +18,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.purchases import Signs
-from masivo_stream.core.reading.reject import LineFault, reject_duplicate, reject_line, skip_line
+from masivo_stream.core.reading.reject import LineFault, check_customer, reject_duplicate, reject_line, skip_line
 from masivo_stream.core.reading.strict import Origin, Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, lay_out
@@ -124,7 +124,14 @@ def _shorten(result: LineResult) -> _Odd:
             return _Part(result.body, result.customer, result.indexes or (), result.skipped_items)
         case Rejected():
             return LineFault(
-                result.reason, result.message, result.field, result.items, result.item_count, result.customer
+                result.reason,
+                result.message,
+                result.field,
+                items=result.items,
+                item_count=result.item_count,
+                customer=result.customer,
+                listed=result.listed,
+                faults_left_out=result.faults_left_out,
             )
         case Skipped():
             return _Skip(result.reason, result.items, result.customer)
@@ -238,7 +245,7 @@ class _ResultReader:
                     source=self._origin.source,
                 )
             case LineFault():
-                fault = msgspec.structs.replace(odd, customer=self._unless_sent(odd.customer))
+                fault = odd if self._known is None else check_customer(odd, self._known)
                 return reject_line(line, self._origin.file, fault)
             case _Skip():
                 customer = self._unless_sent(odd.customer)

@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 
 import msgspec
 from msgspec import Struct, inspect
@@ -87,12 +88,12 @@ def problems(schema: object, value: object, *, reject_unknown: bool = False) -> 
 
     At most `MOST_PROBLEMS` are returned. With `reject_unknown`, fields that the schema does not name are faults.
     """
-    found = []
-    for problem in _check(describe(schema), value, (), reject_unknown=reject_unknown):
-        found.append(problem)
-        if len(found) == MOST_PROBLEMS:
-            break
-    return found
+    return list(islice(find_problems(schema, value, reject_unknown=reject_unknown), MOST_PROBLEMS))
+
+
+def find_problems(schema: object, value: object, *, reject_unknown: bool = False) -> Iterator[Problem]:
+    """Yield the faults of `value` as `problems` returns them, however many they are."""
+    return _check(describe(schema), value, (), reject_unknown=reject_unknown)
 
 
 def spell(path: Path) -> str:
@@ -184,7 +185,7 @@ def _check_union(kind: inspect.UnionType, value: object, path: Path, *, reject_u
     if len(members) == 1:
         yield from _check(members[0], value, path, reject_unknown=reject_unknown)
         return
-    tagged = {member.tag: member for member in members if isinstance(member, inspect.StructType)}
+    tagged = {str(member.tag): member for member in members if isinstance(member, inspect.StructType)}
     if len(tagged) != len(members) or not members:
         raise TypeError("only unions of tagged structs, or of one type and null, can be checked")
     if not isinstance(value, dict):
@@ -192,17 +193,40 @@ def _check_union(kind: inspect.UnionType, value: object, path: Path, *, reject_u
         return
     tag_field = next(iter(tagged.values())).tag_field or "type"
     here = (*path, tag_field)
-    tags = _alternatives([str(tag) for tag in tagged])
+    tag = value.get(tag_field)
+    if isinstance(tag, str) and tag in tagged:
+        yield from _check(tagged[tag], value, path, reject_unknown=reject_unknown)
+        return
+    tags = _alternatives(list(tagged))
     if tag_field not in value:
         yield Problem(here, Reason.MISSING_FIELD, f"required: {tags}")
-        return
-    tag = value[tag_field]
-    if not isinstance(tag, str):
+    elif not isinstance(tag, str):
         yield _wrong_type(f"a string, {tags}", tag, here)
-    elif tag not in tagged:
-        yield Problem(here, Reason.INVALID_VALUE, f"expected {tags}")
     else:
-        yield from _check(tagged[tag], value, path, reject_unknown=reject_unknown)
+        yield Problem(here, Reason.INVALID_VALUE, f"expected {tags}")
+    yield from _check_shared(list(tagged.values()), value, path, reject_unknown=reject_unknown)
+
+
+def _check_shared(
+    members: list[inspect.StructType], value: dict[str, object], path: Path, *, reject_unknown: bool
+) -> Iterator[Problem]:
+    """Yield the faults that an object of an unknown member of a union has as any of them."""
+    fields, bounded = [], {}
+    for each in zip(*(member.fields for member in members), strict=True):
+        field, kinds = each[0], [one.type for one in each]
+        if any(kind != kinds[0] for kind in kinds):
+            bounded[field.encode_name] = kinds
+            field = msgspec.structs.replace(field, type=inspect.FloatType())
+        fields.append(field)
+    shared = msgspec.structs.replace(members[0], fields=tuple(fields))
+    wrong = set()
+    for fault in _check_object(shared, value, path, reject_unknown=reject_unknown):
+        wrong.add(fault.path)
+        yield fault
+    for name, kinds in bounded.items():
+        here = (*path, name)
+        if here not in wrong and all(any(_check(kind, value[name], here, reject_unknown=False)) for kind in kinds):
+            yield Problem(here, Reason.INVALID_VALUE, "expected a number that one of the types allows")
 
 
 def _alternatives(words: list[str]) -> str:

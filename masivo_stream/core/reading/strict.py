@@ -11,25 +11,24 @@ Decisions:
 `Rules` are those by which the lines of one kind are validated, whichever process does it.
 """
 
-from collections.abc import Iterator
+import re
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.duplicate_fields import find_doubled
 from masivo_stream.core.reading.duplicates import CustomerMemory
-from masivo_stream.core.reading.marks import (
-    CUSTOMER_MARKS,
-    EVENT_MARKS,
-    EXPECTED,
-    decode_plain,
-    is_deleted,
-    reversed_indexes,
-    unclear_marks,
+from masivo_stream.core.reading.marks import decode_plain, reversed_indexes
+from masivo_stream.core.reading.record_faults import FaultFinder, describe_too_many, list_faults
+from masivo_stream.core.reading.reject import (
+    TOO_DEEP,
+    LineFault,
+    check_customer,
+    reject_duplicate,
+    reject_line,
+    skip_line,
 )
-from masivo_stream.core.reading.reject import TOO_DEEP, LineFault, reject_duplicate, reject_line, skip_line
-from masivo_stream.core.reading.schema_faults import Path, Problem, problems, spell
+from masivo_stream.core.reading.schema_faults import Problem
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult
@@ -74,8 +73,8 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 _BLANK = b" \t\r"
-_MOST_ITEMS_NAMED = 1000
-"""Faulty items that a dead letter names at most."""
+_WRONG_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as Python decodes it (PEP 383)."""
 
 
 class Origin(Struct, frozen=True):
@@ -106,7 +105,7 @@ class StrictDecoder:
         """Validate by `rules`."""
         self._memory = memory
         self._schema, self._contract = rules.schema, CONTRACTS[rules.kind]
-        self._reject_unknown = rules.reject_unknown_fields
+        self._finder = FaultFinder(self._contract, self._schema, rules.reject_unknown_fields)
 
     def validate(self, line: Line, origin: Origin, *, accepted: bool) -> LineResult:
         """Return the result of a line. `accepted`: the fast decoder took it, and the line was only suspicious."""
@@ -116,8 +115,7 @@ class StrictDecoder:
         try:
             value = decode_plain(line.body)
         except UnicodeDecodeError as error:
-            message = f"byte {error.start} of the line is not UTF-8"
-            return reject_line(line, file, LineFault(Reason.INVALID_UTF8, message))
+            return reject_line(line, file, self._not_utf8(line.body, error.start))
         except RecursionError:
             return reject_line(line, file, TOO_DEEP)
         except msgspec.DecodeError as error:  # its message names the byte, and quotes nothing
@@ -134,16 +132,14 @@ class StrictDecoder:
             skipped = self._unless_sent(customer)
             return skip_line(line, origin.file, SkipReason.DELETED_CUSTOMER, customer=skipped)
         if not contract.splittable and count > contract.max_items:
-            field = contract.item_field or ""
-            message = f"{count} {field}; one request carries at most {contract.max_items}, and they may not be split"
             fault = LineFault(
                 Reason.TOO_MANY_ITEMS,
-                message,
-                field=field,
+                describe_too_many(contract, count),
+                field=contract.item_field or "",
                 item_count=count,
-                customer=self._unless_sent(customer),
+                customer=customer,
             )
-            return reject_line(line, origin.file, fault)
+            return reject_line(line, origin.file, check_customer(fault, self._memory))
         if facts.duplicate is not None:
             return reject_duplicate(line, origin.file, facts.duplicate, items=count, customer=customer)
         if facts.reversed:
@@ -163,26 +159,45 @@ class StrictDecoder:
     def _validate_object(self, line: Line, origin: Origin, value: dict[str, Any], *, accepted: bool) -> LineResult:
         """Return the result of a line that is a JSON object. The order of the checks is part of the decisions above."""
         file, contract = origin.file, self._contract
-        # 1. A field that occurs twice makes everything else about the record uncertain.
-        if (doubled := find_doubled(line.body, self._schema)) is not None:
-            return reject_line(line, file, self._doubled(value, doubled))
-        # 2. What is marked as deleted or reversed is skipped, faulty or not.
-        if contract.kind is Kind.CUSTOMERS and is_deleted(value):
+        doubled, reverted = self._finder.find_doubled(line.body), self._reversed_items(value)
+        # 1. What is marked as deleted or reversed is skipped, faulty or not; but if a field occurs twice, nothing about
+        #    the record is certain.
+        if not doubled and self._finder.is_left_out(value, reverted):
+            if contract.kind is Kind.EVENTS:
+                return skip_line(line, file, SkipReason.REVERSED_EVENT, items=len(reverted))
             return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._unless_sent(value.get("id")))
-        reverted = self._reversed_items(value)
-        items = value.get(contract.item_field) if contract.item_field else None
-        count = len(items) if isinstance(items, list) else 1
-        if reverted and len(reverted) == count:
-            return skip_line(line, file, SkipReason.REVERSED_EVENT, items=count)
-        # 3. The rest of the record is valid as a whole, or not at all.
-        faults = [*self._schema_faults(value, reverted), *self._mark_faults(value, reverted)]
+        # 2. The rest of the record is valid as a whole, or not at all.
+        faults = self._finder.find(value, doubled, reverted)
         if faults:
-            return reject_line(line, file, self._summarize(value, faults))
-        # 4. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
+            fault = check_customer(self._finder.summarize(value, faults), self._memory)
+            return reject_line(line, file, fault)
+        # 3. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
         if not accepted and not reverted:
             message = "does not match the schema; does a field occur twice?"
             return reject_line(line, file, LineFault(Reason.INVALID_VALUE, message))
+        items = value.get(contract.item_field) if contract.item_field else None
+        count = len(items) if isinstance(items, list) else 1
         return self.finish(line, origin, self._facts(value, count, reverted))
+
+    def _not_utf8(self, body: bytes, start: int) -> LineFault:
+        """Return the faults of a line whose byte `start` is not UTF-8: that, and all else that is wrong with it.
+
+        Each wrong byte is taken for a character. So the customer may have another id than the one that is read here.
+        """
+        first = Problem((), Reason.INVALID_UTF8, f"byte {start} of the line is not UTF-8")
+        faults = [first]
+        text = _WRONG_BYTE.sub("?", body.decode("utf-8", "surrogateescape")).encode()
+        try:
+            value = decode_plain(text)
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, msgspec.DecodeError):
+                faults.append(Problem((), Reason.INVALID_JSON, str(error)))
+        else:
+            if isinstance(value, dict):
+                faults += self._finder.find(value, self._finder.find_doubled(text), self._reversed_items(value))
+        listed = list_faults(faults)
+        more = len(faults) - len(listed)
+        return LineFault(first.reason, first.message, listed=listed if faults[1:] else (), faults_left_out=more)
 
     def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> RecordFacts:
         """Return the facts of a valid record, and remember its customer."""
@@ -222,72 +237,6 @@ class StrictDecoder:
             return ()
         return reversed_indexes(events)
 
-    # Faults.
-
-    def _doubled(self, value: dict[str, Any], path: Path) -> LineFault:
-        """Return the fault of a field that occurs twice. If that is the id, it is unknown whose record it is."""
-        field = self._contract.item_field
-        items = value.get(field) if field else None
-        return LineFault(
-            Reason.DUPLICATE_FIELD,
-            "the field occurs twice in its object, and programs differ on which one counts",
-            field=spell(path),
-            items=(int(path[1]),) if len(path) > 2 and path[0] == field else None,  # noqa: PLR2004 - list, index, field
-            item_count=len(items) if isinstance(items, list) else int(field is None),
-            customer=None if path == ("id",) else self._unless_sent(value.get("id")),
-        )
-
-    def _schema_faults(self, value: dict[str, Any], reverted: tuple[int, ...]) -> list[Problem]:
-        """Return what the schema says against a record, its reversed events left out."""
-        if not reverted:
-            return problems(self._schema, value, reject_unknown=self._reject_unknown)
-        gone = set(reverted)
-        kept = [index for index in range(len(value["events"])) if index not in gone]
-        remaining = value | {"events": [value["events"][index] for index in kept]}
-        return [
-            msgspec.structs.replace(fault, path=_in_record(fault.path, kept))
-            for fault in problems(self._schema, remaining, reject_unknown=self._reject_unknown)
-        ]
-
-    def _mark_faults(self, value: dict[str, Any], reverted: tuple[int, ...]) -> Iterator[Problem]:
-        """Yield a fault for each mark that means neither yes nor no."""
-
-        def fault(path: Path) -> Problem:
-            return Problem(path, Reason.INVALID_VALUE, f"neither yes nor no; expected {EXPECTED}")
-
-        events = value.get("events")
-        if self._contract.kind is Kind.CUSTOMERS:
-            yield from (fault((name,)) for name in unclear_marks(value, CUSTOMER_MARKS))
-        elif self._contract.kind is Kind.EVENTS and isinstance(events, list):
-            for index, event in enumerate(events):
-                if isinstance(event, dict) and index not in reverted:
-                    yield from (fault(("events", index, name)) for name in unclear_marks(event, EVENT_MARKS))
-
-    def _summarize(self, value: dict[str, Any], faults: list[Problem]) -> LineFault:
-        """Return the first fault as the line's, with the items that any of the faults concern."""
-        first, field = faults[0], self._contract.item_field
-        items = value.get(field) if field else None
-        empty = field is not None and first.path == (field,) and items == []
-        concerned = {path[1] for path in (fault.path for fault in faults) if len(path) > 1 and path[0] == field}
-        indexes = sorted(index for index in concerned if isinstance(index, int))
-        return LineFault(
-            Reason.NO_ITEMS if empty else first.reason,
-            first.message,
-            field=spell(first.path),
-            items=tuple(indexes[:_MOST_ITEMS_NAMED]) or None,
-            item_count=len(items) if isinstance(items, list) else int(field is None),
-            customer=self._unless_sent(value.get("id")),
-        )
-
     def _unless_sent(self, customer: object) -> str | None:
         """Return the id of a customer whose record is not sent; None if an earlier record of the same id was good."""
         return customer if isinstance(customer, str) and customer not in self._memory else None
-
-
-def _in_record(path: Path, kept: list[int]) -> Path:
-    """Turn the index of an event among the kept ones into its index in the record."""
-    match path:
-        case ("events", int(index), *rest):
-            return ("events", kept[index], *rest)
-        case _:
-            return path

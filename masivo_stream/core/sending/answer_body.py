@@ -22,7 +22,8 @@ import msgspec
 import zstandard
 from msgspec import Raw, Struct
 
-from masivo_stream.model.attempt import Answer, Body
+from masivo_stream.core.sending.named_faults import find_named_faults
+from masivo_stream.model.attempt import Answer, Body, NamedFault
 
 MOST_LAYERS = 3
 """Codings of one body at most: a gateway may compress what the server has compressed. More are not unpacked."""
@@ -165,6 +166,8 @@ class Words(Struct, frozen=True):
     """In general."""
     details: str = ""
     """About records or fields: text, or JSON as text."""
+    faults: tuple[NamedFault, ...] = ()
+    """What the words name by the path of a field (`named_faults`)."""
 
 
 def plain(body: bytes) -> bytes:
@@ -195,17 +198,22 @@ def kind_of(body: bytes, *, complete: bool = True) -> Body:
 def words_in(body: bytes) -> Words:
     """Return the words of a refusal, if the body that `plain` returned is JSON."""
     try:
-        match _value(_text(body)):
-            case str(sentence):
-                return Words(_encode(sentence))
-            case dict(members):
-                return _words(members)
-            case list(entries) if entries:
-                return Words("", _encode(entries))
-            case _:
-                return Words()
+        value = _value(_text(body))
+        return msgspec.structs.replace(_words_of(value), faults=find_named_faults(value))
     except RecursionError:  # not too deep for the reader, but for the writer
         return Words()
+
+
+def _words_of(value: object) -> Words:
+    match value:
+        case str(sentence):
+            return Words(_encode(sentence))
+        case dict(members):
+            return _words(members)
+        case list(entries) if entries:
+            return Words("", _encode(entries))
+        case _:
+            return Words()
 
 
 _UNREADABLE = object()

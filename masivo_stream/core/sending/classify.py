@@ -122,7 +122,7 @@ def _refused_by_api(answer: Answer) -> Outcome:
     status = answer.status
     match status:
         case 400 | 409 | 422:
-            return Refused(status, _words(answer), answer.error, answer.details)
+            return Refused(status, _words(answer), answer.error, answer.details, faults=answer.faults)
         case 403 if answer.body is Body.UNREAD:
             return Stop(
                 ExitCode.DENIED,

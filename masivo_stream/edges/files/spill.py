@@ -56,12 +56,11 @@ class Spill:
         Raises:
             StorageError: they cannot be written.
         """
-        rest = memoryview(numbers).cast("B")
         begin = self._end
         try:
-            while rest:
-                written = os.pwrite(self._file, rest, self._end)
-                rest, self._end = rest[written:], self._end + written
+            with memoryview(numbers) as words, words.cast("B") as content:
+                while (done := self._end - begin) < len(content):
+                    self._end += os.pwrite(self._file, content[done:], self._end)
         except OSError as error:
             raise self._failed(error) from error
         self._blocks[part].extend((begin, self._end - begin))

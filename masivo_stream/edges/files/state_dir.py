@@ -21,7 +21,17 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 _LOCK = "lock"
 JOURNAL = "journal.db"
 _OF_A_RUN = ("in-doubt.", "retry-", "taken-back-", "report.")
-_OURS = (JOURNAL, "dead-letter.", "skipped.", "in-doubt.", "retry-", "taken-back-", "report.")
+_OURS = (
+    JOURNAL,
+    "dead-letter.",
+    "skipped.",
+    "in-doubt.",
+    "retry-",
+    "taken-back-",
+    "report.",
+    "listed-days.",
+    "findings.",
+)
 _CORRECT = "correct the permissions of that file, then start again"
 _NAME_ONE = "name the directory that you meant with --state-dir"
 
@@ -200,6 +210,19 @@ class StateDir:
             raise _unusable(
                 self.path / name, f"holds a file that cannot be written: {error.strerror}", _CORRECT
             ) from error
+
+    def append(self, file: int, name: str, text: bytes) -> None:
+        """Append a text to a file that `open_append` has opened.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            left = memoryview(text)
+            while left:
+                left = left[os.write(file, left) :]
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
 
 
 @contextmanager

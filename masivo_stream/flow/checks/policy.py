@@ -1,11 +1,18 @@
-"""What to check, and how findings are listed."""
+"""What to check, how findings are listed, and whether what was found is still about the same exports."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
+from masivo_stream import __version__
+from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.export.source import Input
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.findings import CheckName
+from masivo_stream.model.settings import ValidationSettings
 
 ALL = "all"
 """Names all checks."""
@@ -29,22 +36,46 @@ class CheckPolicy(Struct, frozen=True):
         return self.skipped | {CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE}
 
 
-def read_policy(skip_checks: Iterable[str], duplicate_purchase: str) -> CheckPolicy | None:
-    """Return what to check, None if there is nothing: `skip_checks` are names of checks, or `all`.
+def read_policy(validation: ValidationSettings) -> CheckPolicy | None:
+    """Return what to check, None if there is nothing.
 
     Raises:
-        ConfigurationError: there is no check of a name.
+        ConfigurationError: `skip_checks` has a name that no check has.
     """
     skipped = set()
-    for name in skip_checks:
-        if name == ALL:
-            return None
-        if name not in list(CheckName):
+    for name in validation.skip_checks:
+        if name not in {ALL, *CheckName}:
             raise ConfigurationError(
                 "there is no check of this name",
-                operation="read the command",
+                operation="read the settings",
                 place=f"--skip-checks {name}",
                 hint=f"the names are {', '.join([ALL, *CheckName])}",
             )
-        skipped.add(CheckName(name))
-    return CheckPolicy(frozenset(skipped), duplicate_purchase)
+        if name != ALL:
+            skipped.add(CheckName(name))
+    return None if ALL in validation.skip_checks else CheckPolicy(frozenset(skipped), validation.duplicate_purchase)
+
+
+def identify(inputs: Mapping[Kind, Sequence[Input]], validation: ValidationSettings, policy: CheckPolicy) -> bytes:
+    """Return a digest of all that findings depend on; empty if an input cannot be read twice.
+
+    An export is the same if size, time of change and samples are, as at the start of a run (`edges.export.identity`).
+
+    Raises:
+        InputError: an export cannot be read.
+    """
+    seen = []
+    for kind, found in inputs.items():
+        for each in found:
+            identity = take_identity(each.path)
+            if identity.stream:
+                return b""
+            seen.append((kind, each.name, encode_identity(identity)))
+    rules = (
+        validation.unknown_fields,
+        validation.discounted_value,
+        validation.transaction_types,
+        validation.max_line_bytes,
+    )
+    about = (__version__, seen, rules, sorted(policy.skipped), policy.duplicate_purchase, policy.first_places)
+    return hashlib.blake2b(msgspec.msgpack.encode(about), digest_size=16).digest()

@@ -6,16 +6,22 @@ equal with a probability of 3 in 10^8.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import anyio.lowlevel
+import msgspec
 
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
+from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
+from masivo_stream.edges.files.findings_file import About, FindingsWriter
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import CheckPolicy
 from masivo_stream.model.contract import Kind
@@ -27,7 +33,10 @@ from masivo_stream.model.findings import (
     ExportChecks,
     ExportFault,
     ExportFinding,
+    FieldCount,
+    FoundField,
     FoundLine,
+    HeldLine,
     LinePlace,
     severity,
 )
@@ -47,20 +56,25 @@ _MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
 class WholeExport:
     """Give it the results of all lines, kind by kind, then finish it. Use it as a context: it keeps a file."""
 
-    def __init__(self, inputs: Mapping[Kind, Sequence[Input]], policy: CheckPolicy, directory: Path | None) -> None:
-        """Check `inputs`; what does not fit into memory goes to `directory`, or where temporary files are.
+    def __init__(
+        self, inputs: Mapping[Kind, Sequence[Input]], policy: CheckPolicy, directory: Path, today: datetime
+    ) -> None:
+        """Check `inputs`; what does not fit into memory goes to `directory`, and so do the findings.
+
+        Dates more than a day after `today` are in the future.
 
         Raises:
             StorageError: nothing can be written there.
         """
-        self._policy = policy
+        self._policy, self._directory = policy, directory
         self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
         self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
         self._readable = [is_file(each) for _, each in self._sources]
         self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
-        self._notes = NoteTaker(self._spill.parts, self._spill.add, files)
         self._collector = Collector(policy.first_places)
+        self._lines = LineChecks(self._collector, today, policy.left_out)
+        self._notes = NoteTaker(self._spill.parts, self._spill.add, files, self._lines)
 
     def __enter__(self) -> "WholeExport":  # noqa: PYI034 - it has no subclass
         """Return this."""
@@ -78,41 +92,60 @@ class WholeExport:
         """
         self._notes.take(kind, found)
 
-    async def finish(self) -> ExportChecks:
-        """Find what is wrong, and return it.
+    async def finish(self, identity: bytes) -> ExportChecks:
+        """Find what is wrong, keep it in the directory for `read_findings`, and return it.
 
         Raises:
             InputError: a line cannot be read again.
-            StorageError: the notes cannot be read.
+            StorageError: the notes cannot be read, or the findings cannot be written.
         """
         self._notes.flush()
-        waiting: list[Suspicion] = []
-        places = length = 0
-        for part in range(self._spill.parts):
-            for suspicion in find(self._spill.load(part), self._scope, self._policy.left_out):
-                waiting.append(suspicion)
-                for place in places_to_read(suspicion):
-                    places, length = places + 1, length + place.length
-                if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
-                    await self._settle(waiting)
-                    waiting, places, length = [], 0, 0
-            await anyio.lowlevel.checkpoint()
-        await self._settle(waiting)
-        return ExportChecks(
-            results=tuple(self._results()), totals=self._notes.totals(), skipped=tuple(sorted(self._policy.skipped))
-        )
+        self._lines.finish()
+        with FindingsWriter(self._directory) as writer:
+            waiting: list[Suspicion] = []
+            places = length = 0
+            for part in range(self._spill.parts):
+                for suspicion in find(self._spill.load(part), self._scope, self._policy.left_out):
+                    waiting.append(suspicion)
+                    for place in places_to_read(suspicion):
+                        places, length = places + 1, length + place.length
+                    if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
+                        await self._settle(waiting, writer)
+                        waiting, places, length = [], 0, 0
+                await anyio.lowlevel.checkpoint()
+            await self._settle(waiting, writer)
+            totals = self._notes.totals()
+            checked = ExportChecks(
+                results=tuple(self._results()),
+                totals=totals,
+                by_kind=sum_by_kind(totals),
+                rewards=sum_by_reward_over_all(totals),
+                skipped=tuple(sorted(self._policy.skipped)),
+            )
+            files = [(kind.value, each.name) for kind, each in self._sources]
+            writer.finish(About(identity=identity, files=files, checks=msgspec.json.encode(checked)))
+        return checked
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
-        return ExportChecks(totals=self._notes.totals(), unfinished=True)
+        totals = self._notes.totals()
+        rewards = sum_by_reward_over_all(totals)
+        return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
-    async def _settle(self, suspicions: Sequence[Suspicion]) -> None:
-        """Read the lines of suspicions again, and collect what is wrong."""
+    async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> None:
+        """Read the lines of suspicions again, collect what is wrong, and write what is held back for it."""
         again = [each for each in suspicions if self._can_read(places_to_read(each))]
         lines = await self._read({place for each in again for place in places_to_read(each)})
+        held: list[tuple[int, HeldLine]] = []
         for each in suspicions:
-            faults = confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each)
-            self._collector.add(fault for fault in faults if fault.check not in self._policy.left_out)
+            found = confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each)
+            faults = [fault for fault in found if fault.check not in self._policy.left_out]
+            self._collector.add(faults)
+            held.extend(line for fault in faults for line in lines_to_hold(fault, self._name))
+        writer.add(held)
+
+    def _name(self, place: LinePlace) -> str:
+        return self._sources[place.source][1].name
 
     def _can_read(self, places: Iterable[LinePlace]) -> bool:
         return all(self._readable[place.source] for place in places)
@@ -145,6 +178,7 @@ class WholeExport:
                 count=counts[check],
                 meaning=MEANINGS[check],
                 first=tuple(map(self._describe, self._collector.first(check))),
+                fields=tuple(map(self._describe_field, self._collector.fields(check))),
             )
 
     def _describe(self, fault: ExportFault) -> ExportFinding:
@@ -155,10 +189,22 @@ class WholeExport:
             offset=here.offset,
             others=tuple(map(self._line, fault.others)),
             sums=fault.sums,
+            field=fault.field,
+        )
+
+    def _describe_field(self, found: FieldCount) -> FoundField:
+        here = self._line(found.first)
+        return FoundField(
+            field=found.field,
+            records=found.records,
+            nearest=found.nearest,
+            file=here.file,
+            line=here.line,
+            offset=here.offset,
         )
 
     def _line(self, place: LinePlace) -> FoundLine:
-        return FoundLine(file=self._sources[place.source][1].name, line=place.line, offset=place.offset)
+        return FoundLine(file=self._name(place), line=place.line, offset=place.offset)
 
 
 def _count_parts(inputs: Iterable[Input]) -> int:

@@ -2,7 +2,8 @@
 
 With a key, the account is asked in a handful of requests, under the account's general limit. Without one, a saved
 catalogue says what the account has. The exports are read once, at about the speed of `validate`; memory does not grow
-with their size. Nothing is changed, neither in the account nor in a state directory.
+with their size. Nothing is changed, neither in the account nor in a state directory, unless something is to be tried
+(`Trials`): that sends test customers, and says how to take them back.
 
 Exit codes: 0 if nothing is found; 3 if something is, for a person to look at; 6 if something could not be read from the
 account.
@@ -30,6 +31,7 @@ from masivo_stream.model import contract
 from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
+from masivo_stream.model.experiments import Trials, TriedAccount
 from masivo_stream.model.references import Catalogue, References
 from masivo_stream.model.results import Rejected
 from masivo_stream.model.settings import Settings
@@ -41,6 +43,7 @@ async def check(
     credentials: Credentials | None = None,
     catalogue: str = "",
     exports: Exports | None = None,
+    trials: Trials | None = None,
     observer: Observer | None = None,
     runtime: Runtime | None = None,
 ) -> AccountCheck:
@@ -52,15 +55,22 @@ async def check(
         catalogue: path of a JSON file that says what the account has, for whoever has no key. With a key, it only adds
             what the API does not list.
         exports: what to compare; without them, only the account is looked at.
+        trials: what to try in the account, with records made for it.
         observer: receives notices.
         runtime: the clock; the default is right for a program.
 
     Raises:
-        ConfigurationError: there is nothing to check, or the file is no catalogue.
+        ConfigurationError: there is nothing to check, the file is no catalogue, or the account is not one to try in.
         DeniedError: the key or the token is refused.
         OutageError: no token came.
         InputError: an export does not exist, or cannot be read to its end.
     """
+    if trials is not None and trials.wanted and credentials is None:
+        raise ConfigurationError(
+            "nothing can be tried without an account",
+            operation="read the command",
+            hint="set MASIVO_API_KEY to try something in its account",
+        )
     inputs = (exports or Exports()).find()
     if not (inputs or credentials or catalogue):
         raise ConfigurationError(
@@ -69,10 +79,13 @@ async def check(
             hint="set MASIVO_API_KEY to ask an account, or name exports or a --catalogue",
         )
     account: CheckedAccount | UnsetType = UNSET
+    tried: TriedAccount | UnsetType = UNSET
     known = read_catalogue(catalogue) if catalogue else Catalogue()
     if credentials is not None:
         observers, clock = Observers([observer] if observer else []), (runtime or Runtime()).clock
-        account, known = await AskedAccount(settings, credentials, observers, clock).ask(known)
+        asked = AskedAccount(settings, credentials, observers, clock)
+        account, known = await asked.ask(known, trials)
+        tried = asked.tried
     references = References(by_sort={}, rewards_of_brands=[])
     warnings: list[str] = []
     if inputs:
@@ -83,14 +96,19 @@ async def check(
         warnings = [*_warn_of_limits(settings, account), *warnings]
     findings = list(compare_references(references, known))
     unread = account is not UNSET and bool(account.unread)
+    surprising = tried is not UNSET and tried.surprising
+    unread = unread or (tried is not UNSET and tried.left_open)
     return AccountCheck(
         **structs.asdict(known),
-        exit_code=int(ExitCode.DEAD_LETTERS if findings else ExitCode.OUTAGE if unread else ExitCode.COMPLETE),
+        exit_code=int(
+            ExitCode.DEAD_LETTERS if findings or surprising else ExitCode.OUTAGE if unread else ExitCode.COMPLETE
+        ),
         account=account,
         catalogue_file=catalogue,
         references=references.by_sort,
         findings=findings,
         warnings=warnings,
+        tried=tried,
     )
 
 

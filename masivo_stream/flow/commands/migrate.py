@@ -3,6 +3,7 @@
 import msgspec
 
 from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.exports import Exports, OnlyMissing, check_inputs
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
@@ -53,6 +54,7 @@ async def migrate(
         StorageError: the state directory cannot be written at the start.
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
+    read_policy(settings.validation)
     missing = exports if isinstance(exports, OnlyMissing) else None
     inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find()
     if inputs or missing is None:
@@ -76,7 +78,14 @@ async def migrate(
             failure = await _find_taken_back(session, missing, handle_signals=handle_signals)
         if missing is not None and failure is not None:
             reporting = _with_flags_of(missing, reporting)
-        return await send_pending(session, matched, handle_signals=handle_signals, reporting=reporting, failure=failure)
+        return await send_pending(
+            session,
+            matched,
+            handle_signals=handle_signals,
+            reporting=reporting,
+            failure=failure,
+            canary=settings.verify.canary and missing is None,
+        )
 
 
 async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:

@@ -1,6 +1,7 @@
 """Retry: send the dead letters of a run again. The same run as a migration's, with dead letters as an input."""
 
 from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
@@ -34,6 +35,7 @@ async def retry(
         InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
+    read_policy(settings.validation)
     async with open_session(
         settings,
         credentials,

@@ -1,11 +1,13 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
-from collections.abc import Iterable
-
+from masivo_stream.core.checks.name_rewards import name_in_summary
+from masivo_stream.edges.files.catalogue_file import read_catalogue
+from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -14,8 +16,9 @@ async def validate(
     settings: Settings,
     exports: Exports,
     *,
+    credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
-    skip_checks: Iterable[str] = (),
+    catalogue: str = "",
     runtime: Runtime | None = None,
 ) -> Summary:
     """Validate every line, send nothing. Records that are ready to send are counted under `pending`.
@@ -23,8 +26,9 @@ async def validate(
     Args:
         settings: see `load_settings`.
         exports: what to read.
+        credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
-        skip_checks: names of checks over all files that are not made, or `all`.
+        catalogue: path of a JSON file that says what the account has: rewards have the names in it.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -32,6 +36,8 @@ async def validate(
         InputError: an export does not exist. One that turns out to be unreadable on the way is reported in the summary.
         StorageError: what the checks keep on disk cannot be written.
     """
-    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
-    found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
-    return found.summary
+    policy = read_policy(settings.validation)
+    clock = (runtime or Runtime()).clock
+    has = read_catalogue(catalogue) if catalogue else Catalogue()
+    found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
+    return name_in_summary(found.summary, has)

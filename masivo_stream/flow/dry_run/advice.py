@@ -5,6 +5,8 @@ A healthy plan of a large export has one warning, that it needs a production acc
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import UNSET
+
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.flow.dry_run.all_kinds import DryRun
 from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
@@ -134,6 +136,9 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
             " because one unknown customer makes the API refuse a batch of 1000; if they are not, name the customers"
             " export too"
         )
+    checks = dry.summary.checks
+    if checks is not UNSET and not checks.unfinished:
+        return  # they find unknown customers and duplicates exactly, and hold them back
     for name in others:
         unlisted = sent[name].unlisted
         if unlisted is not None:

@@ -3,14 +3,22 @@
 `validate` and `plan` are views of it.
 """
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from msgspec import UNSET, Struct, UnsetType, structs
+import msgspec
+from msgspec import UNSET, Struct, structs
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
-from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.core.fault_groups import join_groups
+from masivo_stream.core.reading.hold_back import HeldOfLines
+from masivo_stream.edges.export.source import Input
+from masivo_stream.edges.files.findings_file import read_findings
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.checks.policy import CheckPolicy, identify
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
@@ -20,13 +28,17 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
     KindDryRunResult,
     OpenDeadLetters,
     OpenSkipped,
+    Watch,
 )
+from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
+from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
 from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
-from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
+from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import LineResults
 from masivo_stream.model.errors import ExitCode, InputError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
@@ -40,7 +52,16 @@ _HINT = (
     " masivo-stream retry"
 )
 
+_FROM_A_PIPE = (
+    "what the checks found is not left out of the requests, because an export from a pipe is read only once: write it"
+    " to a file and name that file, then it is"
+)
+
 _HINT_OF_CHECKS = "correct what the checks found in the export before migrating: the API would refuse these records"
+
+
+HeldOfKind = Callable[[str, str, int, int], HeldOfLines]
+"""Returns what findings hold back, by kind, file, first and last line."""
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -48,6 +69,10 @@ class DryRun(Struct, frozen=True, kw_only=True):
 
     summary: Summary
     kinds: dict[str, KindDryRunResult]
+    failure: InputError | None = None
+    """Why an export could not be read to its end."""
+    sent: SentFindings | None = None
+    """Purchases that earlier runs have sent to the account."""
 
 
 def discard_skipped(_kind: Kind, _files: ExitStack) -> SkippedSink:
@@ -66,15 +91,24 @@ class DryRunFiles(Struct, frozen=True):
     dead_letters: OpenDeadLetters = discard_dead_letters
     skipped: OpenSkipped = discard_skipped
     scratch: Path | None = None
-    """The directory for what the checks over all files keep on disk meanwhile; else where temporary files are."""
+    """The directory for what the checks over all files keep on disk; a temporary one without it."""
 
 
 async def dry_run(
-    settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock, checks: CheckPolicy | None = None
+    settings: Settings,
+    exports: Exports,
+    files: DryRunFiles,
+    clock: Clock,
+    checks: CheckPolicy | None = None,
+    credentials: Credentials | None = None,
+    watch: Watch | None = None,
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
-    With `checks`, the exports are checked as a whole, too.
+    With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
+    so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
+    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `watch` sees
+    the results of all lines, once.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -84,36 +118,102 @@ async def dry_run(
     inputs = exports.find()
     check_inputs(inputs)
     await inspect_exports(inputs)
-    expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
-    budget = ErrorBudget(settings.validation.max_dead, dict.fromkeys(inputs, KindCount()))
-    kinds: dict[str, KindDryRunResult] = {}
-    failure: InputError | None = None
-    checked: ExportChecks | UnsetType = UNSET
+    sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
+    with nullcontext() if sent is None else closing(sent):
+        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks)
+    summary = structs.replace(found.summary, warnings=(*found.summary.warnings, *warnings))
+    return structs.replace(found, summary=summary)
+
+
+async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None) -> DryRun:
+    """Read the exports, twice if the checks hold something back."""
+    if checks is None:
+        return await reading.go()
+    inputs, settings, files, clock = reading.inputs, reading.settings, reading.files, reading.clock
     with ExitStack() as stack:
-        whole = None
-        if checks is not None:
-            whole = stack.enter_context(WholeExport(inputs, checks, files.scratch))
-        for kind, found in inputs.items():
-            of_kind = KindDryRun(kind, settings, clock, expected, budget)
+        directory = files.scratch or Path(stack.enter_context(TemporaryDirectory(prefix=".checks-")))
+        identity = identify(inputs, settings.validation, checks)
+        known = read_findings(directory, identity) if identity else None
+        if known is None:
+            with WholeExport(inputs, checks, directory, clock.wall()) as whole:
+                found = await reading.go(whole.take)
+                if found.failure is not None:
+                    return add_checks(found, whole.leave_unfinished())
+                checked = await whole.finish(identity)
+            if not checked.holds_back:
+                return add_checks(found, checked)
+            if not identity:
+                return add_checks(_warn_of_pipes(found), checked)
+            known = read_findings(directory, identity)
+        if known is None:
+            raise RuntimeError("the findings were just written")
+        stack.callback(known.close)
+        found = await reading.go(held=known.held)
+        return add_checks(found, msgspec.json.decode(known.checks, type=ExportChecks))
+
+
+class _Reading:
+    """Reads and packs exports, as often as it is called."""
+
+    def __init__(
+        self,
+        inputs: Mapping[Kind, Sequence[Input]],
+        settings: Settings,
+        files: DryRunFiles,
+        clock: Clock,
+        sent: SentByOthers | None,
+        once: Watch | None,
+    ) -> None:
+        """Read `inputs`; `once` sees the results of all lines the first time."""
+        self.inputs, self.settings, self.files, self.clock = inputs, settings, files, clock
+        self._sent, self._once = sent, once
+
+    async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
+        """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
+        shown, self._once = _together(watch, self._once), None
+        validation = self.settings.validation
+        sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
+        expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None
+        budget = ErrorBudget(validation.max_dead, dict.fromkeys(self.inputs, KindCount()))
+        kinds: dict[str, KindDryRunResult] = {}
+        failure: InputError | None = None
+        for kind, found in self.inputs.items():
+            of_kind = KindDryRun(
+                kind, self.settings, self.clock, expected, budget, held and partial(held, kind.value), sent
+            )
             with ExitStack() as opened:
-                sinks = files.dead_letters(kind, opened), files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, whole.take if whole is not None else None) or failure
+                sinks = self.files.dead_letters(kind, opened), self.files.skipped(kind, opened)
+                failure = await of_kind.run(found, *sinks, shown) or failure
             kinds[kind] = of_kind.result()
-        if whole is not None:
-            checked = await whole.finish() if failure is None else whole.leave_unfinished()
-    over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
-    return DryRun(summary=add_checks(_summarise(kinds, failure, over), checked), kinds=kinds)
+        over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
+        return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure, sent=sent)
 
 
-def add_checks(summary: Summary, checked: ExportChecks | UnsetType) -> Summary:
-    """Return a summary with what the checks found. Errors among it end the command as dead letters do."""
-    if checked is UNSET:
-        return summary
-    summary = structs.replace(summary, checks=checked)
+def _together(*watches: Watch | None) -> Watch:
+    """Return what shows the results of lines to each of these, in their order."""
+    given = [each for each in watches if each is not None]
+
+    def show(kind: Kind, found: Sequence[LineResults]) -> None:
+        for watch in given:
+            watch(kind, found)
+
+    return show
+
+
+def _warn_of_pipes(found: DryRun) -> DryRun:
+    """Say that what findings hold back is not left out: what comes from a pipe cannot be read once more."""
+    summary = structs.replace(found.summary, warnings=(*found.summary.warnings, _FROM_A_PIPE))
+    return structs.replace(found, summary=summary)
+
+
+def add_checks(found: DryRun, checked: ExportChecks) -> DryRun:
+    """Return a dry run with what the checks found. Errors among it end the command as dead letters do."""
+    checked = checked if found.sent is None else found.sent.join(checked)
+    summary = structs.replace(found.summary, checks=checked)
     if checked.errors and summary.outcome == "complete":
         code = int(ExitCode.DEAD_LETTERS)
-        return structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_CHECKS)
-    return summary
+        summary = structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_CHECKS)
+    return structs.replace(found, summary=summary)
 
 
 def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, over: OverBudget | None) -> Summary:
@@ -123,9 +223,11 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, o
         summary = structs.replace(summary, hint=_HINT)
     examples = [found for kind, each in kinds.items() for found in dry_run_examples(kind, each.dead_letters)]
     duplicates = [describe_duplicates(each.duplicates) for each in kinds.values() if each.duplicates is not None]
+    duplicates += [describe_sent(each.sent_before) for each in kinds.values() if each.sent_before is not None]
     return structs.replace(
         summary,
         examples=tuple(examples),
+        fault_groups=join_groups(each.groups for each in kinds.values()),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
         warnings=(*([] if over is None else [describe_over(over)]), *duplicates),
         over_budget=UNSET if over is None else over,
@@ -145,6 +247,14 @@ def describe_duplicates(duplicates: DuplicatePurchases) -> str:
     return (
         f"{describe_places(duplicates.events, duplicates.places)}: each would be sent and counted; if they are one"
         " purchase, --duplicate-purchase reject makes dead letters of the later ones"
+    )
+
+
+def describe_sent(sent: DuplicatePurchases) -> str:
+    """Return the warning about events whose purchase an earlier run sent: how many they are, and what to do."""
+    return (
+        f"{describe_sent_before(sent.events, sent.places)}: each would be sent and counted; if they are one purchase,"
+        " --duplicate-purchase reject makes dead letters of them"
     )
 
 

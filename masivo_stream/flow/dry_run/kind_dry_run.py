@@ -9,19 +9,24 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, count_reasons
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
+from masivo_stream.core.fault_groups import FaultGrouper
 from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
+from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
+from masivo_stream.flow.reporting.group_faults import add_rejected
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.ports import Clock
@@ -75,9 +80,12 @@ class KindDryRunResult(Struct, frozen=True, kw_only=True):
     roomy_body_bytes: int
     """A body of this size would let every request be full, estimated from these records; 0 if all are full."""
     dead_letters: list[DeadReason]
+    groups: FaultGroups
     unlisted: UnlistedCustomers | None
     skipped: list[SkipExample]
     duplicates: DuplicatePurchases | None
+    sent_before: DuplicatePurchases | None
+    """Likewise, of events whose purchase an earlier run sent to the account."""
     over: OverBudget | None
     """The first time that the error budget was exceeded, at the point where a migration would stop."""
 
@@ -92,18 +100,21 @@ class KindDryRun:
         clock: Clock,
         expected: ExpectedCustomers | None,
         budget: ErrorBudget,
+        held: FindHeld | None = None,
+        sent: SentFindings | None = None,
     ) -> None:
-        """Make a dry run of a kind; `budget` is that of all kinds.
+        """Make a dry run of a kind; `budget` is that of all kinds, `held` returns what findings hold back.
 
         `expected`: for customers, what to fill; for other kinds, whose records to hold back. None if no customers
-        export is named.
+        export is named. `sent`: what earlier runs have sent to the account, and where that is found.
         """
+        self._sent = sent
         self._contract, self._settings, self._clock = CONTRACTS[kind], settings, clock
         self._to_fill = expected if kind is Kind.CUSTOMERS else None
         self._expected = None if kind is Kind.CUSTOMERS else expected
         upload = settings.upload
         self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
-        self._sorter = LineSorter(settings.validation.duplicate_purchase)
+        self._sorter = LineSorter(settings.validation.duplicate_purchase, held)
         self._tally = Tally(self._contract)
         self._requests = _RequestCount(self._contract, upload.max_body_bytes)
         self._began = clock.now()
@@ -111,6 +122,7 @@ class KindDryRun:
         self._in_part = 0
         """Records of which a part would be a dead letter, and the rest sent."""
         self._first_dead: dict[Reason, Rejected] = {}
+        self._groups = FaultGrouper(kind)
         self._first_skipped: dict[str, SkippedPlace] = {}
         self._unlisted: UnlistedCustomers | None = None
         self._budget = budget
@@ -118,7 +130,7 @@ class KindDryRun:
 
     async def run(
         self,
-        inputs: list[Input],
+        inputs: Sequence[Input],
         dead_letters: DryRunDeadLetters,
         skipped: SkippedSink,
         watch: Watch | None = None,
@@ -131,7 +143,12 @@ class KindDryRun:
         sources = [Source(source) for source in inputs]
         blocks = validate_sources(
             sources,
-            make_decoder(self._contract.kind, self._settings, thorough=not is_much(sources)),
+            make_decoder(
+                self._contract.kind,
+                self._settings,
+                thorough=not is_much(sources),
+                sent=None if self._sent is None else self._sent.sent,
+            ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
             workers=self._settings.upload.workers or cores(),
@@ -141,6 +158,8 @@ class KindDryRun:
                 async for validated in validated_blocks:
                     if watch is not None:
                         watch(self._contract.kind, validated.found)
+                    if self._sent is not None:
+                        self._sent.look(validated.found)
                     self._sort(validated.found, dead_letters, skipped)
                     self._show_budget()
         except InputError as error:
@@ -164,9 +183,13 @@ class KindDryRun:
             limited_by_bytes=self._requests.limited_by_bytes,
             roomy_body_bytes=self._requests.roomy_body_bytes,
             dead_letters=[_explain(self._first_dead[Reason(name)], count) for name, count in figures.reasons.items()],
+            groups=self._groups.result(),
             unlisted=self._unlisted,
             skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._first_skipped),
             duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
+            sent_before=DuplicatePurchases(counted.sent_before, counted.sent_before_at)
+            if counted.sent_before
+            else None,
             over=self._over,
         )
 
@@ -189,6 +212,7 @@ class KindDryRun:
         for result in lines.results:
             self._tally.validated(result)
         self._tally.duplicated(lines.duplicates)
+        self._tally.sent_before(lines.sent_before)
         parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
         self._in_part += len({part.place for _, part in parts})
         for dead_letter, part in parts:
@@ -209,6 +233,7 @@ class KindDryRun:
         if not rejected:
             return
         dead_letters.append(rejected)
+        add_rejected(self._groups, rejected)
         for dead_letter in rejected:
             self._first_dead.setdefault(dead_letter.reason, dead_letter)
         if self._to_fill is not None:

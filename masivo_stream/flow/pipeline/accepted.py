@@ -38,6 +38,9 @@ _ELSEWHERE = (
 )
 """States of batches whose records are not known to have been accepted."""
 
+_PERHAPS_APPLIED = (BatchState.IN_DOUBT, BatchState.SENDING, BatchState.RESENDING, BatchState.UNANSWERED)
+"""Those among them whose records may have arrived."""
+
 
 class KnownOutcomes:
     """The outcomes of the lines of one kind."""
@@ -48,6 +51,7 @@ class KnownOutcomes:
         self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
         self._accepted = journal.placed(kind, BatchState.ACCEPTED)
         self._elsewhere = journal.placed(kind, *_ELSEWHERE)
+        self._in_doubt = journal.placed(kind, *_PERHAPS_APPLIED)
         gone = () if kind is Kind.CUSTOMERS else journal.gone_customers()
         self._skipped = MissingCustomers(gone=gone, salt=journal.salt())
         self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
@@ -87,6 +91,15 @@ class KnownOutcomes:
         left = [index for index in own if was_accepted(index)]
         if len(left) == len(own):
             return entry
+        return take_part(entry, left, CONTRACTS[self._kind].item_field or "") if left else None
+
+    def in_doubt_part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry may or may not have arrived, None if there is no doubt."""
+        place = (entry.source, entry.line)
+        if place not in self._in_doubt:
+            return None
+        own = entry.indexes or tuple(range(entry.items))
+        left = [index for index in own if _among(self._in_doubt[place], index)]
         return take_part(entry, left, CONTRACTS[self._kind].item_field or "") if left else None
 
     def _is_known_accepted(self, entry: Entry, index: int) -> bool:
@@ -139,6 +152,10 @@ class AcceptedRecords:
     def part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
         return self._outcomes.accepted_part(entry)
+
+    def in_doubt_part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry may or may not have arrived, None if there is no doubt."""
+        return self._outcomes.in_doubt_part(entry)
 
     async def learn_copies(self) -> None:
         """Read the copies that retries have made."""

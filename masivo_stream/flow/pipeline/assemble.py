@@ -17,6 +17,7 @@ from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.accounting.sampling import ReadBackCandidates, Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
@@ -46,6 +47,15 @@ from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+
+
+class KindWatch(Struct, frozen=True):
+    """What looks at the lines of a kind before they are sent."""
+
+    budget: BudgetWatch | None = None
+    """Watches the dead letters."""
+    held: FindHeld | None = None
+    """Returns what findings hold back."""
 
 
 class SendingPorts(Struct, frozen=True, kw_only=True):
@@ -96,8 +106,12 @@ def make_ledger(
     *,
     max_body_bytes: int | None = None,
     chance: Callable[[], float] = lambda: 0.0,
+    held: FindHeld | None = None,
 ) -> Ledger:
-    """Return the ledger of a kind; `max_body_bytes` is what a 413 has taught, `chance` draws the sample."""
+    """Return the ledger of a kind.
+
+    `max_body_bytes` is what a 413 has taught, `chance` draws the sample, `held` returns what findings hold back.
+    """
     upload = settings.upload
     packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
     if max_body_bytes is not None:
@@ -107,7 +121,7 @@ def make_ledger(
         resume,
         packer,
         missing,
-        sorter=LineSorter(settings.validation.duplicate_purchase),
+        sorter=LineSorter(settings.validation.duplicate_purchase, held),
         candidates=ReadBackCandidates(
             settings.visible.visible_probes, Sampling(settings.verify.sample, chance), partial(is_comparable, kind)
         ),
@@ -141,11 +155,11 @@ async def open_kind(
     *,
     stop: StopControl,
     backoff: Backoff,
-    budget: BudgetWatch,
+    watch: KindWatch,
 ) -> AsyncIterator[KindPipeline]:
     """Open the files of a kind, take up what an earlier process left, and yield its pipeline.
 
-    `stop`, `backoff` and `budget` are the run's.
+    `stop` and `backoff` are the run's, `watch` says what is held back.
 
     Raises:
         InputError: an export cannot be read again.
@@ -155,7 +169,7 @@ async def open_kind(
     batches = BatchReader(session.journal.read, kind, sources, settings.source.block_bytes)
     with ExitStack() as files:
         missing = await _find_missing(session, kind)
-        recorder = await open_recorder(session, kind, resume, missing, batches.read, files, budget=budget)
+        recorder = await open_recorder(session, kind, resume, missing, batches.read, files, watch=watch)
         ports = SendingPorts(
             sender=session.client,
             limiter=session.limiters.kinds[kind],
@@ -170,7 +184,11 @@ async def open_kind(
             extent=Extent(sources),
             # With a rate limit, or little to read, there is time to look at every line.
             decoder=make_decoder(
-                kind, settings, thorough=limited or not is_much(sources), settled=settled_records(sources, resume)
+                kind,
+                settings,
+                thorough=limited or not is_much(sources),
+                settled=settled_records(sources, resume),
+                sent=await session.guard_purchases().open_earlier() if kind is Kind.EVENTS else None,
             ),
             refused=[await _read_refused(kind, batches, found) for found in resume.suspects],
         )
@@ -187,12 +205,13 @@ async def open_recorder(
     read_batch: Callable[[str], Awaitable[list[Entry]]],
     files: ExitStack,
     *,
-    budget: BudgetWatch | None = None,
+    watch: KindWatch | None = None,
 ) -> Recorder:
     """Open the files of a kind, which `files` closes, and take up the batches that an earlier process left in doubt.
 
-    `read_batch` returns the entries of a batch by its id. `budget` watches the dead letters.
+    `read_batch` returns the entries of a batch by its id.
     """
+    watch = watch or KindWatch()
     state, journal = session.state, session.journal.read
     dead_letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
     files.callback(dead_letters.close)
@@ -210,6 +229,7 @@ async def open_recorder(
         session.settings,
         max_body_bytes=journal.max_body_bytes(),
         chance=session.runtime.chance,
+        held=watch.held,
     )
     ledger.unanswered.resume(resume, last_attempts(resume, session.clock))
     recorder = Recorder(
@@ -217,7 +237,8 @@ async def open_recorder(
         session.sending_journal,
         KindFiles(dead_letters, in_doubt, skipped),
         session.clock,
-        budget=budget,
+        budget=watch.budget,
+        accepted=session.guard_purchases().accepted if kind is Kind.EVENTS else None,
     )
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))

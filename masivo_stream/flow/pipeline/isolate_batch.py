@@ -16,10 +16,11 @@ stops, and goes on after the read-back.
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.isolation.isolate import FIRST_CREDIT, Isolation
-from masivo_stream.core.isolation.named import NamedEntries, find_named
+from masivo_stream.core.isolation.named import NamedEntries, faults_of, find_named
 from masivo_stream.core.sending.backoff import MOST_FOREIGN_ANSWERS, Halt, Hold, Settle
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.flow.observer import Observer
@@ -28,6 +29,7 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import RefusedEntries
 from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch, body_groups, make_batch
+from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.notices import RecordIsolated
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, reject_entry
@@ -45,6 +47,13 @@ class BatchToIsolate(Struct, frozen=True, kw_only=True):
     """The entries, for the ledger; never sent as it is."""
     refused: Refused | None = None
     """The refusal; None if an earlier process got it."""
+
+
+class RefusedPart(Struct, frozen=True):
+    """A refusal, and the entries that it is about, in the order of the batch."""
+
+    refused: Refused
+    entries: Sequence[Entry]
 
 
 class TooLargeBatch(Struct, frozen=True):
@@ -176,8 +185,9 @@ class RefusedIsolator:
         credit, self._credit = self._credit, 0  # if an isolation is given up, its credit goes with it
         named = self._named(entries, refused)
         isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
-        named_by = dict.fromkeys(map(id, named.entries), refused)
-        await self._settle_bad(isolation, refused, named_by, of, held)
+        last = RefusedPart(refused, entries)
+        named_by = dict.fromkeys(map(id, named.entries), last)
+        await self._settle_bad(isolation, last, named_by, of, held)
         while not isolation.done:
             part = make_batch(self._kind, isolation.part)
             # If isolation ends early (`repack` and return), the rest travels with others, and is isolated there.
@@ -190,10 +200,11 @@ class RefusedIsolator:
                         self._ledger.repack([*isolation.left, *held.take()])
                         return put_off
                     named = self._named(part.entries, refused)
-                    named_by.update(dict.fromkeys(map(id, named.entries), refused))
+                    last = RefusedPart(refused, part.entries)
+                    named_by.update(dict.fromkeys(map(id, named.entries), last))
                     isolation.settle(accepted=False, named=named.entries, surely=named.surely)
                     # Before the count, which may stop the run: the API's words about them are known now.
-                    await self._settle_bad(isolation, refused, named_by, of, held)
+                    await self._settle_bad(isolation, last, named_by, of, held)
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._ledger.repack([*isolation.left, *held.take()])
@@ -201,7 +212,7 @@ class RefusedIsolator:
                 case Hold():
                     self._ledger.repack([*isolation.left, *held.take()])
                     return None
-            await self._settle_bad(isolation, refused, named_by, of, held)
+            await self._settle_bad(isolation, last, named_by, of, held)
         self._credit += isolation.credit
         return await self._confirm(held, isolation.rest)
 
@@ -229,7 +240,7 @@ class RefusedIsolator:
                     if self._must_read_back(part, refused):
                         self._ledger.repack(held.take())
                         return self._put_off(part, refused, of=of)
-                    await self._write_dead_letter(entry, refused, of)
+                    await self._write_dead_letter(entry, RefusedPart(refused, [entry]), of)
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._ledger.repack(held.take())
@@ -282,19 +293,26 @@ class RefusedIsolator:
             raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
 
     async def _settle_bad(
-        self, isolation: Isolation, last: Refused, named_by: dict[int, Refused], of: str, held: ForeignRefusals
+        self, isolation: Isolation, last: RefusedPart, named_by: dict[int, RefusedPart], of: str, held: ForeignRefusals
     ) -> None:
         """Make dead letters of entries proven bad since the last time, with the refusal that named each."""
         for bad in isolation.take_culprits():
-            refused = named_by.get(id(bad), last)
-            if refused.foreign:
-                held.answered, held.by = self._refusals.answered, refused.message
+            by = named_by.get(id(bad), last)
+            if by.refused.foreign:
+                held.answered, held.by = self._refusals.answered, by.refused.message
                 held.entries.append((bad, of))
             else:
-                await self._write_dead_letter(bad, refused, of)
+                await self._write_dead_letter(bad, by, of)
 
-    async def _write_dead_letter(self, bad: Entry, refused: Refused, of: str) -> None:
-        dead_letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
+    async def _write_dead_letter(self, bad: Entry, by: RefusedPart, of: str) -> None:
+        refused = by.refused
+        groups = body_groups(self._kind, by.entries) if refused.faults else []
+        found = faults_of(bad, refused.faults, groups, CONTRACTS[self._kind].item_field)
+        dead_letter = msgspec.structs.replace(
+            reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of),
+            listed=found.listed,
+            faults_left_out=found.left_out,
+        )
         if await self._entries.to_dead_letter(dead_letter, bad):
             file, line = bad.record
             self._observer.notify(

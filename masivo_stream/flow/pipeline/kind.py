@@ -10,7 +10,7 @@ MOST_READ_BACKS batches are read back, no further one is handed off, so their nu
 """
 
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -32,6 +32,7 @@ from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.entries import ValidatedBlock
 from masivo_stream.model.errors import InputError, MasivoStreamError
 from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Progressed
+from masivo_stream.model.results import Entry
 
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
@@ -96,10 +97,25 @@ class KindPipeline:
 
     async def run(self) -> None:
         """Go through all sources until everything has an outcome, or the run is stopped."""
-        self.recorder.start()
-        self.ledger.take_up_batches(each.batch for each in self._sources.refused)
         size = sum(source.input.size for source in self._sources.to_read)
         self._observer.notify(KindStarted(kind=self.kind, files=len(self._sources.to_read), size=size))
+        try:
+            await self._work(self._read)
+        finally:
+            read = self._sources.extent.before(self.ledger.read_position)
+            self._observer.notify(KindEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
+
+    async def send_ahead(self, found: Entry, block: ValidatedBlock) -> None:
+        """Send one record before the lines in front of it are read; `block` is the one that holds it.
+
+        To a later process, and to `run` in this one, it is as if the record had been sent in its turn.
+        """
+        self.ledger.take_ahead(found, block)
+        await self._work(None)
+
+    async def _work(self, read: Callable[[MemoryObjectSendStream[ToDeliver]], Awaitable[None]] | None) -> None:
+        self.recorder.start()
+        self.ledger.take_up_batches(each.batch for each in self._sources.refused)
         send, receive = anyio.create_memory_object_stream[ToDeliver](self._options.hand_off)
         try:
             with send, receive:
@@ -109,7 +125,7 @@ class KindPipeline:
                         self._count_read_backs(1)
                         tasks.start_soon(self._read_back, left, send)
 
-                    tasks.start_soon(self._produce, send)
+                    tasks.start_soon(self._produce, send, read)
                     for _ in range(self._options.uploaders):
                         tasks.start_soon(self._upload, receive, read_back)
         finally:
@@ -122,17 +138,20 @@ class KindPipeline:
             except MasivoStreamError as error:
                 self._stop.begin(error)
         self.recorder.end()
-        read = self._sources.extent.before(self.ledger.read_position)
-        self._observer.notify(KindEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
 
     # The producer.
 
-    async def _produce(self, batches: MemoryObjectSendStream[ToDeliver]) -> None:
+    async def _produce(
+        self,
+        batches: MemoryObjectSendStream[ToDeliver],
+        read: Callable[[MemoryObjectSendStream[ToDeliver]], Awaitable[None]] | None,
+    ) -> None:
         with batches:  # when it is closed, the uploaders end after they have emptied it
             try:
                 for refused in self._sources.refused:
                     await batches.send(refused)
-                await self._read(batches)
+                if read is not None:
+                    await read(batches)
                 await self._finish(batches)
             except MasivoStreamError as error:
                 self._stop.begin(error)

@@ -1,10 +1,17 @@
 """One run over a state directory: the kinds in their order, a wait between them, and an end in an orderly way."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
+import msgspec
+from msgspec import UNSET
+
+from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
-from masivo_stream.flow.pipeline.assemble import open_kind
+from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
+from masivo_stream.flow.pipeline.canary import Canary, note_overruled
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -17,17 +24,41 @@ from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
+from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
 from masivo_stream.model.states import Visibility
 from masivo_stream.model.summary import KindSummary, Summary
 
 
+class Checks(Protocol):
+    """What is checked before the first batch is sent."""
+
+    async def make(self) -> None:
+        """Check the exports of the run."""
+        ...
+
+    def held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        ...
+
+
 class Run:
     """One migration under way."""
 
-    def __init__(self, session: Session, sources: Mapping[Kind, list[Source]]) -> None:
-        """Migrate `sources` in a session that is connected."""
-        self._session, self._sources = session, sources
+    def __init__(
+        self,
+        session: Session,
+        sources: Mapping[Kind, list[Source]],
+        checks: Checks | None = None,
+        *,
+        canary: bool = False,
+    ) -> None:
+        """Migrate `sources` in a session that is connected; `checks` find what of it is held back.
+
+        With a `canary`, send one record of each kind first.
+        """
+        self._session, self._sources, self._checks = session, sources, checks
+        self.canary = Canary(session, sources, self._held) if canary else None
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
@@ -44,24 +75,37 @@ class Run:
         kinds = list(self._sources)
         self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         self._budget.begin()
+        if self._checks is not None:
+            await self._checks.make()
+        if self.canary is not None:
+            await self.canary.go(self._open)
+        else:
+            await note_overruled(self._journal)
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
-            opening = open_kind(
-                self._session,
-                kind,
-                self._sources[kind],
-                resume,
-                stop=self._stop,
-                backoff=self._backoff,
-                budget=self._budget,
-            )
-            async with opening as pipeline:
+            async with self._open(kind, resume) as pipeline:
                 self._recorders[kind] = pipeline.recorder
                 await pipeline.run()
             if pipeline.input_error is not None:
                 raise pipeline.input_error
             if following is not None and (pipeline.ledger.candidates.last or not resume.visible):
                 await self._wait_until_visible(pipeline)
+
+    def _open(self, kind: Kind, resume: Resume) -> AbstractAsyncContextManager[KindPipeline]:
+        """Open the pipeline of a kind, as part of this run."""
+        return open_kind(
+            self._session,
+            kind,
+            self._sources[kind],
+            resume,
+            stop=self._stop,
+            backoff=self._backoff,
+            watch=KindWatch(self._budget, self._held(kind)),
+        )
+
+    def _held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind; None before the checks, or if nothing is."""
+        return None if self._checks is None else self._checks.held(kind)
 
     def _ahead(self) -> Iterator[Ahead]:
         known_figures = summarise_kinds(self._journal.read)
@@ -117,4 +161,6 @@ class Run:
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
             closes = closes and all(agrees(self._journal.read, Kind(kind), figures) for kind, figures in kinds.items())
-        return summarise(kinds, self._stop.cause or failure, closes=closes)
+        summary = summarise(kinds, self._stop.cause or failure, closes=closes)
+        result = UNSET if self.canary is None else self.canary.result
+        return msgspec.structs.replace(summary, canary=result)

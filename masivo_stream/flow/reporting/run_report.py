@@ -9,23 +9,29 @@ a URL is shown without what is before its `@` and after its `?`.
 import platform
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.redact import mask_urls, named
 from masivo_stream.edges.export.identity import decode_identity
+from masivo_stream.edges.files.findings_file import read_findings
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
+from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
+from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
+from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.moments import utc
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import KnownSource
@@ -124,9 +130,11 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
     return msgspec.structs.replace(
         summary,
         examples=find_examples(journal, state, summary.kinds),
+        fault_groups=find_fault_groups(journal.read, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
         report="",
+        checks=read_checks(state.path),
         warnings=tuple(
             dict.fromkeys(
                 (
@@ -139,6 +147,15 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
         ),
         **name_account(journal.read),
     )
+
+
+def read_checks(state_dir: Path) -> ExportChecks | UnsetType:
+    """Return what the checks over all files of a run found; UNSET if they were not made."""
+    found = read_findings(state_dir)
+    if found is None:
+        return UNSET
+    with closing(found):
+        return msgspec.json.decode(found.checks, type=ExportChecks)
 
 
 def name_account(journal: JournalReader) -> dict[str, str]:
@@ -256,7 +273,11 @@ def make_report(journal: Journal, state: StateDir, summary: Summary, clock: Cloc
 
 
 def _describe(decision: DecisionNote) -> DecisionNote:
-    """Return a decision with the detail of a revert in words."""
+    """Return a decision with the detail of a revert, or of a canary, in words."""
+    if decision.what == NoteKind.CANARY_CHOSEN:
+        places = msgspec.json.decode(decision.detail, type=list[CanaryPlace])
+        lines = ", ".join(f"{place.kind} line {place.line:,}" for place in places)
+        return msgspec.structs.replace(decision, detail=lines)
     if decision.what not in {NoteKind.REVERT_BEGUN, NoteKind.REVERTED, NoteKind.NOT_REVERTED}:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)

@@ -1,0 +1,55 @@
+"""Look at each valid line by itself: whether what it says is plausible, and whether it has unknown fields."""
+
+from collections.abc import Collection
+
+from masivo_stream.core.checks.collect import Collector
+from masivo_stream.core.checks.lean_records import LeanRecord
+from masivo_stream.core.checks.note_format import place_of
+from masivo_stream.core.checks.plausible import Plausibility
+from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.findings import CheckName, ExportFault
+from masivo_stream.model.schemas import Timestamp
+
+Dated = tuple[LeanRecord, Timestamp, Timestamp]
+"""A record, and the earliest and latest date of it: of the registration, or of what its items were issued."""
+
+_OF_NAMES = {CheckName.MISSPELLED_FIELD, CheckName.UNKNOWN_FIELD}
+
+
+class LineChecks:
+    """Read lines in reading order, then finish. What is found goes to the collector."""
+
+    def __init__(self, collector: Collector, now: Timestamp, left_out: Collection[CheckName] = ()) -> None:
+        """Report to `collector`, except what is `left_out`. Dates more than a day after `now` are in the future."""
+        self._collector, self._left_out = collector, left_out
+        self._plausibility = Plausibility(now)
+        watch = not _OF_NAMES.issubset(left_out)
+        self._readers = {kind: LineReader(kind, watch=watch) for kind in Kind}
+        self._unknown = UnknownFields(collector.most)
+
+    def read(self, kind: Kind, body: bytes, place: tuple[int, int, int]) -> Dated | None:
+        """Return what a line says, and look at it; None if the line cannot be read that way.
+
+        `place` are the last three numbers of a note.
+        """
+        reader = self._readers[kind]
+        record = reader.read(body)
+        if reader.unknown:
+            self._unknown.add(kind, reader.unknown, place_of(*place))
+        if record is None:
+            return None
+        first, last = self._plausibility.look(record)
+        doubts = self._plausibility.take()
+        if doubts:
+            at = place_of(*place)
+            self._collector.add(
+                ExportFault(check, at, field=field) for check, field in doubts if check not in self._left_out
+            )
+        return record, first, last
+
+    def finish(self) -> None:
+        """Report the unknown fields."""
+        for check, counted, places in self._unknown.found():
+            if check not in self._left_out:
+                self._collector.add_field(check, counted, places)

@@ -1,0 +1,137 @@
+"""Check a run's exports as a whole before its first batch is sent, unless what was found before still holds."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+
+import msgspec
+
+from masivo_stream.core.reading.hold_back import FindHeld
+from masivo_stream.edges.export.identity import decode_identity
+from masivo_stream.edges.export.source import Input, is_file, is_plain_file
+from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
+from masivo_stream.edges.workers.pool import cores
+from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
+from masivo_stream.flow.checks.whole_export import WholeExport
+from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
+from masivo_stream.flow.session import Session
+from masivo_stream.flow.sources import Source
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.findings import ExportChecks
+from masivo_stream.model.notices import ChecksEnded, ChecksStarted
+
+
+class ChecksBeforeSending:
+    """Make them once, then ask what is held back. Close it when the run has ended."""
+
+    def __init__(self, session: Session, sources: Mapping[Kind, Sequence[Source]]) -> None:
+        """Check the exports among the `sources` of a run; copies of dead letters are not checked.
+
+        Raises:
+            ConfigurationError: `skip_checks` has a name that no check has.
+        """
+        self._session, self._settings = session, session.settings
+        self._policy = read_policy(session.settings.validation)
+        named = {kind: inputs for kind, found in sources.items() if (inputs := _exports(found))}
+        self._inputs = {kind: inputs for kind, inputs in named.items() if self._can_check(kind, inputs)}
+        left_out = [kind.value for kind in named if kind not in self._inputs]
+        self.warnings = [_from_a_pipe(left_out)] if left_out and self._policy is not None else []
+        """Sentences for the summary."""
+        self._reads_on = any(self._is_left(kind, found) for kind, found in sources.items())
+        self._findings: FindingsFile | None = None
+
+    async def make(self) -> None:
+        """Check, if there is anything left to read and it was not checked before.
+
+        Raises:
+            InputError: an export is gone.
+            StorageError: what the checks keep on disk cannot be written.
+        """
+        if self._policy is None or not self._inputs or not self._reads_on:
+            return
+        directory = self._session.state.path
+        identity = identify(self._inputs, self._settings.validation, self._policy)
+        self._findings = read_findings(directory, identity)
+        if self._findings is not None:
+            self._notify_end(_checks_of(self._findings), seconds=0.0, known=True)
+            return
+        (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
+        began = self._session.clock.now()
+        files = [each for found in self._inputs.values() for each in found]
+        self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
+        checked = await self._check(self._policy, identity)
+        if not checked.unfinished:
+            self._findings = read_findings(directory, identity)
+        self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)
+
+    def held(self, kind: Kind) -> FindHeld | None:
+        """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        found = self._findings
+        if found is None or kind not in self._inputs:
+            return None
+        return lambda file, first, last: found.held(kind.value, file, first, last)
+
+    def close(self) -> None:
+        """Close the file of findings."""
+        if self._findings is not None:
+            self._findings.close()
+
+    async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
+        """Validate all exports from their beginnings, take notes, and look at them."""
+        settings = self._settings
+        with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
+            try:
+                for kind, inputs in self._inputs.items():
+                    sources = [Source(each) for each in inputs]
+                    blocks = validate_sources(
+                        sources,
+                        make_decoder(kind, settings, thorough=not is_much(sources)),
+                        block_bytes=settings.source.block_bytes,
+                        max_line_bytes=settings.validation.max_line_bytes,
+                        workers=settings.upload.workers or cores(),
+                    )
+                    async with aclosing(blocks) as validated:
+                        async for block in validated:
+                            whole.take(kind, block.found)
+            except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
+                self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
+                return whole.leave_unfinished()
+            return await whole.finish(identity)
+
+    def _notify_end(self, checked: ExportChecks, *, seconds: float, known: bool) -> None:
+        counts = {each.check.value: each.count for each in checked.results}
+        ended = ChecksEnded(findings=counts, errors=checked.errors, seconds=seconds, known=known)
+        self._session.observer.notify(ended)
+
+    def _can_check(self, kind: Kind, inputs: Sequence[Input]) -> bool:
+        """Return whether all of a kind can be read twice: what came from a pipe, also to an earlier process, cannot."""
+        known = self._session.journal.read.sources(kind)
+        return all(map(is_file, inputs)) and not any(decode_identity(each.identity).stream for each in known)
+
+    def _is_left(self, kind: Kind, sources: Sequence[Source]) -> bool:
+        """Return whether lines of a kind's exports may be left to read."""
+        journal = self._session.journal.read
+        exports = {each.name: each for each in sources if not each.is_copy}  # of a file that has grown, the last part
+        if not exports or not journal.read_all(kind):
+            return bool(exports)
+        consumed = journal.consumed(kind)
+        return any(
+            not is_plain_file(each.input) or consumed.get(each.number, (0, 0, 1))[0] < each.input.size
+            for each in exports.values()
+        )
+
+
+def _exports(sources: Sequence[Source]) -> list[Input]:
+    """Return the exports among sources, each once: one that has grown may be several sources."""
+    return list({each.input.path: each.input for each in sources if not each.is_copy}.values())
+
+
+def _from_a_pipe(kinds: Sequence[str]) -> str:
+    return (
+        f"{' and '.join(kinds)} from a pipe are not checked as a whole, because they can be read only once: write them"
+        " to files and name these, then balances, unknown customers and duplicates are found before anything is sent"
+    )
+
+
+def _checks_of(found: FindingsFile) -> ExportChecks:
+    return msgspec.json.decode(found.checks, type=ExportChecks)

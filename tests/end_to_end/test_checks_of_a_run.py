@@ -1,0 +1,90 @@
+"""Exports that are wrong as a whole, through the installed command into the sandbox."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+from end_to_end_tools import COMMAND, KINDS, PATIENCE, clean_environment, lines, run
+
+from masivo_stream.model.findings import HELD_AS
+
+pytestmark = pytest.mark.slow
+
+SORTS = ("balance", "orphans", "duplicate_ids", "duplicate_emails", "split", "duplicate_events", "email_case")
+PLANT = ",".join(f"{sort}=0.02" for sort in SORTS)
+
+
+def generate(directory, records=2500):
+    """Write exports with planted findings; return the dead letters that belong to them: kind, line and reason."""
+    wanted = set()
+    for kind in KINDS:
+        flags = ["--records", records, "--seed", "4", "--plant", PLANT]
+        names = ["-o", directory / f"{kind}.ndjson", "--planted", directory / f"{kind}.planted"]
+        assert run("generate", kind, *flags, *names).returncode == 0
+        for found in lines(directory / f"{kind}.planted"):
+            check = found["check"]
+            if check in HELD_AS or check == "duplicate_event":
+                wanted.add((kind, found["line"], HELD_AS.get(check, check)))
+            if check == "split_transactions":
+                wanted.add((kind, found["other"], check))
+    return wanted
+
+
+def held(directory):
+    return {
+        (kind, letter["line"], letter["reason"])
+        for kind in KINDS
+        for letter in lines(directory / f"dead-letter.{kind}.ndjson")
+    }
+
+
+def exports(directory):
+    return [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+
+
+def test_the_sandbox_accepts_what_the_plan_predicts(served, tmp_path):
+    """As many requests of each kind, none of them refused; exactly what was planted is a dead letter."""
+    wanted = generate(tmp_path)
+    done = run("plan", *exports(tmp_path), "--state-dir", tmp_path / "dry", "--json")
+    assert done.returncode == 3
+    planned = json.loads(done.stdout)
+    done = served.migrate(tmp_path)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["closes"]) == (3, True)
+    assert {kind: served.requests(kind) for kind in KINDS} == {
+        kind: each["requests"] for kind, each in planned["kinds"].items()
+    }
+    assert sum(served.requests(kind, status=201) for kind in KINDS) == planned["requests"]
+    assert held(tmp_path / "state") == held(tmp_path / "dry") == wanted
+    assert summary["checks"] == planned["summary"]["checks"]
+    for name in ("report.json", "findings.db"):
+        assert (tmp_path / "state" / name).stat().st_mode & 0o077 == 0
+    report = json.loads((tmp_path / "state" / "report.json").read_bytes())
+    assert report["checks"] == summary["checks"]
+    status = run("status", "--state-dir", tmp_path / "state", "--json")
+    assert json.loads(status.stdout)["checks"] == summary["checks"]
+
+
+def test_a_run_that_is_killed_in_its_checks_begins_them_again(served, tmp_path):
+    """Nothing is sent before they end; then everything is as if it had not been killed."""
+    wanted = generate(tmp_path, 20_000)
+    command = [COMMAND, "migrate", *exports(tmp_path), "--base-url", served.url, "--limit", "none"]
+    process = subprocess.Popen(
+        [*map(str, command), "--state-dir", tmp_path / "state", "--log-format", "json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.05"),
+    )  # fmt: skip
+    for line in process.stderr:
+        if b'"checks_started"' in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    assert served.requests() == 0
+    assert not (tmp_path / "state" / "findings.db").exists()
+    summary = json.loads(served.migrate(tmp_path).stdout)
+    assert (summary["exit_code"], summary["closes"]) == (3, True)
+    assert held(tmp_path / "state") == wanted
+    assert served.requests(status=422) == 0
+    assert [path.name for path in (tmp_path / "state").iterdir() if path.name.startswith(".")] == []
