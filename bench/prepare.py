@@ -4,7 +4,7 @@ Data: made by DuckDB from hashes of row numbers: per million customers 5 M order
 a ledger, as CSV with local times (about 1.1 GB). Compared, each in a process of its own:
 
 * `masivo-stream prepare`, at its default of 512 MB for the database: all three exports, every row accounted for;
-* `anchors/nest_duckdb.py`: one query per kind as it is found in tutorials, with `list(… ORDER BY …)`, at the same limit;
+* `anchors/nest_duckdb.py`: one query per kind as in tutorials, with `list(… ORDER BY …)`, at that limit and at 4 GB;
 * `anchors/nest_pandas.py`: a script with pandas, as someone would write it. Skipped if pandas is not installed.
 
 The other two leave out nothing, merge nothing, correct nothing, and name no row. `--check` adds up the sources with

@@ -12,7 +12,7 @@ import sys
 from contextlib import closing
 
 import pytest
-from advice_tools import paste, run_on_a_small_disk, told
+from advice_tools import expect_advice, paste, run_on_a_small_disk
 from end_to_end_tools import run
 
 from masivo_stream.model.errors import InputError
@@ -122,7 +122,7 @@ def test_a_mapping_is_corrected_as_the_hint_says(here, good, bad, text, again):
     change(here, good, bad)
     done = prepare(here)
     assert done.returncode in {2, 5, 6}, done.stderr
-    holes = told(done, text)
+    holes = expect_advice(done, text)
     change(here, bad, again.format(*holes) if holes and re.search(r"\{\d\}", again) else again)
     check_written(here)
 
@@ -140,7 +140,7 @@ def test_a_section_has_keys(here, section, text):
     good = (here / "mapping.toml").read_text()
     without = re.sub(rf"(?m)^\[{section}\]\n(?:[^\[].*\n)*", "", good)
     (here / "mapping.toml").write_text(f"{section} = 1\n{without}")
-    told(prepare(here), text)
+    expect_advice(prepare(here), text)
     (here / "mapping.toml").write_text(good)
     check_written(here)
 
@@ -150,7 +150,7 @@ def test_dates_from_a_select_have_a_zone(here):
     change(here, 'dates = ["joined"], ', "")
     change(here, 'time_zone = "America/Bogota"', "")
     done = prepare(here)
-    told(done, 'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"')
+    expect_advice(done, 'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"')
     change(here, "[formats]", '[formats]\ntime_zone = "America/Bogota"')
     check_written(here)
 
@@ -159,11 +159,11 @@ def test_a_table_that_is_wrong_is_corrected(here):
     """Each is read once it is as the hint says; what was wrong is named by file and line."""
     good = (here / "people.csv").read_text()
     (here / "people.csv").write_text("")
-    told(prepare(here), 'name the columns in the mapping: header = ["…"]')
+    expect_advice(prepare(here), 'name the columns in the mapping: header = ["…"]')
     (here / "people.csv").write_text(good + '2,"Bea,b@b.co,2020-01-01 10:00:00,1,on\n')
-    told(prepare(here), 'correct that line, or say quote = "" in the mapping if nothing is quoted')
+    expect_advice(prepare(here), 'correct that line, or say quote = "" in the mapping if nothing is quoted')
     (here / "people.csv").write_bytes(gzip.compress(good.encode())[:-6])
-    told(prepare(here), "copy it again, or export it again")
+    expect_advice(prepare(here), "copy it again, or export it again")
     (here / "people.csv").write_text(good)
     check_written(here)
     (here / "people.csv").write_text(good.partition("\n")[2])
@@ -178,12 +178,12 @@ def test_a_source_that_is_no_table_is_named_right(here):
     )
     (here / "people.json").write_text(row)
     change(here, '"people.csv"', '"people.json"')
-    told(prepare(here), 'say format = "ndjson" if there is an object per line')
+    expect_advice(prepare(here), 'say format = "ndjson" if there is an object per line')
     change(here, '"people.json"', '"people.json", format = "ndjson"')
     check_written(here)
     (here / "people.json").write_text(f"[{row},")
     change(here, ', format = "ndjson"', "")
-    told(prepare(here), "export it again")
+    expect_advice(prepare(here), "export it again")
     (here / "people.json").write_text(f"[{row}]")
     check_written(here)
     with closing(sqlite3.connect(here / "people.db")) as database:
@@ -191,7 +191,7 @@ def test_a_source_that_is_no_table_is_named_right(here):
         database.execute("INSERT INTO people VALUES ('1', 'Ana', 'a@b.co', '2020-01-01', 10.5, 'on')")
         database.commit()
     change(here, '"people.json"', '"people.db", table = "persons"')
-    told(prepare(here), "check `table` in the mapping, and that the file is complete")
+    expect_advice(prepare(here), "check `table` in the mapping, and that the file is complete")
     change(here, "persons", "people")
     check_written(here)
 
@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_read_is_made_readable(here):
     (here / "people.csv").rename(here / "real.csv")
     (here / "people.csv").symlink_to("people.csv")
     done = prepare(here)
-    told(done, "paths are relative to the directory in which the command is started")
+    expect_advice(done, "paths are relative to the directory in which the command is started")
     with pytest.raises(InputError) as error:
         next(read_blocks(SourceFile("people.csv", str(here / "people.csv"))))
     assert error.value.hint == "check that it exists and can be read"
@@ -213,35 +213,35 @@ def test_a_file_that_cannot_be_read_is_made_readable(here):
 def test_a_command_is_completed(here):
     """What is missing is named as the hint has it."""
     done = run("prepare", cwd=here)
-    told(done, "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
+    expect_advice(done, "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
     done = run("prepare", "mapping.toml", cwd=here)
-    told(done, "name it: -o export; or write nothing: --check")
+    expect_advice(done, "name it: -o export; or write nothing: --check")
     assert run("prepare", "mapping.toml", "--check", cwd=here).returncode == 0
     done = run("prepare", "nowhere.toml", "--check", cwd=here)
-    told(done, "masivo-stream prepare --init writes a mapping to begin with")
+    expect_advice(done, "masivo-stream prepare --init writes a mapping to begin with")
     done = run("prepare", "--init", "three-table", cwd=here)
-    (name,) = told(done, "did you mean {…}?")
+    (name,) = expect_advice(done, "did you mean {…}?")
     done = run("prepare", "--init", "x", cwd=here)
-    assert name in told(done, "the presets are: {…}")[0]
+    assert name in expect_advice(done, "the presets are: {…}")[0]
     done = run("prepare", "--init", name, cwd=here)
-    told(done, "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/")
+    expect_advice(done, "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/")
     done = run("prepare", "--init", name, "nowhere", cwd=here)
-    told(done, "name the files, or the directory that holds them")
+    expect_advice(done, "name the files, or the directory that holds them")
     done = run("prepare", "--init", name, ".", "-o", "mapping.toml", cwd=here)
-    told(done, "name another file with -o")
+    expect_advice(done, "name another file with -o")
     done = run("prepare", "--init", name, ".", "-o", "begun.toml", cwd=here)
     assert done.returncode == 0
-    told(done, "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n")
+    expect_advice(done, "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n")
 
 
 def test_what_was_prepared_is_migrated(here, served):
     """The last line of the screen is pasted; a directory without exports is replaced by the one that was written."""
     done = prepare(here)
-    (directory,) = told(done, "next:\n  masivo-stream migrate --from {…}")[:1] or [""]
+    (directory,) = expect_advice(done, "next:\n  masivo-stream migrate --from {…}")[:1] or [""]
     command = f"masivo-stream migrate --from export --base-url {served.url} --limit none"
     assert done.stdout.decode().rstrip().endswith("masivo-stream migrate --from export"), directory
     wrong = paste(command.replace("export", "elsewhere"), key=served.key, cwd=here)
-    told(wrong, "name the directory that masivo-stream prepare has written; it holds customers.ndjson")
+    expect_advice(wrong, "name the directory that masivo-stream prepare has written; it holds customers.ndjson")
     assert paste(command, key=served.key, cwd=here).returncode == 0
     assert served.ledger()["customers"] == {"1": 1}
 
@@ -250,7 +250,7 @@ def test_an_export_that_was_not_prepared_is_kept(here):
     """Another directory takes the new one."""
     (here / "export").mkdir()
     (here / "export/customers.ndjson").write_text("mine")
-    told(prepare(here), "name another directory with -o, or move it away")
+    expect_advice(prepare(here), "name another directory with -o, or move it away")
     assert run("prepare", "mapping.toml", "-o", "other", cwd=here).returncode == 0
     (here / "export/customers.ndjson").rename(here / "export/mine.ndjson")
     check_written(here)
@@ -259,7 +259,7 @@ def test_an_export_that_was_not_prepared_is_kept(here):
 def test_two_at_once_wait_for_each_other(here):
     """The second one is refused, and works when the first one is done."""
     with SpillDirectory(here / "export/.spill", "x"):
-        told(prepare(here), "wait for it, or name another directory")
+        expect_advice(prepare(here), "wait for it, or name another directory")
     check_written(here)
 
 
@@ -274,14 +274,16 @@ def test_a_full_disk_is_given_room(here):
     make_long(here)
     done = run_on_a_small_disk(200, "prepare", "mapping.toml", "-o", "export", "-q", cwd=here)
     assert done.returncode == 6
-    told(done, "free space, or allow writing there; then start the same command again: it continues")
+    expect_advice(done, "free space, or allow writing there; then start the same command again: it continues")
     check_written(here)
     chance = random.Random(1)
     rows = (f"{n},{chance.randbytes(500).hex()},a{n}@b.co,2020-01-01 10:00:00,1,on\n" for n in range(2, 500))
     (here / "people.csv").write_text(PEOPLE + "".join(rows))
     done = run_on_a_small_disk(100, "prepare", "mapping.toml", "-o", "export", "-q", cwd=here)
     assert done.returncode == 6
-    told(done, "free space, or name another spill_dir in [engine]; then start the same command again: it continues")
+    expect_advice(
+        done, "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
+    )
     change(here, "[engine]", '[engine]\nspill_dir = "elsewhere"')
     check_written(here)
 
@@ -295,7 +297,7 @@ def test_what_is_broken_in_the_spill_directory_is_removed(here):
         path.write_bytes(b"no table")
     done = prepare(here)
     assert done.returncode == 1
-    told(done, "remove the directory .spill and start again; if that does not help, please report it")
+    expect_advice(done, "remove the directory .spill and start again; if that does not help, please report it")
     shutil.rmtree(here / "export/.spill")
     check_written(here)
     assert run_on_a_small_disk(200, *stopped, cwd=here).returncode in {0, 6}
@@ -307,7 +309,7 @@ def test_what_is_broken_in_the_spill_directory_is_removed(here):
     progress.write_text(json.dumps(noted))
     done = prepare(here)
     assert done.returncode == 1
-    told(done, "nothing was published; please report the figures in the message and the mapping")
+    expect_advice(done, "nothing was published; please report the figures in the message and the mapping")
     assert b"of customers do not close" in done.stderr
 
 
@@ -321,5 +323,5 @@ def test_the_extra_is_installed(here):
         capture_output=True,
     )
     assert done.returncode == 2
-    told(done, "pip install 'masivo-stream[prepare]'")
+    expect_advice(done, "pip install 'masivo-stream[prepare]'")
     check_written(here)

@@ -264,8 +264,9 @@ def test_work_that_was_stopped_is_continued(shop, tmp_path, monkeypatch):
     """Stopped before each step in turn, in one directory after the other: the same bytes in the end."""
     monkeypatch.chdir(shop)
     monkeypatch.setattr(running, "ROWS_OF_A_PARTITION", 500)
-    seen = []
-    prepare("mapping.toml", tmp_path / "once", lambda step: seen.append(step.step))
+    shown = []
+    prepare("mapping.toml", tmp_path / "once", lambda step: shown.append(step.step))
+    seen = list(dict.fromkeys(shown))
     assert outcome(tmp_path / "once") == outcome(shop / "whole")
     assert len([step for step in seen if step.startswith("write part")]) > 3
     output = tmp_path / "often"
@@ -273,15 +274,15 @@ def test_work_that_was_stopped_is_continued(shop, tmp_path, monkeypatch):
     for number in range(1, len(seen)):
 
         def show(step, number=number):
-            done.append(step.step)
+            done.append((number, step.step))
             if step.step == seen[number]:
                 raise Stopped
 
         with pytest.raises(Stopped):
             prepare("mapping.toml", output, show)
-    prepare("mapping.toml", output, lambda step: done.append(step.step))
+    prepare("mapping.toml", output, lambda step: done.append((len(seen), step.step)))
     assert outcome(output) == outcome(shop / "whole")
-    assert done.count(seen[0]) == 1  # no step that was done is done again
+    assert {number for number, step in done if step == seen[0]} == {1}  # no step that was done is done again
     assert not (output / ".spill").exists()
 
 
@@ -301,6 +302,37 @@ def test_other_work_is_not_continued(shop, tmp_path, monkeypatch):
     dates = [each["registration_date"] for each in read("customers.ndjson", tmp_path / "export")]
     assert "2017-01-01T00:00:00Z" in dates
     assert "2018-01-01T00:00:00Z" not in dates
+
+
+def test_work_whose_files_are_gone_begins_again(shop, tmp_path, monkeypatch):
+    """Also if it was killed while the files got their names, or if another directory shares the spill directory."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(running, "ROWS_OF_A_PARTITION", 500)
+    (tmp_path / "mapping.toml").write_text(f'{MAPPING}\n[engine]\nspill_dir = "{tmp_path}"\n')
+
+    def stop(step):
+        if step.step.startswith("count"):
+            raise Stopped
+
+    for output in ("one", "two"):
+        with pytest.raises(Stopped):
+            prepare(str(tmp_path / "mapping.toml"), tmp_path / output, stop)
+    (tmp_path / "two/.events.ndjson.partial").rename(tmp_path / "two/events.ndjson")
+    (tmp_path / "two/prepare.json").write_text("{}")
+    for output in ("two", "one"):
+        prepare(str(tmp_path / "mapping.toml"), tmp_path / output)
+        for name in EXPORTS[:-1]:
+            assert (tmp_path / output / name).read_bytes() == (shop / "whole" / name).read_bytes()
+
+
+def test_progress_is_shown_while_a_source_is_read(shop, tmp_path, monkeypatch):
+    """Shares only grow, up to nearly all of it."""
+    monkeypatch.chdir(shop)
+    shares = []
+    prepare("mapping.toml", tmp_path / "export", lambda step: shares.append(step.share))
+    assert shares == sorted(shares)
+    assert len(shares) > 10
+    assert 0.9 < shares[-1] < 1
 
 
 def test_two_processes_do_not_share_a_directory(shop, tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.delimited import DelimitedReader
 from masivo_stream.prepare.sources.json_values import JsonReader
 from masivo_stream.prepare.sources.places import make_place
-from masivo_stream.prepare.sources.source_files import SourceFile
+from masivo_stream.prepare.sources.source_files import SeenBytes, SourceFile, ignore_bytes
 from masivo_stream.prepare.sources.source_rows import NumberedRow, TableReader, name_columns, unite_columns
 from masivo_stream.prepare.sources.sqlite_rows import SqliteReader
 
@@ -64,6 +64,8 @@ class SourceToLoad(Struct, frozen=True):
     first_number: int
     place: str
     """File and key in the mapping, for errors."""
+    seen: SeenBytes = ignore_bytes
+    """Called while files are read, from another thread."""
 
 
 def load_source(database: Database, asked: SourceToLoad, table: Path, report: ReportRow) -> LoadedSource:
@@ -76,7 +78,7 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
     """
     if asked.source.format == "parquet":
         return _load_parquet(database, asked, table)
-    reader = make_reader(asked.source)
+    reader = make_reader(asked.source, asked.seen)
     columns = unite_columns([reader.columns(file) for file in asked.files])
     unreadable = 0
 
@@ -107,15 +109,15 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
     return LoadedSource(asked.name, table, columns, rows, unreadable)
 
 
-def make_reader(source: DataSource) -> TableReader:
+def make_reader(source: DataSource, seen: SeenBytes = ignore_bytes) -> TableReader:
     """Return what reads the files of a source that is not Parquet."""
     match source.format:
         case "csv" | "tsv":
-            return DelimitedReader(source)
+            return DelimitedReader(source, seen)
         case "sqlite":
             return SqliteReader(source)
         case _:
-            return JsonReader(source)
+            return JsonReader(source, seen)
 
 
 class _Feeder:

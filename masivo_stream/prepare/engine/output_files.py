@@ -21,6 +21,17 @@ OUTPUT_FILES = (*EXPORT_FILES.values(), LEFT_OUT_FILE)
 HEADER = ("table", "action", "reason", "file", "line", "line_item_file", "line_item_line", "money", "points")
 
 
+def partial_path(directory: Path, name: str) -> Path:
+    """Return the path of a file while it grows."""
+    return directory / f".{name}.partial"
+
+
+def are_intact(directory: Path, sizes: dict[str, int]) -> bool:
+    """Return whether the files have at least what was noted of them: else they were moved, renamed or removed."""
+    paths = {partial_path(directory, name): size for name, size in sizes.items()}
+    return all(path.is_file() and path.stat().st_size >= size for path, size in paths.items())
+
+
 class OutputFiles:
     """The exports and the list of remarks, in one directory. Use it as a context."""
 
@@ -73,7 +84,7 @@ class OutputFiles:
 
     def partial(self, name: str) -> Path:
         """Return the path of a file while it grows."""
-        return self.directory / f".{name}.partial"
+        return partial_path(self.directory, name)
 
     def write(self, kind: Kind, record: bytes) -> None:
         """Add a record."""

@@ -29,7 +29,7 @@ from masivo_stream.prepare.engine.find_remarks import (
 )
 from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_source
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
-from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles
+from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact
 from masivo_stream.prepare.engine.select import SelectedTable, figures_of, make_views, select_rows
 from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
@@ -76,16 +76,20 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
     spill = Path(mapping.engine.spill_dir or directory) / SPILL
     spooled = spill.parent / f"{SPILL}.standard-input"
     files = {}
-    for name, source in mapping.sources.items():
-        if STANDARD_INPUT in source.path:
-            _spool(spooled)
-        files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
-    with SpillDirectory(spill, _identity(text, files)) as space:
-        work = _Preparation(mapping, mapping_file, files, space, show)
-        with OutputFiles(directory, space.progress) as outputs:
-            found = work.run(outputs)
-        space.remove()
-    spooled.unlink(missing_ok=True)
+    try:
+        for name, source in mapping.sources.items():
+            if STANDARD_INPUT in source.path:
+                _spool(spooled)
+            files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
+        with SpillDirectory(spill, _identity(text, directory, files)) as space:
+            if not are_intact(directory, space.progress.sizes):
+                space.begin_again()
+            work = _Preparation(mapping, mapping_file, files, space, show)
+            with OutputFiles(directory, space.progress) as outputs:
+                found = work.run(outputs)
+            space.remove()
+    finally:
+        spooled.unlink(missing_ok=True)  # it is copied again, and compared, when the work is continued
     return found
 
 
@@ -129,8 +133,14 @@ class _Preparation:
             table, step = directory.absolute() / f"{name}.parquet", f"load {name}"
             if not self._space.done(step):
                 self._show(StepProgress(step, self._share))
+                part = _WEIGHTS["load"] / 100 / sum(weights.values())
                 asked = SourceToLoad(
-                    name, self._mapping.sources[name], found, number, f"{self._file}: [sources] {name}"
+                    name,
+                    self._mapping.sources[name],
+                    found,
+                    number,
+                    f"{self._file}: [sources] {name}",
+                    self._show_bytes(step, part),
                 )
 
                 def report(file: str, line: int, why: Why, name: str = name) -> None:
@@ -150,12 +160,24 @@ class _Preparation:
             self._share += _WEIGHTS["load"] / 100 * weights[name] / sum(weights.values())
         return sources
 
+    def _show_bytes(self, step: str, part: float) -> Callable[[int], None]:
+        """Return what shows progress within a step by the bytes that are read; a byte is this part of all work."""
+        begin, read = self._share, 0
+
+        def seen(count: int) -> None:
+            nonlocal read
+            read += count
+            self._show(StepProgress(step, begin + read * part))
+
+        return seen
+
     def _select(self, database: Database, outputs: OutputFiles) -> dict[FlatTable, SelectedTable]:
         selects = {
             table: part.select for table in FlatTable if (part := getattr(self._mapping, table.value)) is not None
         }
         rows = sum(figures.loaded for figures in self._progress.sources.values())
-        self._progress.partitions = max(1, min(MOST_PARTITIONS, -(-rows // ROWS_OF_A_PARTITION)))
+        fitting = max(1, min(MOST_PARTITIONS, -(-rows // ROWS_OF_A_PARTITION)))
+        self._progress.partitions = self._progress.partitions or fitting
         selected = {}
         for table, select in selects.items():
             step, path = f"select {table}", self._space.path.absolute() / "flat" / table
@@ -311,9 +333,10 @@ def _spool(path: Path) -> None:
         raise cannot_write(error, path) from error
 
 
-def _identity(mapping: str, files: dict[str, list[SourceFile]]) -> str:
-    """Return what has to be unchanged for work to be continued: the mapping, and the sources by size and time."""
+def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]]) -> str:
+    """Return what has to be unchanged for work to be continued: mapping, directory, and sources by size and time."""
     digest = hashlib.sha256(f"{__version__}\n{mapping}".encode())
+    digest.update(f"\n{directory.absolute()}".encode("utf-8", "surrogateescape"))
     for each in (each for found in files.values() for each in found):
         digest.update(f"\n{each.name}\0".encode("utf-8", "surrogateescape"))
         if each.name == STANDARD_INPUT:

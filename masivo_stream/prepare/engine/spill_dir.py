@@ -84,7 +84,8 @@ class SpillDirectory:
                 place=str(path),
                 hint="wait for it, or name another directory",
             ) from None
-        self.progress = self._read(identity)
+        self._identity = identity
+        self.progress = self._read()
         shutil.rmtree(path / "temporary", ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -135,17 +136,22 @@ class SpillDirectory:
         """Remove the directory and all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _read(self, identity: str) -> PrepareProgress:
-        try:
-            found = msgspec.json.decode((self.path / _PROGRESS).read_bytes(), type=PrepareProgress)
-            if found.identity == identity:
-                return found
-        except (OSError, ValueError):
-            pass
+    def begin_again(self) -> None:
+        """Forget all work, and remove what it has written here."""
         for each in self.path.iterdir():
             if each.name != _LOCK:
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
-        return PrepareProgress(identity)
+        self.progress = PrepareProgress(self._identity)
+
+    def _read(self) -> PrepareProgress:
+        try:
+            found = msgspec.json.decode((self.path / _PROGRESS).read_bytes(), type=PrepareProgress)
+            if found.identity == self._identity:
+                return found
+        except (OSError, ValueError):
+            pass
+        self.begin_again()
+        return self.progress
 
 
 def cannot_write(error: OSError, path: Path) -> StorageError:

@@ -14,7 +14,7 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
-from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile, open_text
+from masivo_stream.prepare.sources.source_files import OPERATION, SeenBytes, SourceFile, ignore_bytes, open_text
 from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
 
 LONGEST_FIELD = 2_000_000
@@ -27,8 +27,9 @@ _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 class DelimitedReader:
     """Read the files of one source."""
 
-    def __init__(self, source: DataSource) -> None:
-        """Read as the source says."""
+    def __init__(self, source: DataSource, seen: SeenBytes = ignore_bytes) -> None:
+        """Read as the source says; `seen` is called while rows are read."""
+        self._seen = seen
         formats = source.formats
         self._source = source
         self._null = formats.null
@@ -60,7 +61,7 @@ class DelimitedReader:
         order = None if own == list(columns) else [own.index(name) if name in own else len(own) for name in columns]
         skip_header = not self._source.header
         width = len(own)
-        with open_text(file, self._source.formats.encoding) as lines:
+        with open_text(file, self._source.formats.encoding, self._seen) as lines:
             reader = self._reader(lines)
             line = 1
             while True:

@@ -11,7 +11,14 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
-from masivo_stream.prepare.sources.source_files import BLOCK_BYTES, OPERATION, SourceFile, open_text
+from masivo_stream.prepare.sources.source_files import (
+    BLOCK_BYTES,
+    OPERATION,
+    SeenBytes,
+    SourceFile,
+    ignore_bytes,
+    open_text,
+)
 from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -23,8 +30,9 @@ _GAP = re.compile(r"[ \t\r\n]*")
 class JsonReader:
     """Read the files of one source."""
 
-    def __init__(self, source: DataSource) -> None:
-        """Read as the source says."""
+    def __init__(self, source: DataSource, seen: SeenBytes = ignore_bytes) -> None:
+        """Read as the source says; `seen` is called while rows are read, not while columns are looked for."""
+        self._seen = seen
         self._is_array = source.format == "json"
         self._encoding = source.formats.encoding
         self._decimal_mark = source.formats.decimal_mark
@@ -45,7 +53,7 @@ class JsonReader:
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows."""
         keys = self._keys[: len(columns)]
-        for line, text in self._texts(file):
+        for line, text in self._texts(file, self._seen):
             try:
                 found = _decode(text)
                 yield line, [self._value(found.get(key)) for key in keys]
@@ -68,18 +76,18 @@ class JsonReader:
             return text.replace(".", self._decimal_mark)
         return text
 
-    def _texts(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        return self._elements(file) if self._is_array else self._lines(file)
+    def _texts(self, file: SourceFile, seen: SeenBytes = ignore_bytes) -> Iterator[tuple[int, str]]:
+        return self._elements(file, seen) if self._is_array else self._lines(file, seen)
 
-    def _lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        with open_text(file, self._encoding) as lines:
+    def _lines(self, file: SourceFile, seen: SeenBytes) -> Iterator[tuple[int, str]]:
+        with open_text(file, self._encoding, seen) as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.isspace():
                     yield number, line
 
-    def _elements(self, file: SourceFile) -> Iterator[tuple[int, str]]:
+    def _elements(self, file: SourceFile, seen: SeenBytes) -> Iterator[tuple[int, str]]:
         """Yield the elements of an array as text, without ever holding all of it."""
-        with open_text(file, self._encoding) as stream:
+        with open_text(file, self._encoding, seen) as stream:
             buffer, at, line, ended = "", 0, 1, False
             step = BLOCK_BYTES
 

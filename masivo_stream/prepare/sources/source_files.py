@@ -2,7 +2,7 @@
 
 import glob
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,15 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, DataSource
 
 OPERATION = "read the sources"
+
+SeenBytes = Callable[[int], None]
+"""Called with the number of stored bytes that were read since the last call."""
+
+
+def ignore_bytes(_count: int) -> None:
+    """Show no progress."""
+
+
 BLOCK_BYTES = 1 << 20
 
 _MAGIC = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTANDARD}
@@ -52,7 +61,7 @@ def find_files(source: DataSource, place: str, spooled: Path | None) -> list[Sou
     return found
 
 
-def read_blocks(file: SourceFile) -> Iterator[bytes]:
+def read_blocks(file: SourceFile, seen: SeenBytes = ignore_bytes) -> Iterator[bytes]:
     """Yield the plain bytes of a file.
 
     Raises:
@@ -65,6 +74,7 @@ def read_blocks(file: SourceFile) -> Iterator[bytes]:
             stored.seek(0)
             unpacker = make_unpacker(kind, BLOCK_BYTES)
             while block := stored.read(BLOCK_BYTES):
+                seen(len(block))
                 yield from unpacker.feed(block)
             unpacker.finish()
     except OSError as error:
@@ -76,9 +86,9 @@ def read_blocks(file: SourceFile) -> Iterator[bytes]:
 class BlockStream(io.RawIOBase):
     """The plain bytes of a file, as a stream that a text layer can read."""
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, seen: SeenBytes) -> None:
         """Read from the beginning."""
-        self._blocks = read_blocks(file)
+        self._blocks = read_blocks(file, seen)
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -98,12 +108,12 @@ class BlockStream(io.RawIOBase):
         return count
 
 
-def open_text(file: SourceFile, encoding: str) -> io.TextIOWrapper:
+def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -> io.TextIOWrapper:
     """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates."""
     name = encoding.lower().replace("_", "-")
     encoding = "utf-8-sig" if name in {"utf-8", "utf8"} else encoding
     return io.TextIOWrapper(
-        io.BufferedReader(BlockStream(file), BLOCK_BYTES), encoding=encoding, errors="surrogateescape", newline=""
+        io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES), encoding=encoding, errors="surrogateescape", newline=""
     )
 
 
