@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from msgspec import UnsetType, structs
+from msgspec import UnsetType
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +12,7 @@ from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.preparation import Preparation, PreparationRemark, TableEquation
 from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 
 _AMOUNTS = {"events": "money", "balances": "points", "transactions": "points"}
@@ -27,11 +28,20 @@ def print_preparation(console: Console, found: Preparation, plan: Plan | None, o
         print_hanging(console, _describe_remark(remark), f"{_DONE[remark.action]}: ")
     if found.remarks:
         console.print()
-    if plan is not None and not isinstance(plan.summary.checks, UnsetType) and plan.summary.checks.results:
-        print_checks(console, structs.replace(plan.summary.checks, totals=()))
+    if plan is not None:
+        _print_plan(console, plan)
     for warning in (*found.warnings, *(plan.warnings if plan is not None else ())):
         print_hanging(console, printable(warning), "warning: ")
     _print_end(console, found, plan, output)
+
+
+def _print_plan(console: Console, plan: Plan) -> None:
+    """Print what the API would refuse, what the checks found, and control totals."""
+    for name, kind in plan.kinds.items():
+        dead_letters = sum(dead.records for dead in kind.dead_letters)
+        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
+    if not isinstance(plan.summary.checks, UnsetType):
+        print_checks(console, plan.summary.checks)
 
 
 def _print_end(console: Console, found: Preparation, plan: Plan | None, output: str) -> None:
