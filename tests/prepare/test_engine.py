@@ -122,6 +122,18 @@ def test_columns_need_not_be_declared(here):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("declared", ['dates = ["born", "joined"]', 'dates = ["joined"]'])
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/Bogota", "UTC"])
+def test_a_birthday_keeps_its_day(here, declared, zone):
+    """A day without a time is midnight in UTC of that day, in any zone; other dates are moments."""
+    (here / "people.csv").write_text(
+        "id,name,email,joined,born\n1,Ana,a@b.co,2020-06-01,1990-05-05\n2,Bea,b@b.co,2020-06-01,1990-05-05T10:00:00Z\n"
+    )
+    frame = FRAME.partition("[balances]")[0].replace("email, joined", "email, born AS dob, joined")
+    run(f'[formats]\ntime_zone = "{zone}"\n[sources]\npeople = {{ path = "people.csv", {declared} }}\n{frame}')
+    assert [each["dob"] for each in read("customers.ndjson")] == ["1990-05-05T00:00:00Z", "1990-05-05T10:00:00Z"]
+
+
 def test_standard_input_is_a_source(here, monkeypatch):
     r"""As from `psql \copy … TO STDOUT`; its copy is removed."""
     make_csv(here / "people.csv")

@@ -39,6 +39,7 @@ from masivo_stream.prepare.settling.remarks import Why
 
 OPERATION = "run the SELECT of the mapping"
 FAULT = "fault"
+DATES = (ColumnType.DATE, ColumnType.DAY)
 PART = "part"
 FAULTY = "faulty places"
 
@@ -108,7 +109,7 @@ def select_rows(
             values.append(f"{_absent(column.type)} AS {quoted(name)}")
             continue
         kind = types[name]
-        if column.type in {ColumnType.NUMBER, ColumnType.DATE} and kind != '"NULL"':
+        if column.type in {ColumnType.NUMBER, *DATES} and kind != '"NULL"':
             cast = _cast(quoted(name), kind, mapping.formats, f"v{index}", number=column.type is ColumnType.NUMBER)
         elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
             raise ConfigurationError(
@@ -119,7 +120,7 @@ def select_rows(
             )
         if cast is not None:
             casts[name] = cast
-        values.append(f"{_value(column.type, quoted(name), cast)} AS {quoted(name)}")
+        values.append(f"{_value(column.type, quoted(name), cast, mapping.formats.time_zone)} AS {quoted(name)}")
     places = [name for name in (PLACE, LINE_PLACE) if name in types]
     faults = ", ".join(f"{quoted(f'faulty {name}')}.why" for name in places)
     joins = " ".join(
@@ -169,7 +170,7 @@ def _absent(kind: ColumnType) -> str:
     match kind:
         case ColumnType.TEXT:
             return "NULL::VARCHAR"
-        case ColumnType.DATE:
+        case ColumnType.DATE | ColumnType.DAY:
             return "NULL::TIMESTAMP"
         case _:
             return "NULL::BIGINT"
@@ -189,11 +190,15 @@ def _cast(text: str, kind: str, formats: Formats, name: str, *, number: bool) ->
     return cast_date(f"CAST({text} AS VARCHAR)", formats, name)
 
 
-def _value(kind: ColumnType, text: str, cast: SqlCast | None) -> str:
+def _value(kind: ColumnType, text: str, cast: SqlCast | None, zone: str) -> str:
     match kind:
+        case ColumnType.DAY if cast is not None and zone:
+            local = f"(({cast.value}) AT TIME ZONE {literal(zone)})"
+            is_day = f"{local} = date_trunc('day', {local})"
+            return f"CASE WHEN {is_day} THEN {local} ELSE (({cast.value}) AT TIME ZONE 'UTC') END"
         case ColumnType.TEXT:
             return f"nullif(trim(CAST({text} AS VARCHAR), ' \t\r\n'), '')"
-        case ColumnType.DATE:
+        case ColumnType.DATE | ColumnType.DAY:
             return f"(({cast.value}) AT TIME ZONE 'UTC')" if cast is not None else "NULL::TIMESTAMP"
         case ColumnType.NUMBER:
             return f"CAST(({cast.value}) * 1000000 AS BIGINT)" if cast is not None else "NULL::BIGINT"
@@ -228,7 +233,7 @@ def listed_columns(table: FlatTable) -> str:
     """Return the columns of flat rows as they are read: dates as RFC 3339 text."""
     shown = [
         f"{moment_text(quoted(column.name))} AS {quoted(f'{column.name} text')}"
-        if column.type is ColumnType.DATE
+        if column.type in DATES
         else quoted(column.name)
         for column in COLUMNS[table]
     ]

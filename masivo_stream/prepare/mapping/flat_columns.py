@@ -25,6 +25,8 @@ class ColumnType(enum.Enum):
     TEXT = enum.auto()
     NUMBER = enum.auto()
     DATE = enum.auto()
+    DAY = enum.auto()
+    """A date whose day matters, such as a birthday: midnight of that day in UTC, wherever the day was written."""
 
 
 class FlatColumn(Struct, frozen=True):
@@ -64,7 +66,7 @@ COLUMNS: dict[FlatTable, tuple[FlatColumn, ...]] = {
         _PLACE,
         *_needed(*_texts("name", "email"), *_dates("registration_date")),
         *_texts("status", "gender"),
-        *_dates("dob"),
+        FlatColumn("dob", ColumnType.DAY),
         *_texts("document_type", "document_number", "country", "tags", "metadata"),
     ),
     FlatTable.BALANCES: (
