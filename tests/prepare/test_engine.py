@@ -122,6 +122,40 @@ def test_columns_need_not_be_declared(here):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "ndjson"])
+def test_a_column_can_have_any_name(here, suffix):
+    """Also the names that the engine uses itself, quotes and spaces."""
+    names = [
+        "place",
+        "c0",
+        "c1",
+        "words",
+        "fault",
+        "v0.t",
+        "prepare_words",
+        "prepare_place",
+        'the "name"',
+        "select",
+        "it's",
+    ]
+    row = {**dict.fromkeys(names, "7"), "id": "1", "email": "a@b.co", "joined": "2020-01-01T00:00:00Z"}
+    path = here / f"people.{suffix}"
+    if suffix == "ndjson":
+        path.write_text(json.dumps(row))
+    else:
+        (here / "t.json").write_text(json.dumps(row))
+        with duckdb.connect() as database:
+            database.execute(f"COPY (SELECT * FROM 't.json') TO '{path}'")
+    text = """
+        [customers]
+        select = '''SELECT place, id, email, joined AS registration_date,
+                    concat(c0, words, fault, prepare_words_2, place_2, "v0.t", "it's") AS name FROM people'''
+    """
+    found = run(f'[sources]\npeople = {{ path = "{path.name}", dates = ["joined"], numbers = ["c0", "v0.t"] }}\n{text}')
+    assert found.closes
+    assert read("customers.ndjson")[0]["name"] == "7.00000077777.0000007"
+
+
 @pytest.mark.parametrize("declared", ['dates = ["born", "joined"]', 'dates = ["joined"]'])
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "America/Bogota", "UTC"])
 def test_a_birthday_keeps_its_day(here, declared, zone):

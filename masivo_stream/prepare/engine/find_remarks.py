@@ -10,7 +10,7 @@ from typing import Any
 
 from masivo_stream.prepare.engine.casts import literal, quoted
 from masivo_stream.prepare.engine.database import Database
-from masivo_stream.prepare.engine.load import WORDS, LoadedSource
+from masivo_stream.prepare.engine.load import LoadedSource
 from masivo_stream.prepare.engine.output_files import OutputFiles
 from masivo_stream.prepare.engine.select import SelectedTable, listed_columns
 from masivo_stream.prepare.mapping.flat_columns import LINE_PLACE, PLACE, FlatTable
@@ -20,6 +20,7 @@ from masivo_stream.prepare.settling.remarks import Action, Remark, Why
 from masivo_stream.prepare.settling.rows import CustomerRow
 from masivo_stream.prepare.settling.settle import SettlingRules
 from masivo_stream.prepare.sources.places import PlaceNames, make_place
+from masivo_stream.prepare.sources.source_rows import WORDS
 
 _NOTED = {Why.ROUNDED, Why.ZERO_DATE, Why.SKIPPED_HOUR, Why.REPEATED_HOUR}
 """Words about values that are used."""

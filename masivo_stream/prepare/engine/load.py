@@ -26,16 +26,24 @@ from masivo_stream.prepare.engine.casts import (
     quoted,
 )
 from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource, Formats
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.delimited import DelimitedReader
 from masivo_stream.prepare.sources.json_values import JsonReader
 from masivo_stream.prepare.sources.places import make_place
 from masivo_stream.prepare.sources.source_files import SeenBytes, SourceFile, ignore_bytes
-from masivo_stream.prepare.sources.source_rows import NumberedRow, TableReader, name_columns, unite_columns
+from masivo_stream.prepare.sources.source_rows import (
+    RESERVED,
+    ROW_PLACE,
+    WORDS,
+    NumberedRow,
+    TableReader,
+    name_columns,
+    unite_columns,
+)
 from masivo_stream.prepare.sources.sqlite_rows import SqliteReader
 
-WORDS = "words"
 OPERATION = "load the sources"
 ROWS_AT_ONCE = 500
 LONGEST_ROW = 2_000_000
@@ -102,7 +110,12 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
     try:
         with feeder:
             rows = _copy(
-                database, asked, f"SELECT CAST(c0 AS BIGINT) AS c0, * EXCLUDE (c0) FROM {scan}", texts, types, table
+                database,
+                asked,
+                f"SELECT CAST(c0 AS BIGINT) AS {ROW_PLACE}, * EXCLUDE (c0) FROM {scan}",
+                texts,
+                types,
+                table,
             )
     finally:
         pipe.unlink()
@@ -207,12 +220,12 @@ def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> Loade
     scans = []
     for number, file in enumerate(asked.files, start=asked.first_number):
         own = database.describe(f"SELECT * FROM read_parquet({literal(file.path)})", asked.place)
-        names = name_columns([name for name, _ in own], ["place"])
+        names = name_columns([name for name, _ in own], RESERVED)
         for (_, kind), name in zip(own, names, strict=True):
             described.setdefault(name, kind)
         chosen = ", ".join(f"{quoted(old)} AS {quoted(name)}" for (old, _), name in zip(own, names, strict=True))
         scans.append(
-            f"SELECT {make_place(number, 1)} + file_row_number AS c0, {chosen}"
+            f"SELECT {make_place(number, 1)} + file_row_number AS {ROW_PLACE}, {chosen}"
             f" FROM read_parquet({literal(file.path)}, file_row_number = true)"
         )
     columns = list(described)
@@ -248,7 +261,7 @@ def _copy(
     staged = stage_casts(scan, list(casts.values()))
     written = table.with_suffix(".new")
     rows = database.execute(
-        f"COPY (SELECT c0 AS place, {values}, {words} AS {WORDS} FROM ({staged}))"
+        f"COPY (SELECT {ROW_PLACE} AS {PLACE}, {values}, {words} AS {WORDS} FROM ({staged}))"
         f" TO {literal(str(written))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)",
         asked.place,
     )

@@ -23,7 +23,7 @@ from masivo_stream.prepare.engine.casts import (
     quoted,
 )
 from masivo_stream.prepare.engine.database import Database
-from masivo_stream.prepare.engine.load import WORDS, LoadedSource, stage_casts
+from masivo_stream.prepare.engine.load import LoadedSource, stage_casts
 from masivo_stream.prepare.mapping.flat_columns import (
     COLUMNS,
     LINE_PLACE,
@@ -36,6 +36,7 @@ from masivo_stream.prepare.mapping.flat_columns import (
 from masivo_stream.prepare.mapping.frame import Formats, Mapping, Policies
 from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.sources.source_rows import WORDS
 
 OPERATION = "run the SELECT of the mapping"
 FAULT = "fault"

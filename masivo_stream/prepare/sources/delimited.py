@@ -11,11 +11,10 @@ from operator import itemgetter
 from typing import Any
 
 from masivo_stream.model.errors import InputError
-from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import OPERATION, SeenBytes, SourceFile, ignore_bytes, open_text
-from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
+from masivo_stream.prepare.sources.source_rows import RESERVED, NumberedRow, ReportUnreadable, name_columns
 
 LONGEST_FIELD = 2_000_000
 """Characters. A longer field is a quote that is not closed."""
@@ -40,7 +39,7 @@ class DelimitedReader:
     def columns(self, file: SourceFile) -> list[str]:
         """Return the names in the header line, or those that the mapping has."""
         if self._source.header:
-            return name_columns(self._source.header, [PLACE])
+            return name_columns(self._source.header, RESERVED)
         with open_text(file, self._source.formats.encoding) as lines:
             try:
                 first: list[str] = next((row for row in self._reader(lines) if row), [])
@@ -53,7 +52,7 @@ class DelimitedReader:
                 place=file.name,
                 hint='name the columns in the mapping: header = ["…"]',
             )
-        return name_columns(first, [PLACE])
+        return name_columns(first, RESERVED)
 
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows."""

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Raw
 
 from masivo_stream.model.errors import InputError
-from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import (
@@ -19,7 +18,7 @@ from masivo_stream.prepare.sources.source_files import (
     ignore_bytes,
     open_text,
 )
-from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
+from masivo_stream.prepare.sources.source_rows import RESERVED, NumberedRow, ReportUnreadable, name_columns
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -48,7 +47,7 @@ class JsonReader:
             except (ValueError, RecursionError):
                 continue  # it is reported when the rows are read
         self._keys = list(known)
-        return name_columns(self._keys, [PLACE])
+        return name_columns(self._keys, RESERVED)
 
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows."""

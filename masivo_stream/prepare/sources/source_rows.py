@@ -3,8 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import SourceFile
+
+WORDS = "prepare_words"
+ROW_PLACE = "prepare_place"
+RESERVED = (PLACE, WORDS, ROW_PLACE)
+"""Names that no column of a source has: one that is called like this gets a number."""
 
 NumberedRow = tuple[int, Sequence[str | None]]
 """The line, counted from 1, and a text or None per column of the source."""

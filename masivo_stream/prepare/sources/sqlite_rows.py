@@ -6,11 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 from masivo_stream.model.errors import InputError
-from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile
-from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
+from masivo_stream.prepare.sources.source_rows import RESERVED, NumberedRow, ReportUnreadable, name_columns
 
 
 class SqliteReader:
@@ -24,7 +23,7 @@ class SqliteReader:
         """Return the table's columns."""
         with closing(self._open(file)) as connection:
             found = self._execute(connection, f"{self._select} LIMIT 0", file)
-            return name_columns([each[0] for each in found.description], [PLACE])
+            return name_columns([each[0] for each in found.description], RESERVED)
 
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows, in the order of their row ids if they have any."""
