@@ -338,6 +338,17 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_journal_is_restored"
         ),
     },
+    "edges/shared_dir/purchase_notes.py": {
+        "free up disk space for shared_dir: later runs note purchases again": (
+            "between::a_run_notes_purchases_again_when_there_is_room"
+        ),
+        "raise it, or remove files that are no longer needed from the directory purchases in shared_dir": (
+            "between::more_purchases_are_remembered_after_the_limit_is_raised"
+        ),
+        "remove the directory purchases from shared_dir: it is of no use now, and the next run makes a new one": (
+            "between::purchases_with_a_damaged_salt_are_removed"
+        ),
+    },
     "edges/shared_dir/quota.py": {
         (
             "free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
@@ -568,6 +579,10 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}: they were sent, and each counts; if they are one purchase, revert this run and migrate"
             " with --duplicate-purchase reject"
         ): "plan::another_event_of_a_purchase_is_rejected",
+        (
+            "{…}: they were sent, and each counts; the next time, see them in a plan with the account's key, and hold"
+            " them back with --duplicate-purchase reject"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
     },
     "flow/identity/inspect_exports.py": {
         "copy the file or export again, then start the same command again": (
@@ -806,6 +821,10 @@ TABLE: dict[str, dict[str, str]] = {
             " makes dead letters of the later ones"
         ): "plan::another_event_of_a_purchase_is_rejected",
         (
+            "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject makes dead"
+            " letters of them"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
+        (
             "over budget: {…}; a migration with this budget stops there (exit 6): correct the lines first, or allow"
             " more with --max-dead"
         ): "plan::an_export_over_the_budget_is_corrected_first",
@@ -819,6 +838,10 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "model/findings.py": {
+        (
+            "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
+            " purchase, with --duplicate-purchase reject"
+        ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
         (
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"

@@ -29,6 +29,15 @@ class Life:
             self.dead = True
             raise Dead
 
+    def around(self, work):
+        """Return `work`, before which the process may die."""
+
+        def mortal(*what):
+            self.operation()
+            work(*what)
+
+        return mortal
+
 
 class MortalCommit(GroupCommit):
     """Dies before a commit, or right after it."""

@@ -55,6 +55,7 @@ class World:
         state, commit = MortalState(self.state, life), partial(self.commit, life=life, aside=aside)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         fixed = {"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS}
+        fixed["shared_dir"] = str(self.path / "shared")
         settled = load_settings(flags=fixed | self.flags)
         with ExitStack() as files:
             files.enter_context(closing(journal))
@@ -64,6 +65,8 @@ class World:
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
                 sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
                 session = make_session(settled, state, journal, api, clock, observer=self.observer)
+                files.callback(session.guard_purchases().close)
+                session.guard_purchases().accepted = life.around(session.guard_purchases().accepted)
                 run = Run(session, sources, canary=self.canary)
                 await run.go(handle_signals=False)
                 return run.summary()

@@ -28,6 +28,7 @@ import mutations_of_left_out
 import mutations_of_plausibility
 import mutations_of_references
 import mutations_of_reverts
+import mutations_of_sent_purchases
 import mutations_of_totals
 from mutation import ROOT
 from rich.console import Console
@@ -46,6 +47,7 @@ LISTS = (
     mutations_of_checks,
     mutations_of_canaries,
     mutations_of_totals,
+    mutations_of_sent_purchases,
     mutations_of_faults,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

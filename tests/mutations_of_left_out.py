@@ -98,7 +98,7 @@ EVENTS = (
     Mutation(
         "a retry sends a duplicate as it was",
         "core/dead_letters.py",
-        "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
+        "        if last == Reason.DUPLICATE_EVENT and not retry.mended:",
         "        if False:",
         "A retry without a correction counts the event twice.",
         (PURCHASES + "a_retry_does_not_send_an_uncorrected_duplicate",),

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
 def validate(
@@ -15,7 +15,8 @@ def validate(
 
     Writes the dead letters that a migration would write into the state directory, and checks all files together:
     balances, unknown customers, duplicates. Ends with 3 if there are dead letters, or findings for which the API would
-    refuse records, else with 0.
+    refuse records, else with 0. With the account's key in the environment, purchases are found that earlier runs on
+    this machine have sent to it.
 
     Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """
@@ -29,5 +30,6 @@ def validate(
     settings = settings_from(common, validation)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        summary = anyio.run(partial(command.validate, settings, named, files=files))
+        credentials = SendingFlags().credentials_if_any()
+        summary = anyio.run(partial(command.validate, settings, named, credentials=credentials, files=files))
     return show_summary(summary, json=common.json, question=True)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.earlier_runs import EarlierRun, SentItem
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import (
@@ -237,10 +238,13 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Line
         return _as_before(line, file, retry)
     # 4. Everything else is validated like a line of an export.
     if isinstance(validated, Entry):
-        same = validated.same
-        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
-            same = validated.indexes or tuple(range(validated.items))
-        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same)
+        same, sent = validated.same, validated.sent
+        items, last = validated.indexes or tuple(range(validated.items)), old.earlier[-1].reason
+        if last == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
+            same = items
+        if last == Reason.SENT_BEFORE and not retry.mended and not sent:  # likewise, also without the earlier notes
+            sent = tuple(SentItem(item, same=True, run=EarlierRun(state_dir="", at="")) for item in items)
+        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same, sent=sent)
         return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
     return msgspec.structs.replace(validated, retried=old)
 

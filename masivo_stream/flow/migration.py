@@ -111,7 +111,8 @@ async def send_pending(
         await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
     summary = await _read_samples_back(session, run, run.summary(failure), handle_signals=handle_signals)
-    summary = msgspec.structs.replace(summary, warnings=(*once.warnings, *checks.warnings))
+    warnings = (*once.warnings, *checks.warnings, *session.guard_purchases().warnings)
+    summary = msgspec.structs.replace(summary, warnings=warnings)
     summary = leave_report(journal, session.state, summary, reporting, session.clock)
     session.observer.notify(RunEnded(summary=summary))
     return summary

@@ -19,6 +19,7 @@ from masivo_stream.flow.identity.account_binding import AccountBinding, Confirma
 from masivo_stream.flow.identity.known_exports import read_moved
 from masivo_stream.flow.identity.remembered import withdraw
 from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
+from masivo_stream.flow.identity.sent_purchases import PurchaseGuard
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.protocols import JournalPort
 from masivo_stream.flow.rate_limit import RateLimiters
@@ -27,6 +28,7 @@ from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.contract import SANDBOX_API_KEY
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.notices import PurchasesUnguarded
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
@@ -55,6 +57,8 @@ class Session:
         self.moved = read_moved(binding.confirmations.moved)
         self.connection: ApiConnection | None = None
         self.send_once: SendOnce | None = None
+        self._purchases: PurchaseGuard | None = None
+        self._purchases_lost = False
         self._listener: Callable[[Attempt], None] = _hear_nothing
         self._opened = AsyncExitStack()
 
@@ -97,6 +101,20 @@ class Session:
             )
             self.send_once = self._opened.enter_context(guard)
         return self.send_once
+
+    def guard_purchases(self) -> PurchaseGuard:
+        """Return what notes the purchases that this run has sent, and knows those of others; the same at every call."""
+        if self._purchases is None:
+            self._purchases = PurchaseGuard(
+                self.settings, self.journal.read, self.binding, self.state.path, self._lose_purchases
+            )
+            self._opened.callback(self._purchases.close)
+        return self._purchases
+
+    def _lose_purchases(self, why: str) -> None:
+        if not self._purchases_lost:
+            self._purchases_lost = True
+            self.observer.notify(PurchasesUnguarded(why=why))
 
     async def connect(self, exports: Iterable[str] = ()) -> None:
         """Claim the exports at these paths, open the limiters and the client, and prove that the account is the run's.

@@ -43,7 +43,10 @@ _FOLLOWS = {
     (Experiment.TWICE, "yes"): "as assumed: events in doubt are never sent again without your decision",
     (Experiment.TWICE, "no"): "events in doubt can be sent again without harm: masivo-stream resolve --resend",
     (Experiment.EMAIL_CASE, "yes"): "such emails need no correction",
-    (Experiment.EMAIL_CASE, "no"): "the second of two such customers does not arrive: correct such emails first",
+    (
+        Experiment.EMAIL_CASE,
+        "no",
+    ): "the second of two such customers does not arrive: correct first what plan warns of as email_case",
 }
 
 

@@ -29,6 +29,9 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *skipped record*: a record, or items of one, that is valid and not to be migrated: deleted, reversed.
 * *dead letter*: a record, or items of one, that is not sent as it is, with the reason; it is written to the dead-letter
   file, where a person corrects it for a retry.
+* *fault*: one thing that is wrong with a record: reason, path of the field, message. A dead letter lists all of them.
+* *fault group*: the dead letters of a kind with the same fault: same reason, field and cause.
+* *cause*: the message of a fault without values.
 * *dry run*: the pipeline up to the finished batches, sending nothing: `validate` and `plan`.
 
 **What is sent**

@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from masivo_stream.model.earlier_runs import EarlierRun
 from masivo_stream.model.reason import Reason
 
 
@@ -28,6 +29,8 @@ class CheckName(enum.StrEnum):
     SPLIT_TRANSACTIONS = "split_transactions"
     DUPLICATE_EVENT = "duplicate_event"
     DUPLICATE_PURCHASE = "duplicate_purchase"
+    EVENT_SENT_BEFORE = "event_sent_before"
+    PURCHASE_SENT_BEFORE = "purchase_sent_before"
     MISSPELLED_FIELD = "misspelled_field"
     UNKNOWN_FIELD = "unknown_field"
     FUTURE_DATE = "future_date"
@@ -66,6 +69,9 @@ MEANINGS: dict[CheckName, str] = {
     CheckName.DUPLICATE_EVENT: "the same event came before: leave the later one out",
     CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id: leave one out if they are"
     " one purchase",
+    CheckName.EVENT_SENT_BEFORE: "an earlier run sent the same event to this account: leave it out",
+    CheckName.PURCHASE_SENT_BEFORE: "an earlier run sent an event of this customer with the same purchase_id: leave it"
+    " out if they are one purchase, with --duplicate-purchase reject",
     CheckName.MISSPELLED_FIELD: "the API does not know this field, but one of nearly the same name: correct the"
     " spelling, or what it holds will not arrive",
     CheckName.UNKNOWN_FIELD: "the API does not know this field, and what it holds will not arrive: leave it out, or put"
@@ -117,9 +123,9 @@ def severity(check: CheckName, duplicate_purchase: str) -> Severity:
 
     `duplicate_purchase` is the setting of that name: it decides about events that came before.
     """
-    if check is CheckName.DUPLICATE_EVENT:
+    if check in {CheckName.DUPLICATE_EVENT, CheckName.EVENT_SENT_BEFORE}:
         return "error" if duplicate_purchase in {"auto", "reject"} else "warning"
-    if check is CheckName.DUPLICATE_PURCHASE:
+    if check in {CheckName.DUPLICATE_PURCHASE, CheckName.PURCHASE_SENT_BEFORE}:
         return "error" if duplicate_purchase == "reject" else "warning"
     return "warning" if check in _WARNINGS else "error"
 
@@ -214,6 +220,8 @@ class ExportFinding(Struct, frozen=True, kw_only=True):
     others: tuple[FoundLine, ...] = ()
     sums: RewardSums | None = None
     field: str = ""
+    sent: EarlierRun | None = None
+    """The earlier run that sent the purchase."""
 
 
 class FoundField(Struct, frozen=True, kw_only=True):

@@ -276,6 +276,12 @@ class AccountUnguarded(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class PurchasesUnguarded(Struct, frozen=True, kw_only=True):
+    """Purchases that were sent cannot be noted or looked up: a later run, or this one, may send some a second time."""
+
+    why: str
+
+
 class ExportOverlaps(Struct, frozen=True, kw_only=True):
     """An export begins with the same lines as another one that the account has: records in both would count twice."""
 
@@ -382,6 +388,7 @@ Notice = (
     | AccountShared
     | AccountUnguarded
     | ExportOverlaps
+    | PurchasesUnguarded
     | ProxyUnused
     | DeadLettersTaken
     | CustomersAsked

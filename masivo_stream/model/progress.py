@@ -53,6 +53,10 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Events that are sent although their purchase came before."""
     alike_at: tuple[tuple[str, int], ...] = ()
     """File and line of the first ones."""
+    sent_before: int = 0
+    """Events that are sent although an earlier run sent their purchase."""
+    sent_before_at: tuple[tuple[str, int], ...] = ()
+    """File and line of the first ones."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
     """Records in parts: file, line, items without an outcome, and how many parts have each outcome."""
     requests: int = 0

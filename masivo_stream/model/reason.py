@@ -25,6 +25,7 @@ class Reason(enum.StrEnum):
     BALANCE_MISMATCH = "balance_mismatch"
     NO_BALANCE = "no_balance"
     UNKNOWN_CUSTOMER = "unknown_customer"
+    SENT_BEFORE = "sent_before"
     TRUNCATED_INPUT = "truncated_input"
     REFUSED = "refused"
     CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
@@ -54,6 +55,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.NO_BALANCE: "the customer was sent without a balance: make the transactions add up to zero, or retry them as"
     " they are if the account takes them",
     Reason.UNKNOWN_CUSTOMER: "migrate the customer first, then retry; or delete the dead letter",
+    Reason.SENT_BEFORE: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from masivo_stream.model.earlier_runs import SentItem
 from masivo_stream.model.reason import Reason, SkipReason
 
 
@@ -138,6 +139,8 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """The record's items that an earlier record of the customer has as well."""
     alike: tuple[int, ...] = ()
     """The items whose purchase id an earlier, different item of the customer has."""
+    sent: tuple[SentItem, ...] = ()
+    """The items whose purchase an earlier run sent to the account."""
 
     @property
     def place(self) -> Position:

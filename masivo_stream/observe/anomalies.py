@@ -15,6 +15,7 @@ from masivo_stream.model.notices import (
     LoopStalled,
     Notice,
     ProxyUnused,
+    PurchasesUnguarded,
     QuotaCorrected,
     RecordIsolated,
     Stopping,
@@ -55,6 +56,8 @@ def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 
             return "account_unguarded", f"runs cannot share the quota through {shared}: {why}"
         case ExportOverlaps(file=file, other=other, lines=lines, bytes=size):
             return "export_overlaps", describe_overlap(file, other, lines=lines, size=size)
+        case PurchasesUnguarded(why=why):
+            return "purchases_unguarded", f"purchases may be sent a second time unnoticed: {why}"
         case ProxyUnused(variable=variable, proxy=proxy):
             return "proxy_unused", f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
         case DeadLettersTaken(kind=kind, ignored=ignored) if ignored:

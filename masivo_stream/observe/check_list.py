@@ -68,6 +68,9 @@ def describe_finding(finding: ExportFinding) -> str:
         words.append(f", with {', '.join(map(_line, finding.others[:MOST_PLACES]))}")
         if (more := len(finding.others) - MOST_PLACES) > 0:
             words.append(f" and {more} more line{'s' if more > 1 else ''}")
+    if finding.sent is not None:
+        words.append(f", sent from {printable(finding.sent.state_dir)} since {finding.sent.at}")
+        words.append("" if finding.sent.sure else "; a revert may have taken it back")
     sums = finding.sums
     if sums is not None:
         words.append(

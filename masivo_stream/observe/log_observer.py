@@ -33,6 +33,7 @@ from masivo_stream.model.notices import (
     Notice,
     Progressed,
     ProxyUnused,
+    PurchasesUnguarded,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -78,6 +79,7 @@ EVENTS = (
     "account_shared",
     "account_unguarded",
     "export_overlaps",
+    "purchases_unguarded",
     "proxy_unused",
     "letters_taken",
     "customers_asked",
@@ -181,6 +183,8 @@ class LogObserver:
                 self._log.warning("account_unguarded", shared_dir=shared, why=why)
             case ExportOverlaps(kind=kind, file=file, other=other, lines=lines, bytes=size):
                 self._log.warning("export_overlaps", kind=kind, file=file, other=other, lines=lines, bytes=size)
+            case PurchasesUnguarded(why=why):
+                self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):

@@ -427,3 +427,82 @@ def test_a_run_continues_without_the_memory_of_accounts(served, tmp_path):
         path.write_bytes(content)
     assert begin(served, tmp_path, key=served.key, state="other", **environment).returncode == 2
     arrived(served, tmp_path)
+
+
+# Purchases that an earlier run sent.
+
+
+def again(served, directory, state, *arguments, kind="events", **environment):
+    """Migrate the events in reverse order, which makes them another export, with a state directory of their own."""
+    lines = (directory / "events.ndjson").read_bytes().splitlines(keepends=True)
+    (directory / f"{state}.ndjson").write_bytes(b"".join(reversed(lines)))
+    flags = [*sending(served, directory, state=state), "--json", f"--{kind}", directory / f"{state}.ndjson"]
+    return run("migrate", *flags, *arguments, key=served.key, **{**QUICK, **environment})
+
+
+def held_back(done):
+    return json.loads(done.stdout)["kinds"]["events"]["reasons"].get("sent_before", 0)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """The directory of the notes, with room for the salt and 4 KiB."""
+    place = tmp_path / "shared/purchases"
+    place.mkdir(parents=True, mode=0o700)
+    command = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("this user cannot mount a small disk")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def test_a_run_notes_purchases_again_when_there_is_room(served, tmp_path, tiny_disk):
+    """The run itself ends well. A later one notes what it sends."""
+    make_exports(tmp_path, 400, kinds=["customers", "events"], items=2)
+    shared = {"MASIVO_SHARED_DIR": str(tmp_path / "shared")}
+    done = migrate(served, tmp_path, **shared)
+    assert done.returncode == 0, done.stderr
+    expect_advice(done, "free up disk space for shared_dir: later runs note purchases again")
+    done = again(served, tmp_path, "unnoticed", **shared)
+    assert (done.returncode, held_back(done)) == (0, 0)
+    subprocess.run(["umount", "-l", str(tiny_disk)], check=True)
+    for state, expected in (("noting", 0), ("compared", 400)):
+        (tmp_path / "events.ndjson").write_bytes(b" " + (tmp_path / "events.ndjson").read_bytes())
+        assert held_back(again(served, tmp_path, state, **shared)) == expected
+
+
+def test_more_purchases_are_remembered_after_the_limit_is_raised(served, tmp_path):
+    """Either raise it, or remove files."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    shared = {"MASIVO_SHARED_DIR": str(tmp_path / "shared")}
+    done = migrate(served, tmp_path, MASIVO_REMEMBER_PURCHASES="1", **shared)
+    assert done.returncode == 0, done.stderr
+    expect_advice(
+        done, "raise it, or remove files that are no longer needed from the directory purchases in shared_dir"
+    )
+    for path in (tmp_path / "shared/purchases").glob("*.notes"):
+        path.unlink()
+    assert again(served, tmp_path, "noting", MASIVO_REMEMBER_PURCHASES="100", **shared).returncode == 0
+    (tmp_path / "events.ndjson").write_bytes(b" " + (tmp_path / "events.ndjson").read_bytes())
+    done = again(served, tmp_path, "compared", **shared)
+    assert (done.returncode, held_back(done)) == (3, 3), done.stderr
+
+
+def test_purchases_with_a_damaged_salt_are_removed(served, tmp_path):
+    """The run warns. Without the directory the next one notes purchases again."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    shared = {"MASIVO_SHARED_DIR": str(tmp_path / "shared")}
+    assert migrate(served, tmp_path, **shared).returncode == 0
+    (tmp_path / "shared/purchases/salt").write_bytes(b"rubbish")
+    done = again(served, tmp_path, "warned", **shared)
+    assert done.returncode == 0, done.stderr
+    expect_advice(
+        done,
+        "remove the directory purchases from shared_dir: it is of no use now, and the next run makes a new one",
+    )
+    shutil.rmtree(tmp_path / "shared/purchases")
+    (tmp_path / "events.ndjson").write_bytes(b" " + (tmp_path / "events.ndjson").read_bytes())
+    assert again(served, tmp_path, "noting", **shared).returncode == 0
+    (tmp_path / "events.ndjson").write_bytes(b" " + (tmp_path / "events.ndjson").read_bytes())
+    done = again(served, tmp_path, "compared", **shared)
+    assert (done.returncode, held_back(done)) == (3, 3), done.stderr

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 
 import pytest
 from advice_tools import (
@@ -12,11 +13,12 @@ from advice_tools import (
     make_record,
     matches,
     migrate,
+    named,
     next_command,
     paste,
     sending,
 )
-from end_to_end_tools import expected_ledger, lines, run, serving
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
 from fakes import write_export
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,8 @@ BACK = (
     "or take back all customers that the account has migrated in these minutes, the canary among them; then correct the"
     " exports, and the same command starts from the beginning"
 )
+PAST = {"customers": {"customers"}, "transactions": {"customers", "events", "transactions"}}
+"""Kinds whose canary an earlier process has sent, by the kind at which it was killed."""
 LOOK = "look the record up in the account; the same command looks again, and sends nothing twice"
 
 
@@ -221,4 +225,29 @@ def test_a_canary_of_packed_and_divided_exports(tmp_path):
         done = run("migrate", "--canary", *flags, key=served.key, **quick)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["canary"]["passed"]
+        arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["customers", "transactions"])
+def test_a_killed_canary_is_not_sent_again(tmp_path, kind):
+    """The process is killed while it waits for a record to show. The same command looks on, and sends the rest."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", visible_after=2) as served:
+        argv = [COMMAND, "migrate", "--canary", *named(tmp_path), *sending(served, tmp_path), "--json"]
+        environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.05")
+        process = subprocess.Popen(
+            [*map(str, argv)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for line in process.stderr:
+            if f'"kind": "{kind}"'.encode() in line and b'"batch_sent"' in line:
+                break
+        process.kill()
+        process.communicate(timeout=60)
+        assert served.requests(kind, status=201) == 1
+        done = migrate(served, tmp_path, "--canary")
+        assert done.returncode == 0, done.stderr
+        canary = json.loads(done.stdout)["canary"]
+        assert canary["passed"]
+        assert all((record["seconds"] is None) == (record["kind"] in PAST[kind]) for record in canary["records"])
+        assert [served.requests(each, status=201) for each in KINDS] == [2, 2, 2]
         arrived(served, tmp_path)

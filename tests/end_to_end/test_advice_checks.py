@@ -153,6 +153,21 @@ def test_the_blank_of_an_id_is_removed(tmp_path):
     assert json.loads(validate(tmp_path).stdout)["checks"]["results"] == []
 
 
+def test_a_value_in_place_of_a_name_is_not_shown(tmp_path):
+    """Emails, ids and phone numbers as names of fields are counted, and are in no output."""
+    make_exports(tmp_path)
+    records = [make_record("customers", number) for number in range(3)]
+    personal = ["ana.perez@example.com", "C0004711", "+57 300 123 45 67"]
+    for record, name in zip(records, personal, strict=True):
+        record[name] = 1
+    write_export(tmp_path / "customers.ndjson", records)
+    planned, found = run("plan", *named(tmp_path), cwd=tmp_path), validate(tmp_path)
+    said = b"".join((planned.stdout, planned.stderr, found.stdout, found.stderr)).decode()
+    assert not [name for name in personal if name in said]
+    (result,) = json.loads(found.stdout)["checks"]["results"]
+    assert [(field["field"], field["records"], field["line"]) for field in result["fields"]] == [("***", 3, 1)]
+
+
 def test_what_a_list_leaves_out_is_in_json(tmp_path):
     """The terminal names ten fields, `--json` all of them, with one place each."""
     make_exports(tmp_path)

@@ -350,3 +350,43 @@ def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
     before = served.ledger()["reverted"]["events"].get("c0", {}).get("c0-0", 0)
     assert migrate(served, tmp_path, *flag).returncode == 3
     assert served.ledger()["events"]["c0"]["c0-0"] - before == 1
+
+
+def test_purchases_of_an_earlier_run_are_seen_and_held_back(served, tmp_path):
+    """A plan with the key of the account shows them, a flag holds them back, and each counts once from then on."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    assert migrate(served, tmp_path, state="first").returncode == 0
+
+    def export(count):
+        """Write an export of altered events of this number of customers."""
+        records = [json.loads(line) for line in (tmp_path / "events.ndjson").read_bytes().splitlines()][:count]
+        for record in records:
+            record["events"][0]["type"] = "REFUND"
+        write_export(tmp_path / f"later-{count}.ndjson", records[::-1])
+        return ("--events", tmp_path / f"later-{count}.ndjson")
+
+    flags = ("--base-url", served.url, "--limit", "none", "--json")
+    done = run("migrate", *export(1), *flags, "--state-dir", tmp_path / "unseen", key=served.key, **QUICK)
+    assert done.returncode == 0, done.stderr
+    expect_advice(
+        done,
+        "{…}: they were sent, and each counts; the next time, see them in a plan with the account's key, and hold"
+        " them back with --duplicate-purchase reject",
+    )
+    before = served.ledger()["events"]
+    done = run("plan", *export(3), *flags, "--state-dir", tmp_path / "look", key=served.key)
+    assert done.returncode == 3, done.stderr  # the first one is the same event by now
+    expect_advice(
+        done,
+        "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject makes dead"
+        " letters of them",
+    )
+    expect_advice(
+        done,
+        "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
+        " purchase, with --duplicate-purchase reject",
+    )
+    reject = ("--duplicate-purchase", "reject", "--state-dir", tmp_path / "held")
+    done = run("migrate", *export(3), *flags, *reject, key=served.key, **QUICK)
+    assert json.loads(done.stdout)["kinds"]["events"]["reasons"] == {"sent_before": 3}
+    assert served.ledger()["events"] == before

@@ -126,7 +126,7 @@ def test_isolation_continues_where_its_process_died(culprit, tmp_path_factory):
     """Killed at any operation: no set that is known to hold the bad record is sent again, and few requests are lost."""
     whole = Answers(f"c{culprit}")
     live(tmp_path_factory.mktemp("whole"), whole, None)
-    for dies_at in range(3, 80):
+    for dies_at in range(3, 110):
         answers = Answers(f"c{culprit}")
         world, first = live(tmp_path_factory.mktemp("killed"), answers, dies_at)
         if first is not None:

@@ -35,6 +35,7 @@ from masivo_stream.model.notices import (
     Notice,
     Progressed,
     ProxyUnused,
+    PurchasesUnguarded,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -279,6 +280,10 @@ CASES = [
             "lines": 3,
             "bytes": 70,
         },
+    ),
+    (
+        PurchasesUnguarded(why="No space left on device"),
+        {"event": "purchases_unguarded", "level": "warning", "why": "No space left on device"},
     ),
     (
         ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),

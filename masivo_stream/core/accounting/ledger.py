@@ -59,7 +59,9 @@ from masivo_stream.model.summary import KindSummary
 _MOST_NOTES = 10_000
 """Dead letters that may wait for a note: each costs half a kilobyte meanwhile, and a note costs a wait for the disk."""
 
-_ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.UNKNOWN_CUSTOMER})
+_ITEMS_ONLY = frozenset(
+    {Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.SENT_BEFORE, Reason.UNKNOWN_CUSTOMER}
+)
 """Reasons whose dead letters hold no more than the items they name."""
 
 
@@ -209,6 +211,7 @@ class Ledger:
         """Count the lines of a block, and keep the entries that are to be sent."""
         self._count(lines.results)
         self.tally.duplicated(lines.duplicates)
+        self.tally.sent_before(lines.sent_before)
         self._to_pack.extend(lines.to_pack)
         # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source

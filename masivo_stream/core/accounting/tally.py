@@ -60,6 +60,7 @@ class Tally:
         self._skip_reasons = Counter(figures.skip_reasons)
         self._remarks = Counter(figures.remarks)
         self._alike, self._alike_at = figures.alike, list(figures.alike_at)
+        self._sent_before, self._sent_before_at = figures.sent_before, list(figures.sent_before_at)
         self._parted = {(file, line): _Parted(left, list(parts)) for file, line, left, parts in figures.parted}
         self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
         self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
@@ -87,6 +88,8 @@ class Tally:
             remarks=dict(self._remarks),
             alike=self._alike,
             alike_at=tuple(self._alike_at),
+            sent_before=self._sent_before,
+            sent_before_at=tuple(self._sent_before_at),
             parted=[(*key, parted.open_items, tuple(parted.parts)) for key, parted in self._parted.items()],
             requests=self._requests,
             throttled=self._throttled,
@@ -128,6 +131,11 @@ class Tally:
         """Count events that are sent although their purchase came before: file and line of each."""
         self._alike += len(places)
         self._alike_at.extend(places[: MOST_DUPLICATES - len(self._alike_at)])
+
+    def sent_before(self, places: Sequence[tuple[str, int]]) -> None:
+        """Count events that are sent although an earlier run sent their purchase: file and line of each."""
+        self._sent_before += len(places)
+        self._sent_before_at.extend(places[: MOST_DUPLICATES - len(self._sent_before_at)])
 
     def revalidated(self, old: Retried, result: LineResult) -> None:
         """Count a dead letter that is tried again: as it is validated now, and no longer as `old`."""

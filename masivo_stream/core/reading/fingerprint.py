@@ -317,6 +317,6 @@ def describe_overlap(file: str, other: str, *, lines: int, size: int) -> str:
     else:
         common = f"first {lines:,} lines of {file} are" if lines > 1 else f"first line of {file} is"
     return (
-        f"the {common} also in {other}, which was sent to this account before: events and transactions that are in both"
-        " count twice"
+        f"the {common} also in {other}, which was sent to this account before: transactions that are in both count"
+        " twice, and so do events that this machine has not noted"
     )

@@ -136,7 +136,7 @@ class Purchases:
     def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
         """Return the results with duplicates marked; see `EventMemory`."""
         purchases = list(_set_apart(results, signs.purchases, self._settled)) if self._settled else signs.purchases
-        hits = self._note(map(_hash, zip(_owners(results), purchases, strict=True)), signs.contents)
+        hits = self._note(map(_hash, zip(owners_of(results), purchases, strict=True)), signs.contents)
         return list(_mark(results, hits)) if hits else results
 
     def _note(self, keys: Iterable[int], contents: Iterable[int]) -> Hits:
@@ -182,7 +182,7 @@ def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None
     return place, seen
 
 
-def _owners(results: Iterable[LineResults]) -> Iterator[str]:
+def owners_of(results: Iterable[LineResults]) -> Iterator[str]:
     """Yield the customer of each item of each entry."""
     for each in results:
         if isinstance(each, EntryRun):

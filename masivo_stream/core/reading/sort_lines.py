@@ -6,8 +6,8 @@ arrive, or if its purchase came before. Runs and dry runs share these rules:
 0. What a finding concerns is held back (`hold_back`).
 1. If the customer may still arrive (a dead letter, or unknown to the account), the record is a dead letter and waits.
 2. If the customer was skipped as deleted, the record is skipped, whatever else is wrong with it.
-3. An event whose purchase came before is a dead letter by itself. The rest of its record is sent, as with reversed
-   events.
+3. An event whose purchase came before, in these exports or in an earlier run, is a dead letter by itself. The rest of
+   its record is sent, as with reversed events.
 """
 
 import enum
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.hold_back import FindHeld, FirstPlaces, hold_back
 from masivo_stream.core.reading.marks import find_customer
+from masivo_stream.model.earlier_runs import EarlierRun
 from masivo_stream.model.entries import LineResults, Packable, opened
 from masivo_stream.model.examples import SkippedPlace
 from masivo_stream.model.reason import Reason, SkipReason
@@ -27,6 +28,15 @@ from masivo_stream.model.slicing import take_part
 _SAME = "an earlier event of this customer is identical: the same purchase_id, type, value and time"
 _ALIKE = "an earlier, different event of this customer has the same purchase_id"
 _ITEMS = "events"
+
+
+class _Doubled(Struct, frozen=True):
+    """Items of an entry that have come before, and whether they are held back for it."""
+
+    items: tuple[int, ...]
+    reason: Reason
+    message: str
+    rejects: bool
 
 
 class Absence(enum.Enum):
@@ -49,6 +59,8 @@ class SortedLines(Struct, frozen=True):
     skipped: list[SkippedPlace] = []
     duplicates: list[tuple[str, int]] = []
     """File and line of each event that is sent although its purchase came before, once per event."""
+    sent_before: list[tuple[str, int]] = []
+    """The same of each event that is sent although an earlier run sent its purchase."""
 
 
 class LineSorter:
@@ -81,7 +93,7 @@ class LineSorter:
 
     def _place(self, each: LineResults, into: SortedLines) -> LineResults:
         """Add a result to the group it belongs to; return it as it is counted."""
-        if self._looks and isinstance(each, Entry) and (each.same or each.alike):
+        if self._looks and isinstance(each, Entry) and (each.same or each.alike or each.sent):
             return self._divide(each, into)
         if isinstance(each, Rejected):
             into.dead_letters.append((each, None))
@@ -92,36 +104,53 @@ class LineSorter:
     def _divide(self, entry: Entry, into: SortedLines) -> LineResults:
         """Place an entry of which some events came before: as a whole, or in parts."""
         own = entry.indexes or tuple(range(entry.items))
-        dead = [
-            (items, message)
-            for items, message, rejects in (
-                (entry.same, _SAME, self._rejects_same),
-                (entry.alike, _ALIKE, self._rejects_alike),
-            )
-            if items and rejects
-        ]
-        for items, message in dead:  # all of the entry is one dead letter
-            if len(items) == len(own):
-                rejected = self._reject(entry, items, message)
+        dead, gone = [], set[int]()
+        for each in self._doubled(entry):
+            items = tuple(index for index in each.items if index not in gone)
+            if items and each.rejects:
+                dead.append(msgspec.structs.replace(each, items=items))
+                gone.update(items)
+        for each in dead:  # all of the entry is one dead letter
+            if len(each.items) == len(own):
+                rejected = self._reject(entry, each)
                 into.dead_letters.append((rejected, None))
                 return rejected
-        for items, message in dead:
-            part = take_part(entry, items, _ITEMS)
-            into.dead_letters.append((self._reject(part, items, message), part))
-        gone = {index for items, _ in dead for index in items}
+        for each in dead:
+            part = take_part(entry, each.items, _ITEMS)
+            into.dead_letters.append((self._reject(part, each), part))
         left = [index for index in own if index not in gone]
         if len(left) == len(own):
             into.to_pack.append(entry)
         elif left:
             into.to_pack.append(take_part(entry, left, _ITEMS))
         into.duplicates.extend([entry.record] * sum(index not in gone for index in (*entry.same, *entry.alike)))
+        into.sent_before.extend([entry.record] * sum(each.item not in gone for each in entry.sent))
         return entry
 
-    def _reject(self, entry: Entry, items: Iterable[int], message: str) -> Rejected:
-        first = min(items)
-        place = self._first_places.get((entry.line, first))
-        rejected = reject_entry(entry, Reason.DUPLICATE_EVENT, f"{message}: {place}" if place else message)
+    def _doubled(self, entry: Entry) -> Iterator[_Doubled]:
+        """Yield the items that came before: in the exports, then in an earlier run."""
+        yield _Doubled(entry.same, Reason.DUPLICATE_EVENT, _SAME, self._rejects_same)
+        yield _Doubled(entry.alike, Reason.DUPLICATE_EVENT, _ALIKE, self._rejects_alike)
+        sent: dict[tuple[EarlierRun, bool], list[int]] = {}
+        for each in entry.sent:
+            sent.setdefault((each.run, each.same), []).append(each.item)
+        for (run, same), items in sent.items():
+            rejects = self._rejects_same if same else self._rejects_alike and run.sure
+            yield _Doubled(tuple(items), Reason.SENT_BEFORE, describe_sent_before(run, same=same), rejects)
+
+    def _reject(self, entry: Entry, doubled: _Doubled) -> Rejected:
+        first = min(doubled.items)
+        place = self._first_places.get((entry.line, first)) if doubled.reason is Reason.DUPLICATE_EVENT else None
+        message = f"{doubled.message}: {place}" if place else doubled.message
+        rejected = reject_entry(entry, doubled.reason, message)
         return msgspec.structs.replace(rejected, field=f"{_ITEMS}[{first}].order.purchase_id")
+
+
+def describe_sent_before(run: EarlierRun, *, same: bool) -> str:
+    """Return the sentence that an earlier run has sent the purchase of an event."""
+    which = "this event" if same else "an event with this purchase_id"
+    where = f" (state directory {run.state_dir}, since {run.at})" if run.state_dir else ""
+    return f"an earlier run sent {which}{where}{'' if run.sure else '; a revert may have taken it back'}"
 
 
 def _unless_absent(result: LineResults, why: Callable[[str], Absence | None]) -> LineResults:

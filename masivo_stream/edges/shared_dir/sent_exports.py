@@ -161,6 +161,15 @@ class SentExportsFile:
             rows = self._connection.execute(f"SELECT DISTINCT {_RUNS} WHERE receiver IN ({marks})", names)
             return [(journal, state_dir) for journal, state_dir in rows]
 
+    def names(self, receivers: Receivers) -> list[str]:
+        """Return all names under which an account may have received something.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with _translated():
+            return self._names(receivers)
+
     def note(
         self,
         exports: Iterable[SentExport],

@@ -43,7 +43,7 @@ async def plan(
         settings: see `load_settings`.
         exports: what to read.
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
-            of exports that it has sent there already. Without them the quota is taken to be unused.
+            of exports and purchases that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         runtime: the clock; the default is right for a program.
 
@@ -54,7 +54,7 @@ async def plan(
     """
     clock = (runtime or Runtime()).clock
     policy = read_policy(settings.validation)
-    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy)
+    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
     use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:

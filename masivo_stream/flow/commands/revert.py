@@ -22,6 +22,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import Proxies, open_connection
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
+from masivo_stream.flow.identity.sent_purchases import doubt_sent
 from masivo_stream.flow.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.reporting.from_journal import find_summary
@@ -101,7 +102,7 @@ async def revert(
     opening = open_connection(settings, binding, [], observer=Observers(), note=proxies.note)
     with proxies.explaining():
         async with opening as connection:
-            api = connection.client
+            api = _DoubtingSender(connection.client, settings, binding)
             if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
                 reply = await api.revert(start, end)
                 failed = _read_attempt(reply.attempt)
@@ -159,6 +160,24 @@ class RevertSender(TokenSource, Protocol):
     async def revert(self, start: str, end: str) -> Reply:
         """Have the API take back what was migrated in a period."""
         ...
+
+
+class _DoubtingSender:
+    """Sends a revert; what this machine knows of the account's purchases is unsure from before its first byte."""
+
+    def __init__(self, sender: RevertSender, settings: Settings, binding: AccountBinding) -> None:
+        self._sender, self._settings, self._binding = sender, settings, binding
+
+    async def prepare(self) -> str | Attempt:
+        return await self._sender.prepare()
+
+    async def revert(self, start: str, end: str) -> Reply:
+        trust_again = doubt_sent(self._settings, self._binding.account)
+        reply = await self._sender.revert(start, end)
+        failed = _read_attempt(reply.attempt)
+        if _count(reply) == 0 if failed is None else not failed.in_doubt:
+            trust_again()  # certainly nothing was taken back
+        return reply
 
 
 async def take_back(

@@ -1,5 +1,6 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
+from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
@@ -12,6 +13,7 @@ async def validate(
     settings: Settings,
     exports: Exports,
     *,
+    credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
     runtime: Runtime | None = None,
 ) -> Summary:
@@ -20,6 +22,7 @@ async def validate(
     Args:
         settings: see `load_settings`.
         exports: what to read.
+        credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         runtime: the clock; the default is right for a program.
 
@@ -29,5 +32,6 @@ async def validate(
         StorageError: what the checks keep on disk cannot be written.
     """
     policy = read_policy(settings.validation)
-    found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
+    clock = (runtime or Runtime()).clock
+    found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
     return found.summary

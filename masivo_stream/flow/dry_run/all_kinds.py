@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from masivo_stream.core.fault_groups import join_groups
 from masivo_stream.core.reading.hold_back import HeldOfLines
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.files.findings_file import read_findings
+from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import CheckPolicy, identify
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
@@ -29,11 +30,13 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
     OpenSkipped,
     Watch,
 )
+from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
+from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
 from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
-from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
+from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, InputError
 from masivo_stream.model.findings import ExportChecks
@@ -67,6 +70,8 @@ class DryRun(Struct, frozen=True, kw_only=True):
     kinds: dict[str, KindDryRunResult]
     failure: InputError | None = None
     """Why an export could not be read to its end."""
+    sent: SentFindings | None = None
+    """Purchases that earlier runs have sent to the account."""
 
 
 def discard_skipped(_kind: Kind, _files: ExitStack) -> SkippedSink:
@@ -89,13 +94,18 @@ class DryRunFiles(Struct, frozen=True):
 
 
 async def dry_run(
-    settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock, checks: CheckPolicy | None = None
+    settings: Settings,
+    exports: Exports,
+    files: DryRunFiles,
+    clock: Clock,
+    checks: CheckPolicy | None = None,
+    credentials: Credentials | None = None,
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
     With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
     so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
-    for again.
+    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -105,9 +115,18 @@ async def dry_run(
     inputs = exports.find()
     check_inputs(inputs)
     await inspect_exports(inputs)
-    reading = _Reading(inputs, settings, files, clock)
+    sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
+    with nullcontext() if sent is None else closing(sent):
+        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent), checks)
+    summary = structs.replace(found.summary, warnings=(*found.summary.warnings, *warnings))
+    return structs.replace(found, summary=summary)
+
+
+async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None) -> DryRun:
+    """Read the exports, twice if the checks hold something back."""
     if checks is None:
         return await reading.go()
+    inputs, settings, files, clock = reading.inputs, reading.settings, reading.files, reading.clock
     with ExitStack() as stack:
         directory = files.scratch or Path(stack.enter_context(TemporaryDirectory(prefix=".checks-")))
         identity = identify(inputs, settings.validation, checks)
@@ -134,27 +153,34 @@ class _Reading:
     """Reads and packs exports, as often as it is called."""
 
     def __init__(
-        self, inputs: Mapping[Kind, Sequence[Input]], settings: Settings, files: DryRunFiles, clock: Clock
+        self,
+        inputs: Mapping[Kind, Sequence[Input]],
+        settings: Settings,
+        files: DryRunFiles,
+        clock: Clock,
+        sent: SentByOthers | None,
     ) -> None:
-        self._inputs, self._settings, self._files, self._clock = inputs, settings, files, clock
+        self.inputs, self.settings, self.files, self.clock = inputs, settings, files, clock
+        self._sent = sent
 
     async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
         """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
-        validation = self._settings.validation
-        expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self._inputs else None
-        budget = ErrorBudget(validation.max_dead, dict.fromkeys(self._inputs, KindCount()))
+        validation = self.settings.validation
+        sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
+        expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None
+        budget = ErrorBudget(validation.max_dead, dict.fromkeys(self.inputs, KindCount()))
         kinds: dict[str, KindDryRunResult] = {}
         failure: InputError | None = None
-        for kind, found in self._inputs.items():
+        for kind, found in self.inputs.items():
             of_kind = KindDryRun(
-                kind, self._settings, self._clock, expected, budget, held and partial(held, kind.value)
+                kind, self.settings, self.clock, expected, budget, held and partial(held, kind.value), sent
             )
             with ExitStack() as opened:
-                sinks = self._files.dead_letters(kind, opened), self._files.skipped(kind, opened)
+                sinks = self.files.dead_letters(kind, opened), self.files.skipped(kind, opened)
                 failure = await of_kind.run(found, *sinks, watch) or failure
             kinds[kind] = of_kind.result()
         over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
-        return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure)
+        return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure, sent=sent)
 
 
 def _warn_of_pipes(found: DryRun) -> DryRun:
@@ -165,6 +191,7 @@ def _warn_of_pipes(found: DryRun) -> DryRun:
 
 def add_checks(found: DryRun, checked: ExportChecks) -> DryRun:
     """Return a dry run with what the checks found. Errors among it end the command as dead letters do."""
+    checked = checked if found.sent is None else found.sent.join(checked)
     summary = structs.replace(found.summary, checks=checked)
     if checked.errors and summary.outcome == "complete":
         code = int(ExitCode.DEAD_LETTERS)
@@ -179,6 +206,7 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, o
         summary = structs.replace(summary, hint=_HINT)
     examples = [found for kind, each in kinds.items() for found in dry_run_examples(kind, each.dead_letters)]
     duplicates = [describe_duplicates(each.duplicates) for each in kinds.values() if each.duplicates is not None]
+    duplicates += [describe_sent(each.sent_before) for each in kinds.values() if each.sent_before is not None]
     return structs.replace(
         summary,
         examples=tuple(examples),
@@ -202,6 +230,14 @@ def describe_duplicates(duplicates: DuplicatePurchases) -> str:
     return (
         f"{describe_places(duplicates.events, duplicates.places)}: each would be sent and counted; if they are one"
         " purchase, --duplicate-purchase reject makes dead letters of the later ones"
+    )
+
+
+def describe_sent(sent: DuplicatePurchases) -> str:
+    """Return the warning about events whose purchase an earlier run sent: how many they are, and what to do."""
+    return (
+        f"{describe_sent_before(sent.events, sent.places)}: each would be sent and counted; if they are one purchase,"
+        " --duplicate-purchase reject makes dead letters of them"
     )
 
 

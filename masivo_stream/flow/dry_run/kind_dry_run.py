@@ -16,6 +16,7 @@ from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
+from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.flow.reporting.group_faults import add_rejected
@@ -83,6 +84,8 @@ class KindDryRunResult(Struct, frozen=True, kw_only=True):
     unlisted: UnlistedCustomers | None
     skipped: list[SkipExample]
     duplicates: DuplicatePurchases | None
+    sent_before: DuplicatePurchases | None
+    """Likewise, of events whose purchase an earlier run sent to the account."""
     over: OverBudget | None
     """The first time that the error budget was exceeded, at the point where a migration would stop."""
 
@@ -98,12 +101,14 @@ class KindDryRun:
         expected: ExpectedCustomers | None,
         budget: ErrorBudget,
         held: FindHeld | None = None,
+        sent: SentFindings | None = None,
     ) -> None:
         """Make a dry run of a kind; `budget` is that of all kinds, `held` returns what findings hold back.
 
         `expected`: for customers, what to fill; for other kinds, whose records to hold back. None if no customers
-        export is named.
+        export is named. `sent`: what earlier runs have sent to the account, and where that is found.
         """
+        self._sent = sent
         self._contract, self._settings, self._clock = CONTRACTS[kind], settings, clock
         self._to_fill = expected if kind is Kind.CUSTOMERS else None
         self._expected = None if kind is Kind.CUSTOMERS else expected
@@ -138,7 +143,12 @@ class KindDryRun:
         sources = [Source(source) for source in inputs]
         blocks = validate_sources(
             sources,
-            make_decoder(self._contract.kind, self._settings, thorough=not is_much(sources)),
+            make_decoder(
+                self._contract.kind,
+                self._settings,
+                thorough=not is_much(sources),
+                sent=None if self._sent is None else self._sent.sent,
+            ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
             workers=self._settings.upload.workers or cores(),
@@ -148,6 +158,8 @@ class KindDryRun:
                 async for validated in validated_blocks:
                     if watch is not None:
                         watch(self._contract.kind, validated.found)
+                    if self._sent is not None:
+                        self._sent.look(validated.found)
                     self._sort(validated.found, dead_letters, skipped)
                     self._show_budget()
         except InputError as error:
@@ -175,6 +187,9 @@ class KindDryRun:
             unlisted=self._unlisted,
             skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._first_skipped),
             duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
+            sent_before=DuplicatePurchases(counted.sent_before, counted.sent_before_at)
+            if counted.sent_before
+            else None,
             over=self._over,
         )
 
@@ -197,6 +212,7 @@ class KindDryRun:
         for result in lines.results:
             self._tally.validated(result)
         self._tally.duplicated(lines.duplicates)
+        self._tally.sent_before(lines.sent_before)
         parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
         self._in_part += len({part.place for _, part in parts})
         for dead_letter, part in parts:

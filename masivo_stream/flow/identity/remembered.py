@@ -6,7 +6,7 @@ An export is compared with what is remembered by its head; more of it is read on
 import os
 import shlex
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing, closing
+from contextlib import AsyncExitStack, aclosing, closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import name_receiver
 from masivo_stream.edges.shared_dir.claims import default_shared_dir
+from masivo_stream.edges.shared_dir.purchase_notes import forget_notes
 from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind
@@ -137,11 +138,11 @@ async def _predict_refusals(file: SentExportsFile, account: Account, kind: Kind,
 
 def withdraw(settings: Settings, journal: str) -> None:
     """Forget what the run of a journal has sent: all of it was taken back. What stays is refused later."""
-    try:
-        with closing(open_sent(find_shared_dir(settings))) as file:
-            file.withdraw(journal)
-    except (OSError, StorageError):
-        return
+    shared = find_shared_dir(settings)
+    with suppress(OSError, StorageError):
+        forget_notes(shared, journal)
+    with suppress(OSError, StorageError), closing(open_sent(shared)) as file:
+        file.withdraw(journal)
 
 
 def withdraw_runs(settings: Settings, account: Account, taken_back: Callable[[str], bool]) -> None:
@@ -149,10 +150,12 @@ def withdraw_runs(settings: Settings, account: Account, taken_back: Callable[[st
 
     What cannot be read stays, and is refused later.
     """
+    shared = find_shared_dir(settings)
     try:
-        with closing(open_sent(find_shared_dir(settings))) as file:
+        with closing(open_sent(shared)) as file:
             for journal, state_dir in file.runs_of(receivers_of(account)):
                 if id_of_journal(state_dir) == journal and taken_back(state_dir):
+                    forget_notes(shared, journal)
                     file.withdraw(journal)
     except (OSError, StorageError):
         return

@@ -184,7 +184,11 @@ async def open_kind(
             extent=Extent(sources),
             # With a rate limit, or little to read, there is time to look at every line.
             decoder=make_decoder(
-                kind, settings, thorough=limited or not is_much(sources), settled=settled_records(sources, resume)
+                kind,
+                settings,
+                thorough=limited or not is_much(sources),
+                settled=settled_records(sources, resume),
+                sent=await session.guard_purchases().open_earlier() if kind is Kind.EVENTS else None,
             ),
             refused=[await _read_refused(kind, batches, found) for found in resume.suspects],
         )
@@ -234,6 +238,7 @@ async def open_recorder(
         KindFiles(dead_letters, in_doubt, skipped),
         session.clock,
         budget=watch.budget,
+        accepted=session.guard_purchases().accepted if kind is Kind.EVENTS else None,
     )
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))

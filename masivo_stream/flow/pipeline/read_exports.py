@@ -17,12 +17,13 @@ from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
-from masivo_stream.core.reading.purchases import Purchases
+from masivo_stream.core.reading.purchases import EventMemory, Purchases
 from masivo_stream.core.reading.remote import AnswerReader, ask
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
+from masivo_stream.flow.identity.sent_purchases import SentByOthers
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults, ValidatedBlock
@@ -127,8 +128,18 @@ class SharedValidator:
         return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
 
 
-def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False, settled: Covered | None = None) -> Decoder:
-    """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`."""
+def make_decoder(
+    kind: Kind,
+    settings: Settings,
+    *,
+    thorough: bool = False,
+    settled: Covered | None = None,
+    sent: SentByOthers | None = None,
+) -> Decoder:
+    """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
+
+    `sent`: purchases that other runs have sent to the account.
+    """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
     rules = Rules(
@@ -139,7 +150,9 @@ def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False, sett
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
     )
-    purchases = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
+    purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
+    if purchases is not None and sent is not None:
+        purchases = sent.extend(purchases)
     return Decoder(rules, KnownIds(capacity=validation.remember_ids), purchases)
 
 

@@ -76,12 +76,17 @@ def find_skip_examples(journal: Journal, state: StateDir, kinds: dict[str, KindS
 
 
 def warn_of_repeats(journal: JournalReader) -> Iterator[str]:
-    """Yield a warning if events were sent although their purchase came before."""
+    """Yield warnings if events were sent although their purchase came before, here or in an earlier run."""
     figures = journal.figures(Kind.EVENTS)
     if figures is not None and figures.alike:
         yield (
             f"{describe_places(figures.alike, figures.alike_at)}: they were sent, and each counts; if they are"
             " one purchase, revert this run and migrate with --duplicate-purchase reject"
+        )
+    if figures is not None and figures.sent_before:
+        yield (
+            f"{describe_sent_before(figures.sent_before, figures.sent_before_at)}: they were sent, and each counts; the"
+            " next time, see them in a plan with the account's key, and hold them back with --duplicate-purchase reject"
         )
 
 
@@ -90,6 +95,13 @@ def describe_places(events: int, places: Iterable[tuple[str, int]]) -> str:
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun, whose = ("event", "its") if events == 1 else ("events", "their")
     return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
+
+
+def describe_sent_before(events: int, places: Iterable[tuple[str, int]]) -> str:
+    """Return how many events have a purchase that an earlier run sent, and the places of the first of them."""
+    first = " and ".join(f"{file}:{line}" for file, line in places)
+    noun = "event" if events == 1 else "events"
+    return f"{events:,} {noun} whose purchase_id an earlier run sent to this account, the first at {first}"
 
 
 def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:

@@ -1,0 +1,130 @@
+"""Recognise purchases that an earlier run sent to the account: the API would count them a second time.
+
+A purchase leaves a note of 12 bytes: a salted hash of customer and `purchase_id` (the key), and a hash of what makes
+two events of one purchase the same (the content, as `core.reading.purchases` defines it). Whoever has the notes and the
+salt can check whether a purchase is among them, and cannot read one out of them.
+
+Keys have 64 bits: among 30 million notes, the chance that any of 30 million other purchases is taken for an earlier one
+is less than one in ten thousand. Contents have 24 bits: another event of a purchase is taken for the same one with a
+probability of 2^-24.
+
+Python defines how numbers are hashed, but not how tuples are. So notes carry a check: if tuples are hashed in another
+way now, no content is called the same.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Protocol
+
+import msgspec
+
+from masivo_stream.core.checks.lean_records import LEAN
+from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, owners_of
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.earlier_runs import EarlierRun, SentItem
+from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
+from masivo_stream.model.results import Entry
+
+KEY_BYTES = 8
+_CONTENT_BYTES = 4
+NOTE_BYTES = KEY_BYTES + _CONTENT_BYTES
+"""A key and a content, both big-endian: so notes sort by their keys."""
+
+CONTENT_CHECK = hash((1, 10.5, 0, 2, 738_000, 12, 30, 59)) & 0xFFFF_FFFF
+"""Differs if tuples of numbers are hashed in another way than when a note was made."""
+
+
+class PurchaseKeys:
+    """Makes the keys of purchases."""
+
+    def __init__(self, salt: bytes) -> None:
+        """Use a salt of at most 64 bytes."""
+        self._blank = hashlib.blake2b(digest_size=KEY_BYTES, key=salt)
+
+    def of(self, customers: Iterable[str], purchases: Iterable[str]) -> list[bytes]:
+        """Return the key of each purchase."""
+        copy, keys = self._blank.copy, []
+        for customer, purchase in zip(customers, purchases, strict=True):
+            digest = copy()  # half the time of a new one
+            digest.update(f"{len(customer)} {customer} {purchase}".encode("utf-8", "surrogatepass"))
+            keys.append(digest.digest())
+        return keys
+
+
+class PurchaseNotes:
+    """Makes the notes of events that were accepted."""
+
+    def __init__(self, keys: PurchaseKeys) -> None:
+        """Make notes with `keys`."""
+        self._keys, self._signer = keys, Signer()
+        self._decode = msgspec.json.Decoder(LEAN[Kind.EVENTS]).decode
+
+    def of(self, parts: Iterable[Packable]) -> bytes:
+        """Return the notes of all items of entries, one after the other."""
+        owners: list[str] = []
+        for entry in one_by_one(parts):
+            self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # a lean event has what it looks at
+            owners.extend(repeat(entry.customer, entry.items))
+        signs = self._signer.take()
+        keys = self._keys.of(owners, signs.purchases)
+        contents = [content.to_bytes(_CONTENT_BYTES, "big") for content in signs.contents]
+        return b"".join(chain.from_iterable(zip(keys, contents, strict=True)))
+
+
+Found = tuple[int, EarlierRun]
+"""The content of a note, and the run that left it."""
+
+
+class SentPurchases(Protocol):
+    """The notes of earlier runs."""
+
+    def find(self, keys: Sequence[bytes]) -> Mapping[int, Sequence[Found]]:
+        """Return what is noted of each key, by its index; nothing for keys that are in no note."""
+        ...
+
+
+class EarlierPurchases:
+    """An `EventMemory` that also looks into the notes of earlier runs."""
+
+    def __init__(self, memory: EventMemory, keys: PurchaseKeys, sent: SentPurchases) -> None:
+        """Look into `sent` after `memory` has looked at the lines."""
+        self._memory, self._keys, self._sent = memory, keys, sent
+
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Return the results, also with `sent` set in entries whose purchases an earlier run sent."""
+        marked = self._memory.mark(results, signs)
+        found = self._sent.find(self._keys.of(owners_of(marked), signs.purchases))
+        if not found:
+            return marked
+        return list(_mark(marked, {index: _choose(signs.contents[index], notes) for index, notes in found.items()}))
+
+
+def _choose(content: int, notes: Sequence[Found]) -> tuple[bool, EarlierRun]:
+    """Return whether the same event was certainly sent, and by which run."""
+    for noted, run in notes:
+        if noted == content and run.sure and run.comparable:
+            return True, run
+    return False, notes[0][1]
+
+
+def _mark(results: Iterable[LineResults], sent: Mapping[int, tuple[bool, EarlierRun]]) -> Iterator[LineResults]:
+    number = 0
+    for each in results:
+        if isinstance(each, EntryRun):
+            items = sum(each.items)
+            own = sent.keys() & range(number, number + items)
+            if own:
+                yield from _mark(each, {index - number: sent[index] for index in own})
+            else:
+                yield each
+        elif isinstance(each, Entry):
+            items = each.items
+            indexes = range(items) if each.indexes is None else each.indexes
+            own = sent.keys() & range(number, number + items)
+            found = tuple(SentItem(indexes[index - number], *sent[index]) for index in sorted(own))
+            yield msgspec.structs.replace(each, sent=found) if found else each
+        else:
+            items = 0
+            yield each
+        number += items

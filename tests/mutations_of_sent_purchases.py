@@ -1,0 +1,138 @@
+"""What can go wrong with the purchases that earlier runs sent: noting, finding, reverting. See `mutations`."""
+
+from mutation import Mutation
+
+CORE, NOTES = "core/test_sent_purchases.py::test_", "edges/test_purchase_notes.py::test_"
+INDEX, BEFORE = "edges/test_purchase_index.py::test_", "flow/test_sent_before.py::test_"
+WHOLE = "end_to_end/test_sent_before.py::test_"
+
+MUTATIONS = (
+    Mutation(
+        "purchases are noted after the journal knows them",
+        "flow/pipeline/recorder.py",
+        "        if self._accepted is not None:\n            self._accepted(batch.entries.parts)\n\n",
+        "\n",
+        "The next run sends again what this one had accepted.",
+        (BEFORE + "an_old_purchase_in_a_new_export_is_held_back", BEFORE + "a_process_may_die_at_any_operation"),
+    ),
+    Mutation(
+        "a run compares with its own notes",
+        "flow/identity/sent_purchases.py",
+        "if file.whose.journal != own)",
+        "if True)",
+        "A run that continues makes dead letters of what it was about to send.",
+        (WHOLE + "what_a_partial_revert_took_back_is_sent_again",),
+    ),
+    Mutation(
+        "the same hash is the same event whatever a revert did",
+        "core/sent_purchases.py",
+        "        if noted == content and run.sure and run.comparable:",
+        "        if noted == content:",
+        "After a revert, purchases that the account has lost are held back.",
+        (CORE + "what_is_unsure_is_never_called_the_same",),
+    ),
+    Mutation(
+        "unsure notes are reasons to reject",
+        "core/reading/sort_lines.py",
+        "else self._rejects_alike and run.sure",
+        "else self._rejects_alike",
+        "With duplicate_purchase = reject, purchases that the account has lost are held back.",
+        (CORE + "what_is_unsure_is_always_sent",),
+    ),
+    Mutation(
+        "customer and purchase run together",
+        "core/sent_purchases.py",
+        'f"{len(customer)} {customer} {purchase}"',
+        'f"{purchase}"',
+        "Another customer's purchase of the same id is held back.",
+        (CORE + "a_purchase_is_recognised_on_another_line",),
+    ),
+    Mutation(
+        "a block is taken whatever its checksum",
+        "edges/shared_dir/purchase_notes.py",
+        "            if zlib.crc32(notes) != crc:\n",
+        "            if False:\n",
+        "Damage makes purchases unknown, and no warning says so.",
+        (NOTES + "a_changed_byte_is_noticed",),
+    ),
+    Mutation(
+        "a full disk is not noted",
+        "edges/shared_dir/purchase_notes.py",
+        "                os.pwrite(self._file, _NUMBER.pack(1), _MISSING_AT)\n",
+        "                pass\n",
+        "Later runs believe that they know everything.",
+        (NOTES + "a_full_disk_keeps_what_fits_and_says_that_notes_are_missing",),
+    ),
+    Mutation(
+        "everything in a file is unsure after a revert",
+        "edges/shared_dir/purchase_notes.py",
+        "_NUMBER.pack(os.fstat(opened).st_size if before is None else before)",
+        "_NUMBER.pack(2**63 if before is None else before)",
+        "What a run sends after a revert is sent again by the next one.",
+        (NOTES + "a_revert_makes_unsure_what_was_noted_before",),
+    ),
+    Mutation(
+        "the limit counts this process alone",
+        "edges/shared_dir/purchase_notes.py",
+        "most_notes * NOTE_BYTES - used)",
+        "most_notes * NOTE_BYTES)",
+        "The directory grows without end.",
+        (NOTES + "all_files_together_may_hold_a_number_of_notes",),
+    ),
+    Mutation(
+        "the last group of keys is empty",
+        "edges/shared_dir/purchase_index.py",
+        "    starts.append(end // _ENTRY_BYTES)\n",
+        "    starts.append(starts[-1])\n",
+        "One in a thousand purchases is not found.",
+        (INDEX + "it_finds_what_a_dictionary_finds",),
+    ),
+    Mutation(
+        "a part is not sorted",
+        "edges/shared_dir/purchase_index.py",
+        '        entries = sorted([entry for (entry,) in _split_entries(b"".join(read))])\n',
+        '        entries = [entry for (entry,) in _split_entries(b"".join(read))]\n',
+        "With more notes than fit into memory, most are not found.",
+        (INDEX + "many_notes_in_several_parts",),
+    ),
+    Mutation(
+        "a revert leaves the notes as they are",
+        "flow/commands/revert.py",
+        "        trust_again = doubt_sent(self._settings, self._binding.account)\n",
+        "        trust_again = bool\n",
+        "What a revert took back is held back.",
+        (WHOLE + "after_another_revert_nothing_is_held_back",),
+    ),
+    Mutation(
+        "a revert of nothing leaves doubts",
+        "flow/commands/revert.py",
+        "            trust_again()  # certainly nothing was taken back\n",
+        "            pass\n",
+        "A mistyped period makes everything that is known of the account worthless.",
+        (WHOLE + "after_another_revert_nothing_is_held_back",),
+    ),
+    Mutation(
+        "a run that was taken back is still compared with",
+        "flow/identity/remembered.py",
+        "        forget_notes(shared, journal)\n    with suppress",
+        "        pass\n    with suppress",
+        "Its purchases cannot be sent again without a warning.",
+        (WHOLE + "a_run_that_was_taken_back_is_forgotten",),
+    ),
+    Mutation(
+        "an unchanged dead letter is sent when the notes are gone",
+        "core/dead_letters.py",
+        "        if last == Reason.SENT_BEFORE and not retry.mended and not sent:",
+        "        if False:",
+        "A retry sends a purchase a second time.",
+        (BEFORE + "a_retry_sends_an_unchanged_one_only_if_it_is_asked_to",),
+    ),
+    Mutation(
+        "an export that is sent again is compared",
+        "flow/identity/sent_purchases.py",
+        "        if self._earlier is None and not again:",
+        "        if self._earlier is None:",
+        "What a person wants to be sent again becomes a dead letter.",
+        (WHOLE + "again_sends_everything_again",),
+    ),
+)
