@@ -65,7 +65,7 @@ def hold_back(results: Sequence[LineResults], find: FindHeld) -> HeldBack:
 
 
 def reject_lines(results: Sequence[LineResults], dead: Mapping[str, frozenset[int]]) -> list[LineResults]:
-    """Return the results of a block's lines; those of each file that are `dead` letters of the run are rejected."""
+    """Return the results of a block's lines, rejected if they are dead letters of the run: `dead` has lines by file."""
     changed: list[LineResults] = []
     for each in results:
         lines = frozenset() if isinstance(each, Blank) else dead.get(each.file, frozenset())
