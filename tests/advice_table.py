@@ -123,6 +123,11 @@ TABLE: dict[str, dict[str, str]] = {
             "account::a_check_is_started_again_when_the_api_can_be_reached"
         ),
     },
+    "flow/commands/plan.py": {
+        "create what the account lacks, or correct the ids, before migrating: the API would refuse these records": (
+            "plan::what_the_account_lacks_is_corrected_before_migrating"
+        ),
+    },
     "flow/commands/check.py": {
         "set MASIVO_API_KEY to try something in its account": "trials::a_trial_needs_a_key",
         "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue": (
@@ -959,6 +964,10 @@ TABLE: dict[str, dict[str, str]] = {
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
             " them as they were sent"
         ): "canary::a_large_plan_is_tried_first",
+        (
+            "masivo-stream check with the same exports asks the account whether it has what they name, in about four"
+            " requests"
+        ): "plan::what_the_account_lacks_is_corrected_before_migrating",
     },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
@@ -1051,6 +1060,10 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
+    },
+    "observe/reference_list.py": {
+        "and {…} more, see --json": "where the rest of a list is",
+        "of {…} of {…} lines; masivo-stream check looks at all of them": "how many lines were looked at",
     },
     "observe/totals_list.py": {
         (

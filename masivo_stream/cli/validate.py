@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from masivo_stream.cli.check import CatalogueFlags
 from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
@@ -9,6 +10,7 @@ def validate(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
+    catalogue: CatalogueFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Validate every line of an export; send nothing.
@@ -31,5 +33,7 @@ def validate(
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = SendingFlags().credentials_if_any()
-        summary = anyio.run(partial(command.validate, settings, named, credentials=credentials, files=files))
+        known = (catalogue or CatalogueFlags()).catalogue or ""
+        work = partial(command.validate, settings, named, credentials=credentials, files=files, catalogue=known)
+        summary = anyio.run(work)
     return show_summary(summary, json=common.json, question=True)

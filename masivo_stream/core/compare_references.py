@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from masivo_stream.model.account_check import FindingReason, ReferenceFinding
 from masivo_stream.model.contract import BUILT_IN_EVENT_TYPES, MOST_IN_ACCOUNT, ReferenceSort
 from masivo_stream.model.references import (
     Catalogue,
     CatalogueReward,
+    FindingReason,
+    ReferenceFinding,
     ReferenceList,
     References,
     ReferenceUse,

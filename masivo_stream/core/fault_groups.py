@@ -43,25 +43,26 @@ _WORDS = frozenset(
     a above accepted accepts account accounted active add address adds after alike all allowed allows already amount
     an and another any api are array arrive as at balance balances batch be because been before belongs below between
     body boolean both bounds but by byte bytes can cannot carries change changed channel channels character characters
-    code conflict contain contains content correct could country counts currency customer customers date dates
-    datetime day dead deeply deleted denied device devices did differ difference different differs digits do document
-    does double duplicate duplicated each earlier either email emails empty end entity entry enum equal error errors
-    event events exceed exceeds exist existing exists expected expired failed fails false field fields file firewall
-    first fit float for forbidden format found from funds future gateway gender given got greater has have header id
-    identical identifier if in inactive index insufficient integer into invalid is it item items its json key kind
-    known large larger last later least length less limit line lines list lists login long longer lower malformed
-    malicious many match matches matching max maximum may member members merge message metadata migrate migrated
-    migration min minimum missing more most must name names negative neither nested new no non none nor not null
-    number numbers object objects occurs of older on once one only or order orders other out over page parameter parse
-    part pattern payload per permitted phone positive present previous products programs property proxy purchase
-    purchases quotes range read received record records redeem redemption refused registered registration reject
-    rejected request requests required resource reward rewards rfc rule same schema second send sent sequence server
-    several shipping short should sign size slug smaller some split status store stores string such sum sums supported
-    system taken text than that the their them there these they this through tier tiers time times timestamp to too
-    total transaction transactions true twice two type types unauthorized under unexpected unique unit unknown
-    unprocessable unsupported until up upper url use used user utf utf-8 uuid valid validation value values violated
-    violates violation waf wait waits wallet was were which while whole with without word words wrong year years yes
-    zero zone
+    code colon comma conflict contain contains content control correct could country counts currency customer
+    customers data date dates datetime day dead deeply deleted denied device devices did differ difference different
+    differs digits do document does double duplicate duplicated each earlier either email emails empty end entity
+    entry enum equal error errors escape escaped event events exceed exceeds exist existing exists expected expired
+    failed fails false field fields file firewall first fit float for forbidden format found from funds future gateway
+    gender given got greater has have header hex id identical identifier if in inactive index input insufficient
+    integer into invalid is it item items its json key keys kind known large larger last later least length less limit
+    line lines list lists login long longer lower malformed malicious many match matches matching max maximum may
+    member members merge message metadata migrate migrated migration min minimum missing more most must name names
+    negative neither nested new no non none nor not null number numbers object objects occurs of older on once one
+    only or order orders other out over page pair parameter parse part pattern payload per permitted phone positive
+    present previous products programs property proxy purchase purchases quote quotes range read received record
+    records redeem redemption refused registered registration reject rejected request requests required resource
+    reward rewards rfc rule same schema second send sent sequence server several shipping short should sign size slug
+    smaller some split status store stores string strings such sum sums supported surrogate system taken text than
+    that the their them there these they this through tier tiers time times timestamp to too total trailing
+    transaction transactions true truncated twice two type types unauthorized under unexpected unicode unique unit
+    unknown unprocessable unsupported until up upper url use used user utf utf-16 utf-8 uuid valid validation value
+    values violated violates violation waf wait waits wallet was were which while whole with without word words wrong
+    year years yes zero zone
     al algo campo clave cliente clientes con correo de debe del desconocido duplicada duplicado el ella en error es
     esta este existe existente falta fecha formato incorrecto invalido inválida inválido la las lista los menos monto
     más no nombre nulo numero número objeto obligatorio otro para pedido por que repetido requerida requerido saldo se
@@ -152,7 +153,9 @@ def group_key(reason: str, field: str, message: str) -> tuple[str, str, str]:
 def describe_cause(reason: str, message: str) -> str:
     """Return a message without values."""
     samples = _own_tokens() if reason in _OWN else frozenset()
-    text = message[:_MOST_READ].translate(_QUOTES)
+    text = message[:_MOST_READ]
+    if reason != Reason.INVALID_JSON:  # the decoder quotes single characters of JSON's own, such as a comma
+        text = text.translate(_QUOTES)
     known = _TOKEN.sub(lambda match: match[0] if match[0] in samples or _is_known(match) else "\u2026", text)
     text = _SPACE.sub(" ", _BLANKS.sub("\u2026", known)).strip(" :;,-")
     if text == "\u2026":

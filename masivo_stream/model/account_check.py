@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from masivo_stream.model.contract import ReferenceSort
 from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.plan import QuotaLeft
-from masivo_stream.model.references import Catalogue, ReferenceList
+from masivo_stream.model.references import Catalogue, ReferenceFinding, ReferenceList
 
 
 class AccountType(enum.StrEnum):
@@ -45,30 +45,6 @@ class CheckedAccount(Struct, frozen=True, kw_only=True):
     """Sent for this check."""
     unread: dict[str, str] = {}
     """What could not be read, and why."""
-
-
-class FindingReason(enum.StrEnum):
-    """Why a reference is a finding."""
-
-    UNKNOWN = "unknown"
-    OTHER_BRAND = "other_brand"
-    TOO_MANY = "too_many"
-
-
-class ReferenceFinding(Struct, frozen=True, kw_only=True):
-    """A reference that does not fit: the account lacks it, or it is the first one beyond the most that one may hold.
-
-    Or it is a reward of one brand that the export names with another brand.
-    """
-
-    reason: FindingReason
-    sort: ReferenceSort
-    id: str
-    uses: int
-    file: str
-    line: int
-    message: str
-    remedy: str
 
 
 class AccountCheck(Catalogue, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from masivo_stream.model.contract import ReferenceSort
 from masivo_stream.model.examples import SkipExample
+from masivo_stream.model.references import ReferenceFinding, ReferenceList
 from masivo_stream.model.summary import Summary
 
 
@@ -62,6 +64,19 @@ class QuotaLeft(Struct, frozen=True, kw_only=True):
     """How long the server asks to wait, from now (429)."""
 
 
+class PlannedReferences(Struct, frozen=True, kw_only=True):
+    """What the exports name by id, and what of that the account does not have, if that is known."""
+
+    lines: int = 0
+    """Valid lines."""
+    looked_at: int = 0
+    """Those of them that were looked at: all, or a part of a large export. The uses are of these lines."""
+    by_sort: dict[ReferenceSort, ReferenceList] = {}
+    findings: tuple[ReferenceFinding, ...] = ()
+    catalogue_file: str = ""
+    """The catalogue that they were compared with; empty without one."""
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """What a migration of these exports would take."""
 
@@ -82,5 +97,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     finished_at: datetime
     """When the last one leaves at the earliest, at the configured limits and with what is left of the quota."""
     warnings: list[str]
+    references: PlannedReferences = PlannedReferences()
+    suggests_check: bool = False
+    """Whether the account could say what it has (`check`): a key is given, and no catalogue."""
     suggests_canary: bool = False
     """Whether there is so much to send that a canary first (`migrate --canary`) is worth its time."""

@@ -1,5 +1,7 @@
 """What exports name by id, and what an account has: references, the catalogue, and how both are compared."""
 
+import enum
+
 from msgspec import Struct
 
 from masivo_stream.model.contract import ReferenceSort
@@ -44,6 +46,30 @@ class References(Struct, frozen=True, kw_only=True):
     by_sort: dict[ReferenceSort, ReferenceList]
     rewards_of_brands: list[RewardOfBrand]
     """In the order of their first places; not all of them if there are very many."""
+
+
+class FindingReason(enum.StrEnum):
+    """Why a reference is a finding."""
+
+    UNKNOWN = "unknown"
+    OTHER_BRAND = "other_brand"
+    TOO_MANY = "too_many"
+
+
+class ReferenceFinding(Struct, frozen=True, kw_only=True):
+    """A reference that does not fit: the account lacks it, or it is the first one beyond the most that one may hold.
+
+    Or it is a reward of one brand that the export names with another brand.
+    """
+
+    reason: FindingReason
+    sort: ReferenceSort
+    id: str
+    uses: int
+    file: str
+    line: int
+    message: str
+    remedy: str
 
 
 class CatalogueReward(Struct, frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from masivo_stream.core.compare_references import PLURALS
 from masivo_stream.core.redact import mask, printable
-from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount, FindingReason, ReferenceFinding
+from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount
 from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
 from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.moments import duration
+from masivo_stream.model.references import FindingReason, ReferenceFinding
 
 MOST_NAMED = 20
 """Rewards and tiers of the account that are named, and findings of one sort; `--json` has all."""

@@ -12,6 +12,7 @@ from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.check_list import print_checks
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
+from masivo_stream.observe.reference_list import print_references
 from masivo_stream.observe.summary_table import describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
@@ -19,6 +20,11 @@ _ALL_CALLS = " (all calls)"
 _CANARY = (
     "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows them as"
     " they were sent"
+)
+
+
+_CHECK = (
+    "masivo-stream check with the same exports asks the account whether it has what they name, in about four requests"
 )
 
 
@@ -41,7 +47,10 @@ def print_plan(console: Console, plan: Plan) -> None:
         print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
     if not isinstance(plan.summary.checks, UnsetType):
         print_checks(console, plan.summary.checks)
+    print_references(console, plan.references)
     print_end(console, plan.summary)
+    if plan.suggests_check:
+        print_hanging(console, _CHECK, "next: ")
     if plan.suggests_canary:
         print_hanging(console, _CANARY, "next: ")
     for warning in plan.warnings:

@@ -3,13 +3,13 @@
 import pytest
 
 from masivo_stream.core.compare_references import compare_references
-from masivo_stream.model.account_check import FindingReason
 from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
 from masivo_stream.model.references import (
     Catalogue,
     CatalogueItem,
     CatalogueReward,
     CatalogueTier,
+    FindingReason,
     ReferenceList,
     References,
     ReferenceUse,

@@ -124,6 +124,33 @@ def test_no_value_or_name_of_a_record_is_in_a_group(kind_and_record, strict):
         assert secret not in json.dumps(shown)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            b"{",
+            b'{"id"',
+            b"{]",
+            b'{"a":1}x',
+            b'{"a":01}',
+            b'{"a":"\\q"}',
+            b'{"a":"\\u12',
+            b'{"a":"\\u12x',
+            b"{1:2}",
+            b'{"a" 1}',
+        ),
+        *(b'{"a":[1 2]}', b"nul", b'{"a":"\x01"}', b'{"a":1e}', b'{"a":"\\ud800\\u0041"}', b"\xff", b"[1]"),
+        b"[" * 3000 + b"]" * 3000,
+    ],
+)
+def test_a_cause_has_the_words_of_the_decoder_without_the_byte(line):
+    """Its messages are constants, too: only the byte is left out."""
+    result = validate(Kind.CUSTOMERS, line)
+    for fault in result.faults:
+        message = re.sub(r"byte \d+", "byte …", fault.message)
+        assert describe_cause(fault.reason, fault.message) == message.strip(" :;,-")
+
+
 # Counting.
 
 FAULTS = st.lists(

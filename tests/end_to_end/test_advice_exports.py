@@ -560,9 +560,11 @@ def test_a_line_that_an_earlier_version_cut_is_exported_again(served, work):
             torn = figures.replace(b"\xacinvalid_json", b"\xaftruncated_input")
         journal.execute("UPDATE progress SET figures = ?", (torn,))
         journal.commit()
+    (letter,) = lines(letters)
+    letter = {name: value for name, value in letter.items() if name != "faults"} | {"reason": "truncated_input"}
+    letters.write_text(json.dumps(letter, separators=(",", ":")) + "\n")
     done = run("status", "--state-dir", work / "state", COLUMNS="300")
     expect_advice(done, "version 0.1.0 found the file's end within this line: export the line again")
-    (letter,) = lines(letters)
     letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
     assert go("retry", served, work).returncode == 0
     assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}

@@ -15,7 +15,9 @@ from advice_tools import (
     named,
 )
 from end_to_end_tools import KINDS, run, serving
-from fakes import write_export
+from fakes import transaction, write_export
+
+from masivo_stream.model.sample_programme import POINTS
 
 pytestmark = pytest.mark.slow
 
@@ -350,6 +352,40 @@ def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
     before = served.ledger()["reverted"]["events"].get("c0", {}).get("c0-0", 0)
     assert migrate(served, tmp_path, *flag).returncode == 3
     assert served.ledger()["events"]["c0"]["c0-0"] - before == 1
+
+
+def test_what_the_account_lacks_is_corrected_before_migrating(served, tmp_path):
+    """`check`, which is suggested, finds it as well; corrected, neither finds anything, and all arrives."""
+    make_exports(tmp_path)
+    for kind in ("customers", "transactions"):
+        path = tmp_path / f"{kind}.ndjson"
+        path.write_text(path.read_text().replace(transaction()["reward_id"], POINTS))
+    export = tmp_path / "transactions.ndjson"
+    right = export.read_text()
+    other = "00000000-0000-4000-8000-000000000000"
+    export.write_text(right.replace(POINTS, other))
+    (tmp_path / "catalogue.json").write_text(json.dumps({"rewards": [{"id": POINTS, "name": "Puntos"}]}))
+    skip = ("--skip-checks", "balance_mismatch")
+    done = plan(tmp_path, "--catalogue", "catalogue.json", *skip)
+    assert done.returncode == 3
+    expect_advice(
+        done, "create what the account lacks, or correct the ids, before migrating: the API would refuse these records"
+    )
+    (finding,) = json.loads(done.stdout)["references"]["findings"]
+    assert (finding["id"], finding["line"], finding["uses"]) == (other, 1, 3)
+    shown = run("plan", *named(tmp_path), *skip, "--base-url", served.url, key=served.key, COLUMNS="200")
+    said = shown.stdout.decode()
+    assert (
+        "masivo-stream check with the same exports asks the account whether it has what they name, in about four"
+        " requests"
+    ) in said
+    check = ("check", *named(tmp_path), "--base-url", served.url)
+    assert run(*check, key=served.key).returncode == 3
+    export.write_text(right)
+    assert run(*check, key=served.key).returncode == 0
+    assert plan(tmp_path, "--catalogue", "catalogue.json").returncode == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
 
 
 def test_purchases_of_an_earlier_run_are_seen_and_held_back(served, tmp_path):

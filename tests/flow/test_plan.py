@@ -1,10 +1,11 @@
 """The plan: requests, times and what is left of the quota; the library's dry run."""
 
+import json
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from fakes import record, write_export
+from fakes import record, transaction, write_export
 from msgspec import UNSET
 
 from masivo_stream.core.accounting.error_budget import describe_excess
@@ -14,10 +15,11 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.rate_limit import find_account, quota_path
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.model.contract import Kind
+from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.window import parse_windows
 
@@ -29,9 +31,18 @@ def settings(tmp_path, **flags):
 
 
 def three_kinds(tmp_path, records=1100):
-    """Write 2 + 3 + 3 requests' worth of records."""
+    """Write 2 + 3 + 3 requests' worth of records; the balances are those of the transactions."""
+    balance = {"balance": [{"reward_id": transaction()["reward_id"], "amount": 3}]}
     return {
-        kind.value: [write_export(tmp_path / kind, [record(kind, number, items=2) for number in range(records)])]
+        kind.value: [
+            write_export(
+                tmp_path / kind,
+                [
+                    record(kind, number, items=2, **(balance if kind is Kind.CUSTOMERS else {}))
+                    for number in range(records)
+                ],
+            )
+        ]
         for kind in Kind
     }
 
@@ -188,3 +199,51 @@ async def test_a_budget_that_is_not_exceeded_gives_no_warning(tmp_path):
     assert not [warning for warning in found.warnings if "over budget" in warning]
     over = (await planned(settings(tmp_path, max_dead="1"), kinds)).summary.over_budget
     assert (over.dead, over.reasons) == (7, {"unknown_customer": 6, "wrong_type": 1})
+
+
+async def test_a_plan_counts_what_the_exports_name(tmp_path):
+    """In the same pass; without a catalogue nothing is compared but the most that an account may hold."""
+    exports = three_kinds(tmp_path, 300)
+    found = await planned(settings(tmp_path), exports)
+    references = found.references
+    assert (references.looked_at, references.lines, references.findings) == (900, 900, ())
+    rewards = references.by_sort[ReferenceSort.REWARD]
+    assert (rewards.distinct, rewards.uses) == (1, 900)
+    assert references.by_sort[ReferenceSort.EVENT_TYPE].uses == 600
+    assert not found.suggests_check
+    assert (await planned(settings(tmp_path), exports, credentials=KEY)).suggests_check
+
+
+async def test_a_plan_compares_with_a_catalogue(tmp_path):
+    """What it lacks ends the plan with 3; rewards have its names, in totals too."""
+    exports = three_kinds(tmp_path, 3)
+    reward = transaction()["reward_id"]
+    path = tmp_path / "catalogue.json"
+    for rewards, code in (([{"id": reward.upper(), "name": "Puntos"}], 0), ([], 3)):
+        path.write_text(json.dumps({"rewards": rewards, "event_types": []}))
+        found = await plan(
+            settings(tmp_path),
+            Exports(**exports),
+            catalogue=str(path),
+            runtime=Runtime(clock=FakeClock()),
+            credentials=KEY,
+        )
+        assert (found.summary.exit_code, len(found.references.findings)) == (code, int(code == 3))
+        assert [each.name for each in found.summary.checks.rewards] == (["Puntos"] if rewards else [""])
+        assert (found.references.catalogue_file, found.suggests_check) == (str(path), False)
+    assert "create what the account lacks" in found.summary.hint
+    (finding,) = found.references.findings
+    assert (finding.id, finding.uses, finding.line) == (reward, 9, 1)
+
+
+async def test_lines_are_counted_once_however_often_they_are_read(tmp_path):
+    """A finding that holds something back makes a plan read them again; what was found before is not looked for."""
+    customers = [{**record(Kind.CUSTOMERS, number), "balance": []} for number in range(20)]
+    exports = three_kinds(tmp_path, 20) | {"customers": [write_export(tmp_path / "c", customers)]}
+    files = DryRunFiles(scratch=tmp_path)
+    for _ in range(2):
+        found = await plan(settings(tmp_path), Exports(**exports), files=files, runtime=Runtime(clock=FakeClock()))
+        assert found.kinds["transactions"].records == 0
+        assert found.summary.checks.errors == 20
+        assert found.references.lines == found.references.looked_at == 60
+        assert found.references.by_sort[ReferenceSort.REWARD].uses == 40

@@ -291,11 +291,13 @@ async def test_a_surplus_may_come_from_batches_in_doubt(shop):
         assert "resolve" in found.hint
 
 
-async def test_recently_accepted_transactions_are_waited_for(shop):
+@pytest.mark.parametrize("wait", [0, 0.3])
+async def test_recently_accepted_transactions_are_waited_for(shop, wait):
     """It is waited for, and is not called lost before `visible_timeout`."""
     async with shop("lose=1,on=transactions") as run:
         run.write(*TWO_DAYS)
         await run.migrate()
+        await anyio.sleep(wait)
         flags = {"events_settle": 0.1, "visible_timeout": 60}
         found = await run.totals(flags)
         assert (found.exit_code, found.days.not_yet) == (6, 2)

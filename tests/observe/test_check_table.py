@@ -6,17 +6,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from rich.console import Console
 
-from masivo_stream.model.account_check import (
-    AccountCheck,
-    AccountType,
-    CheckedAccount,
-    FindingReason,
-    ReferenceFinding,
-    ServerQuota,
-)
+from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount, ServerQuota
 from masivo_stream.model.contract import ReferenceSort
 from masivo_stream.model.plan import QuotaLeft, WindowLeft
-from masivo_stream.model.references import CatalogueReward, ReferenceList, ReferenceUse
+from masivo_stream.model.references import CatalogueReward, FindingReason, ReferenceFinding, ReferenceList, ReferenceUse
 from masivo_stream.observe.check_table import MOST_LISTED, MOST_NAMED, print_check
 
 ACCOUNT = CheckedAccount(

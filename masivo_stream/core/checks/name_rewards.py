@@ -2,10 +2,18 @@
 
 from collections.abc import Iterable
 
-from msgspec import structs
+from msgspec import UnsetType, structs
 
 from masivo_stream.model.findings import CheckResult, ExportChecks, ExportFinding, RewardBalance, RewardTotals
-from masivo_stream.model.references import CatalogueReward
+from masivo_stream.model.references import Catalogue, CatalogueReward
+from masivo_stream.model.summary import Summary
+
+
+def name_in_summary(summary: Summary, catalogue: Catalogue) -> Summary:
+    """Return a summary in which the rewards have the names of the catalogue, if it has them."""
+    if isinstance(summary.checks, UnsetType) or not catalogue.rewards:
+        return summary
+    return structs.replace(summary, checks=name_rewards(summary.checks, catalogue.rewards))
 
 
 def name_rewards(checks: ExportChecks, rewards: Iterable[CatalogueReward]) -> ExportChecks:

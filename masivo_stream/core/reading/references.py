@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
@@ -104,14 +105,15 @@ _RECORDS: dict[Kind, type[_Record]] = {
 }
 
 
-def _parts(record: _Record) -> Sequence[_Part]:
-    match record:
-        case _Customer(balance, metrics):
-            return (*balance, metrics)
-        case _Events(events):
-            return events
-        case _Transactions(transactions):
-            return transactions
+def _parts_of_customer(record: _Customer) -> Sequence[_Part]:
+    return (*record.balance, record.metrics)
+
+
+_PARTS: dict[Kind, Callable[..., Sequence[_Part]]] = {
+    Kind.CUSTOMERS: _parts_of_customer,
+    Kind.EVENTS: attrgetter("events"),
+    Kind.TRANSACTIONS: attrgetter("transactions"),
+}
 
 
 def _named(part: _Part) -> Iterator[tuple[ReferenceSort, str | None]]:
@@ -200,12 +202,11 @@ class ReferenceCollector:
 
     def add(self, kind: Kind, found: Iterable[LineResults]) -> None:
         """Count what the valid ones of these lines name; others are left out."""
-        decode = self._decoders[kind]
         for each in found:
             if isinstance(each, EntryRun):
-                self._count(decode, each.bodies, each.file, each.line)
+                self.add_lines(kind, each.bodies, each.file, each.line)
             elif isinstance(each, Entry):
-                self._count(decode, [each.body], *each.record)
+                self.add_lines(kind, [each.body], *each.record)
 
     def result(self) -> References:
         """Return what was named."""
@@ -218,8 +219,9 @@ class ReferenceCollector:
             ],
         )
 
-    def _count(self, decode: Callable[[bytes], _Record], bodies: list[bytes], file: str, line: int) -> None:
-        parts = [_parts(decode(body)) for body in bodies]
+    def add_lines(self, kind: Kind, bodies: list[bytes], file: str, line: int) -> None:
+        """Count what valid lines of a file name that follow one another from `line` on."""
+        parts = list(map(_PARTS[kind], map(self._decoders[kind], bodies)))
         known = len(self._combinations)
         self._combinations.update(chain.from_iterable(parts))
         if len(self._combinations) == known:  # almost always, after the first few blocks

@@ -8,8 +8,14 @@ windows of its own (`scope`), the plan computes with shared ones, and the migrat
 from collections.abc import Iterable
 from itertools import accumulate
 
+from msgspec import structs
+
+from masivo_stream.core.checks.name_rewards import name_in_summary
+from masivo_stream.core.compare_references import compare_references
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.core.reading.sampled_references import SampledReferences
+from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse
 from masivo_stream.flow.checks.policy import read_policy
@@ -22,10 +28,13 @@ from masivo_stream.flow.quota_left import Windows, quota_left, read_account_quot
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.moments import after
-from masivo_stream.model.plan import KindPlan, Plan
+from masivo_stream.model.plan import KindPlan, Plan, PlannedReferences
 from masivo_stream.model.ports import Clock
+from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import LimitSettings, Settings
+from masivo_stream.model.summary import Summary
 from masivo_stream.model.window import parse_window
 
 
@@ -35,6 +44,7 @@ async def plan(
     *,
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
+    catalogue: str = "",
     runtime: Runtime | None = None,
 ) -> Plan:
     """Validate and pack everything, send nothing, and return what sending would take.
@@ -45,21 +55,53 @@ async def plan(
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
             of exports and purchases that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
+        catalogue: path of a JSON file that says what the account has: what the exports name is compared with it, and
+            rewards have the names in it.
         runtime: the clock; the default is right for a program.
 
     Raises:
-        ConfigurationError: no export is named, or a check that there is not.
+        ConfigurationError: no export is named, or a check that there is not; or the file is no catalogue.
         InputError: an export does not exist.
         StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
     policy = read_policy(settings.validation)
-    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
+    has = read_catalogue(catalogue) if catalogue else Catalogue()
+    sampled = SampledReferences()
+    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials, sampled.add)
+    references = _compare(sampled, has, catalogue)
+    dry = structs.replace(dry, summary=add_reference_findings(name_in_summary(dry.summary, has), references))
     use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
         known = await predict_refusals(settings, identify_account(settings, credentials), exports.find())
-    return _make_plan(settings, dry, use, unreadable, clock, known)
+    found = _make_plan(settings, dry, use, unreadable, clock, known)
+    asks = credentials is not None and not catalogue
+    return structs.replace(found, references=references, suggests_check=asks and bool(references.looked_at))
+
+
+_HINT_OF_REFERENCES = (
+    "create what the account lacks, or correct the ids, before migrating: the API would refuse these records"
+)
+
+
+def _compare(sampled: SampledReferences, has: Catalogue, file: str) -> PlannedReferences:
+    named = sampled.result()
+    return PlannedReferences(
+        lines=sampled.lines,
+        looked_at=sampled.looked_at,
+        by_sort=named.by_sort,
+        findings=tuple(compare_references(named, has)),
+        catalogue_file=file,
+    )
+
+
+def add_reference_findings(summary: Summary, references: PlannedReferences) -> Summary:
+    """Return a summary that ends the command as dead letters do if something is named that the account lacks."""
+    if not references.findings or summary.outcome != "complete":
+        return summary
+    code = int(ExitCode.DEAD_LETTERS)
+    return structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_REFERENCES)
 
 
 WORTH_A_CANARY = 20

@@ -1,10 +1,13 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
+from masivo_stream.core.checks.name_rewards import name_in_summary
+from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -15,6 +18,7 @@ async def validate(
     *,
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
+    catalogue: str = "",
     runtime: Runtime | None = None,
 ) -> Summary:
     """Validate every line, send nothing. Records that are ready to send are counted under `pending`.
@@ -24,6 +28,7 @@ async def validate(
         exports: what to read.
         credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
+        catalogue: path of a JSON file that says what the account has: rewards have the names in it.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -33,5 +38,6 @@ async def validate(
     """
     policy = read_policy(settings.validation)
     clock = (runtime or Runtime()).clock
+    has = read_catalogue(catalogue) if catalogue else Catalogue()
     found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
-    return found.summary
+    return name_in_summary(found.summary, has)

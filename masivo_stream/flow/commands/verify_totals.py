@@ -142,9 +142,9 @@ class TotalsWork:
         for day in self._chosen:
             found = known.pop(day, None) or await self._list(lister, day)
             if found is not None:
-                settled = self._age(span) >= self._visible.events_settle
-                result = findings.compare(day, found, settled=settled)
-                if result.state is DayState.NOT_YET:
+                age = self._age(span)
+                result = findings.compare(day, found, settled=age >= self._visible.visible_timeout)
+                if result.state is DayState.NOT_YET and age < self._visible.events_settle:
                     later.append(result)
                 else:
                     self._note(file, result)

@@ -38,6 +38,7 @@ from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import LineResults
 from masivo_stream.model.errors import ExitCode, InputError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
@@ -100,12 +101,14 @@ async def dry_run(
     clock: Clock,
     checks: CheckPolicy | None = None,
     credentials: Credentials | None = None,
+    watch: Watch | None = None,
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
     With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
     so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
-    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it.
+    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `watch` sees
+    the results of all lines, once.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -117,7 +120,7 @@ async def dry_run(
     await inspect_exports(inputs)
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
     with nullcontext() if sent is None else closing(sent):
-        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent), checks)
+        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks)
     summary = structs.replace(found.summary, warnings=(*found.summary.warnings, *warnings))
     return structs.replace(found, summary=summary)
 
@@ -159,12 +162,15 @@ class _Reading:
         files: DryRunFiles,
         clock: Clock,
         sent: SentByOthers | None,
+        once: Watch | None,
     ) -> None:
+        """Read `inputs`; `once` sees the results of all lines the first time."""
         self.inputs, self.settings, self.files, self.clock = inputs, settings, files, clock
-        self._sent = sent
+        self._sent, self._once = sent, once
 
     async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
         """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
+        shown, self._once = _together(watch, self._once), None
         validation = self.settings.validation
         sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
         expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None
@@ -177,10 +183,21 @@ class _Reading:
             )
             with ExitStack() as opened:
                 sinks = self.files.dead_letters(kind, opened), self.files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, watch) or failure
+                failure = await of_kind.run(found, *sinks, shown) or failure
             kinds[kind] = of_kind.result()
         over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
         return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure, sent=sent)
+
+
+def _together(*watches: Watch | None) -> Watch:
+    """Return what shows the results of lines to each of these, in their order."""
+    given = [each for each in watches if each is not None]
+
+    def show(kind: Kind, found: Sequence[LineResults]) -> None:
+        for watch in given:
+            watch(kind, found)
+
+    return show
 
 
 def _warn_of_pipes(found: DryRun) -> DryRun:
