@@ -257,7 +257,8 @@ def test_each_finding_has_its_lines(fault, lines):
     found = list(lines_to_hold(fault, lambda _: "file"))
     assert [each.line for _, each in found] == lines
     for _, each in found:
-        assert (each.check, each.item) == (fault.check, fault.item)
+        beside = fault.check is CheckName.SPLIT_TRANSACTIONS and not fault.holds_first
+        assert (each.check, each.item) == (CheckName.DUPLICATE_ID if beside else fault.check, fault.item)
         for other in fault.others:
             assert f"file:{other.line}" in each.message
 

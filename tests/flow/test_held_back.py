@@ -188,7 +188,7 @@ async def test_a_continued_run_does_not_check_again(tmp_path):
         assert len(seen.of(ChecksStarted)) == 2
         letters = places(read_dead_letters(tmp_path / "state")) - to_hold(wanted)
         lines = len(run.path(Kind.TRANSACTIONS).read_bytes().splitlines())
-        assert letters == {("transactions", lines, "split_transactions")}  # the first one has arrived
+        assert letters == {("transactions", lines, "duplicate_id")}  # the first one has arrived
         assert (seen.refusals, summary.closes) == ([], True)
 
 
@@ -316,22 +316,58 @@ async def test_a_plan_after_a_validation_does_not_check_again(tmp_path):
 
 
 async def test_the_canary_is_a_record_that_is_not_held_back(tmp_path):
-    """The second file shows what is wrong with the first customer, where a canary does not look."""
+    """The second file shows what is wrong with the transactions of the first customer: they are not tried."""
     async with opened(tmp_path) as run:
-        reward = transaction()["reward_id"]
-        balance = [{"amount": 4, "reward_id": reward}]
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
         write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, number, balance=balance) for number in range(2)])
-        lines = [{"id": f"c{number}", "transactions": [transaction(4)]} for number in range(2)]
-        write_export(run.path(Kind.TRANSACTIONS), lines)
-        write_export(tmp_path / "more", [{"id": "c0", "transactions": [transaction(1)]}])
+        for name, amount in (("transactions.ndjson", 3), ("more", 1)):
+            write_export(tmp_path / name, [{"id": "c0", "transactions": [transaction(amount)]}])
         names = Exports(
             customers=[str(run.path(Kind.CUSTOMERS))],
             transactions=[str(run.path(Kind.TRANSACTIONS)), str(tmp_path / "more")],
         )
         seen = Watched()
         summary = await migrate(run.settings_with(canary=True), run.credentials, names, observer=seen)
-        assert [each.line for each in summary.canary.records] == [2, 2]
+        assert [each.kind for each in summary.canary.records] == ["customers"]
         assert (seen.refusals, summary.kinds["transactions"].reasons) == ([], {"split_transactions": 2})
+
+
+async def test_records_that_are_corrected_are_appended(tmp_path):
+    """Refused customers and what waits for them come once more at the end of the exports: then they are sent."""
+    async with opened(tmp_path) as run:
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
+        customers = [record(Kind.CUSTOMERS, number, balance=balance) for number in range(3)]
+        write_export(run.path(Kind.CUSTOMERS), [*customers[:2], {**customers[2], "email": customers[0]["email"]}])
+        write_export(run.path(Kind.EVENTS), [{"id": "c2", "events": [event("p-1")]}])
+        write_export(run.path(Kind.TRANSACTIONS), [{"id": "c2", "transactions": [transaction(4)]}])
+        summary = await run.migrate()
+        assert [each.dead for each in summary.kinds.values()] == [1, 1, 1]
+        for kind in Kind:
+            line = json.dumps(customers[2]).encode() + b"\n"
+            with run.path(kind).open("ab+") as stream:
+                stream.seek(0)
+                last = stream.read().splitlines(keepends=True)[-1]
+                stream.write(line if kind is Kind.CUSTOMERS else last)
+        seen = Watched()
+        summary = await run.migrate(observer=seen)
+        assert [(each.accepted, each.dead) for each in summary.kinds.values()] == [(3, 1), (1, 1), (1, 1)]
+        assert seen.refusals == []
+
+
+async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
+    """Another line with the same id is not a part of it: only that one is held back, whatever comes first."""
+    async with opened(tmp_path) as run:
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, 0, balance=balance)])
+        amounts = (4, 7, 9)
+        write_export(
+            run.path(Kind.TRANSACTIONS), [{"id": "c0", "transactions": [transaction(each)]} for each in amounts]
+        )
+        seen = Watched()
+        summary = await run.migrate(observer=seen)
+        found = places(read_dead_letters(tmp_path / "state"))
+        assert found == {("transactions", line, "duplicate_id") for line in (2, 3)}
+        assert (seen.refusals, summary.kinds["transactions"].accepted) == ([], 1)
 
 
 class Signalling(Watched):

@@ -31,7 +31,10 @@ def take_unread(suspicion: Suspicion) -> Iterator[ExportFault]:
 
 def places_to_read(suspicion: Suspicion) -> tuple[LinePlace, ...]:
     """Return the lines that have to be read again."""
-    return () if suspicion.check in NEEDS_NO_READING else (suspicion.place, *suspicion.others)
+    if suspicion.check in NEEDS_NO_READING:
+        return ()
+    customer = () if suspicion.customer is None else (suspicion.customer,)
+    return suspicion.place, *suspicion.others, *customer
 
 
 def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
@@ -51,8 +54,8 @@ def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     elif check in _OF_EVENTS:
         yield from _compare_events(suspicion, record, known[0])
     elif _is_alike(check, record, known[0]):
-        # The line that came first can be sent if the other one is the same: then all transactions are on it.
-        holds_first = check is CheckName.SPLIT_TRANSACTIONS and record.digest != known[0].digest
+        customer = None if suspicion.customer is None else lines[suspicion.customer]
+        holds_first = check is CheckName.SPLIT_TRANSACTIONS and not _is_whole(known[0], record, customer)
         yield ExportFault(check, place, others, holds_first=holds_first)
 
 
@@ -65,6 +68,23 @@ def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool
             return alike and record.id != other.id
         case _:
             return record.id == other.id
+
+
+def _is_whole(first: ExactRecord, later: ExactRecord, customer: ExactRecord | None) -> bool:
+    """Return whether the first one of two lines of transactions can be sent without the other.
+
+    It can if the lines are equal, or if it adds up to the balance alone.
+    """
+    if first.digest == later.digest:
+        return True
+    return customer is not None and customer.id == first.id and _adds_up(first, customer)
+
+
+def _adds_up(line: ExactRecord, customer: ExactRecord) -> bool:
+    """Return whether the transactions of a line alone are the customer's balance, which must be there."""
+    balance, moved = sum_by_reward(customer.balance), sum_by_reward(line.transactions)
+    same = all(balance.get(reward, 0) == moved.get(reward, 0) for reward in {*balance, *moved})
+    return same and customer.balance is not UNSET
 
 
 def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecord) -> Iterator[ExportFault]:
@@ -97,7 +117,7 @@ def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord
     else:
         customer, *more = others
         lines = list({line.digest: line for line in (record, *more)}.values())  # a line that is there twice counts once
-    if any(line.id != customer.id for line in lines):
+    if any(line.id != customer.id for line in lines) or (len(lines) > 1 and _adds_up(lines[0], customer)):
         return
     balance, moved = sum_by_reward(customer.balance), dict[str, Decimal]()
     for line in lines:

@@ -32,6 +32,8 @@ class Suspicion(Struct, frozen=True, gc=False):
     """Whether it is certain, except for equal hashes; not if an amount is not known exactly."""
     items: tuple[int, int] | None = None
     """Of two events, the index of each in its record: on the line concerned, then on the other one."""
+    customer: LinePlace | None = None
+    """Of two lines of transactions, the line of their customer, if there is one."""
 
 
 class Scope(Struct, frozen=True):
@@ -89,6 +91,7 @@ class _Part:
         self._bare: set[int] = set()
         self._deleted: set[int] = set()
         self._dead: dict[int, int] = {}
+        self._dead_in_run: set[int] = set()
         self._lines: dict[int, int] = {}
         """The first line of transactions of each customer."""
         self._sums: dict[tuple[int, int], int] = {}
@@ -139,15 +142,17 @@ class _Part:
         self._add(key, tag, value)
 
     def _repeated(self, key: int, _tag: int, _value: int, index: int) -> None:
-        first = self._customers.get(key, self._dead.get(key))
+        first = self._customers.get(key, None if key in self._dead_in_run else self._dead.get(key))
         if first is not None:
             self._suspect(CheckName.DUPLICATE_ID, index, first)
 
     def _note_deleted(self, key: int, _tag: int, _value: int, _index: int) -> None:
         self._deleted.add(key)
 
-    def _note_dead(self, key: int, _tag: int, _value: int, index: int) -> None:
+    def _note_dead(self, key: int, _tag: int, in_run: int, index: int) -> None:
         self._dead.setdefault(key, index)
+        if in_run:
+            self._dead_in_run.add(key)
 
     def _more_balance(self, key: int, tag: int, value: int, index: int) -> None:
         if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate
@@ -172,7 +177,7 @@ class _Part:
     def _transactions(self, key: int, tag: int, value: int, index: int) -> None:
         first = self._lines.setdefault(key, index)
         if first != index:
-            self._suspect(CheckName.SPLIT_TRANSACTIONS, index, first)
+            self._suspect(CheckName.SPLIT_TRANSACTIONS, index, first, customer=self._customers.get(key))
             self._split.add(key)
         self._absent(key, tag, value, index)
         self._add(key, tag, -value)
@@ -226,10 +231,17 @@ class _Part:
                 self._suspect(check, first, customer, *more, sure=key in differ and key not in self._unsure)
 
     def _suspect(
-        self, check: CheckName, index: int, *others: int, sure: bool = True, items: tuple[int, int] | None = None
+        self,
+        check: CheckName,
+        index: int,
+        *others: int,
+        sure: bool = True,
+        items: tuple[int, int] | None = None,
+        customer: int | None = None,
     ) -> None:
         place = self._notes.place
-        self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure, items))
+        of_customer = None if customer is None else place(customer)
+        self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure, items, of_customer))
 
 
 def find(words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = ()) -> list[Suspicion]:

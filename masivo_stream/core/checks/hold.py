@@ -27,6 +27,8 @@ def lines_to_hold(fault: ExportFault, name_file: NameFile) -> Iterator[tuple[int
         places += fault.others
     if check in HELD_ITEMS and fault.item is None:
         return
+    if check is CheckName.SPLIT_TRANSACTIONS and not fault.holds_first:
+        check = CheckName.DUPLICATE_ID  # the first line is all there is to send, and this one is beside it
     for place in places:
         yield place.source, HeldLine(line=place.line, check=check, item=fault.item, message=message)
 
@@ -35,12 +37,12 @@ def _describe(fault: ExportFault, name_file: NameFile) -> str:
     match fault.check:
         case CheckName.BALANCE_MISMATCH | CheckName.NO_BALANCE:
             return _describe_sums(fault, name_file)
-        case CheckName.SPLIT_TRANSACTIONS:
+        case CheckName.SPLIT_TRANSACTIONS if fault.holds_first:
             lines = _name_lines([*fault.others, fault.place], name_file)
             return f"transactions of this customer are on more than one line: {lines}"
         case CheckName.UNKNOWN_CUSTOMER:
             return "its customer is in no customers export"
-        case CheckName.DUPLICATE_ID:
+        case CheckName.DUPLICATE_ID | CheckName.SPLIT_TRANSACTIONS:
             return f"an earlier line has the same customer: {_name_lines(fault.others, name_file)}"
         case CheckName.DUPLICATE_EMAIL:
             return f"an earlier customer has the same email: {_name_lines(fault.others, name_file)}"

@@ -35,7 +35,7 @@ class Tag(enum.IntEnum):
     """A customer whose id the decoder knows from an earlier record."""
     DELETED = 4
     DEAD = 5
-    """A customer whose record is a dead letter."""
+    """A customer whose record is a dead letter; value: whether a run has made one of it, so a later record is sent."""
     MORE_BALANCE = 6
     """The balance of a further reward on the line of a customer."""
     EVENTS = 7

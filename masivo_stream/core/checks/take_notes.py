@@ -229,7 +229,8 @@ class NoteTaker:
         key = salted_hash(customer)
         if kind is Kind.CUSTOMERS:
             repeated = rejected.reason is Reason.DUPLICATE_ID
-            self._note(key, Tag.REPEATED if repeated else Tag.DEAD, 0, place)
+            in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
+            self._note(key, Tag.REPEATED if repeated else Tag.DEAD, int(in_run), place)
             if read is not None and isinstance(read[0], LeanCustomer) and not repeated:
                 self._of_email(read[0].email, place)
         elif read is not None:

@@ -64,6 +64,26 @@ def hold_back(results: Sequence[LineResults], find: FindHeld) -> HeldBack:
     return HeldBack(changed, places)
 
 
+def reject_lines(results: Sequence[LineResults], dead: Mapping[str, frozenset[int]]) -> list[LineResults]:
+    """Return the results of a block's lines, rejected if they are dead letters of the run: `dead` has lines by file."""
+    changed: list[LineResults] = []
+    for each in results:
+        lines = frozenset() if isinstance(each, Blank) else dead.get(each.file, frozenset())
+        parts: Iterable[LineResults] = (each,)
+        if isinstance(each, EntryRun):
+            parts = _open(each, {line: () for line in range(each.line, each.line + len(each)) if line in lines})
+        changed += [
+            _refuse(part) if isinstance(part, Entry | Rejected) and part.line in lines else part for part in parts
+        ]
+    return changed
+
+
+def _refuse(result: Entry | Rejected) -> Rejected:
+    if isinstance(result, Rejected):
+        return msgspec.structs.replace(result, reason=Reason.REFUSED)
+    return reject_entry(result, Reason.REFUSED, "a dead letter of the run")
+
+
 def _open(run: EntryRun, held: HeldOfLines) -> Iterator[LineResults]:
     """Yield the parts of a run, and the lines in it that are held back one by one."""
     start = 0

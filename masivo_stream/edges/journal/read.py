@@ -320,6 +320,12 @@ class JournalReader:
         )
         return [_dead_row(row) for row in rows]
 
+    def dead_lines(self, kind: Kind) -> list[tuple[int, int]]:
+        """Return source and line in the export of the whole records that are dead letters, but those in a retry."""
+        return self._query.all(
+            "SELECT of_source, of_line FROM dead WHERE kind = ? AND whole = 1 AND taken IS NULL", kind
+        )
+
     def to_retry(self, kind: Kind) -> dict[str, int]:
         """Return how many dead letters a retry has taken and not read again yet, by reason."""
         question = "SELECT reason, count(*) FROM dead WHERE kind = ? AND taken = ? GROUP BY reason"

@@ -1,11 +1,12 @@
 """Check a run's exports as a whole before its first batch is sent, unless what was found before still holds."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
 
-from masivo_stream.core.reading.hold_back import FindHeld
+from masivo_stream.core.reading.hold_back import FindHeld, reject_lines
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.export.source import Input, is_file, is_plain_file
 from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
@@ -82,7 +83,11 @@ class ChecksBeforeSending:
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             try:
                 for kind, inputs in self._inputs.items():
-                    sources = [Source(each) for each in inputs]
+                    dead = self._dead_lines(kind)
+                    # A run's own dead letters are not sent, so they are nothing to compare the other lines with. Only
+                    # of customers something is noted: what belongs to them waits.
+                    left_out = {} if kind is Kind.CUSTOMERS else dead
+                    sources = [Source(each, settled=left_out.get(each.name, frozenset())) for each in inputs]
                     blocks = validate_sources(
                         sources,
                         make_decoder(kind, settings, thorough=not is_much(sources)),
@@ -92,11 +97,19 @@ class ChecksBeforeSending:
                     )
                     async with aclosing(blocks) as validated:
                         async for block in validated:
-                            whole.take(kind, block.found)
+                            whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
                 self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
                 return whole.leave_unfinished()
             return await whole.finish(identity)
+
+    def _dead_lines(self, kind: Kind) -> dict[str, frozenset[int]]:
+        """Return the lines of each file that are dead letters of the run."""
+        journal, lines = self._session.journal.read, defaultdict[str, set[int]](set)
+        names = {source.number: source.name for source in journal.sources(kind)}
+        for source, line in journal.dead_lines(kind):
+            lines[names.get(source, "")].add(line)
+        return {name: frozenset(found) for name, found in lines.items()}
 
     def _notify_end(self, checked: ExportChecks, *, seconds: float, known: bool) -> None:
         counts = {each.check.value: each.count for each in checked.results}
