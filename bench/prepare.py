@@ -171,7 +171,7 @@ def main() -> None:
     print(f"{size >> 20} MB of CSV in {directory}")
     ours = [str(Path(sys.executable).with_name("masivo-stream")), "prepare", "mapping.toml", "-o", "export", "-q"]
     contenders = {
-        "masivo-stream prepare": (ours, directory / "export"),
+        "masivo-stream prepare": (ours, directory / "export" / ".spill"),
         "nest_duckdb.py, 512 MB": ([sys.executable, str(ANCHORS / "nest_duckdb.py"), "512MB"], directory / "by-hand"),
         "nest_duckdb.py, 4 GB": ([sys.executable, str(ANCHORS / "nest_duckdb.py"), "4GB"], directory / "by-hand"),
         "nest_pandas.py": ([sys.executable, str(ANCHORS / "nest_pandas.py")], directory / "by-hand"),
@@ -184,7 +184,8 @@ def main() -> None:
         found = measure(command, directory, spill)
         print(f"{name}: {', '.join(f'{key} {value}' for key, value in found.items())}", flush=True)
         if found["exit code"]:
-            print("  " + (directory / "output.txt").read_text().strip().splitlines()[-1][:200])
+            said = (directory / "output.txt").read_text().splitlines()
+            print("  " + next((line for line in reversed(said) if "Error" in line or "error" in line), "")[:200])
     if arguments.check:
         check(directory)
 
