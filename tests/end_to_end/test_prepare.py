@@ -37,12 +37,12 @@ def test_what_a_database_prints_is_prepared(tmp_path):
         [formats]
         time_zone = "Europe/Madrid"
         [sources]
-        people = { path = "-", format = "tsv", quote = "", backslash_escapes = true, null = "NULL", dates = ["at"] }
+        people = { path = "-", format = "tsv", quote = "", backslash_escapes = true, null = "NULL", dates = ["made"] }
         [customers]
-        select = "SELECT place, id, name, email, at AS registration_date FROM people"
+        select = "SELECT place, id, name, email, made AS registration_date FROM people"
         """
     )
-    printed = 'id\tname\temail\tat\n1\tAna "la"\\tGil\ta@b.co\t2024-07-01 00:30:00\n2\tNULL\tb@b.co\t2024-07-01\n'
+    printed = 'id\tname\temail\tmade\n1\tAna "la"\\tGil\ta@b.co\t2024-07-01 00:30:00\n2\tNULL\tb@b.co\t2024-07-01\n'
     done = run("prepare", "mapping.toml", "-o", "export", "-q", cwd=tmp_path, stdin=printed.encode())
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "export/customers.ndjson").read_text()) == {

@@ -112,7 +112,7 @@ class Database:
     def _explain(self, error: "duckdb.Error", place: str) -> MasivoStreamError:
         """Return the error that a person can act on. Values of a record are never quoted."""
         duckdb = self._duckdb
-        text = str(error).partition("\n\n")[0] if not place else str(error)
+        text = " ".join(str(error).partition("\n\n")[0].split())
         if isinstance(error, duckdb.OutOfMemoryException):
             if "disk" in text.lower() or "max_temp_directory_size" in text:
                 return _full(text)
