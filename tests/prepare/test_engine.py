@@ -326,6 +326,9 @@ def test_work_that_was_stopped_is_continued(shop, tmp_path, monkeypatch):
 
         with pytest.raises(Stopped):
             prepare("mapping.toml", output, show)
+        for path in output.glob(".*.partial"):  # as if a step had written some of it before it was killed
+            with path.open("ab") as file:
+                file.write(b'{"half a record')
     prepare("mapping.toml", output, lambda step: done.append((len(seen), step.step)))
     assert outcome(output) == outcome(shop / "whole")
     assert {number for number, step in done if step == seen[0]} == {1}  # no step that was done is done again
