@@ -47,7 +47,8 @@ _WORDS = frozenset(
     customers data date dates datetime day dead deeply deleted denied device devices did differ difference different
     differs digits do document does double duplicate duplicated each earlier either email emails empty end entity
     entry enum equal error errors escape escaped event events exceed exceeds exist existing exists expected expired
-    failed fails false field fields file firewall first fit float for forbidden format found from funds future gateway
+    export exports failed fails false field fields file firewall first fit float for forbidden format found from funds
+    future gateway
     gender given got greater has have header hex id identical identifier if in inactive index input insufficient
     integer into invalid is it item items its json key keys kind known large larger last later least length less limit
     line lines list lists login long longer lower malformed malicious many match matches matching max maximum may

@@ -292,9 +292,13 @@ def _default_hint(section: str, name: str) -> str:
         default = ",".join(str(window) for window in default) or "none"
     elif isinstance(default, dict):
         default = ",".join(f"{key}={value}" for key, value in default.items())
-    field = _LEAVES[section][name].type
-    words = f", one of {', '.join(map(str, field.values))}" if isinstance(field, inspect.LiteralType) else ""
-    return f"the default is {default!r}{words}; see config.example.toml"
+    field, shown, values = _LEAVES[section][name].type, repr(default), list[str]()
+    if isinstance(default, bool):
+        shown, values = str(default).lower(), ["true", "false"]
+    elif isinstance(field, inspect.LiteralType):
+        values = [str(value) for value in field.values]
+    words = f", one of {', '.join(values)}" if values else ""
+    return f"the default is {shown}{words}; see config.example.toml"
 
 
 def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:

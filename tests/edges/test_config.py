@@ -44,6 +44,8 @@ def three_values(section, name):
             return [others[0], others[1] if len(others) > 1 else default, others[0]]
         case inspect.StrType():
             return ["one", "two", "three"]
+        case inspect.BoolType():
+            return ["true", "false", "true"]
         case _:
             return ["7", "8", "9"]
 
@@ -51,7 +53,7 @@ def three_values(section, name):
 def as_toml(section, name, text):
     kind = leaves()[section][name].type
     match kind:
-        case inspect.IntType() | inspect.FloatType():
+        case inspect.IntType() | inspect.FloatType() | inspect.BoolType():
             value = text
         case inspect.DictType():
             pairs = (part.split("=") for part in text.split(","))
