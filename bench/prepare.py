@@ -170,11 +170,13 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};")
     print(f"{size >> 20} MB of CSV in {directory}")
     ours = [str(Path(sys.executable).with_name("masivo-stream")), "prepare", "mapping.toml", "-o", "export", "-q"]
+    temporary = directory / "by-hand" / "temporary"
+    query = [sys.executable, str(ANCHORS / "nest_duckdb.py")]
     contenders = {
         "masivo-stream prepare": (ours, directory / "export" / ".spill"),
-        "nest_duckdb.py, 512 MB": ([sys.executable, str(ANCHORS / "nest_duckdb.py"), "512MB"], directory / "by-hand"),
-        "nest_duckdb.py, 4 GB": ([sys.executable, str(ANCHORS / "nest_duckdb.py"), "4GB"], directory / "by-hand"),
-        "nest_pandas.py": ([sys.executable, str(ANCHORS / "nest_pandas.py")], directory / "by-hand"),
+        "nest_duckdb.py, 512 MB": ([*query, "512MB"], temporary),
+        "nest_duckdb.py, 4 GB": ([*query, "4GB"], temporary),
+        "nest_pandas.py": ([sys.executable, str(ANCHORS / "nest_pandas.py")], temporary),
     }
     for name, (command, spill) in contenders.items():
         if arguments.only not in name:
