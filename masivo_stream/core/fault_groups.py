@@ -40,30 +40,29 @@ _OWN = frozenset(
 
 _WORDS = frozenset(
     """
-    a above accepted accepts account accounted active add address adds after alike all allowed allows already amount
-    an and another any api are array arrive as at balance balances batch be because been before belongs below between
-    body boolean both bounds but by byte bytes can cannot carries change changed channel channels character characters
-    code colon comma conflict contain contains content control correct could country counts currency customer
-    customers data date dates datetime day dead deeply deleted denied device devices did differ difference different
-    differs digits do document does double duplicate duplicated each earlier either email emails empty end entity
-    entry enum equal error errors escape escaped event events exceed exceeds exist existing exists expected expired
-    export exports failed fails false field fields file firewall first fit float for forbidden format found from funds
-    future gateway
-    gender given got greater has have header hex id identical identifier if in inactive index input insufficient
-    integer into invalid is it item items its json key keys kind known large larger last later least length less limit
-    line lines list lists login long longer lower malformed malicious many match matches matching max maximum may
-    member members merge message metadata migrate migrated migration min minimum missing more most must name names
-    negative neither nested new no non none nor not null number numbers object objects occurs of older on once one
-    only or order orders other out over page pair parameter parse part pattern payload per permitted phone positive
-    present previous products programs property proxy purchase purchases quote quotes range read received record
-    records redeem redemption refused registered registration reject rejected request requests required resource
-    reward rewards rfc rule same schema second send sent sequence server several shipping short should sign size slug
-    smaller some split status store stores string strings such sum sums supported surrogate system taken text than
-    that the their them there these they this through tier tiers time times timestamp to too total trailing
-    transaction transactions true truncated twice two type types unauthorized under unexpected unicode unique unit
-    unknown unprocessable unsupported until up upper url use used user utf utf-16 utf-8 uuid valid validation value
-    values violated violates violation waf wait waits wallet was were which while whole with without word words wrong
-    year years yes zero zone
+    a above accepted accepts account accounted active add address adds after alike all allowed allows already also
+    amount an and another answer any api are array arrive arrived as at back balance balances batch be because been
+    before belongs below between body boolean both bounds but by byte bytes can cannot carries change changed channel
+    channels character characters code colon comma conflict contain contains content control correct could country
+    counts currency customer customers data date dates datetime day dead deeply deleted denied device devices did differ
+    difference different differs digits directory do document does double duplicate duplicated each earlier either email
+    emails empty end entity entry enum equal error errors escape escaped escaping event events exceed exceeds exist
+    existing exists expected expired export exports failed fails false field fields file firewall first fit float for
+    forbidden format found from funds future gateway gender given got greater has have header hex hold holds id
+    identical identifier if in inactive index input insufficient integer into invalid is it item items its json key keys
+    kind known large larger last later least length less letter limit line lines list lists login long longer lower
+    malformed malicious many match matches matching max maximum may member members merge message metadata migrate
+    migrated migration min minimum missing more most must name names needs negative neither nested new no non none nor
+    not null number numbers object objects occur occurs of older on once one only or order orders other out over page
+    pair parameter parse part pattern payload per permitted phone positive present previous products programs property
+    proxy purchase purchases quote quotes range read received record records redeem redemption refused registered
+    registration reject rejected request requests required resource reversed revert reward rewards rfc rule run same
+    schema second send sent sequence server several shipping short should sign since size slug smaller some split state
+    status store stores string strings such sum sums supported surrogate system taken text than that the their them
+    there these they this through tier tiers time times timestamp to too total trailing transaction transactions true
+    truncated twice two type types unauthorized under unexpected unicode unique unit unknown unprocessable unsupported
+    until up upper url use used user utf utf-16 utf-8 uuid valid validation value values violated violates violation waf
+    wait waits wallet was were which while whole with without word words wrong year years yes zero zone
     al algo campo clave cliente clientes con correo de debe del desconocido duplicada duplicado el ella en error es
     esta este existe existente falta fecha formato incorrecto invalido inválida inválido la las lista los menos monto
     más no nombre nulo numero número objeto obligatorio otro para pedido por que repetido requerida requerido saldo se

@@ -13,9 +13,15 @@ from masivo_stream.model.contract import Kind
 
 @pytest.fixture
 def warnings(tmp_path):
-    """Return a function that plans records by kind, and returns the warnings."""
+    """Return a function that plans records by kind, and returns the warnings. Balances match the transactions."""
 
     async def warnings(flags=None, **kinds):
+        booked = {each.get("id"): each["transactions"] for each in kinds.get("transactions", ())}
+        for each in kinds.get("customers", ()):
+            amounts = [
+                {"reward_id": one["reward_id"], "amount": one["amount"]} for one in booked.get(each.get("id"), ())
+            ]
+            each.setdefault("balance", amounts)
         exports = {kind: [write_export(tmp_path / kind, records)] for kind, records in kinds.items()}
         settings = load_settings(flags={"shared_dir": str(tmp_path / "shared"), **(flags or {})})
         return (await plan(settings, Exports(**exports), runtime=Runtime(clock=FakeClock()))).warnings
