@@ -23,6 +23,10 @@ COPY_LINES = "300"
 """About a thousand events, so that the copy in C sends as many requests as masivo-stream."""
 
 
+AS_OTHERS = "--skip-checks all"
+"""What makes ours do what the others do: none of them checks the exports as a whole before it sends."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contender:
     """One way to send an export."""

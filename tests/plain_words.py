@@ -163,6 +163,7 @@ ALLOWED = (
     Allowed("docs/between-runs.md", r"[Rr]ehears", "a person rehearses a whole migration on a development account"),
     Allowed("docs/index.md", r"[Rr]ehears", "the same"),
     Allowed("bench/README.md", r"to the letter", "RFC 3339 to the letter: exactly"),
+    Allowed("masivo_stream/core/fault_groups.py", r" letter ", "a list of single words, `dead` among them"),
     Allowed("masivo_stream/*/evidence.py", r"[Vv]erdict", "what evidence shows of a batch in doubt"),
     Allowed("masivo_stream/model/resolution.py", r"[Vv]erdict", "the same"),
     Allowed("masivo_stream/core/pacing/schedule.py", r"looks back", "a rate window looks back over its length"),

@@ -107,9 +107,11 @@ class RunningProcess:
 
     def __init__(self, command, block_bytes, **environment):
         settings = {"MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE, **environment}
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        """Not a pipe: a summary may be longer than a pipe holds, and is read only when the process has ended."""
         self.process = subprocess.Popen(
             command,
-            stdout=subprocess.PIPE,
+            stdout=self._out,
             stderr=subprocess.PIPE,
             env=clean_environment(**settings),
         )
@@ -159,10 +161,12 @@ class RunningProcess:
         forced = not self.wait(PATIENCE)
         if forced:
             self.process.kill()
-        out = self.process.stdout.read()
         self._reader.join()
-        self.process.stdout.close()
         self.process.stderr.close()
+        self.process.wait()
+        with self._out:
+            self._out.seek(0)
+            out = self._out.read()
         try:
             summary = json.loads(out)
         except ValueError:

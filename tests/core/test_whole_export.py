@@ -315,7 +315,7 @@ def test_a_finding_from_a_pipe_is_reported_unless_it_is_uncertain():
 
 
 def test_the_totals_of_a_file_are_exact():
-    """RewardSums are exact, whatever the amounts; the spelling of a reward does not matter."""
+    """Sums are exact, whatever the amounts; the spelling of a reward does not matter."""
     lines_ = [
         transactions("c1", [(REWARDS[0], "0.1"), (REWARDS[1], "0.2"), (REWARDS[2], "-5")], faulty=False),
         transactions("c2", [(REWARDS[0], "3e300"), (REWARDS[0], "1e-7")], faulty=False),

@@ -10,10 +10,9 @@ from masivo_stream.core.reading.hold_back import FindHeld, reject_lines
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.export.source import Input, is_file, is_plain_file
 from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
-from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
 from masivo_stream.flow.checks.whole_export import WholeExport
-from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
@@ -79,7 +78,6 @@ class ChecksBeforeSending:
 
     async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
         """Validate all exports from their beginnings, take notes, and look at them."""
-        settings = self._settings
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             try:
                 for kind, inputs in self._inputs.items():
@@ -88,14 +86,7 @@ class ChecksBeforeSending:
                     # of customers something is noted: what belongs to them waits.
                     left_out = {} if kind is Kind.CUSTOMERS else dead
                     sources = [Source(each, settled=left_out.get(each.name, frozenset())) for each in inputs]
-                    blocks = validate_sources(
-                        sources,
-                        make_decoder(kind, settings, thorough=not is_much(sources)),
-                        block_bytes=settings.source.block_bytes,
-                        max_line_bytes=settings.validation.max_line_bytes,
-                        workers=settings.upload.workers or cores(),
-                    )
-                    async with aclosing(blocks) as validated:
+                    async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                         async for block in validated:
                             whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent

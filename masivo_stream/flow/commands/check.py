@@ -19,12 +19,11 @@ from masivo_stream.core.reading.references import ReferenceCollector
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.ask_account import AskedAccount
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.sources import Source
 from masivo_stream.model import contract
@@ -129,14 +128,7 @@ async def _collect(settings: Settings, inputs: dict[Kind, list[Input]]) -> tuple
     for kind, of_kind in inputs.items():
         sources = [Source(each) for each in of_kind]
         invalid = 0
-        blocks = validate_sources(
-            sources,
-            make_decoder(kind, settings, thorough=not is_much(sources)),
-            block_bytes=settings.source.block_bytes,
-            max_line_bytes=settings.validation.max_line_bytes,
-            workers=settings.upload.workers or cores(),
-        )
-        async with aclosing(blocks) as validated_blocks:
+        async with aclosing(validate_again(kind, sources, settings)) as validated_blocks:
             async for validated in validated_blocks:
                 collector.add(kind, validated.found)
                 invalid += sum(isinstance(each, Rejected) for each in validated.found)

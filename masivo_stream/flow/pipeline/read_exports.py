@@ -21,7 +21,7 @@ from masivo_stream.core.reading.purchases import EventMemory, Purchases
 from masivo_stream.core.reading.remote import AnswerReader, ask
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
-from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
+from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, cores, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
 from masivo_stream.flow.identity.sent_purchases import SentByOthers
 from masivo_stream.flow.sources import Source
@@ -189,6 +189,21 @@ async def validate_sources(
         )
         async for validated in _validate_in_order(cuts, validator):
             yield validated
+
+
+def validate_again(kind: Kind, sources: Sequence[Source], settings: Settings) -> AsyncGenerator[ValidatedBlock, None]:
+    """Validate sources beside a run, as the settings say. Close what it returns.
+
+    Raises:
+        InputError: as `validate_sources` does.
+    """
+    return validate_sources(
+        sources,
+        make_decoder(kind, settings, thorough=not is_much(sources)),
+        block_bytes=settings.source.block_bytes,
+        max_line_bytes=settings.validation.max_line_bytes,
+        workers=settings.upload.workers or cores(),
+    )
 
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
