@@ -202,7 +202,7 @@ def _value(kind: ColumnType, text: str, cast: SqlCast | None, zone: str) -> str:
         case ColumnType.DATE | ColumnType.DAY:
             return f"(({cast.value}) AT TIME ZONE 'UTC')" if cast is not None else "NULL::TIMESTAMP"
         case ColumnType.NUMBER:
-            return f"CAST(({cast.value}) * 1000000 AS BIGINT)" if cast is not None else "NULL::BIGINT"
+            return f"CAST(CAST(({cast.value}) AS DECIMAL(24,6)) * 1000000 AS BIGINT)" if cast is not None else "NULL::BIGINT"
         case ColumnType.PLACE:
             return f"CAST({text} AS BIGINT)"
 
