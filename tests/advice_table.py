@@ -51,7 +51,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/options.py": {
         (
-            "name the directory that masivo-stream prepare has written; it holds customers.ndjson"
+            "name the directory that masivo-stream prepare has written; it holds prepare.json"
         ): "prepare::what_was_prepared_is_migrated",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },

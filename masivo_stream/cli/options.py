@@ -66,7 +66,7 @@ def exports_in(directory: str) -> "Exports":
             "there is no export in this directory",
             operation="read the command",
             place=directory,
-            hint="name the directory that masivo-stream prepare has written; it holds customers.ndjson",
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
         )
     return Exports(**found)
 

@@ -49,24 +49,25 @@ def _print_end(console: Console, found: Preparation, plan: Plan | None, output: 
     where = f": {output}/left-out.csv names each" if output and found.remarks else ""
     console.print(Text(f"{'adds up' if found.closes else 'does NOT add up'}; {_rows(left_out)} left out{where}"))
     if plan is None:
-        console.print(Text("nothing would migrate: no customer is left", style="bold"))
+        console.print(Text("nothing would migrate: no record is left", style="bold"))
         return
-    kinds = ", ".join(
-        f"{kind.records:,} record{'' if kind.records == 1 else 's'} of {name}" for name, kind in plan.kinds.items()
-    )
+    kinds = ", ".join(f"{_count(kind.records, 'record')} of {name}" for name, kind in plan.kinds.items())
     dead = sum(figures.dead for figures in plan.summary.kinds.values())
     refused = f"; {dead:,} of them would be refused" if dead else ""
     seconds = plan.seconds["configured"]
-    text = (
-        f"would migrate: {kinds}, in {plan.requests:,} requests, {duration(seconds)} at the configured limits{refused}"
-    )
+    requests = f"{_count(plan.requests, 'request')}, {duration(seconds)} at the configured limits"
+    text = f"would migrate: {kinds}, in {requests}{refused}"
     print_hanging(console, text, "", style="bold")
     if output:
         console.print(Text(f"next:\n  masivo-stream migrate --from {output}"))
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+    return _count(count, "row")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _sources(found: Preparation) -> Table:

@@ -241,7 +241,7 @@ def test_what_was_prepared_is_migrated(here, served):
     command = f"masivo-stream migrate --from export --base-url {served.url} --limit none"
     assert done.stdout.decode().rstrip().endswith("masivo-stream migrate --from export"), directory
     wrong = paste(command.replace("export", "elsewhere"), key=served.key, cwd=here)
-    expect_advice(wrong, "name the directory that masivo-stream prepare has written; it holds customers.ndjson")
+    expect_advice(wrong, "name the directory that masivo-stream prepare has written; it holds prepare.json")
     assert paste(command, key=served.key, cwd=here).returncode == 0
     assert served.ledger()["customers"] == {"1": 1}
 

@@ -37,11 +37,15 @@ def test_a_source_has_the_formats_of_all_and_its_own():
     assert (mapping.events, mapping.policies.email_twice) == (None, "oldest")
 
 
+DATE = "m.toml: [policies] missing_date"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place", "what", "hint"),
     [
         ("[formats]", "[format]", "m.toml", "no section [format]", "did you mean formats?"),
-        ("[customers]", "[events]", "m.toml", "no section [customers]", "--init"),
+        ('[customers]\nselect = "SELECT 1"\nstatuses', "#", "m.toml", "none of the sections [customers]", "add one"),
+        ("[sources]\n", "", "m.toml", "no section [sources]", "--init"),
         ("time_zone", "timezone", "m.toml: [formats] timezone", "not a key", "did you mean time_zone?"),
         ("America/Bogota", "America/Bogotá", "m.toml: [formats] time_zone", "not a time zone", "America/Bogota"),
         ('";"', '";;"', "m.toml: [formats] delimiter or quote", "more than one character", "one character"),
@@ -57,6 +61,10 @@ def test_a_source_has_the_formats_of_all_and_its_own():
         ('on = "active"', 'on = "activ"', "m.toml: [customers] statuses", "listed words", "active, deleted, left_out"),
         ('select = "SELECT 1"', "", "m.toml: [customers]", "does not have `select`", "add select"),
         ("[cust", '[policies]\nid_twice = "all"\n[cust', "m.toml: [policies] id_twice", "listed words", "first"),
+        ("[cust", '[policies]\nmissing_date = "soon"\n[cust', DATE, "neither a policy nor a date", "2018-01-01"),
+        ("[cust", '[policies]\nmissing_date = "2018-13-01"\n[cust', DATE, "nor a date", "first_activity"),
+        ("[cust", '[policies]\nmissing_date = "20180101"\n[cust', DATE, "nor a date", "leave_out"),
+        ("[cust", '[policies]\nmissing_date = "2018-01-01T10:00:00"\n[cust', DATE, "nor a date", "leave_out"),
         ("[customers]", "[engine]\nthreads = 0\n[customers]", "m.toml: [engine] threads", "too small", "1 or more"),
         ('"\\t"', '"\\t", encoding = "utf8000"', "m.toml: [sources] orders encoding", "not an encoding", "latin-1"),
         ('"\\t"', '"\\t", date_formats = ["dd/mm"]', "m.toml: [sources] orders date_formats", "no date format", "iso"),

@@ -79,6 +79,43 @@ def test_figures_close_and_sums_agree(balances, ledger, chosen, words):
         assert all(balance == earned for balance, earned in sums.values())
 
 
+@given(
+    st.lists(balance_rows, max_size=6),
+    st.lists(ledger_rows, max_size=8),
+    policies,
+    types,
+    st.sampled_from([None, "2020-01-01T00:00:00Z"]),
+)
+def test_figures_close_if_balances_are_not_written(balances, ledger, chosen, words, registered):
+    """Whatever the rows: no balance is written, and every row is accounted for. Sums are those of the balances."""
+    settled = settle_points(balances, ledger, registered, PointsMapping(REWARDS, words, chosen, writes_balances=False))
+    assert settled.balances == []
+    for table, rows, written in (("balances", balances, []), ("transactions", ledger, settled.transactions)):
+        for name in ("rows", "points"):
+            came = len(rows) if name == "rows" else sum(row.amount or 0 for row in rows)
+            went = len(written) if name == "rows" else sum(millionths(each.amount) for each in written)
+            assert came + total(settled.remarks, table, Action.ADDED, name) == went + sum(
+                total(settled.remarks, table, action, name) for action in (Action.LEFT_OUT, Action.MERGED)
+            )
+    assert total(settled.remarks, "balances", Action.ADDED, "rows") == 0
+    if chosen.ledger_differs in {"correct", "trust_balance"} and chosen.too_many_transactions == "merge":
+        sums = dict.fromkeys((POINTS, CASHBACK), 0)
+        for each in settled.transactions:
+            sums[each.reward_id] += millionths(each.amount)
+        for reward, earned in sums.items():
+            of_reward = [
+                row.amount for row in balances if row.amount is not None and REWARDS.find(row.reward) == reward
+            ]
+            undated = registered is None and not any(_is_usable(row, reward, words) for row in ledger)
+            assert not of_reward or earned == (0 if undated else sum(of_reward))
+
+
+def _is_usable(row, reward, words):
+    meaning = words.get(row.type or "", words.get("*")) if words else "by_sign"
+    usable = row.fault is None and row.amount and row.issued_at and meaning not in {None, "left_out"}
+    return bool(usable) and REWARDS.find(row.reward) == reward
+
+
 @given(st.lists(balance_rows, max_size=6), st.lists(ledger_rows, min_size=1, max_size=12), policies, types)
 def test_what_is_written_is_valid(balances, ledger, chosen, words):
     """Each type fits its sign, and entries are in the order of their dates."""

@@ -83,11 +83,11 @@ def note_not_selected(
     return count
 
 
-def find_lost_emails(database: Database, customers: SelectedTable, rules: SettlingRules, path: Path) -> None:
+def find_lost_emails(database: Database, customers: SelectedTable | None, rules: SettlingRules, path: Path) -> None:
     """Write the ids of customers whose email another customer keeps into a Parquet file with one column, `id`."""
     listed = path.with_suffix(".csv")
     with listed.open("w", encoding="utf-8") as file:
-        for id_ in _lost_emails(database, customers, rules) if not customers.is_empty else ():
+        for id_ in _lost_emails(database, customers, rules):
             escaped = id_.replace('"', '""')
             file.write(f'"{escaped}"\n')
     scan = (
@@ -98,7 +98,9 @@ def find_lost_emails(database: Database, customers: SelectedTable, rules: Settli
     listed.unlink()
 
 
-def _lost_emails(database: Database, customers: SelectedTable, rules: SettlingRules) -> Iterator[str]:
+def _lost_emails(database: Database, customers: SelectedTable | None, rules: SettlingRules) -> Iterator[str]:
+    if customers is None or rules.customers is None or customers.is_empty:
+        return
     key = "lower(trim(email))"
     scan = customers.scan()
     several = f"SELECT {key} AS shared FROM {scan} WHERE email IS NOT NULL GROUP BY shared HAVING min(id) <> max(id)"

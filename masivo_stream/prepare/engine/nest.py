@@ -44,7 +44,8 @@ def nest(
     ledger = _Groups(database, asked, FlatTable.TRANSACTIONS, LedgerRow)
     while ids := [each.next_id for each in (customers, balances, events, ledger) if not each.ended]:
         id_ = min(ids, key=_order)
-        if id_ is None or customers.ended or customers.next_id != id_:
+        is_known = rules.customers is None or (not customers.ended and customers.next_id == id_)
+        if id_ is None or not is_known:
             why = Why.NO_CUSTOMER if id_ is None else Why.UNKNOWN_CUSTOMER
             for each in (customers, balances, events, ledger):
                 for remark in leave_out_rows(each.table, each.take(id_), why):

@@ -207,7 +207,7 @@ class _Preparation:
                 number = numbers.stop
                 if not self._mapping.sources[source.name].lookup:
                     note_not_selected(database, source, numbers, list(selected.values()), outputs, self._names)
-            find_lost_emails(database, selected[FlatTable.CUSTOMERS], self._rules, self._lost)
+            find_lost_emails(database, selected.get(FlatTable.CUSTOMERS), self._rules, self._lost)
             self._finish_step("find", outputs)
         self._share += _WEIGHTS["find"] / 100
 

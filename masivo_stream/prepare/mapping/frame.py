@@ -137,7 +137,8 @@ class Mapping(Struct, frozen=True, kw_only=True):
     rewards: dict[str, str]
     """The ids of rewards in the account, by the names that SELECTs use."""
     sources: dict[str, DataSource]
-    customers: CustomersMapping
+    customers: CustomersMapping | None
+    """None: customers were migrated before, so any id of a customer is taken as known."""
     balances: BalancesMapping | None
     events: EventsMapping | None
     transactions: TransactionsMapping | None

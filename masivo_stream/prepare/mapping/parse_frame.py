@@ -1,9 +1,11 @@
 """Read the frame of a mapping from its TOML text. Errors name file and key, and what to write."""
 
 import difflib
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Mapping as AnyMapping
+from datetime import datetime
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -12,7 +14,9 @@ from msgspec import Struct
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.schemas import Uuid
 from masivo_stream.prepare.mapping.frame import (
+    FIRST_ACTIVITY,
     FORMAT_KEYS,
+    LEAVE_OUT,
     BalancesMapping,
     CustomersMapping,
     DataSource,
@@ -62,14 +66,18 @@ def parse_frame(text: str, file: str) -> Mapping:
     for name in tree:
         if name not in _SECTIONS:
             raise _wrong(f"has no section [{name}]", file, _nearest(name, _SECTIONS))
-    for name in ("sources", "customers"):
-        if name not in tree:
-            raise _wrong(f"has no section [{name}]", file, "masivo-stream prepare --init writes one to begin with")
+    if "sources" not in tree:
+        raise _wrong("has no section [sources]", file, "masivo-stream prepare --init writes one to begin with")
+    if not tree.keys() & _KINDS:
+        listed = ", ".join(f"[{name}]" for name in _KINDS)
+        raise _wrong(f"has none of the sections {listed}", file, "add one, with a SELECT")
     formats = _convert(tree.get("formats", {}), Formats, f"{file}: [formats]")
     _check_formats(formats, f"{file}: [formats]")
     kinds = {
         name: _convert(tree[name], kind, f"{file}: [{name}]") if name in tree else None for name, kind in _KINDS.items()
     }
+    policies = _convert(tree.get("policies", {}), Policies, f"{file}: [policies]")
+    _check_date(policies.missing_date, f"{file}: [policies] missing_date")
     engine = _convert(tree.get("engine", {}), Engine, f"{file}: [engine]")
     if engine.threads < 1:
         raise _wrong("is too small", f"{file}: [engine] threads", "use 1 or more")
@@ -78,12 +86,25 @@ def parse_frame(text: str, file: str) -> Mapping:
             "formats": formats,
             "rewards": _rewards(tree.get("rewards", {}), file),
             "sources": _sources(tree["sources"], formats, file),
-            "policies": _convert(tree.get("policies", {}), Policies, f"{file}: [policies]"),
+            "policies": policies,
             "engine": engine,
             **kinds,
         },
         Mapping,
     )
+
+
+def _check_date(written: str, place: str) -> None:
+    if written in {LEAVE_OUT, FIRST_ACTIVITY}:
+        return
+    try:
+        fits = datetime.fromisoformat(written).tzinfo is not None or re.fullmatch(r"\d{4}-\d{2}-\d{2}", written)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise _wrong(
+            "is neither a policy nor a date", place, 'write leave_out, first_activity, or a date such as "2018-01-01"'
+        )
 
 
 def _rewards(tree: object, file: str) -> dict[str, str]:

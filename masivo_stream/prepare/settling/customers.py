@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import ANY_WORD, FIRST_ACTIVITY, LEAVE_OUT, CustomerStatus, Policies
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
-from masivo_stream.prepare.settling.rows import CustomerRow
+from masivo_stream.prepare.settling.rows import CustomerRow, moment_key
 from masivo_stream.prepare.settling.written_records import WrittenCustomer, text
 
 GENDERS = ("MALE", "FEMALE")
@@ -84,7 +84,8 @@ def lose_email(candidates: Iterable[CustomerRow], policies: Policies) -> list[st
     The candidates can be written, apart from this. A customer without a date of registration is newer than all others.
     """
     order = sorted(
-        candidates, key=lambda row: (row.registration_date is None, row.registration_date or "", row.id or "")
+        candidates,
+        key=lambda row: (row.registration_date is None, moment_key(row.registration_date or ""), row.id or ""),
     )
     ids = list(dict.fromkeys(row.id for row in order if row.id is not None))
     if policies.email_twice == LEAVE_OUT:
@@ -99,13 +100,18 @@ class Registration(Struct, frozen=True):
     guessed: bool
 
 
-def registration(row: CustomerRow, policies: Policies, activity: Iterable[str | None]) -> Registration:
-    """Return the date of registration; `activity` are the dates of what belongs to the customer."""
+def registration(row: CustomerRow, policies: Policies, first_activity: str | None) -> Registration:
+    """Return the date of registration; `first_activity` is the first date of what belongs to the customer."""
     if row.registration_date is not None:
         return Registration(row.registration_date, guessed=False)
     if policies.missing_date != FIRST_ACTIVITY:
         return Registration(fixed_date(policies.missing_date), guessed=True)
-    return Registration(min((date for date in activity if date is not None), default=None), guessed=True)
+    return Registration(first_activity, guessed=True)
+
+
+def first_moment(dates: Iterable[str | None]) -> str | None:
+    """Return the earliest of some moments; None if there is none."""
+    return min((date for date in dates if date is not None), default=None, key=moment_key)
 
 
 def fixed_date(written: str) -> str:

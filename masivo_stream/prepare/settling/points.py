@@ -7,8 +7,9 @@ from msgspec import UNSET, Struct, structs
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import ANY_WORD, LEAVE_OUT, Policies, TransactionType
+from masivo_stream.prepare.settling.customers import first_moment
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
-from masivo_stream.prepare.settling.rows import BalanceRow, LedgerRow
+from masivo_stream.prepare.settling.rows import BalanceRow, LedgerRow, moment_key
 from masivo_stream.prepare.settling.written_records import WrittenBalance, WrittenTransaction, number, text
 
 MOST_TRANSACTIONS = CONTRACTS[Kind.TRANSACTIONS].max_items
@@ -70,12 +71,18 @@ class PointsMapping(Struct, frozen=True):
     rewards: RewardIds
     types: dict[str, TransactionType]
     policies: Policies
+    writes_balances: bool = True
+    """Whether customers are written, and balances with them. If not, balances only decide about transactions."""
 
 
 def settle_points(
-    balances: Iterable[BalanceRow], ledger: Iterable[LedgerRow], registered: str, mapping: PointsMapping
+    balances: Iterable[BalanceRow], ledger: Iterable[LedgerRow], registered: str | None, mapping: PointsMapping
 ) -> SettledPoints:
-    """Return balances and transactions that add up, reward by reward; `registered` dates an opening entry."""
+    """Return balances and transactions that add up, reward by reward.
+
+    `registered` dates an opening entry. If it is not known, the first entry of the reward does; without any entry, the
+    balance is left out.
+    """
     remarks: list[Remark] = []
     kept = [each for each in balances if _is_usable(each, mapping.rewards, remarks)]
     entries = [entry for row in ledger if (entry := _read_entry(row, mapping, remarks)) is not None]
@@ -89,8 +96,17 @@ def settle_points(
     agreed: list[LedgerEntry] = []
     for reward in sorted({*by_reward, *of_reward}):
         rows, known = of_reward.get(reward, []), by_reward.get(reward, [])
-        known = _agree(reward, rows, known, registered, mapping, written, remarks)
-        agreed += known
+        begin = registered or first_moment(entry.issued_at for entry in known) or ""
+        if not begin and sum((row.amount or 0 for row in rows), 0):  # there is no entry to take the date of
+            remarks += [_left(FlatTable.BALANCES, Why.MISSING_DATE, row.place, row.amount or 0) for row in rows]
+            continue
+        noted: list[Remark] = []
+        agreed += _agree(reward, rows, known, begin, mapping, written, noted)
+        if not mapping.writes_balances:
+            noted = [each for each in noted if each.table is not FlatTable.BALANCES]
+            noted += [_left(FlatTable.BALANCES, Why.NOT_WRITTEN, row.place, row.amount or 0) for row in rows]
+        remarks += noted
+    written = written if mapping.writes_balances else []
     agreed = _merge(agreed, mapping.policies, remarks)
     agreed.sort(key=_by_date)
     return SettledPoints(written, [_write(entry) for entry in agreed], remarks)
@@ -208,9 +224,9 @@ def _correction(row: BalanceRow, reward: str, amount: int, entries: list[LedgerE
     the way.
     """
     dates = [entry.issued_at for entry in entries]
-    date = min([registered, *dates]) if amount > 0 else max(dates, default=registered)
+    ends = min([registered, *dates], key=moment_key) if amount > 0 else max(dates, default=registered, key=moment_key)
     kind = "ACCUMULATION" if amount > 0 else "REDEMPTION"
-    return LedgerEntry(reward, kind, amount, date, row.place, CORRECTION if entries else OPENING, corrects=True)
+    return LedgerEntry(reward, kind, amount, ends, row.place, CORRECTION if entries else OPENING, corrects=True)
 
 
 def _write_balance(row: BalanceRow, reward: str) -> WrittenBalance:
@@ -264,7 +280,7 @@ def _merge_group(group: list[LedgerEntry]) -> LedgerEntry:
 def _by_date(entry: LedgerEntry) -> tuple[str, int, int]:
     """Entries of one moment: those that add come before those that take, and corrections at both ends."""
     side = (entry.amount < 0) * 2 - 1
-    return entry.issued_at.removesuffix("Z"), side * (1 + entry.corrects), entry.place
+    return moment_key(entry.issued_at), side * (1 + entry.corrects), entry.place
 
 
 def _write(entry: LedgerEntry) -> WrittenTransaction:

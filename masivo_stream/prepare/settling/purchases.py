@@ -10,7 +10,7 @@ from masivo_stream.model.contract import PURCHASE
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import ANY_WORD, LEAVE_OUT, EventsMapping, EventStatus, PaymentMethod, Policies
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
-from masivo_stream.prepare.settling.rows import LineItemRow
+from masivo_stream.prepare.settling.rows import LineItemRow, moment_key
 from masivo_stream.prepare.settling.written_records import (
     WrittenEvent,
     WrittenOrder,
@@ -50,7 +50,7 @@ def settle_purchases(rows: Iterable[LineItemRow], mapping: EventsMapping, polici
             settled.remarks += leave_out_purchases(order, found)
         else:
             settled.events.append(found)
-    settled.events.sort(key=lambda event: (event.issued_at.removesuffix("Z"), event.order.purchase_id))
+    settled.events.sort(key=lambda event: (moment_key(event.issued_at), event.order.purchase_id))
     return settled
 
 

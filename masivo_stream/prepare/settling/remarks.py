@@ -53,6 +53,7 @@ class Why(enum.StrEnum):
     TYPE_UNLIKE_SIGN = "type_unlike_sign"
     LEDGER_DIFFERS = "ledger_differs"
     NO_BALANCE = "no_balance"
+    NOT_WRITTEN = "not_written"
     TOO_MANY = "too_many_transactions"
     MISSING_PURCHASE_ID = "missing_purchase_id"
     MISSING_VALUE = "missing_value"
@@ -97,6 +98,7 @@ MEANINGS: dict[Why, str] = {
     Why.TYPE_UNLIKE_SIGN: "the type does not fit the sign of the amount, so the sign decided",
     Why.LEDGER_DIFFERS: "the transactions do not add up to the balance",
     Why.NO_BALANCE: "there is no balance of this reward, so it was computed from the transactions",
+    Why.NOT_WRITTEN: "the mapping has no [customers], with which balances are written: it only decided about entries",
     Why.TOO_MANY: "the customer has more transactions than a request takes",
     Why.MISSING_PURCHASE_ID: "the order has no purchase_id",
     Why.MISSING_VALUE: "the order has no value or no discounted_value",

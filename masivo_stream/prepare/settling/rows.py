@@ -10,6 +10,12 @@ from masivo_stream.prepare.mapping.flat_columns import FlatTable
 
 Millionths = int
 
+
+def moment_key(written: str) -> str:
+    """Return what orders moments in UTC as text: one with a fraction comes after the same one without."""
+    return written.removesuffix("Z")
+
+
 FIRST_FIELDS = 2
 """Of each row: the customer's id and the place."""
 
