@@ -160,7 +160,7 @@ def test_times_with_an_offset_need_no_zone(database, moments, minutes, form):
 @pytest.mark.parametrize(
     ("text", "formats", "value", "words"),
     [
-        ("01/02/2024", ["%d/%m/%Y", "%m/%d/%Y"], "2024-02-01T00:00:00", set()),
+        ("01/02/2024", ["%d/%m/%Y", "%m/%d/%Y"], "2024-02-01T00:00:00", {Why.AMBIGUOUS_DATE}),
         ("01/13/2024", ["%d/%m/%Y", "%m/%d/%Y"], "2024-01-13T00:00:00", set()),
         ("2024-02-30", ["iso"], None, {Why.BAD_DATE}),
         ("2024-01-30T17:50:19.25Z", ["iso"], "2024-01-30T17:50:19.250000", set()),

@@ -206,20 +206,22 @@ def test_rows_that_no_select_returns_are_listed(here):
 
 
 SELECT = "mapping.toml: [customers] select"
+AT = "mapping.toml:7:%s: [customers] select"
+"""Line and column in the mapping."""
 PEOPLE_SOURCE = 'people = { path = "people.csv", dates = ["joined"], numbers = ["points"] }'
 
 
 @pytest.mark.parametrize(
     ("old", "new", "place", "what", "hint"),
     [
-        ("SELECT place, id,", "SELEC place, id,", SELECT, "does not work", "correct the SELECT"),
+        ("SELECT place, id,", "SELEC place, id,", AT % 11, "does not work", "correct the SELECT"),
         ("SELECT place, id,", "DELETE FROM people; SELECT place, id,", SELECT, "not one SELECT", "one SELECT"),
-        ('FROM people"\n[bal', 'FROM persons"\n[bal', SELECT, "persons", "correct the SELECT"),
+        ('FROM people"\n[bal', 'FROM persons"\n[bal', AT % 75, "persons", "correct the SELECT"),
         ("SELECT place, id, name", "SELECT place, id, name AS nam", SELECT, "`nam`", "did you mean name?"),
         ("SELECT place, id, name", "SELECT id, name", SELECT, "place of its rows", "`place`"),
         ("SELECT place, id, name", "SELECT id AS place, id, name", SELECT, "no place", "as it is"),
         ("SELECT place, id, name", "SELECT place, id::DATE AS id, name", SELECT, "does not fit", "declare"),
-        ('FROM people"\n[bal', "FROM read_csv('/etc/passwd')\"\n[bal", SELECT, "Permission", "correct"),
+        ('FROM people"\n[bal', "FROM read_csv('/etc/passwd')\"\n[bal", AT % 75, "Permission", "correct"),
         ('"joined"', '"joind"', "mapping.toml: [sources] people: dates: joind", "not a column", "email, joined"),
         ('"joined"', '"name"', "people.csv:2", "no dates in `name`", "date_formats"),
         ('"points"', '"email"', "people.csv:2", "no numbers in `email`", "decimal_mark"),

@@ -4,9 +4,11 @@ A cast has two stages, so that no expression is computed twice: what the first o
 and value and words refer to it.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import combinations
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -21,13 +23,16 @@ NUMBER_TYPE = "DECIMAL(18,6)"
 """Millionths up to a million millions, and a product of two of them fits into DuckDB's largest decimal."""
 
 
+Words = tuple[tuple[str, str], ...]
+
+
 class SqlCast(Struct, frozen=True):
     """The SQL of one cast."""
 
     prepared: dict[str, str]
     """Columns of the subquery: expressions by name."""
     value: str
-    words: tuple[tuple[str, str], ...]
+    words: Words
     """Conditions, and the word about a value that meets one."""
 
 
@@ -98,36 +103,34 @@ def cast_date(text: str, formats: Formats, name: str) -> SqlCast:
     trimmed, zoned, local = (quoted(f"{name}.{part}") for part in ("t", "z", "l"))
     cleaned = f"nullif(trim({text}, {literal(_WHITE)}), '')"
     zero = rf"regexp_full_match({cleaned}, '0000-00-00([T ][0:.]*Z?)?|00/00/0000( [0:]*)?')"
-    tries = [_try_format(trimmed, each) for each in formats.date_formats]
-    with_zone = [expression for is_zoned, expression in tries if is_zoned]
-    without = [expression for is_zoned, expression in tries if not is_zoned]
-    if "iso" in formats.date_formats:
-        joined = rf"regexp_replace({trimmed}, ' ([+\-])', '\1')"  # DuckDB takes no space before an offset
-        with_zone.append(
-            f"CASE WHEN regexp_full_match({trimmed}, {literal(ISO_ZONED)}) THEN try_cast({joined} AS TIMESTAMPTZ) END"
-        )
-        without.append(
-            f"CASE WHEN regexp_full_match({trimmed}, {literal(ISO_LOCAL)})"
-            f" THEN try_cast(replace({trimmed}, ',', '.') AS TIMESTAMP) END"
-        )
+    with_zone = [tried for each in formats.date_formats if (tried := _try_zoned(trimmed, each))]
+    local_tries = {each: tried for each in formats.date_formats if (tried := _try_local(trimmed, each))}
+    both = [
+        f"({local_tries[one]}) <> ({local_tries[other]})"
+        for one, other in combinations(local_tries, 2)
+        if _date_shape(one) == _date_shape(other)
+    ]
+    ambiguous = ((f"{zoned} IS NULL AND ({' OR '.join(both)})", Why.AMBIGUOUS_DATE),) if both else ()
     text_first = {f"{name}.t": f"CASE WHEN NOT coalesce({zero}, false) THEN {cleaned} END"}
-    found = {f"{name}.z": _coalesce(with_zone, "TIMESTAMPTZ"), f"{name}.l": _coalesce(without, "TIMESTAMP")}
-    return _date_cast(
-        {**text_first, **found}, f"{trimmed} IS NOT NULL AND {zoned} IS NULL AND {local} IS NULL", formats, name, zero
-    )
+    found = {
+        f"{name}.z": _coalesce(with_zone, "TIMESTAMPTZ"),
+        f"{name}.l": _coalesce(local_tries.values(), "TIMESTAMP"),
+    }
+    bad = f"{trimmed} IS NOT NULL AND {zoned} IS NULL AND {local} IS NULL"
+    return _date_cast({**text_first, **found}, formats, name, zero, ((bad, Why.BAD_DATE), *ambiguous))
 
 
 def cast_local(value: str, formats: Formats, name: str) -> SqlCast:
     """Return the cast of a TIMESTAMP or DATE, which has no zone, to a moment."""
     prepared = {f"{name}.z": "NULL::TIMESTAMPTZ", f"{name}.l": f"CAST({value} AS TIMESTAMP)"}
-    return _date_cast(prepared, "false", formats, name, "false")
+    return _date_cast(prepared, formats, name, "false", ())
 
 
-def _date_cast(prepared: dict[str, str], bad: str, formats: Formats, name: str, zero: str) -> SqlCast:
+def _date_cast(prepared: dict[str, str], formats: Formats, name: str, zero: str, words: Words) -> SqlCast:
     zoned, local = quoted(f"{name}.z"), quoted(f"{name}.l")
     if not formats.time_zone:
         value = f"coalesce({zoned}, {local} AT TIME ZONE 'UTC')"
-        zones: tuple[tuple[str, str], ...] = ((f"{zoned} IS NULL AND {local} IS NOT NULL", NO_ZONE),)
+        zones: Words = ((f"{zoned} IS NULL AND {local} IS NOT NULL", NO_ZONE),)
     else:
         zone = literal(formats.time_zone)
         instant = f"({local} AT TIME ZONE {zone})"
@@ -141,14 +144,16 @@ def _date_cast(prepared: dict[str, str], bad: str, formats: Formats, name: str, 
             (f"{without} AND ({instant} AT TIME ZONE {zone}) <> {local}", Why.SKIPPED_HOUR),
             *([(f"{without} AND ({' OR '.join(again)})", Why.REPEATED_HOUR)] if again else []),
         )
-    in_calendar = f"year(({value}) AT TIME ZONE 'UTC') BETWEEN 1 AND 9999"
+    # Infinity has no year. A year below 1000 is one of two digits that %Y has read, or a word for "no date".
+    in_calendar = f"coalesce(year(({value}) AT TIME ZONE 'UTC') BETWEEN 1000 AND 9999, false)"
     return SqlCast(
         prepared={**prepared, f"{name}.0": f"coalesce({zero}, false)"},
         value=f"CASE WHEN {in_calendar} THEN {value} END",
         words=(
-            (f"({bad}) OR NOT coalesce({in_calendar}, true)", Why.BAD_DATE),
+            *words,
+            (f"({value}) IS NOT NULL AND NOT {in_calendar}", Why.BAD_DATE),
             (quoted(f"{name}.0"), Why.ZERO_DATE),
-            *zones,
+            *((f"{in_calendar} AND {condition}", word) for condition, word in zones),
         ),
     )
 
@@ -157,22 +162,41 @@ ISO_ZONED = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?([Zz]|UTC|[+\-]
 ISO_LOCAL = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
 
 
-def _try_format(text: str, form: str) -> tuple[bool, str]:
-    """Return whether dates of a format have a zone, and the expression that reads them."""
+def _try_zoned(text: str, form: str) -> str | None:
+    """Return the expression that reads moments of a format; None if its dates have no zone."""
     if form == "unix":
-        return (
-            True,
-            rf"CASE WHEN regexp_full_match({text}, '-?\d{{1,11}}') THEN to_timestamp(try_cast({text} AS BIGINT)) END",
-        )
+        digits = rf"regexp_full_match({text}, '-?\d{{1,11}}')"
+        return f"CASE WHEN {digits} THEN to_timestamp(try_cast({text} AS BIGINT)) END"
     if form == "unix_ms":
         digits = rf"regexp_full_match({text}, '-?\d{{1,14}}')"
-        return True, f"CASE WHEN {digits} THEN make_timestamptz(try_cast({text} AS BIGINT) * 1000) END"
+        return f"CASE WHEN {digits} THEN make_timestamptz(try_cast({text} AS BIGINT) * 1000) END"
     if form == "iso":
-        return False, "NULL::TIMESTAMP"
-    return "%z" in form or "%Z" in form, f"try_strptime({text}, {literal(form)})"
+        joined = rf"regexp_replace({text}, ' ([+\-])', '\1')"  # DuckDB takes no space before an offset
+        return f"CASE WHEN regexp_full_match({text}, {literal(ISO_ZONED)}) THEN try_cast({joined} AS TIMESTAMPTZ) END"
+    return _strptime(text, form) if "%z" in form or "%Z" in form else None
 
 
-def _coalesce(expressions: list[str], kind: str) -> str:
+def _try_local(text: str, form: str) -> str | None:
+    """Return the expression that reads local times of a format; None if its dates have a zone."""
+    if form == "iso":
+        point = f"replace({text}, ',', '.')"
+        return f"CASE WHEN regexp_full_match({text}, {literal(ISO_LOCAL)}) THEN try_cast({point} AS TIMESTAMP) END"
+    return None if form in {"unix", "unix_ms"} or "%z" in form or "%Z" in form else _strptime(text, form)
+
+
+def _strptime(text: str, form: str) -> str:
+    """Return the expression that reads a format. DuckDB also takes infinity and epoch, and a year 24 for %Y."""
+    digits = "[0-9]{4}" if "%Y" in form else "[0-9]"
+    return f"CASE WHEN regexp_matches({text}, '{digits}') THEN try_strptime({text}, {literal(form)}) END"
+
+
+def _date_shape(form: str) -> str:
+    """Return what two formats have in common if one text may fit both, with day and month exchanged."""
+    shape = re.sub("%-?[dmY]", "N", "%Y-%m-%d" if form == "iso" else form)
+    return "N-N-N" if shape.startswith("N-N-N") else shape
+
+
+def _coalesce(expressions: Iterable[str], kind: str) -> str:
     return f"coalesce({', '.join([*expressions, f'NULL::{kind}'])})"
 
 
@@ -195,4 +219,4 @@ def _set_back(zone: ZoneInfo) -> Iterator[int]:
 
 
 LAST_YEAR = 2038
-"""SettlingRules of daylight saving repeat; the files of zones list changes up to here."""
+"""Rules of daylight saving repeat; the files of zones list changes up to here."""

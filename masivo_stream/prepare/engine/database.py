@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, StorageError
+from masivo_stream.model.errors import BugError, ConfigurationError, InputError, MasivoStreamError, StorageError
 from masivo_stream.prepare.engine.casts import literal
 from masivo_stream.prepare.mapping.frame import Engine
+from masivo_stream.prepare.mapping.written_select import NOWHERE, WrittenSelect
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,22 +95,37 @@ class Database:
         finally:
             cursor.close()
 
-    def describe(self, select: str, place: str) -> list[tuple[str, str]]:
-        """Return names and types of the columns that a SELECT returns.
+    def only_select(self, select: str, place: str, written: WrittenSelect = NOWHERE) -> str:
+        """Return a SELECT without the semicolon at its end. It may end with a comment: put a line break behind it.
 
         Raises:
-            ConfigurationError: it is no SELECT, or does not fit the sources.
+            ConfigurationError: it is no SELECT, or not one.
         """
         try:
             statements = self._duckdb.extract_statements(select)
-            if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
-                raise _wrong("is not one SELECT", place, "write one SELECT, without a semicolon between statements")
-            found = self._connection.execute(f"DESCRIBE {select.strip().rstrip(';')}").fetchall()
         except self._duckdb.Error as error:
-            raise self._explain(error, place) from error
+            raise self._explain(error, place, written) from error
+        if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
+            raise _wrong("is not one SELECT", place, "write one SELECT, without a semicolon between statements")
+        text = select.encode()
+        for offset, kind in self._duckdb.tokenize(select):
+            if kind == self._duckdb.token_type.operator and text[offset : offset + 1] == b";":
+                text = text[:offset] + b" " + text[offset + 1 :]
+        return text.decode()
+
+    def describe(self, select: str, place: str, written: WrittenSelect = NOWHERE) -> list[tuple[str, str]]:
+        """Return names and types of the columns that a SELECT returns.
+
+        Raises:
+            ConfigurationError: it does not fit the sources.
+        """
+        try:
+            found = self._connection.execute(f"DESCRIBE\n{select}").fetchall()
+        except self._duckdb.Error as error:
+            raise self._explain(error, place, written.below(1)) from error
         return [(str(row[0]), str(row[1])) for row in found]
 
-    def _explain(self, error: "duckdb.Error", place: str) -> MasivoStreamError:
+    def _explain(self, error: "duckdb.Error", place: str, written: WrittenSelect = NOWHERE) -> MasivoStreamError:
         """Return the error that a person can act on. Values of a record are never quoted."""
         duckdb = self._duckdb
         text = " ".join(str(error).partition("\n\n")[0].split())
@@ -121,6 +137,16 @@ class Database:
                 operation="prepare",
                 place=place or "[engine] memory",
                 hint="raise memory in [engine], or lower threads",
+            )
+        is_reading = "[sources]" in place and not any(word in text.lower() for word in ("write", "space left"))
+        if is_reading and isinstance(
+            error, duckdb.IOException | duckdb.InvalidInputException | duckdb.SerializationException
+        ):
+            return InputError(
+                "is no Parquet file, or is damaged",
+                operation="load the sources",
+                place=place,
+                hint="export it again, or correct its format in the mapping",
             )
         if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.HTTPException):
             return _full(text)
@@ -136,7 +162,9 @@ class Database:
                 place,
                 "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT",
             )
-        return _wrong(f"does not work: {text[:LONGEST_MESSAGE]}", place, "correct the SELECT")
+        return _wrong(
+            f"does not work: {text[:LONGEST_MESSAGE]}", written.place_of(str(error)) or place, "correct the SELECT"
+        )
 
 
 def _full(text: str) -> StorageError:

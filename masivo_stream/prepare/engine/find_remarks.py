@@ -22,7 +22,7 @@ from masivo_stream.prepare.settling.settle import SettlingRules
 from masivo_stream.prepare.sources.places import PlaceNames, make_place
 from masivo_stream.prepare.sources.source_rows import WORDS
 
-_NOTED = {Why.ROUNDED, Why.ZERO_DATE, Why.SKIPPED_HOUR, Why.REPEATED_HOUR}
+_NOTED = {Why.ROUNDED, Why.ZERO_DATE, Why.SKIPPED_HOUR, Why.REPEATED_HOUR, Why.AMBIGUOUS_DATE}
 """Words about values that are used."""
 
 
@@ -38,7 +38,11 @@ def note_words(
         for word in str(words).split():
             why = Why(word.partition(":")[0])
             if why in noted:
-                outputs.remark_source(source.name, Action.CORRECTED, why, *names.describe(place))
+                outputs.remark_source(source.name, _action(why), why, *names.describe(place))
+
+
+def _action(why: Why) -> Action:
+    return Action.GUESSED if why is Why.AMBIGUOUS_DATE else Action.CORRECTED
 
 
 def note_flat_words(database: Database, selected: SelectedTable, outputs: OutputFiles, names: PlaceNames) -> None:
@@ -51,7 +55,7 @@ def note_flat_words(database: Database, selected: SelectedTable, outputs: Output
         for word in str(words).split():
             why = Why(word.partition(":")[0])
             if why in _NOTED:
-                outputs.remark(Remark(selected.table, Action.CORRECTED, why, place, line_place), names)
+                outputs.remark(Remark(selected.table, _action(why), why, place, line_place), names)
 
 
 def note_not_selected(

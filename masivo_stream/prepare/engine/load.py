@@ -216,22 +216,38 @@ def _write(pipe: io.RawIOBase, part: bytes) -> None:
 
 def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> LoadedSource:
     """Load Parquet files; a row's line is its number in the file, from 1."""
-    described: dict[str, str] = {}
+    columns: list[str] = []
+    forms: dict[str, set[bool]] = {}
     scans = []
     for number, file in enumerate(asked.files, start=asked.first_number):
         own = database.describe(f"SELECT * FROM read_parquet({literal(file.path)})", asked.place)
         names = name_columns([name for name, _ in own], RESERVED)
+        columns = unite_columns([columns, names])
         for (_, kind), name in zip(own, names, strict=True):
-            described.setdefault(name, kind)
+            forms.setdefault(name.lower(), set()).add(kind == "VARCHAR")
         chosen = ", ".join(f"{quoted(old)} AS {quoted(name)}" for (old, _), name in zip(own, names, strict=True))
         scans.append(
             f"SELECT {make_place(number, 1)} + file_row_number AS {ROW_PLACE}, {chosen}"
             f" FROM read_parquet({literal(file.path)}, file_row_number = true)"
         )
-    columns = list(described)
+    _check_same_form(asked, forms)
     scan = " UNION ALL BY NAME ".join(scans)
+    types = {name.lower(): kind for name, kind in database.describe(scan, asked.place)}  # what all files have in common
+    described = {name: types[name.lower()] for name in columns}
     rows = _copy(database, asked, scan, {name: quoted(name) for name in columns}, described, table)
     return LoadedSource(asked.name, table, columns, rows, 0)
+
+
+def _check_same_form(asked: SourceToLoad, forms: dict[str, set[bool]]) -> None:
+    """Stop if a declared column is text in some files only: numbers as text would be read with the decimal mark."""
+    for name in (*asked.source.numbers, *asked.source.dates):
+        if len(forms.get(name.lower(), ())) > 1:
+            raise ConfigurationError(
+                f"has `{name}` as text in some files, and not in others",
+                operation=OPERATION,
+                place=asked.place,
+                hint="make a source of each kind of file, and UNION ALL them in the SELECT",
+            )
 
 
 def _copy(

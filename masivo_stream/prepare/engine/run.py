@@ -30,11 +30,12 @@ from masivo_stream.prepare.engine.find_remarks import (
 from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_source
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact
-from masivo_stream.prepare.engine.select import SelectedTable, figures_of, make_views, select_rows
+from masivo_stream.prepare.engine.select import SelectedTable, SelectToRun, figures_of, make_views, select_rows
 from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, Mapping
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
+from masivo_stream.prepare.mapping.written_select import WrittenMapping, WrittenSelect
 from masivo_stream.prepare.settling.closing import TableClosing, TableFigures, close, count_written
 from masivo_stream.prepare.settling.remarks import MEANINGS, Action, RemarkTally, Why
 from masivo_stream.prepare.settling.settle import make_rules
@@ -84,7 +85,7 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
                 space.begin_again()
-            work = _Preparation(mapping, mapping_file, files, space, show)
+            work = _Preparation(mapping, WrittenMapping(mapping_file, text), files, space, show)
             with OutputFiles(directory, space.progress) as outputs:
                 found = work.run(outputs)
             space.remove()
@@ -97,9 +98,15 @@ class _Preparation:
     """The steps of one preparation."""
 
     def __init__(
-        self, mapping: Mapping, file: str, files: dict[str, list[SourceFile]], space: SpillDirectory, show: ShowStep
+        self,
+        mapping: Mapping,
+        written: WrittenMapping,
+        files: dict[str, list[SourceFile]],
+        space: SpillDirectory,
+        show: ShowStep,
     ) -> None:
-        self._mapping, self._file, self._files, self._space, self._show = mapping, file, files, space, show
+        self._mapping, self._written, self._files, self._space, self._show = mapping, written, files, space, show
+        self._file = written.file
         self._progress = space.progress
         self._rules = make_rules(mapping)
         self._names = PlaceNames(tuple(each.name for found in files.values() for each in found))
@@ -185,7 +192,13 @@ class _Preparation:
             if not self._space.done(step):
                 self._show(StepProgress(step, self._share))
                 self._space.new_directory("flat", table)
-                select_rows(database, selected[table], select, self._mapping, self._file, self._progress.partitions)
+                asked = SelectToRun(
+                    WrittenSelect(self._written, table.value, select),
+                    self._mapping,
+                    self._progress.partitions,
+                    len(self._names.files),
+                )
+                select_rows(database, selected[table], asked)
                 if not selected[table].is_empty:
                     note_flat_words(database, selected[table], outputs, self._names)
                 self._finish_step(step, outputs)

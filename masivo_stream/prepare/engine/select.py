@@ -28,14 +28,16 @@ from masivo_stream.prepare.mapping.flat_columns import (
     COLUMNS,
     LINE_PLACE,
     PLACE,
-    SORT_KEYS,
     ColumnType,
     FlatTable,
     check_columns,
+    order_of_rows,
 )
 from masivo_stream.prepare.mapping.frame import Formats, Mapping, Policies
+from masivo_stream.prepare.mapping.written_select import WrittenSelect
 from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.sources.places import LAST_LINE, make_place
 from masivo_stream.prepare.sources.source_rows import WORDS
 
 OPERATION = "run the SELECT of the mapping"
@@ -88,19 +90,33 @@ def make_views(database: Database, sources: Sequence[LoadedSource], policies: Po
     )
 
 
-def select_rows(
-    database: Database, selected: SelectedTable, select: str, mapping: Mapping, file: str, partitions: int
-) -> None:
+class SelectToRun(Struct, frozen=True):
+    """A SELECT, and what its rows become."""
+
+    written: WrittenSelect
+    mapping: Mapping
+    partitions: int
+    files: int
+    """How many files all sources have: a place names one of them."""
+
+    @property
+    def where(self) -> str:
+        """The place in errors."""
+        return f"{self.written.mapping.file}: [{self.written.table}] select"
+
+
+def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun) -> None:
     """Run a SELECT, and write its rows into partitions.
 
     Raises:
         ConfigurationError: the SELECT does not work, or returns other columns than it has to.
         StorageError: the partitions cannot be written.
     """
-    table = selected.table
-    where = f"{file}: [{table}] select"
-    types = {name.lower(): kind for name, kind in database.describe(select, where)}
-    check_columns(table, types, file)
+    table, where, mapping, partitions = selected.table, asked.where, asked.mapping, asked.partitions
+    select = database.only_select(asked.written.select, where, asked.written)
+    described = database.describe(select, where, asked.written)
+    check_columns(table, [name.lower() for name, _ in described], asked.written.mapping.file)
+    types = {name.lower(): kind for name, kind in described}
     casts: dict[str, SqlCast] = {}
     values: list[str] = []
     for index, column in enumerate(COLUMNS[table]):
@@ -113,15 +129,13 @@ def select_rows(
         if column.type in {ColumnType.NUMBER, *DATES} and kind != '"NULL"':
             cast = _cast(quoted(name), kind, mapping.formats, f"v{index}", number=column.type is ColumnType.NUMBER)
         elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
-            raise ConfigurationError(
-                f"returns `{name}`, which is no place",
-                operation=OPERATION,
-                place=where,
-                hint="select `place` of a source as it is",
-            )
+            raise _no_place(f"returns `{name}`, which is no place", where)
         if cast is not None:
             casts[name] = cast
-        values.append(f"{_value(column.type, quoted(name), cast, mapping.formats.time_zone)} AS {quoted(name)}")
+        text = _text_of(quoted(name), kind, name, where) if column.type is ColumnType.TEXT else quoted(name)
+        if name == PLACE and LINE_PLACE in types:  # a line item whose order does not exist
+            text = f"coalesce({text}, {quoted(LINE_PLACE)})"
+        values.append(f"{_value(column.type, text, cast, mapping.formats.time_zone)} AS {quoted(name)}")
     places = [name for name in (PLACE, LINE_PLACE) if name in types]
     faults = ", ".join(f"{quoted(f'faulty {name}')}.why" for name in places)
     joins = " ".join(
@@ -131,7 +145,7 @@ def select_rows(
     )
     own = describe_fault(casts)
     words = describe_words(casts.items())
-    query = stage_casts(select.strip().rstrip(";"), list(casts.values()))
+    query = stage_casts(f"{select}\n", list(casts.values()))
     key = COLUMNS[table][0].name
     # The values are computed below the join, so that names in it are not ambiguous.
     inner = f"SELECT {', '.join(values)}, {own} AS own_fault, {words} AS {WORDS} FROM ({query})"
@@ -145,6 +159,7 @@ def select_rows(
         where,
     )
     _check_zones(database, selected, where)
+    _check_places(database, selected, asked)
 
 
 def part_of(id_: str, partitions: int) -> str:
@@ -167,6 +182,53 @@ def _check_zones(database: Database, selected: SelectedTable, where: str) -> Non
         )
 
 
+def _check_places(database: Database, selected: SelectedTable, asked: SelectToRun) -> None:
+    if selected.is_empty:
+        return
+    names = [PLACE, LINE_PLACE] if selected.table is FlatTable.EVENTS else [PLACE]
+    last = make_place(asked.files + 1, 0)
+    wrong = " OR ".join(
+        f"{name} NOT BETWEEN {make_place(1, 1)} AND {last} OR ({name} & {LAST_LINE}) = 0" for name in names
+    )
+    ((without, unknown),) = database.rows(
+        f"SELECT count(*) FILTER ({PLACE} IS NULL), count(*) FILTER ({wrong}) FROM {selected.scan()}"
+    )
+    if without:
+        raise _no_place(f"returns {without:,} rows without a place", asked.where)
+    if unknown:
+        raise _no_place(f"returns {unknown:,} rows with a place that no source has", asked.where)
+
+
+def _no_place(what: str, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        what,
+        operation=OPERATION,
+        place=where,
+        hint="select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN",
+    )
+
+
+def _text_of(text: str, kind: str, name: str, where: str) -> str:
+    """Return the expression of a column of text by its type: what a person would write, never what a database shows."""
+    if kind == "BLOB":  # text that a Parquet file does not declare to be text; what is not UTF-8 stays as it is shown
+        return f"coalesce(try(decode({text})), CAST({text} AS VARCHAR))"
+    if kind in {"DOUBLE", "FLOAT"}:  # a whole number that became a double because others are missing
+        return (
+            f"CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e15 THEN CAST(CAST({text} AS BIGINT) AS VARCHAR)"
+            f" ELSE CAST({text} AS VARCHAR) END"
+        )
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        if name in {"tags", "metadata"}:
+            return f"to_json({text})"
+        raise ConfigurationError(
+            f"returns `{name}` as {kind.partition('(')[0]}, which is no single value",
+            operation=OPERATION,
+            place=where,
+            hint="select one element or field of it, or a row per element with unnest()",
+        )
+    return text
+
+
 def _absent(kind: ColumnType) -> str:
     match kind:
         case ColumnType.TEXT:
@@ -182,8 +244,13 @@ def _cast(text: str, kind: str, formats: Formats, name: str, *, number: bool) ->
     if number:
         if kind == "VARCHAR":
             return cast_number(text, formats, name)
-        value = f"try_cast({text} AS {NUMBER_TYPE})"
-        return SqlCast({}, value, ((f"{text} IS NOT NULL AND {value} IS NULL", Why.BAD_NUMBER),))
+        exact = f"CAST({text} AS VARCHAR)" if kind == "FLOAT" else text  # 1234.56 is not 1234.560059
+        value = f"try_cast({exact} AS {NUMBER_TYPE})"
+        # A double is not exact, so a difference in its last digits is none.
+        differs = f"abs({text} - CAST({value} AS DOUBLE)) > 1e-12 * abs({text})" if kind == "DOUBLE" else "false"
+        if kind.startswith("DECIMAL"):
+            differs = f"{text} <> {value}"
+        return SqlCast({}, value, ((f"{text} IS NOT NULL AND {value} IS NULL", Why.BAD_NUMBER), (differs, Why.ROUNDED)))
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
         return SqlCast({}, text, ())
     if kind.startswith(("TIMESTAMP", "DATE")):
@@ -202,7 +269,11 @@ def _value(kind: ColumnType, text: str, cast: SqlCast | None, zone: str) -> str:
         case ColumnType.DATE | ColumnType.DAY:
             return f"(({cast.value}) AT TIME ZONE 'UTC')" if cast is not None else "NULL::TIMESTAMP"
         case ColumnType.NUMBER:
-            return f"CAST(CAST(({cast.value}) AS DECIMAL(24,6)) * 1000000 AS BIGINT)" if cast is not None else "NULL::BIGINT"
+            return (
+                f"CAST(CAST(({cast.value}) AS DECIMAL(24,6)) * 1000000 AS BIGINT)"
+                if cast is not None
+                else "NULL::BIGINT"
+            )
         case ColumnType.PLACE:
             return f"CAST({text} AS BIGINT)"
 
@@ -226,7 +297,7 @@ def read_rows(database: Database, selected: SelectedTable, number: int) -> Itera
     """Yield the rows of a partition in the order of their sort keys: the columns, then `fault`."""
     if not selected.partition(number).is_dir():
         return iter(())
-    order = ", ".join(f"{quoted(name)} NULLS FIRST" for name in SORT_KEYS[selected.table])
+    order = ", ".join(f"{quoted(name)} NULLS FIRST" for name in order_of_rows(selected.table))
     return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan(number)} ORDER BY {order}")
 
 
@@ -249,6 +320,10 @@ def moment_text(timestamp: str) -> str:
     )
 
 
+_BEFORE_ALL = -(1 << 63)
+"""Where NULL is in the order of rows."""
+
+
 def figures_of(database: Database, selected: SelectedTable, number: int) -> TableFigures:
     """Return what a partition holds, counted by the database: rows, the values of orders, points."""
     if not selected.partition(number).is_dir():
@@ -259,7 +334,8 @@ def figures_of(database: Database, selected: SelectedTable, number: int) -> Tabl
             query = f"SELECT count(*), 0, 0 FROM {scan}"
         case FlatTable.EVENTS:
             # The value of an order is the first one in the order of its rows; only the first row may have it.
-            order = ", ".join(f"'{name}': coalesce({quoted(name)}, -1)" for name in (PLACE, LINE_PLACE, "line_no"))
+            keys = (PLACE, LINE_PLACE, "line_no", "value")
+            order = ", ".join(f"'{name}': coalesce({quoted(name)}, {_BEFORE_ALL})" for name in keys)
             query = (
                 f"SELECT sum(rows), coalesce(sum(value), 0), 0 FROM (SELECT count(*) AS rows,"
                 f" arg_min(value, {{{order}}}) FILTER (value IS NOT NULL) AS value FROM {scan}"

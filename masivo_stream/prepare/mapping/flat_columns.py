@@ -102,11 +102,17 @@ SORT_KEYS: dict[FlatTable, tuple[str, ...]] = {
     FlatTable.CUSTOMERS: ("id", "place", "email", "name", "registration_date"),
     FlatTable.BALANCES: ("customer_id", "reward", "place", "amount"),
     FlatTable.EVENTS: (
-        *("customer_id", "purchase_id", "place", "line_place", "line_no", "sku", "quantity", "line_value"),
+        *("customer_id", "purchase_id", "place", "line_place", "line_no", "value", "sku", "quantity", "line_value"),
     ),
     FlatTable.TRANSACTIONS: ("customer_id", "issued_at", "place", "reward", "amount", "type", "details"),
 }
-"""The order of the rows of a partition. Rows that are equal in all of these make equal output in any order."""
+"""What orders the rows of a partition first; then all other columns do, so that no row has a place by chance."""
+
+
+def order_of_rows(table: FlatTable) -> list[str]:
+    """Return the columns by which rows of a partition are ordered: all of them."""
+    keys = SORT_KEYS[table]
+    return [*keys, *(column.name for column in COLUMNS[table] if column.name not in keys)]
 
 
 def check_columns(table: FlatTable, names: Iterable[str], file: str) -> None:
@@ -119,6 +125,13 @@ def check_columns(table: FlatTable, names: Iterable[str], file: str) -> None:
     known = [column.name for column in COLUMNS[table]]
     where = f"{file}: [{table}] select"
     for name in found:
+        if found.count(name) > 1:
+            raise ConfigurationError(
+                f"the SELECT returns the column `{name}` twice",
+                operation="read the mapping",
+                place=where,
+                hint="name the other column differently, or do not select it",
+            )
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             raise ConfigurationError(

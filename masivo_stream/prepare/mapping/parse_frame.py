@@ -98,7 +98,7 @@ def _check_date(written: str, place: str) -> None:
     if written in {LEAVE_OUT, FIRST_ACTIVITY}:
         return
     try:
-        fits = datetime.fromisoformat(written).tzinfo is not None or re.fullmatch(r"\d{4}-\d{2}-\d{2}", written)
+        fits = datetime.fromisoformat(written).tzinfo is not None or bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", written))
     except ValueError:
         fits = False
     if not fits:
@@ -199,6 +199,26 @@ def _check_formats(formats: Formats, place: str) -> None:
                 f"{place} date_formats",
                 'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"',
             )
+        if "%" in each and (reason := _wrong_directive(each)):
+            raise _wrong(
+                f"has `{each}`, {reason}",
+                f"{place} date_formats",
+                "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat",
+            )
+
+
+_DIRECTIVES = frozenset("aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%")
+_WITHOUT_PADDING = frozenset("dHIjmMSUWy")
+_YEARS = frozenset("yYGcx")
+
+
+def _wrong_directive(form: str) -> str:
+    """Return what is wrong with a format of dates, empty if nothing is: DuckDB reads a date without a year as 1900."""
+    found = re.findall(r"%(-?)(.?)", form, re.DOTALL)
+    for minus, letter in found:
+        if not letter or letter not in (_WITHOUT_PADDING if minus else _DIRECTIVES):
+            return f"in which %{minus}{letter} is no part of a date"
+    return "" if any(letter in _YEARS for _, letter in found) else "which has no year"
 
 
 def _convert(tree: object, kind: type[S], place: str) -> S:

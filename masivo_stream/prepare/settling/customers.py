@@ -81,16 +81,17 @@ def email_key(written: str) -> str:
 def lose_email(candidates: Iterable[CustomerRow], policies: Policies) -> list[str]:
     """Return the ids of the customers that do not keep the email which all of these have.
 
-    The candidates can be written, apart from this. A customer without a date of registration is newer than all others.
+    The candidates can be written, apart from this. A customer without a date of registration, which may yet turn out to
+    have none, does not keep an email that a customer with one has.
     """
-    order = sorted(
-        candidates,
-        key=lambda row: (row.registration_date is None, moment_key(row.registration_date or ""), row.id or ""),
-    )
+    order = sorted(candidates, key=lambda row: (moment_key(row.registration_date or ""), row.id or ""))
+    if policies.email_twice == "newest":
+        order.reverse()
+    order.sort(key=lambda row: row.registration_date is None)
     ids = list(dict.fromkeys(row.id for row in order if row.id is not None))
     if policies.email_twice == LEAVE_OUT:
         return ids if len(ids) > 1 else []
-    return ids[:-1] if policies.email_twice == "newest" else ids[1:]
+    return ids[1:]
 
 
 class Registration(Struct, frozen=True):
@@ -158,4 +159,5 @@ def _object(written: str | None) -> Raw | UnsetType | None:
         found = msgspec.json.decode(written)
     except (ValueError, RecursionError):
         return None
-    return Raw(msgspec.json.encode(found)) if isinstance(found, dict) else None
+    # Line breaks can only be between its parts. Everything else stays: numbers keep all of their digits.
+    return Raw(written.replace("\n", " ").replace("\r", " ").encode()) if isinstance(found, dict) else None

@@ -9,6 +9,7 @@ from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import ANY_WORD, LEAVE_OUT, Policies, TransactionType
 from masivo_stream.prepare.settling.customers import first_moment
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
+from masivo_stream.prepare.settling.returned_twice import drop_returned_twice
 from masivo_stream.prepare.settling.rows import BalanceRow, LedgerRow, moment_key
 from masivo_stream.prepare.settling.written_records import WrittenBalance, WrittenTransaction, number, text
 
@@ -84,6 +85,8 @@ def settle_points(
     balance is left out.
     """
     remarks: list[Remark] = []
+    balances = drop_returned_twice(FlatTable.BALANCES, balances, remarks)
+    ledger = drop_returned_twice(FlatTable.TRANSACTIONS, ledger, remarks)
     kept = [each for each in balances if _is_usable(each, mapping.rewards, remarks)]
     entries = [entry for row in ledger if (entry := _read_entry(row, mapping, remarks)) is not None]
     by_reward: dict[str, list[LedgerEntry]] = {}

@@ -10,6 +10,7 @@ from masivo_stream.model.contract import PURCHASE
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import ANY_WORD, LEAVE_OUT, EventsMapping, EventStatus, PaymentMethod, Policies
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
+from masivo_stream.prepare.settling.returned_twice import drop_line_items_returned_twice
 from masivo_stream.prepare.settling.rows import LineItemRow, moment_key
 from masivo_stream.prepare.settling.written_records import (
     WrittenEvent,
@@ -107,7 +108,7 @@ def _settle_order(
     if payment is None:
         return Why.UNMAPPED_PAYMENT
     noted: list[Remark] = []
-    products = _products(rows, order.value, policies, noted)
+    products = _products(drop_line_items_returned_twice(rows, noted), order.value, policies, noted)
     if isinstance(products, Why):
         return products
     remarks += noted

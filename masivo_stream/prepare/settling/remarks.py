@@ -30,6 +30,7 @@ class Why(enum.StrEnum):
     ZERO_DATE = "zero_date"
     SKIPPED_HOUR = "skipped_hour"
     REPEATED_HOUR = "repeated_hour"
+    AMBIGUOUS_DATE = "ambiguous_date"
     NO_CUSTOMER = "no_customer"
     UNKNOWN_CUSTOMER = "unknown_customer"
     CUSTOMER_LEFT_OUT = "customer_left_out"
@@ -37,6 +38,7 @@ class Why(enum.StrEnum):
     STATUS_LEFT_OUT = "status_left_out"
     UNMAPPED_STATUS = "unmapped_status"
     SAME_ROW_TWICE = "same_row_twice"
+    RETURNED_TWICE = "returned_twice"
     ID_TWICE = "id_twice"
     EMAIL_TWICE = "email_twice"
     MISSING_EMAIL = "missing_email"
@@ -75,12 +77,15 @@ MEANINGS: dict[Why, str] = {
     Why.ZERO_DATE: "a date of zeros, as MySQL writes it, was taken as missing",
     Why.SKIPPED_HOUR: "a local time that daylight saving skips was moved on by the length of the gap",
     Why.REPEATED_HOUR: "a local time that occurs twice when daylight saving ends was taken as the later one",
+    Why.AMBIGUOUS_DATE: "a date fits several of the source's date_formats, and the first of them was taken",
     Why.NO_CUSTOMER: "the row has no customer id",
     Why.UNKNOWN_CUSTOMER: "no row of customers has this customer id",
     Why.CUSTOMER_LEFT_OUT: "the customer is left out, and all that belongs to the customer with it",
     Why.CUSTOMER_DELETED: "the customer is deleted",
     Why.STATUS_LEFT_OUT: "the mapping leaves rows of this status out",
     Why.UNMAPPED_STATUS: "the mapping does not say what this status means: add it to statuses, or *",
+    Why.RETURNED_TWICE: "the SELECT returned this row of a source before, with the same values: a join found several"
+    " matches",
     Why.SAME_ROW_TWICE: "an earlier row of this customer says exactly the same",
     Why.ID_TWICE: "another row has this customer id, and differs",
     Why.EMAIL_TWICE: "another customer has this email",

@@ -135,7 +135,9 @@ def _write(
         remarks.append(Remark(FlatTable.CUSTOMERS, Action.GUESSED, Why.MISSING_NAME, row.place))
     customer = write_customer(row, row.name or rules.policies.missing_name, registered, remarks)
     # A row of customers that does not count must not give its balance a second time.
-    not_counted = {each.place: each.why for each in remarks if each.action is Action.LEFT_OUT}
+    not_counted = {
+        each.place: each.why for each in remarks if each.action is Action.LEFT_OUT and each.place != row.place
+    }
     for balance in rows.balances:
         if (why := not_counted.get(balance.place)) is not None:
             remarks += leave_out_points([balance], [], why)

@@ -1,7 +1,8 @@
 """CSV and TSV: rows with the line on which each begins, also if quoted fields hold line breaks.
 
 Python's `csv` reads them strictly: a quote in the wrong place makes its row unreadable, and the next row is read as
-usual. A quoted field that never ends would swallow the rest of the file: that is an error of the whole source.
+usual. A quoted field that never ends would swallow the rest of the file: that is an error of the whole source. One that
+ends some rows later has swallowed these rows, so each line of what cannot be read is reported.
 """
 
 import csv
@@ -14,11 +15,22 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import OPERATION, SeenBytes, SourceFile, ignore_bytes, open_text
-from masivo_stream.prepare.sources.source_rows import RESERVED, NumberedRow, ReportUnreadable, name_columns
+from masivo_stream.prepare.sources.source_rows import (
+    RESERVED,
+    NumberedRow,
+    ReportUnreadable,
+    find_columns,
+    name_columns,
+)
 
 LONGEST_FIELD = 2_000_000
 """Characters. A longer field is a quote that is not closed."""
 
+FEWEST_DELIMITERS = 3
+"""In a line: with fewer, a line of ordinary text looks like a row."""
+
+_NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""A NUL, or a byte that the encoding does not have."""
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 
@@ -52,12 +64,20 @@ class DelimitedReader:
                 place=file.name,
                 hint='name the columns in the mapping: header = ["…"]',
             )
+        if any(_NOT_TEXT.search(name) for name in first):
+            raise InputError(
+                f"has a header line that is not {self._source.formats.encoding}",
+                operation=OPERATION,
+                place=f"{file.name}:1",
+                hint='name the encoding in the mapping, such as encoding = "latin-1", "cp1252" or "utf-16"',
+            )
         return name_columns(first, RESERVED)
 
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows."""
         own = self.columns(file)
-        order = None if own == list(columns) else [own.index(name) if name in own else len(own) for name in columns]
+        places = find_columns(own, columns)
+        order = None if places == [*range(len(own))] else [len(own) if at is None else at for at in places]
         skip_header = not self._source.header
         width = len(own)
         with open_text(file, self._source.formats.encoding, self._seen) as lines:
@@ -72,8 +92,8 @@ class DelimitedReader:
                         if skip_header:
                             skip_header = False
                             continue
-                        if len(row) != width:
-                            unreadable(begin, Why.WRONG_FIELD_COUNT)
+                        if (why := self._fault_of(row, width, line - begin)) is not None:
+                            _report(unreadable, begin, line, why)
                             continue
                         values: Sequence[str | None] = self._values(row) if self._null or self._escapes else row
                         if order is not None:
@@ -88,14 +108,25 @@ class DelimitedReader:
                             place=f"{file.name}:{line}",
                             hint='correct that line, or say quote = "" in the mapping if nothing is quoted',
                         ) from None
-                    unreadable(line, Why.MALFORMED_ROW)
-                    line = reader.line_num + 1
+                    _report(unreadable, line, line := reader.line_num + 1, Why.MALFORMED_ROW)
 
     def _reader(self, lines: Iterator[str]) -> Any:  # noqa: ANN401 - `csv` does not name the type of its readers
         quote = self._source.formats.quote
         if not quote:
             return csv.reader(lines, delimiter=self._delimiter, quoting=csv.QUOTE_NONE, quotechar=None, strict=True)
         return csv.reader(lines, delimiter=self._delimiter, quotechar=quote, strict=True)
+
+    def _fault_of(self, row: list[str], width: int, lines: int) -> Why | None:
+        """Return why a row of some lines cannot be used; None if it can.
+
+        If each line of a row has as many fields as a row, two quotes too many have made one row of several.
+        """
+        if len(row) != width:
+            return Why.WRONG_FIELD_COUNT
+        if lines == 1 or width <= FEWEST_DELIMITERS:
+            return None
+        written = self._delimiter.join(row).splitlines()
+        return Why.MALFORMED_ROW if all(line.count(self._delimiter) == width - 1 for line in written) else None
 
     def _values(self, row: list[str]) -> list[str | None]:
         """Return the values of a row with its own null text and escapes."""
@@ -105,6 +136,11 @@ class DelimitedReader:
                 value if value is None or "\\" not in value else _ESCAPE.sub(_unescape, value) for value in values
             ]
         return values
+
+
+def _report(unreadable: ReportUnreadable, begin: int, end: int, why: Why) -> None:
+    for line in range(begin, end):
+        unreadable(line, why)
 
 
 def _unescape(found: "re.Match[str]") -> str:

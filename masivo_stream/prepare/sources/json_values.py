@@ -1,5 +1,6 @@
 """NDJSON and JSON arrays: an object is a row. Numbers keep their digits; lists and objects in it stay JSON text."""
 
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -87,46 +88,64 @@ class JsonReader:
     def _elements(self, file: SourceFile, seen: SeenBytes) -> Iterator[tuple[int, str]]:
         """Yield the elements of an array as text, without ever holding all of it."""
         with open_text(file, self._encoding, seen) as stream:
-            buffer, at, line, ended = "", 0, 1, False
-            step = BLOCK_BYTES
-
-            def fill() -> bool:
-                nonlocal buffer, at, line, ended
-                line += buffer.count("\n", 0, at)
-                more = stream.read(step)
-                buffer, at, ended = buffer[at:] + more, 0, not more
-                return not ended
-
-            fill()
-            at = _skip(buffer, at)
-            if buffer[at : at + 1] != "[":
+            text = _Window(stream)
+            if text.skip_gap() != "[":
                 raise _broken(
-                    file, line, "is not one JSON array", 'say format = "ndjson" if there is an object per line'
+                    file, text.line, "is not one JSON array", 'say format = "ndjson" if there is an object per line'
                 )
-            at += 1
-            while True:
-                at = _skip(buffer, at)
-                while at == len(buffer) and fill():
-                    at = _skip(buffer, at)
-                if buffer[at : at + 1] == "]":
-                    return
-                if buffer[at : at + 1] == ",":
-                    at += 1
+            text.at += 1
+            while (begin := text.skip_gap()) != "]":
+                if begin == ",":
+                    text.at += 1
                     continue
                 try:
-                    _, end = _scan(buffer, at)
+                    _, end = _scan(text.buffer, text.at)
                 except (ValueError, RecursionError):
-                    if ended:
-                        where = line + buffer.count("\n", 0, at)
-                        raise _broken(file, where, "is damaged or cut off", "export it again") from None
-                    step *= 2  # so that a long element is not scanned too often
-                    fill()
+                    if text.ended:
+                        raise _broken(file, text.line, "is damaged or cut off", "export it again") from None
+                    text.fill(longer=True)
                     continue
-                if end == len(buffer) and not ended:  # a number may go on
-                    fill()
+                if end == len(text.buffer) and not text.ended:  # a number may go on
+                    text.fill()
                     continue
-                yield line + buffer.count("\n", 0, at), buffer[at:end]
-                at = end
+                yield text.line, text.buffer[text.at : end]
+                text.at = end
+            text.at += 1
+            if text.skip_gap():
+                raise _broken(
+                    file, text.line, "goes on after its array", 'say format = "ndjson" if there is a value per line'
+                )
+
+
+class _Window:
+    """The part of a text that is being read."""
+
+    def __init__(self, stream: io.TextIOBase) -> None:
+        self._stream, self._step = stream, BLOCK_BYTES
+        self._lines, self._counted = 1, 0
+        self.buffer, self.at, self.ended = "", 0, False
+
+    @property
+    def line(self) -> int:
+        """The line at which the reader is."""
+        self._lines += self.buffer.count("\n", self._counted, self.at)
+        self._counted = self.at
+        return self._lines
+
+    def fill(self, *, longer: bool = False) -> bool:
+        """Read on; `longer` doubles the steps, so that a long element is not scanned too often."""
+        self._step *= 2 if longer else 1
+        self._lines, self._counted = self.line, 0
+        more = self._stream.read(self._step)
+        self.buffer, self.at, self.ended = self.buffer[self.at :] + more, 0, not more
+        return not self.ended
+
+    def skip_gap(self) -> str:
+        """Skip white space; return the character behind it, empty at the end."""
+        self.at = _skip(self.buffer, self.at)
+        while self.at == len(self.buffer) and self.fill():
+            self.at = _skip(self.buffer, self.at)
+        return self.buffer[self.at : self.at + 1]
 
 
 def _skip(text: str, at: int) -> int:

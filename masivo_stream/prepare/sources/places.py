@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 _SHIFT = 40
-_LINE = (1 << _SHIFT) - 1
+LAST_LINE = (1 << _SHIFT) - 1
 
 
 def make_place(file: int, line: int) -> int:
@@ -18,4 +18,4 @@ class PlaceNames(Struct, frozen=True):
 
     def describe(self, place: int) -> tuple[str, int]:
         """Return file and line."""
-        return self.files[(place >> _SHIFT) - 1], place & _LINE
+        return self.files[(place >> _SHIFT) - 1], place & LAST_LINE

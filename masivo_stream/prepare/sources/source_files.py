@@ -1,8 +1,11 @@
 """Find the files of a source, and open them: plain, gzip or zstandard, as their first bytes say."""
 
+import codecs
 import glob
 import io
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ class SourceFile(Struct, frozen=True):
 
 
 def find_files(source: DataSource, place: str, spooled: Path | None) -> list[SourceFile]:
-    """Return the files of a source in the order of their names; `spooled` is what standard input was copied to.
+    """Return the files of a source, each once, in order; `spooled` is what standard input was copied to.
 
     Raises:
         InputError: a file does not exist.
@@ -58,10 +61,13 @@ def find_files(source: DataSource, place: str, spooled: Path | None) -> list[Sou
                 hint="paths are relative to the directory in which the command is started",
             )
         found += [SourceFile(path, path) for path in paths]
-    return found
+    by_file: dict[str, SourceFile] = {}
+    for each in found:
+        by_file.setdefault(each.path if each.name == STANDARD_INPUT else os.path.realpath(each.path), each)
+    return list(by_file.values())
 
 
-def read_blocks(file: SourceFile, seen: SeenBytes = ignore_bytes) -> Iterator[bytes]:
+def read_blocks(file: SourceFile, seen: SeenBytes = ignore_bytes) -> Generator[bytes]:
     """Yield the plain bytes of a file.
 
     Raises:
@@ -108,13 +114,42 @@ class BlockStream(io.RawIOBase):
         return count
 
 
-def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -> io.TextIOWrapper:
-    """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates."""
-    name = encoding.lower().replace("_", "-")
-    encoding = "utf-8-sig" if name in {"utf-8", "utf8"} else encoding
-    return io.TextIOWrapper(
-        io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES), encoding=encoding, errors="surrogateescape", newline=""
-    )
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),  # before UTF-16, whose mark begins this one
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
+
+
+@contextmanager
+def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -> Iterator[io.TextIOWrapper]:
+    """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates.
+
+    Raises:
+        InputError: its first bytes say that it has another encoding, or it ends within a character.
+    """
+    name = codecs.lookup(encoding).name
+    marked = _marked_encoding(file)
+    if marked and not name.startswith(marked):
+        raise _unreadable(
+            file, f"begins with the mark of {marked}, and is read as {encoding}", f'say encoding = "{marked}"'
+        )
+    encoding = {"utf-8": "utf-8-sig", "utf-16-le": marked, "utf-16-be": marked}.get(name) or encoding
+    blocks = io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES)
+    with io.TextIOWrapper(blocks, encoding=encoding, errors="surrogateescape", newline="") as text:
+        try:
+            yield text
+        except UnicodeDecodeError as error:
+            what = f"is not {encoding}, or is cut off within a character"
+            raise _unreadable(file, what, "name its encoding in the mapping, or export it again") from error
+
+
+def _marked_encoding(file: SourceFile) -> str:
+    """Return the encoding that the first bytes of a file name; empty if they name none."""
+    blocks = read_blocks(file)
+    with closing(blocks):
+        head = next(blocks, b"")[:4]
+    return next((each for mark, each in _MARKS if head.startswith(mark)), "")
 
 
 def _unreadable(file: SourceFile, what: str, hint: str) -> InputError:

@@ -32,8 +32,18 @@ class TableReader(Protocol):
 
 
 def unite_columns(found: Iterable[Sequence[str]]) -> list[str]:
-    """Return the columns of several files, each once, in the order in which they come."""
-    return list(dict.fromkeys(name for columns in found for name in columns))
+    """Return the columns of several files, each once in any case, in the order in which they come."""
+    names: dict[str, str] = {}
+    for columns in found:
+        for name in columns:
+            names.setdefault(name.lower(), name)
+    return list(names.values())
+
+
+def find_columns(own: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
+    """Return where a file has the columns of its source, in any case; None for those that it lacks."""
+    places = {name.lower(): index for index, name in enumerate(own)}
+    return [places.get(name.lower()) for name in wanted]
 
 
 def name_columns(written: Iterable[str], taken: Iterable[str]) -> list[str]:

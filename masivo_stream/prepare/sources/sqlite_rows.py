@@ -9,7 +9,16 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.mapping.frame import DataSource
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile
-from masivo_stream.prepare.sources.source_rows import RESERVED, NumberedRow, ReportUnreadable, name_columns
+from masivo_stream.prepare.sources.source_rows import (
+    RESERVED,
+    NumberedRow,
+    ReportUnreadable,
+    find_columns,
+    name_columns,
+)
+
+EXACT_DOUBLE = 1e15
+"""Whole numbers below it are exact as doubles, and a person would write them with all digits."""
 
 
 class SqliteReader:
@@ -28,7 +37,7 @@ class SqliteReader:
     def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
         """Yield the rows, in the order of their row ids if they have any."""
         own = self.columns(file)
-        order = [own.index(name) if name in own else -1 for name in columns]
+        order = find_columns(own, columns)
         with closing(self._open(file)) as connection:
             try:
                 found = connection.execute(f"{self._select} ORDER BY rowid")
@@ -39,7 +48,7 @@ class SqliteReader:
                     if any(isinstance(value, bytes) for value in row):
                         unreadable(line, Why.WRONG_ENCODING)
                         continue
-                    yield line, [None if at < 0 else self._value(row[at]) for at in order]
+                    yield line, [None if at is None else self._value(row[at]) for at in order]
             except sqlite3.Error as error:
                 raise _broken(file, error) from error
 
@@ -49,6 +58,8 @@ class SqliteReader:
                 return value
             case int():
                 return str(value)
+            case float() if value.is_integer() and abs(value) < EXACT_DOUBLE:
+                return f"{value:.0f}"  # an id in a column that SQLite took for numbers
             case _:
                 return repr(value).replace(".", self._source.formats.decimal_mark)
 
