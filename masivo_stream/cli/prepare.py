@@ -17,6 +17,7 @@ from masivo_stream.model.errors import ConfigurationError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from masivo_stream.model.plan import Plan
     from masivo_stream.model.settings import Settings
     from masivo_stream.prepare.engine.run import ShowStep
 
@@ -93,6 +94,8 @@ def _prepare(mapping: str, directory: Path, settings: "Settings", common: Common
     with _showing(quiet=common.quiet) as show:
         found = run(mapping, directory, show)
     planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
+    if planned is not None and not output:
+        planned = _without(str(directory), planned)
     code = planned.summary.exit_code if planned is not None else ExitCode.DEAD_LETTERS
     if common.json:
         return print_json({"preparation": found, "plan": planned}, code)
@@ -100,6 +103,14 @@ def _prepare(mapping: str, directory: Path, settings: "Settings", common: Common
     from masivo_stream.observe.preparation_table import print_preparation
 
     return answer(lambda: print_preparation(Output(), found, planned, output), code, question=True)
+
+
+def _without(directory: str, planned: "Plan") -> "Plan":
+    """Return a plan that names files without their directory, which will be gone."""
+    import msgspec
+
+    prefix = msgspec.json.encode(f"{directory}/")[1:-1]
+    return msgspec.json.decode(msgspec.json.encode(planned).replace(prefix, b""), type=type(planned))
 
 
 def _print_preset(name: str) -> int:

@@ -26,6 +26,7 @@ from masivo_stream.prepare.engine.casts import (
     quoted,
 )
 from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.fitting_files import check_same_form, compare_columns
 from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource, Formats
 from masivo_stream.prepare.settling.remarks import Why
@@ -61,6 +62,7 @@ class LoadedSource(Struct, frozen=True):
     columns: list[str]
     rows: int
     unreadable: int
+    warnings: tuple[str, ...] = ()
 
 
 class SourceToLoad(Struct, frozen=True):
@@ -87,7 +89,9 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
     if asked.source.format == "parquet":
         return _load_parquet(database, asked, table)
     reader = make_reader(asked.source, asked.seen)
-    columns = unite_columns([reader.columns(file) for file in asked.files])
+    found = [reader.columns(file) for file in asked.files]
+    warnings = () if isinstance(reader, JsonReader) else compare_columns(asked.name, asked.files, found)
+    columns = unite_columns(found)
     unreadable = 0
 
     def count(file: str, line: int, why: Why) -> None:
@@ -119,7 +123,7 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
             )
     finally:
         pipe.unlink()
-    return LoadedSource(asked.name, table, columns, rows, unreadable)
+    return LoadedSource(asked.name, table, columns, rows, unreadable, tuple(warnings))
 
 
 def make_reader(source: DataSource, seen: SeenBytes = ignore_bytes) -> TableReader:
@@ -216,13 +220,13 @@ def _write(pipe: io.RawIOBase, part: bytes) -> None:
 
 def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> LoadedSource:
     """Load Parquet files; a row's line is its number in the file, from 1."""
-    columns: list[str] = []
+    found: list[list[str]] = []
     forms: dict[str, set[bool]] = {}
     scans = []
     for number, file in enumerate(asked.files, start=asked.first_number):
         own = database.describe(f"SELECT * FROM read_parquet({literal(file.path)})", asked.place)
         names = name_columns([name for name, _ in own], RESERVED)
-        columns = unite_columns([columns, names])
+        found.append(names)
         for (_, kind), name in zip(own, names, strict=True):
             forms.setdefault(name.lower(), set()).add(kind == "VARCHAR")
         chosen = ", ".join(f"{quoted(old)} AS {quoted(name)}" for (old, _), name in zip(own, names, strict=True))
@@ -230,24 +234,14 @@ def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> Loade
             f"SELECT {make_place(number, 1)} + file_row_number AS {ROW_PLACE}, {chosen}"
             f" FROM read_parquet({literal(file.path)}, file_row_number = true)"
         )
-    _check_same_form(asked, forms)
+    warnings = compare_columns(asked.name, asked.files, found)
+    columns = unite_columns(found)
+    check_same_form(asked.source, asked.place, forms)
     scan = " UNION ALL BY NAME ".join(scans)
     types = {name.lower(): kind for name, kind in database.describe(scan, asked.place)}  # what all files have in common
     described = {name: types[name.lower()] for name in columns}
     rows = _copy(database, asked, scan, {name: quoted(name) for name in columns}, described, table)
-    return LoadedSource(asked.name, table, columns, rows, 0)
-
-
-def _check_same_form(asked: SourceToLoad, forms: dict[str, set[bool]]) -> None:
-    """Stop if a declared column is text in some files only: numbers as text would be read with the decimal mark."""
-    for name in (*asked.source.numbers, *asked.source.dates):
-        if len(forms.get(name.lower(), ())) > 1:
-            raise ConfigurationError(
-                f"has `{name}` as text in some files, and not in others",
-                operation=OPERATION,
-                place=asked.place,
-                hint="make a source of each kind of file, and UNION ALL them in the SELECT",
-            )
+    return LoadedSource(asked.name, table, columns, rows, 0, tuple(warnings))
 
 
 def _copy(

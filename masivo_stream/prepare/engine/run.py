@@ -1,10 +1,14 @@
 """Run a whole preparation: step by step, each noted when it is done, so that any later process can continue."""
 
+import fcntl
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -75,12 +79,13 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
     text = _read_mapping(mapping_file)
     mapping = parse_frame(text, mapping_file)
     spill = Path(mapping.engine.spill_dir or directory) / SPILL
-    spooled = spill.parent / f"{SPILL}.standard-input"
+    spooled = spill.parent / f"{SPILL}.standard-input.{os.getpid()}"
     files = {}
+    spool: BinaryIO | None = None
     try:
         for name, source in mapping.sources.items():
             if STANDARD_INPUT in source.path:
-                _spool(spooled)
+                spool = _spool(spooled)
             files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
@@ -91,6 +96,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
             space.remove()
     finally:
         spooled.unlink(missing_ok=True)  # it is copied again, and compared, when the work is continued
+        if spool is not None:
+            spool.close()
     return found
 
 
@@ -157,6 +164,7 @@ class _Preparation:
                 names = tuple(each.name for each in found)
                 self._progress.sources[name] = SourceFigures(names, loaded.rows + loaded.unreadable, loaded.rows)
                 self._progress.columns[name] = loaded.columns
+                self._progress.warnings += loaded.warnings
                 note_words(database, loaded, self._mapping.policies, outputs, self._names)
                 self._finish_step(step, outputs)
             figures = self._progress.sources[name]
@@ -296,6 +304,7 @@ class _Preparation:
             sources=sources,
             equations=[_equation(each) for each in equations],
             remarks=remarks,
+            warnings=tuple(self._progress.warnings),
         )
 
     def _finish_step(self, step: str, outputs: OutputFiles) -> None:
@@ -335,15 +344,25 @@ def _read_mapping(file: str) -> str:
         ) from None
 
 
-def _spool(path: Path) -> None:
-    """Copy standard input to disk: it is read more than once, and a restart compares it."""
+def _spool(path: Path) -> BinaryIO:
+    """Copy standard input to disk: it is read more than once, and a restart compares it.
+
+    The open copy is returned: its lock says that it is in use. Copies that processes have left behind are removed.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as copy:
-            path.chmod(0o600)
-            shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
+        for left in path.parent.glob(f"{SPILL}.standard-input.*"):
+            with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as old:
+                fcntl.flock(old, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink(missing_ok=True)
+        copy = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b")
+        fcntl.flock(copy, fcntl.LOCK_EX)
+        shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
+        copy.flush()
     except OSError as error:
+        path.unlink(missing_ok=True)
         raise cannot_write(error, path) from error
+    return copy
 
 
 def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]]) -> str:

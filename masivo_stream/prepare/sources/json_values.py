@@ -27,6 +27,10 @@ _scan = json.JSONDecoder(strict=False).raw_decode
 _GAP = re.compile(r"[ \t\r\n]*")
 
 
+LONGEST_ELEMENT = 16 << 20
+"""Characters in which an element of an array has to end: else memory would hold the rest of a damaged file."""
+
+
 class JsonReader:
     """Read the files of one source."""
 
@@ -101,7 +105,7 @@ class JsonReader:
                 try:
                     _, end = _scan(text.buffer, text.at)
                 except (ValueError, RecursionError):
-                    if text.ended:
+                    if text.ended or len(text.buffer) - text.at > LONGEST_ELEMENT:
                         raise _broken(file, text.line, "is damaged or cut off", "export it again") from None
                     text.fill(longer=True)
                     continue
