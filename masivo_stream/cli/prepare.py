@@ -1,13 +1,15 @@
 """`masivo-stream prepare`."""
 
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
@@ -91,7 +93,7 @@ def _prepare(mapping: str, directory: Path, settings: "Settings", common: Common
     from masivo_stream.flow.commands import plan as planning
     from masivo_stream.prepare.engine.run import prepare as run
 
-    with _showing(quiet=common.quiet) as show:
+    with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
         found = run(mapping, directory, show)
     planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
     if planned is not None and not output:
@@ -139,6 +141,36 @@ def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
     path.write_text(text)
     sys.stderr.write(f"written: {output}\nnext: read its comments, then masivo-stream prepare {output} --check\n")
     return ExitCode.COMPLETE
+
+
+@contextmanager
+def _ending_as_signals_say() -> "Iterator[None]":
+    """End as a signal says also if it comes while the database works, which turns it into an error of its own."""
+    seen: list[int] = []
+
+    def note(number: int, _frame: object) -> NoReturn:
+        seen.append(number)
+        raise _end_by(number)
+
+    obeyed = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, note) for number in obeyed}
+    try:
+        yield
+    except Exception:
+        if not seen:
+            raise
+        raise _end_by(seen[0]) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_by(number: int) -> BaseException:
+    return SystemExit(ExitCode.TERMINATED) if number == signal.SIGTERM else KeyboardInterrupt()
 
 
 @contextmanager

@@ -32,6 +32,18 @@ def are_intact(directory: Path, sizes: dict[str, int]) -> bool:
     return all(path.is_file() and path.stat().st_size >= size for path, size in paths.items())
 
 
+def check_directory(directory: Path) -> None:
+    """Raise ConfigurationError if the directory holds an export that was not prepared."""
+    for name in EXPORT_FILES.values():
+        if (directory / name).exists() and not (directory / SUMMARY_FILE).exists():
+            raise ConfigurationError(
+                "there is an export here that was not prepared",
+                operation="prepare",
+                place=str(directory / name),
+                hint="name another directory with -o, or move it away",
+            )
+
+
 class OutputFiles:
     """The exports and the list of remarks, in one directory. Use it as a context."""
 
@@ -39,18 +51,9 @@ class OutputFiles:
         """Open them where the work has come to.
 
         Raises:
-            ConfigurationError: the directory holds an export that was not prepared.
             StorageError: a file cannot be written.
         """
         self.directory = directory
-        for name in EXPORT_FILES.values():
-            if (directory / name).exists() and not (directory / SUMMARY_FILE).exists():
-                raise ConfigurationError(
-                    "there is an export here that was not prepared",
-                    operation="prepare",
-                    place=str(directory / name),
-                    hint="name another directory with -o, or move it away",
-                )
         self._progress = progress
         self.tally = RemarkTally()
         for saved in progress.sums:

@@ -33,7 +33,7 @@ from masivo_stream.prepare.engine.find_remarks import (
 )
 from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_source
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
-from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact
+from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact, check_directory
 from masivo_stream.prepare.engine.select import SelectedTable, SelectToRun, figures_of, make_views, select_rows
 from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
@@ -87,6 +87,7 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
             if STANDARD_INPUT in source.path:
                 spool = _spool(spooled)
             files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
+        check_directory(directory)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
                 space.begin_again()
@@ -95,8 +96,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
                 found = work.run(outputs)
             space.remove()
     finally:
-        spooled.unlink(missing_ok=True)  # it is copied again, and compared, when the work is continued
         if spool is not None:
+            spooled.unlink(missing_ok=True)  # it is copied again, and compared, when the work is continued
             spool.close()
     return found
 
@@ -360,7 +361,8 @@ def _spool(path: Path) -> BinaryIO:
         shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
         copy.flush()
     except OSError as error:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         raise cannot_write(error, path) from error
     return copy
 
