@@ -1041,6 +1041,11 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_full_disk_is_given_room",
         "wait for it, or name another directory": "prepare::two_at_once_wait_for_each_other",
     },
+    "prepare/engine/standard_input.py": {
+        (
+            "pipe a table into the command, as in: psql … | masivo-stream prepare mapping.toml -o export"
+        ): "prepare::a_table_is_piped_into_the_command",
+    },
     "prepare/mapping/flat_columns.py": {
         (
             "add `place` of the main table: what is left out is then named by file and line"
@@ -1050,6 +1055,10 @@ TABLE: dict[str, dict[str, str]] = {
         "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/mapping/parse_frame.py": {
+        "add one, with a SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'write leave_out, first_activity, or a date such as "2018-01-01"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "add format, one of {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'add table = "{…}"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "add {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",

@@ -1,8 +1,6 @@
 """Run a whole preparation: step by step, each noted when it is done, so that any later process can continue."""
 
 import hashlib
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,7 +29,8 @@ from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_s
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact
 from masivo_stream.prepare.engine.select import SelectedTable, figures_of, make_views, select_rows
-from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
+from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory
+from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, Mapping
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
@@ -79,12 +78,13 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
     try:
         for name, source in mapping.sources.items():
             if STANDARD_INPUT in source.path:
-                _spool(spooled)
+                copy_standard_input(spooled)
             files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
                 space.begin_again()
             work = _Preparation(mapping, mapping_file, files, space, show)
+            work.warnings = warn_of_standard_input(mapping, files)
             with OutputFiles(directory, space.progress) as outputs:
                 found = work.run(outputs)
             space.remove()
@@ -104,6 +104,7 @@ class _Preparation:
         self._rules = make_rules(mapping)
         self._names = PlaceNames(tuple(each.name for found in files.values() for each in found))
         self._share = 0.0
+        self.warnings: tuple[str, ...] = ()
 
     def run(self, outputs: OutputFiles) -> Preparation:
         """Take all steps that are not done yet."""
@@ -171,6 +172,11 @@ class _Preparation:
 
         return seen
 
+    def _show_share(self, step: str, part: float) -> Callable[[float], None]:
+        """Return what shows progress within a step that is this part of all work."""
+        begin = self._share
+        return lambda share: self._show(StepProgress(step, begin + share * part))
+
     def _select(self, database: Database, outputs: OutputFiles) -> dict[FlatTable, SelectedTable]:
         selects = {
             table: part.select for table in FlatTable if (part := getattr(self._mapping, table.value)) is not None
@@ -185,7 +191,9 @@ class _Preparation:
             if not self._space.done(step):
                 self._show(StepProgress(step, self._share))
                 self._space.new_directory("flat", table)
-                select_rows(database, selected[table], select, self._mapping, self._file, self._progress.partitions)
+                parts, part = self._progress.partitions, _WEIGHTS["select"] / 100 / len(selects)
+                seen = self._show_share(step, part)
+                select_rows(database, selected[table], select, self._mapping, self._file, parts, seen)
                 if not selected[table].is_empty:
                     note_flat_words(database, selected[table], outputs, self._names)
                 self._finish_step(step, outputs)
@@ -283,6 +291,7 @@ class _Preparation:
             sources=sources,
             equations=[_equation(each) for each in equations],
             remarks=remarks,
+            warnings=self.warnings,
         )
 
     def _finish_step(self, step: str, outputs: OutputFiles) -> None:
@@ -320,17 +329,6 @@ def _read_mapping(file: str) -> str:
             place=file,
             hint="masivo-stream prepare --init writes a mapping to begin with",
         ) from None
-
-
-def _spool(path: Path) -> None:
-    """Copy standard input to disk: it is read more than once, and a restart compares it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as copy:
-            path.chmod(0o600)
-            shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
-    except OSError as error:
-        raise cannot_write(error, path) from error
 
 
 def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]]) -> str:

@@ -22,7 +22,7 @@ from masivo_stream.prepare.engine.casts import (
     literal,
     quoted,
 )
-from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.database import Database, SeenShare
 from masivo_stream.prepare.engine.load import LoadedSource, stage_casts
 from masivo_stream.prepare.mapping.flat_columns import (
     COLUMNS,
@@ -89,7 +89,13 @@ def make_views(database: Database, sources: Sequence[LoadedSource], policies: Po
 
 
 def select_rows(
-    database: Database, selected: SelectedTable, select: str, mapping: Mapping, file: str, partitions: int
+    database: Database,
+    selected: SelectedTable,
+    select: str,
+    mapping: Mapping,
+    file: str,
+    partitions: int,
+    seen: SeenShare | None = None,
 ) -> None:
     """Run a SELECT, and write its rows into partitions.
 
@@ -143,6 +149,7 @@ def select_rows(
         f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192,"
         f" PARTITION_BY ({PART}), OVERWRITE_OR_IGNORE)",
         where,
+        seen,
     )
     _check_zones(database, selected, where)
 

@@ -98,7 +98,8 @@ def _check_date(written: str, place: str) -> None:
     if written in {LEAVE_OUT, FIRST_ACTIVITY}:
         return
     try:
-        fits = datetime.fromisoformat(written).tzinfo is not None or re.fullmatch(r"\d{4}-\d{2}-\d{2}", written)
+        is_moment = datetime.fromisoformat(written).tzinfo is not None
+        fits = is_moment or re.fullmatch(r"\d{4}-\d{2}-\d{2}", written) is not None
     except ValueError:
         fits = False
     if not fits:

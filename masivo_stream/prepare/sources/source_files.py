@@ -26,6 +26,8 @@ def ignore_bytes(_count: int) -> None:
 BLOCK_BYTES = 1 << 20
 
 _MAGIC = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTANDARD}
+COMPRESSED = tuple(_MAGIC)
+"""The first bytes of files that are compressed."""
 
 
 class SourceFile(Struct, frozen=True):
@@ -108,12 +110,18 @@ class BlockStream(io.RawIOBase):
         return count
 
 
-def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -> io.TextIOWrapper:
-    """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates."""
+def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes, newline: str = "") -> io.TextIOWrapper:
+    """Open a file as text with its own line ends: any, or only those that `newline` names.
+
+    Bytes that the encoding does not have become lone surrogates.
+    """
     name = encoding.lower().replace("_", "-")
     encoding = "utf-8-sig" if name in {"utf-8", "utf8"} else encoding
     return io.TextIOWrapper(
-        io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES), encoding=encoding, errors="surrogateescape", newline=""
+        io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES),
+        encoding=encoding,
+        errors="surrogateescape",
+        newline=newline,
     )
 
 
