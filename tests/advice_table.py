@@ -1089,7 +1089,7 @@ TABLE: dict[str, dict[str, str]] = {
         "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
-    "prepare/presets/begin_mapping.py": {
+    "prepare/presets/found_tables.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",
         (
             "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/"

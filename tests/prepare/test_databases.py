@@ -217,7 +217,7 @@ def test_whatever_psql_prints_is_read_as_it_was(tmp_path_factory, rows):
 
 @given(tables)
 def test_whatever_mysql_prints_is_read_as_it_was(tmp_path_factory, rows):
-    """Every text; only a text that is `NULL` cannot be told from NULL. A carriage return before a line end is lost."""
+    """Every text; only a text that is `NULL` cannot be distinguished from NULL. A carriage return before a line end is lost."""
     printed = "a\tb\tc\n" + "".join(
         "\t".join("NULL" if value is None else escape(value, "\t", "\n") for value in [*row[:2], "end"]) + "\n"
         for row in rows
@@ -282,7 +282,7 @@ def test_standard_input_that_may_be_cut_off_is_warned_of(piped):
 
 
 def test_standard_input_that_is_a_terminal_is_refused(piped, monkeypatch):
-    """Instead of waiting for somebody to type a table."""
+    """Instead of waiting for a person to type a table."""
     piped(PRINTED.encode())
     monkeypatch.setattr(sys, "stdin", Terminal())
     with pytest.raises(ConfigurationError, match="is a terminal") as error:

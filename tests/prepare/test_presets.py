@@ -11,7 +11,8 @@ import pytest
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.prepare.engine.run import prepare
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
-from masivo_stream.prepare.presets.begin_mapping import begin_mapping, guess_dates, guess_decimal_mark
+from masivo_stream.prepare.presets.begin_mapping import begin_mapping
+from masivo_stream.prepare.presets.guess_formats import guess_dates, guess_decimal_mark
 from masivo_stream.prepare.presets.preset_files import list_presets, read_preset
 
 NO_REWARD = "00000000-0000-0000-0000-000000000000"

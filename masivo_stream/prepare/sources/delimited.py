@@ -90,7 +90,7 @@ class DelimitedReader:
         return open_text(file, self._source.formats.encoding, seen, "" if self._quote else "\n")
 
     def _records(self, lines: TextIO, file: SourceFile) -> Iterator[tuple[int, list[str] | None]]:
-        """Yield the line and the fields of each row; None instead of fields if the row is none."""
+        """Yield the line and the fields of each row; None instead of fields if it cannot be read."""
         if not self._quote:
             yield from split_lines(lines, self._delimiter, escapes=self._escapes)
             return
@@ -115,7 +115,7 @@ class DelimitedReader:
                 line = reader.line_num + 1
 
     def _protect(self, line: str) -> str:
-        """Return a line in which a quote after a backslash is none for `csv`."""
+        """Return a line in which a quote after a backslash is no quote for `csv`."""
         if f"\\{self._quote}" not in line:
             return line
         return _ESCAPE.sub(lambda found: f"\\{_PROTECTED_QUOTE}" if found[1] == self._quote else found[0], line)
