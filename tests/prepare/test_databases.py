@@ -217,7 +217,7 @@ def test_whatever_psql_prints_is_read_as_it_was(tmp_path_factory, rows):
 
 @given(tables)
 def test_whatever_mysql_prints_is_read_as_it_was(tmp_path_factory, rows):
-    """Every text; only a text that is `NULL` cannot be distinguished from NULL. A carriage return before a line end is lost."""
+    """Every text, but for `NULL`, which is printed as NULL is; and but for a carriage return before a line end."""
     printed = "a\tb\tc\n" + "".join(
         "\t".join("NULL" if value is None else escape(value, "\t", "\n") for value in [*row[:2], "end"]) + "\n"
         for row in rows

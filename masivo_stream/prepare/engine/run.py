@@ -32,7 +32,7 @@ from masivo_stream.prepare.engine.select import SelectedTable, figures_of, make_
 from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory
 from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
-from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, Mapping
+from masivo_stream.prepare.mapping.frame import NO_REWARD, STANDARD_INPUT, Mapping
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
 from masivo_stream.prepare.settling.closing import TableClosing, TableFigures, close, count_written
 from masivo_stream.prepare.settling.remarks import MEANINGS, Action, RemarkTally, Why
@@ -84,7 +84,7 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
             if not are_intact(directory, space.progress.sizes):
                 space.begin_again()
             work = _Preparation(mapping, mapping_file, files, space, show)
-            work.warnings = warn_of_standard_input(mapping, files)
+            work.warnings = (*warn_of_standard_input(mapping, files), *_warn_of_rewards(mapping))
             with OutputFiles(directory, space.progress) as outputs:
                 found = work.run(outputs)
             space.remove()
@@ -329,6 +329,15 @@ def _read_mapping(file: str) -> str:
             place=file,
             hint="masivo-stream prepare --init writes a mapping to begin with",
         ) from None
+
+
+def _warn_of_rewards(mapping: Mapping) -> tuple[str, ...]:
+    """Return that a reward still has the id that presets have, if there are any points."""
+    if mapping.balances is None and mapping.transactions is None:
+        return ()
+    names = [name for name, id_ in mapping.rewards.items() if id_ == NO_REWARD]
+    advice = "replace it before you migrate; masivo-stream check lists the rewards of an account"
+    return tuple(f"the reward {name} has the id of no reward, {NO_REWARD}: {advice}" for name in names)
 
 
 def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]]) -> str:
