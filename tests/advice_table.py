@@ -478,6 +478,10 @@ TABLE: dict[str, dict[str, str]] = {
             "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
             " account's limits, for example --limit 1/5s --limit 1000/h"
         ): "plan::the_limits_of_an_account_are_given",
+        (
+            "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with"
+            " --canary ends before it sends anything (exit 2): correct the records there, or give --no-canary"
+        ): "canary::a_plan_with_a_canary_needs_a_suitable_record",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_replaced_by_one_with_records"
         ),
@@ -976,7 +980,8 @@ TABLE: dict[str, dict[str, str]] = {
     "observe/plan_table.py": {
         (
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
-            " them as they were sent"
+            " them as they were sent; that costs at most {…} ({…} at the configured limits), about ten reads, and the"
+            " time until the records show"
         ): "canary::a_large_plan_is_tried_first",
         (
             "masivo-stream check with the same exports asks the account whether it has what they name, in about four"
@@ -1041,6 +1046,11 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_full_disk_is_given_room",
         "wait for it, or name another directory": "prepare::two_at_once_wait_for_each_other",
     },
+    "prepare/engine/standard_input.py": {
+        (
+            "pipe a table into the command, as in: psql … | masivo-stream prepare mapping.toml -o export"
+        ): "prepare::a_table_is_piped_into_the_command",
+    },
     "prepare/mapping/flat_columns.py": {
         (
             "add `place` of the main table: what is left out is then named by file and line"
@@ -1050,6 +1060,10 @@ TABLE: dict[str, dict[str, str]] = {
         "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/mapping/parse_frame.py": {
+        "add one, with a SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'write leave_out, first_activity, or a date such as "2018-01-01"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "add format, one of {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'add table = "{…}"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "add {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
@@ -1080,7 +1094,7 @@ TABLE: dict[str, dict[str, str]] = {
         "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
-    "prepare/presets/begin_mapping.py": {
+    "prepare/presets/found_tables.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",
         (
             "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/"

@@ -103,7 +103,7 @@ def test_a_mapping_is_begun(command, shop):
     assert ended.code == 0
     text = (shop / "begun.toml").read_text()
     assert 'path = "customers.csv" # guessed by its name\ndelimiter = ";"' in text
-    assert "# customers.csv: id, name, email, joined, points, status" in text
+    assert "# customers.csv: id, name, email, joined (dates), points (numbers), status" in text
     assert command("prepare", "--init", "three-tables", ".", "-o", "begun.toml").code == 2
     assert command("prepare", "--init", "three-tables", ".").out == text
 

@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import os
 import random
 import re
 import shutil
@@ -13,7 +14,7 @@ from contextlib import closing
 
 import pytest
 from advice_tools import expect_advice, paste, run_on_a_small_disk
-from end_to_end_tools import run
+from end_to_end_tools import COMMAND, clean_environment, run
 
 from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.engine.spill_dir import SpillDirectory
@@ -71,6 +72,8 @@ SOURCE_ROW = f"people = {SOURCE}"
 ISO = 'date_formats = ["iso"]'
 CUSTOMERS = 'select = "SELECT place, id, name, email, joined AS registration_date, status FROM people"'
 
+KINDS = MAPPING[MAPPING.index("[customers]") : MAPPING.index("[engine]")]
+
 
 @pytest.mark.parametrize(
     ("good", "bad", "text", "again"),
@@ -94,6 +97,8 @@ CUSTOMERS = 'select = "SELECT place, id, name, email, joined AS registration_dat
         ('"people.csv"', '"people.dat"', "add format, one of {…}", '"people.csv", format = "csv"'),
         (SOURCE_ROW, 'people = { path = "people.db" }', 'add table = "{…}"', SOURCE_ROW),
         (CUSTOMERS, "# no SELECT", "add {…}", CUSTOMERS),
+        ("[engine]", '[policies]\nmissing_date = "soon"\n[engine]', 'write leave_out, first_activity, or a date such as "2018-01-01"', '[policies]\nmissing_date = "2018-01-01"\n[engine]'),
+        (KINDS, "", "add one, with a SELECT", f"{KINDS}"),
         ('on = "active"', 'on = "live"', "the words mean one of: {…}", 'on = "active"'),
         ("threads = 1", "threads = 0", "use 1 or more", "threads = 1"),
         ("threads = 1", "threads = true", "write a whole number", "threads = 1"),
@@ -194,6 +199,27 @@ def test_a_source_that_is_no_table_is_named_right(here):
     expect_advice(prepare(here), "check `table` in the mapping, and that the file is complete")
     change(here, "persons", "people")
     check_written(here)
+
+
+def test_a_table_is_piped_into_the_command(here):
+    """A terminal on standard input has no table; a pipe has one."""
+    change(here, '"people.csv"', '"-", format = "csv"')
+    controller, terminal = os.openpty()
+    try:
+        done = subprocess.run(
+            [COMMAND, "prepare", "mapping.toml", "-o", "export"],
+            cwd=here,
+            stdin=terminal,
+            capture_output=True,
+            check=False,
+            env=clean_environment(),
+        )
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    expect_advice(done, "pipe a table into the command, as in: psql … | masivo-stream prepare mapping.toml -o export")
+    done = prepare(here, stdin=(here / "people.csv").read_bytes())
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_that_cannot_be_read_is_made_readable(here):

@@ -18,6 +18,7 @@ import pytest
 from made_shop import MAPPING, make_shop
 
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, StorageError
+from masivo_stream.prepare.engine import database as databases
 from masivo_stream.prepare.engine import run as running
 from masivo_stream.prepare.engine.run import prepare
 
@@ -384,6 +385,27 @@ def test_progress_is_shown_while_a_source_is_read(shop, tmp_path, monkeypatch):
     assert shares == sorted(shares)
     assert len(shares) > 10
     assert 0.9 < shares[-1] < 1
+
+
+def test_progress_is_shown_while_the_database_works(here, monkeypatch):
+    """Within a Parquet file, which it reads itself, and within a SELECT."""
+    monkeypatch.setattr(databases, "SECONDS_BETWEEN_LOOKS", 0.001)
+    with duckdb.connect() as database:
+        columns = "i AS id, 'Ana' AS name, i || '@b.co' AS email, TIMESTAMPTZ '2020-01-01' AS joined, 7 AS points"
+        database.execute(f"COPY (SELECT {columns} FROM range(200_000) t(i)) TO 'people.parquet' (ROW_GROUP_SIZE 2048)")
+    Path("mapping.toml").write_text(f'[sources]\npeople = "people.parquet"\n{FRAME.partition("[balances]")[0]}')
+    shown = []
+
+    def show(step):
+        shown.append((step.step, step.share))
+        if step.step.startswith("find"):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        prepare("mapping.toml", here / "export", show)
+    assert [share for _, share in shown] == sorted(share for _, share in shown)
+    for step in ("load people", "select customers"):
+        assert len({share for of, share in shown if of == step}) > 1, step
 
 
 def test_two_processes_do_not_share_a_directory(shop, tmp_path, monkeypatch):

@@ -103,7 +103,7 @@ def test_only_events(run):
 
 
 def test_only_transactions(run):
-    """As they are: there is no balance to agree with, and none is written."""
+    """As they are: there is no balance to agree with, and no balance is written."""
     ledgers, orders, listed = run(TRANSACTIONS)
     day = "2021-03-01"
     assert orders == {}

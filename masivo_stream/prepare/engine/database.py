@@ -5,7 +5,9 @@ prints moments in its own zone, so the zone is set to UTC; extensions would be d
 is turned off. The SQL of a mapping can read nothing but its sources.
 """
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +24,11 @@ BUFFERED_ROWS = 65_536
 """Rows that a thread keeps before it writes them into partitions; DuckDB's own half a million take 100 MB."""
 INSTALL = "pip install 'masivo-stream[prepare]'"
 LONGEST_MESSAGE = 400
+SECONDS_BETWEEN_LOOKS = 0.2
+"""Between two looks at how far a statement is."""
+
+SeenShare = Callable[[float], None]
+"""Called with the share of a statement that is done, from 0 to 1."""
 
 
 class Database:
@@ -51,7 +58,8 @@ class Database:
             "enable_external_access = false",
             "preserve_insertion_order = false",
             f"partitioned_write_flush_threshold = {BUFFERED_ROWS}",
-            "enable_progress_bar = false",
+            "enable_progress_bar = true",  # else a query does not say how far it is
+            "enable_progress_bar_print = false",
             "TimeZone = 'UTC'",
             f"threads = {engine.threads}",
         ):
@@ -75,13 +83,41 @@ class Database:
         """Close it."""
         self._connection.close()
 
-    def execute(self, sql: str, place: str = "") -> int:
-        """Run a statement; return the number of rows that it has written. `place` names the SELECT in errors."""
+    def execute(self, sql: str, place: str = "", seen: SeenShare | None = None) -> int:
+        """Run a statement; return the number of rows that it has written.
+
+        `place` names the SELECT in errors. `seen` is called from another thread while the statement runs.
+        """
         try:
-            found = self._connection.execute(sql).fetchone()
+            with self._watching(seen):
+                found = self._connection.execute(sql).fetchone()
         except self._duckdb.Error as error:
             raise self._explain(error, place) from error
         return int(found[0]) if found and isinstance(found[0], int) else 0
+
+    @contextmanager
+    def _watching(self, seen: SeenShare | None) -> Iterator[None]:
+        """Call `seen` while a statement runs, with ever larger shares of it; DuckDB estimates them by rows."""
+        if seen is None:
+            yield
+            return
+        ended, most = threading.Event(), 0.0
+
+        def watch() -> None:
+            nonlocal most
+            while not ended.wait(SECONDS_BETWEEN_LOOKS):
+                share = min(self._connection.query_progress() / 100, 1.0)  # -1 before the first estimate
+                if share > most:
+                    most = share
+                    seen(share)
+
+        watcher = threading.Thread(target=watch, name="watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
 
     def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query, beside other queries."""
@@ -177,6 +213,3 @@ def _full(text: str) -> StorageError:
 
 def _wrong(what: str, place: str, hint: str) -> ConfigurationError:
     return ConfigurationError(what, operation="run the SELECT of the mapping", place=place, hint=hint)
-
-
-OpenDatabase = Callable[[], Database]

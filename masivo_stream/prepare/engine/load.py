@@ -25,7 +25,7 @@ from masivo_stream.prepare.engine.casts import (
     literal,
     quoted,
 )
-from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.database import Database, SeenShare
 from masivo_stream.prepare.engine.fitting_files import check_same_form, compare_columns
 from masivo_stream.prepare.mapping.flat_columns import PLACE
 from masivo_stream.prepare.mapping.frame import DataSource, Formats
@@ -240,12 +240,25 @@ def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> Loade
     scan = " UNION ALL BY NAME ".join(scans)
     types = {name.lower(): kind for name, kind in database.describe(scan, asked.place)}  # what all files have in common
     described = {name: types[name.lower()] for name in columns}
-    rows = _copy(database, asked, scan, {name: quoted(name) for name in columns}, described, table)
+    size, read = sum(Path(file.path).stat().st_size for file in asked.files), 0
+
+    def seen(share: float) -> None:
+        nonlocal read
+        asked.seen(int(size * share) - read)
+        read = int(size * share)
+
+    rows = _copy(database, asked, scan, {name: quoted(name) for name in columns}, described, table, seen)
     return LoadedSource(asked.name, table, columns, rows, 0, tuple(warnings))
 
 
 def _copy(
-    database: Database, asked: SourceToLoad, scan: str, texts: dict[str, str], types: dict[str, str], table: Path
+    database: Database,
+    asked: SourceToLoad,
+    scan: str,
+    texts: dict[str, str],
+    types: dict[str, str],
+    table: Path,
+    seen: SeenShare | None = None,
 ) -> int:
     """Cast what is declared, write the table, and check that declared columns hold what they are declared to hold."""
     casts: dict[str, SqlCast] = {}
@@ -274,6 +287,7 @@ def _copy(
         f"COPY (SELECT {ROW_PLACE} AS {PLACE}, {values}, {words} AS {WORDS} FROM ({staged}))"
         f" TO {literal(str(written))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960)",
         asked.place,
+        seen,
     )
     written.replace(table)
     _check_declared(database, asked, table, list(casts))

@@ -1,12 +1,8 @@
 """Run a whole preparation: step by step, each noted when it is done, so that any later process can continue."""
 
-import fcntl
 import hashlib
 import os
-import shutil
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,9 +31,10 @@ from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_s
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact, check_directory
 from masivo_stream.prepare.engine.select import SelectedTable, SelectToRun, figures_of, make_views, select_rows
-from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
+from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory
+from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
-from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, Mapping
+from masivo_stream.prepare.mapping.frame import NO_REWARD, STANDARD_INPUT, Mapping
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
 from masivo_stream.prepare.mapping.written_select import WrittenMapping, WrittenSelect
 from masivo_stream.prepare.settling.closing import TableClosing, TableFigures, close, count_written
@@ -85,13 +82,14 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
     try:
         for name, source in mapping.sources.items():
             if STANDARD_INPUT in source.path:
-                spool = _spool(spooled)
+                spool = copy_standard_input(spooled)
             files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
         check_directory(directory)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
                 space.begin_again()
             work = _Preparation(mapping, WrittenMapping(mapping_file, text), files, space, show)
+            work.warnings = (*warn_of_standard_input(mapping, files), *_warn_of_rewards(mapping))
             with OutputFiles(directory, space.progress) as outputs:
                 found = work.run(outputs)
             space.remove()
@@ -119,6 +117,7 @@ class _Preparation:
         self._rules = make_rules(mapping)
         self._names = PlaceNames(tuple(each.name for found in files.values() for each in found))
         self._share = 0.0
+        self.warnings: tuple[str, ...] = ()
 
     def run(self, outputs: OutputFiles) -> Preparation:
         """Take all steps that are not done yet."""
@@ -187,6 +186,11 @@ class _Preparation:
 
         return seen
 
+    def _show_share(self, step: str, part: float) -> Callable[[float], None]:
+        """Return what shows progress within a step that is this part of all work."""
+        begin = self._share
+        return lambda share: self._show(StepProgress(step, begin + share * part))
+
     def _select(self, database: Database, outputs: OutputFiles) -> dict[FlatTable, SelectedTable]:
         selects = {
             table: part.select for table in FlatTable if (part := getattr(self._mapping, table.value)) is not None
@@ -207,7 +211,8 @@ class _Preparation:
                     self._progress.partitions,
                     len(self._names.files),
                 )
-                select_rows(database, selected[table], asked)
+                seen = self._show_share(step, _WEIGHTS["select"] / 100 / len(selects))
+                select_rows(database, selected[table], asked, seen)
                 if not selected[table].is_empty:
                     note_flat_words(database, selected[table], outputs, self._names)
                 self._finish_step(step, outputs)
@@ -305,7 +310,7 @@ class _Preparation:
             sources=sources,
             equations=[_equation(each) for each in equations],
             remarks=remarks,
-            warnings=tuple(self._progress.warnings),
+            warnings=(*self.warnings, *self._progress.warnings),
         )
 
     def _finish_step(self, step: str, outputs: OutputFiles) -> None:
@@ -345,26 +350,13 @@ def _read_mapping(file: str) -> str:
         ) from None
 
 
-def _spool(path: Path) -> BinaryIO:
-    """Copy standard input to disk: it is read more than once, and a restart compares it.
-
-    The open copy is returned: its lock says that it is in use. Copies that processes have left behind are removed.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f"{SPILL}.standard-input.*"):
-            with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as old:
-                fcntl.flock(old, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink(missing_ok=True)
-        copy = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b")
-        fcntl.flock(copy, fcntl.LOCK_EX)
-        shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
-        copy.flush()
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()
-        raise cannot_write(error, path) from error
-    return copy
+def _warn_of_rewards(mapping: Mapping) -> tuple[str, ...]:
+    """Return that a reward still has the id that presets have, if there are any points."""
+    if mapping.balances is None and mapping.transactions is None:
+        return ()
+    names = [name for name, id_ in mapping.rewards.items() if id_ == NO_REWARD]
+    advice = "replace it before you migrate; masivo-stream check lists the rewards of an account"
+    return tuple(f"the reward {name} has the id of no reward, {NO_REWARD}: {advice}" for name in names)
 
 
 def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]]) -> str:

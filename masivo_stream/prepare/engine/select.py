@@ -22,7 +22,7 @@ from masivo_stream.prepare.engine.casts import (
     literal,
     quoted,
 )
-from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.database import Database, SeenShare
 from masivo_stream.prepare.engine.load import LoadedSource, stage_casts
 from masivo_stream.prepare.mapping.flat_columns import (
     COLUMNS,
@@ -105,7 +105,7 @@ class SelectToRun(Struct, frozen=True):
         return f"{self.written.mapping.file}: [{self.written.table}] select"
 
 
-def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun) -> None:
+def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun, seen: SeenShare | None = None) -> None:
     """Run a SELECT, and write its rows into partitions.
 
     Raises:
@@ -157,6 +157,7 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun)
         f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192,"
         f" PARTITION_BY ({PART}), OVERWRITE_OR_IGNORE)",
         where,
+        seen,
     )
     _check_zones(database, selected, where)
     _check_places(database, selected, asked)

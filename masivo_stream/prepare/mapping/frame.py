@@ -12,6 +12,9 @@ ANY_WORD = "*"
 
 STANDARD_INPUT = "-"
 
+NO_REWARD = "00000000-0000-0000-0000-000000000000"
+"""The id of a reward in presets, to be replaced."""
+
 
 class Formats(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How text is written. `[formats]` is for all sources, and each source can differ."""

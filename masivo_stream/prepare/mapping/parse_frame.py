@@ -5,14 +5,13 @@ import re
 import tomllib
 import zoneinfo
 from collections.abc import Mapping as AnyMapping
-from datetime import datetime
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.schemas import Uuid
+from masivo_stream.model.schemas import Timestamp, Uuid
 from masivo_stream.prepare.mapping.frame import (
     FIRST_ACTIVITY,
     FORMAT_KEYS,
@@ -98,13 +97,11 @@ def _check_date(written: str, place: str) -> None:
     if written in {LEAVE_OUT, FIRST_ACTIVITY}:
         return
     try:
-        fits = datetime.fromisoformat(written).tzinfo is not None or bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", written))
-    except ValueError:
-        fits = False
-    if not fits:
+        msgspec.convert(written if "T" in written else f"{written}T00:00:00Z", Timestamp)
+    except msgspec.ValidationError:
         raise _wrong(
             "is neither a policy nor a date", place, 'write leave_out, first_activity, or a date such as "2018-01-01"'
-        )
+        ) from None
 
 
 def _rewards(tree: object, file: str) -> dict[str, str]:

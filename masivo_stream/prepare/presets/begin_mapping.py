@@ -1,61 +1,53 @@
 """Begin a mapping: take a preset, find each of its sources among some files by their columns, and mark every guess."""
 
-import csv
+import glob
+import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.errors import ConfigurationError, InputError
-from masivo_stream.prepare.engine.casts import ISO_LOCAL, ISO_ZONED
-from masivo_stream.prepare.mapping.frame import DataSource, Formats
-from masivo_stream.prepare.presets.preset_files import read_preset
-from masivo_stream.prepare.sources.delimited import DelimitedReader
-from masivo_stream.prepare.sources.source_files import SourceFile, open_text
-
-SAMPLE_ROWS = 2000
-DELIMITERS = (",", ";", "\t", "|")
-
-DATE_FORMATS = (
-    "iso",
-    *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y"),
-    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y"),
+from masivo_stream.prepare.presets.found_tables import FoundTable, find_tables
+from masivo_stream.prepare.presets.guess_formats import (
+    find_dates,
+    find_numbers,
+    guess_dates,
+    guess_decimal_mark,
+    lacks_zone,
+    swap_day_and_month,
 )
-"""Formats that are tried, in this order."""
+from masivo_stream.prepare.presets.preset_files import read_preset
 
-_SOURCE = re.compile(r"^\[sources\.(\w+)\]$", re.MULTILINE)
+FEW_FILES = 3
+"""As many are listed; more are named by a glob if one fits exactly."""
+
+_SOURCE = re.compile(r"^\[sources\.(\w+)\]", re.MULTILINE)
+_KIND = re.compile(r"^\[(customers|balances|events|transactions)\]", re.MULTILINE)
 _COLUMNS = re.compile(r"^# columns = (\[.*\])$", re.MULTILINE)
 _PATH = re.compile(r"^path = .*$", re.MULTILINE)
 _FORMATS = re.compile(r"(?<=^\[formats\]\n)(?:.+\n)*", re.MULTILINE)
 
 
-class FoundFile(Struct):
-    """A file that may be a source."""
+class MatchedSource(Struct):
+    """A source of a preset, and the tables that were found for it: none, or several of the same shape."""
 
-    path: str
-    delimiter: str
-    encoding: str
-    columns: list[str]
-
-    def reader(self) -> DelimitedReader:
-        """Return what reads it."""
-        return DelimitedReader(
-            DataSource(
-                path=(self.path,), format="csv", formats=Formats(delimiter=self.delimiter, encoding=self.encoding)
-            )
-        )
+    name: str
+    part: str
+    """Its section of the preset."""
+    tables: list[FoundTable]
+    others: list[FoundTable]
+    """They have its columns too, but are written in another way."""
+    by_name: bool
+    dates: list[str]
+    numbers: list[str]
 
     def values(self, names: Iterable[str]) -> list[str]:
-        """Return values of some columns, from the first rows."""
-        wanted = [index for index, name in enumerate(self.columns) if name in set(names)]
-        rows = self.reader().rows(SourceFile(self.path, self.path), self.columns, lambda _line, _why: None)
-        found = [row[index] for _, row in islice(rows, SAMPLE_ROWS) for index in wanted]
-        return [value.strip() for value in found if value is not None and value.strip()]
+        """Return values of some columns."""
+        names = list(names)
+        return [value for table in self.tables for value in table.values(names)]
 
 
 def begin_mapping(preset: str, paths: Sequence[str]) -> str:
@@ -66,156 +58,104 @@ def begin_mapping(preset: str, paths: Sequence[str]) -> str:
         InputError: a file cannot be read.
     """
     text = read_preset(preset)
-    files = [found for path in _files(paths) if (found := look_at(path)) is not None]
-    head, *parts = _split(text)
-    matched: list[tuple[FoundFile, DataSource]] = []
-    written = []
-    for part in parts:
-        name = _SOURCE.search(part)
-        if name is None:
-            written.append(part)
-        elif (found := _match(part, files)) is not None:
-            matched.append((found, _declared(part)))
-            written.append(_with_path(part, _describe(found)))
-        elif (found := _match_name(name[1], files)) is not None:
-            columns = ", ".join(found.columns)
-            lines = f"{_describe(found, 'by its name')}\n# CHECK its columns, here and in each select: {columns}"
-            guessed = DataSource(path=(), dates=tuple(find_dates(found)), numbers=tuple(find_numbers(found)))
-            matched.append((found, guessed))
-            written.append(_with_declared(_with_path(part, lines), guessed))
-        else:
-            needed = ", ".join(_needed(part))
-            written.append(_with_path(part, f'path = "{name[1]}.csv" # NOT FOUND: no file has the columns {needed}'))
-    return _FORMATS.sub(lambda _: _guess_formats(matched), head + "".join(written), count=1) + _list_files(files)
+    tables, others = find_tables(paths)
+    parts = _split(text)
+    sources = {found[1]: _match(found[1], part, tables) for part in parts if (found := _SOURCE.search(part))}
+    missing = [name for name, source in sources.items() if not source.tables]
+    if len(missing) == len(sources):
+        missing = []  # nothing would be left of the mapping
+    general = _GeneralFormats(sources.values())
+    written = [_write_part(part, sources, missing, general) for part in parts]
+    return "".join(written) + _list_files(tables, others)
 
 
-def look_at(path: Path) -> FoundFile | None:
-    """Return a file with its columns; None if it is no text table."""
-    file = SourceFile(str(path), str(path))
-    for encoding in ("utf-8", "cp1252"):
-        with open_text(file, encoding) as lines:
-            some = list(islice(lines, SAMPLE_ROWS))
-        if not some or "\0" in some[0]:
-            return None
-        if all(line.isprintable() or line.isascii() or max(line) < "\udc80" for line in some):
-            break
-    counts = {each: some[0].count(each) for each in DELIMITERS}
-    delimiter = max(counts, key=lambda each: counts[each])
-    if not counts[delimiter]:
-        return None
-    try:
-        columns = [name.strip() for name in next(csv.reader(some, delimiter=delimiter))]
-    except (csv.Error, StopIteration):
-        return None
-    return FoundFile(str(path), delimiter, encoding, columns)
+class _GeneralFormats:
+    """What is guessed about all sources together; a source that is written in another way says so itself."""
 
+    def __init__(self, sources: Iterable[MatchedSource]) -> None:
+        found = list(sources)
+        self._dates = {each.name: guess_dates(each.values(each.dates)) for each in found}
+        self._marks = {each.name: guess_decimal_mark(each.values(each.numbers)) for each in found}
+        chosen = [forms for forms, _ in self._dates.values() if forms]
+        self.dates = max(chosen, key=len, default=["iso"])
+        marks = [mark for mark in self._marks.values() if mark is not None]
+        self.mark = max(marks, key=marks.count, default=".")
+        self.lacks_zone = any(lacks_zone(value) for each in found for value in each.values(each.dates))
 
-def guess_dates(values: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the fewest formats, in order, that read as many of the values as any, and others that fit just as well."""
-    left = {value for value in values if not value.startswith("0000")}
-    chosen: list[str] = []
-    while left:
-        best = max(DATE_FORMATS, key=lambda form: sum(_fits(value, form) for value in left))
-        read = {value for value in left if _fits(value, best)}
-        if not read:
-            break
-        chosen.append(best)
-        left -= read
-    twins = {form.translate(_SWAPPED) for form in chosen if form[1] in "dm" and "%m" in form}
-    others = [
-        form
-        for form in twins
-        if form in DATE_FORMATS and form not in chosen and _as_good(values, form, form.translate(_SWAPPED))
-    ]
-    return chosen, others
+    def lines(self, preset: str) -> str:
+        """Return the lines of the section `[formats]`; a zone that the preset knows stays."""
+        zone = re.search(r"^time_zone = .*\n", preset, re.MULTILINE)
+        lines: list[str] = [zone[0].rstrip()] if zone else []
+        if self.lacks_zone and not zone:
+            lines.append('# time_zone = "America/Bogota" # needed: dates have no zone; there is no default')
+        twins = [other for _, others in self._dates.values() for other in others]
+        same = [twin for twin in dict.fromkeys(twins) if swap_day_and_month(twin) in self.dates]
+        lines.append(_dates_line(self.dates, same))
+        return "\n".join([*lines, f'decimal_mark = "{self.mark}" # guessed']) + "\n"
 
-
-_SWAPPED = {ord("d"): "m", ord("m"): "d"}
-
-
-def _as_good(values: Sequence[str], form: str, chosen: str) -> bool:
-    """Return whether a format reads all values that another one reads."""
-    return all(_fits(value, form) for value in values if _fits(value, chosen))
-
-
-def _fits(value: str, form: str) -> bool:
-    if form == "iso":
-        return re.fullmatch(f"{ISO_ZONED}|{ISO_LOCAL}", value) is not None
-    try:
-        datetime.strptime(value, form)  # noqa: DTZ007 - only whether it fits
-    except ValueError:
-        return False
-    return True
-
-
-def find_dates(file: FoundFile) -> list[str]:
-    """Return the columns whose values are dates, nearly all of them."""
-    return [
-        name
-        for name in file.columns
-        if _mostly(file, name, lambda value: any(_fits(value, form) for form in DATE_FORMATS))
-    ]
-
-
-def find_numbers(file: FoundFile) -> list[str]:
-    """Return the columns whose values are numbers, nearly all of them, and no ids."""
-    names = [name for name in file.columns if not re.search(r"(?i)(^|[ _])id$|Id$|number$|zip|phone", name)]
-    return [name for name in names if _mostly(file, name, lambda value: _NUMBER.fullmatch(value) is not None)]
-
-
-_NUMBER = re.compile(r"[+-]?\d[\d.,' ]*")
-_NEARLY_ALL = 0.9
-
-
-def _mostly(file: FoundFile, name: str, fits: Callable[[str], bool]) -> bool:
-    values = [value for value in file.values([name]) if not value.startswith("0000")]
-    return bool(values) and sum(map(fits, values)) >= _NEARLY_ALL * len(values)
-
-
-def _with_declared(part: str, guessed: DataSource) -> str:
-    """Return the section of a source with the columns that were found to be dates and numbers."""
-    kept = "".join(
-        line for line in part.splitlines(keepends=True) if not line.startswith(("dates =", "numbers =", "# columns"))
-    )
-    lines = [
-        f"{key} = [{', '.join(map(_quote, names))}] # guessed from the values\n"
-        for key, names in (("dates", guessed.dates), ("numbers", guessed.numbers))
-        if names
-    ]
-    return f"{kept.rstrip()}\n{''.join(lines)}\n"
-
-
-def guess_decimal_mark(values: Sequence[str]) -> str:
-    """Return the mark that most numbers have last; a point if they have none."""
-    commas = sum(value.rfind(",") > value.rfind(".") and len(value) - value.rfind(",") != 4 for value in values)  # noqa: PLR2004 - 1,234
-    points = sum(value.rfind(".") > value.rfind(",") and len(value) - value.rfind(".") != 4 for value in values)  # noqa: PLR2004 - 1.234
-    return "," if commas > points else "."
-
-
-def _files(paths: Sequence[str]) -> list[Path]:
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise InputError(
-                "there is no such file or directory",
-                operation="write the mapping",
-                place=str(path),
-                hint="name the files, or the directory that holds them",
-            )
-        found += sorted(filter(_is_table, path.iterdir())) if path.is_dir() else [path]
-    if not found:
-        raise ConfigurationError(
-            "no file is named",
-            operation="write the mapping",
-            hint="name the files, or the directory that holds them: masivo-stream prepare --init shopify src/",
+    def differing(self, name: str) -> list[str]:
+        """Return what a source has to say itself."""
+        (dates, twins), mark = self._dates[name], self._marks[name]
+        is_said = set(dates) <= set(self.dates) and not {swap_day_and_month(form) for form in self.dates} & set(
+            self.dates
         )
-    return found
+        lines = [] if not dates or dates == self.dates or is_said else [_dates_line(dates, twins)]
+        return [*lines, *([f'decimal_mark = "{mark}" # guessed'] if mark not in {None, self.mark} else [])]
 
 
-def _is_table(path: Path) -> bool:
-    """Return whether a file in a directory is called like a table of text."""
-    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
-    return path.is_file() and name.endswith((".csv", ".tsv", ".txt"))
+def _dates_line(forms: list[str], twins: list[str]) -> str:
+    doubt = f"CHECK: {', '.join(twins)} would fit as well" if twins else "guessed from the first rows"
+    return f"date_formats = [{', '.join(map(_quote, forms))}] # {doubt}"
+
+
+def _write_part(part: str, sources: dict[str, MatchedSource], missing: list[str], general: _GeneralFormats) -> str:
+    """Return a section of the mapping."""
+    found, kind = _SOURCE.search(part), _KIND.search(part)
+    if found:
+        return _write_source(sources[found[1]], general, needed=found[1] not in missing)
+    used = [name for name in missing if kind and re.search(rf"(?i)\b(FROM|JOIN)\s+{name}\b", part)]
+    if used:
+        return f"# Without a file for {', '.join(used)} there is no\n{_as_comment(part)}"
+    return _FORMATS.sub(lambda _: general.lines(part), part, count=1)
+
+
+def _write_source(source: MatchedSource, general: _GeneralFormats, *, needed: bool) -> str:
+    part = source.part
+    if not source.tables:
+        columns = ", ".join(_needed(part))
+        line = f'path = "{source.name}.csv" # NOT FOUND: no file has the columns {columns}'
+        written = _PATH.sub(lambda _: line, part, count=1)
+        return written if needed else _as_comment(written)
+    of = "its" if len(source.tables) == 1 else "their"
+    lines = [f"path = {_paths(source.tables)} # guessed by {of} {'name' if source.by_name else 'columns'}"]
+    lines += [f"{key} = {_quote(value)} # guessed" for key, value in source.tables[0].keys.items()]
+    lines += [f"# CHECK: {each.path} has the same columns, but is written in another way" for each in source.others]
+    lines += general.differing(source.name)
+    if source.by_name:
+        lines.append(f"# CHECK its columns, here and in each select: {', '.join(source.tables[0].columns)}")
+    known = {name.lower() for table in source.tables for name in table.columns}
+    absent = [name for name in (*source.dates, *source.numbers) if name.lower() not in known]
+    if absent:
+        lines.append(f"# CHECK: no file has the column {', '.join(absent)}, which a select may name")
+    body = "\n".join(line for line in _PATH.sub("", part, count=1).splitlines()[1:] if line and not _is_declared(line))
+    guessed = " # guessed from the values" if source.by_name else ""
+    declared = [
+        f"{key} = [{', '.join(map(_quote, names))}]{guessed}"
+        for key, listed in (("dates", source.dates), ("numbers", source.numbers))
+        if (names := [name for name in listed if name.lower() in known])
+    ]
+    head = part.splitlines()[0]
+    kept = [] if source.by_name else [body] if body else []
+    return "\n".join([head, *lines, *kept, *declared]) + "\n\n"
+
+
+def _is_declared(line: str) -> bool:
+    return line.startswith(("dates =", "numbers ="))
+
+
+def _as_comment(part: str) -> str:
+    lines = part.rstrip().splitlines()
+    return "\n".join(line if line.startswith("#") else f"# {line}" for line in lines) + "\n\n"
 
 
 def _split(text: str) -> list[str]:
@@ -228,55 +168,55 @@ def _needed(part: str) -> list[str]:
     return msgspec.convert(tomllib.loads(f"columns = {found[1]}")["columns"], list[str]) if found else []
 
 
-def _declared(part: str) -> DataSource:
+def _match(name: str, part: str, tables: list[FoundTable]) -> MatchedSource:
+    """Return a source with the tables that have all columns that it needs, or else those that are called like it."""
     tree = tomllib.loads("\n".join(line for line in part.splitlines() if not line.startswith("[")))
-    return DataSource(path=(), numbers=tuple(tree.get("numbers", ())), dates=tuple(tree.get("dates", ())))
+    needed = {column.lower() for column in _needed(part)}
+    fitting = [table for table in tables if needed <= {column.lower() for column in table.columns}]
+    fitting.sort(key=lambda table: not _is_called(table, name))
+    by_name = not fitting
+    if by_name:
+        fitting = [table for table in tables if _is_called(table, name)]
+        fitting = [table for table in fitting if table.columns == fitting[0].columns]
+    same = [table for table in fitting if table.keys == fitting[0].keys]
+    same.sort(key=lambda table: table.path)
+    dates = find_dates(same[0]) if by_name and same else list(tree.get("dates", ()))
+    numbers = find_numbers(same[0]) if by_name and same else list(tree.get("numbers", ()))
+    others = [table for table in fitting if table not in same]
+    return MatchedSource(name, part, same, others, by_name, dates, numbers)
 
 
-def _match(part: str, files: list[FoundFile]) -> FoundFile | None:
-    """Return the file with all columns that a source needs."""
-    needed = {name.lower() for name in _needed(part)}
-    return next((file for file in files if needed <= {name.lower() for name in file.columns}), None)
+def _is_called(table: FoundTable, name: str) -> bool:
+    """Return whether a file or table is called like a source, or has its name as a word."""
+    stem = Path(table.path).name.partition(".")[0].lower()
+    called = {*re.split(r"[^a-z0-9]+", stem), stem, table.source.table.lower()}
+    return name in called
 
 
-def _match_name(name: str, files: list[FoundFile]) -> FoundFile | None:
-    """Return the file that is called like a source, or has its name as a word."""
-    stems = {Path(file.path).stem.lower(): file for file in files}
-    return stems.get(name) or next(
-        (file for stem, file in stems.items() if name in re.split(r"[^a-z0-9]+", stem)), None
-    )
+def _paths(tables: list[FoundTable]) -> str:
+    paths = [table.path for table in tables]
+    if len(paths) == 1:
+        return _quote(paths[0])
+    ends = [path[::-1] for path in paths]
+    begin, end = (os.path.commonprefix(each) for each in (paths, ends))  # noqa: RUF071 - of characters, for a glob
+    pattern = f"{glob.escape(begin)}*{glob.escape(end[::-1])}"
+    if len(paths) > FEW_FILES and sorted(glob.glob(pattern)) == sorted(paths):  # noqa: PTH207 - it is a path as named
+        return _quote(pattern)
+    return f"[{', '.join(map(_quote, paths))}]"
 
 
-def _with_path(part: str, lines: str) -> str:
-    return _PATH.sub(lambda _: lines, part, count=1)
-
-
-def _describe(file: FoundFile, why: str = "by its columns") -> str:
-    lines = [f"path = {_quote(file.path)} # guessed {why}"]
-    if file.encoding != "utf-8":
-        lines.append(f'encoding = "{file.encoding}" # guessed: it is not UTF-8')
-    if file.delimiter != ",":
-        lines.append(f"delimiter = {_quote(file.delimiter)}")
-    return "\n".join(lines)
-
-
-def _guess_formats(matched: list[tuple[FoundFile, DataSource]]) -> str:
-    """Return the lines of the section `[formats]`."""
-    dates = [value for file, source in matched for value in file.values(source.dates)]
-    numbers = [value for file, source in matched for value in file.values(source.numbers)]
-    chosen, others = guess_dates(dates)
-    listed = ", ".join(map(_quote, chosen or ["iso"]))
+def _list_files(tables: list[FoundTable], others: list[str]) -> str:
     lines = []
-    if any(re.fullmatch(ISO_ZONED, value) is None for value in dates):
-        lines.append('# time_zone = "America/Bogota" # needed: dates have no zone; there is no default')
-    doubt = f" # CHECK: {', '.join(others)} would fit as well" if others else " # guessed from the first rows"
-    lines += [f"date_formats = [{listed}]{doubt}", f'decimal_mark = "{guess_decimal_mark(numbers)}" # guessed']
-    return "\n".join(lines) + "\n"
-
-
-def _list_files(files: list[FoundFile]) -> str:
-    lines = [f"# {file.path}: {', '.join(file.columns)}" for file in files]
-    return "\n# The files and their columns:\n" + "\n".join(lines) + "\n"
+    for table in tables:
+        dates, numbers = set(find_dates(table)), set(find_numbers(table))
+        columns = [
+            f"{name}{' (dates)' if name in dates else ' (numbers)' if name in numbers else ''}"
+            for name in table.columns
+        ]
+        name = f"{table.path}, table {table.source.table}" if table.source.table else table.path
+        lines.append(f"# {name}: {', '.join(columns)}")
+    lines += [f"# {path}: no table that prepare reads; save it as CSV" for path in others]
+    return "\n# The files and their columns, with what they seem to hold:\n" + "\n".join(lines) + "\n"
 
 
 def _quote(text: str) -> str:

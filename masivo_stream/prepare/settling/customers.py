@@ -111,7 +111,7 @@ def registration(row: CustomerRow, policies: Policies, first_activity: str | Non
 
 
 def first_moment(dates: Iterable[str | None]) -> str | None:
-    """Return the earliest of some moments; None if there is none."""
+    """Return the earliest of some moments; None without any."""
     return min((date for date in dates if date is not None), default=None, key=moment_key)
 
 

@@ -95,7 +95,7 @@ def _settle_belongings(rows: CustomerRows, rules: SettlingRules) -> SettledCusto
 
 
 def first_activity(rows: CustomerRows) -> str | None:
-    """Return the first date of what belongs to a customer; None if there is none."""
+    """Return the first date of what belongs to a customer; None without any."""
     return first_moment([*(item.issued_at for item in rows.line_items), *(entry.issued_at for entry in rows.ledger)])
 
 

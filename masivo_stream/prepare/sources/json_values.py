@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 from msgspec import Raw
@@ -43,10 +44,13 @@ class JsonReader:
         self._keys: list[str] = []
         """As they are written, in the order of the columns."""
 
-    def columns(self, file: SourceFile) -> list[str]:
-        """Return all keys, which takes a pass over the file: any object may have one that the others lack."""
+    def columns(self, file: SourceFile, most: int | None = None) -> list[str]:
+        """Return all keys, which takes a pass over the file: any object may have one that the others lack.
+
+        `most` limits how many objects are looked at.
+        """
         known = dict.fromkeys(self._keys)
-        for _, text in self._texts(file):
+        for _, text in islice(self._texts(file), most):
             try:
                 known.update(dict.fromkeys(_decode(text)))
             except (ValueError, RecursionError):

@@ -29,6 +29,8 @@ def ignore_bytes(_count: int) -> None:
 BLOCK_BYTES = 1 << 20
 
 _MAGIC = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTANDARD}
+COMPRESSED = tuple(_MAGIC)
+"""The first bytes of files that are compressed."""
 
 
 class SourceFile(Struct, frozen=True):
@@ -122,8 +124,12 @@ _MARKS = (
 
 
 @contextmanager
-def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -> Iterator[io.TextIOWrapper]:
-    """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates.
+def open_text(
+    file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes, newline: str = ""
+) -> Iterator[io.TextIOWrapper]:
+    """Open a file as text with its own line ends: any, or only those that `newline` names.
+
+    Bytes that the encoding does not have become lone surrogates.
 
     Raises:
         InputError: its first bytes say that it has another encoding, or it ends within a character.
@@ -136,7 +142,7 @@ def open_text(file: SourceFile, encoding: str, seen: SeenBytes = ignore_bytes) -
         )
     encoding = {"utf-8": "utf-8-sig", "utf-16-le": marked, "utf-16-be": marked}.get(name) or encoding
     blocks = io.BufferedReader(BlockStream(file, seen), BLOCK_BYTES)
-    with io.TextIOWrapper(blocks, encoding=encoding, errors="surrogateescape", newline="") as text:
+    with io.TextIOWrapper(blocks, encoding=encoding, errors="surrogateescape", newline=newline) as text:
         try:
             yield text
         except UnicodeDecodeError as error:

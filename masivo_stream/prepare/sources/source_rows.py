@@ -12,6 +12,9 @@ ROW_PLACE = "prepare_place"
 RESERVED = (PLACE, WORDS, ROW_PLACE)
 """Names that no column of a source has: one that is called like this gets a number."""
 
+LONGEST_FIELD = 2_000_000
+"""Characters of text. A longer field is a quote that is not closed."""
+
 NumberedRow = tuple[int, Sequence[str | None]]
 """The line, counted from 1, and a text or None per column of the source."""
 
