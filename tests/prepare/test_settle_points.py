@@ -1,6 +1,7 @@
 """Balances and ledgers that do not agree: whatever the policy, what is written adds up, and the figures close."""
 
 from decimal import Decimal
+from itertools import groupby
 
 import msgspec
 import pytest
@@ -104,7 +105,9 @@ def test_figures_close_if_balances_are_not_written(balances, ledger, chosen, wor
             sums[each.reward_id] += millionths(each.amount)
         for reward, earned in sums.items():
             of_reward = [
-                row.amount for row in balances if row.amount is not None and REWARDS.find(row.reward) == reward
+                row.amount
+                for row, _ in groupby(balances)  # a row that the SELECT returned twice counts once
+                if row.amount is not None and REWARDS.find(row.reward) == reward
             ]
             undated = registered is None and not any(_is_usable(row, reward, words) for row in ledger)
             assert not of_reward or earned == (0 if undated else sum(of_reward))
