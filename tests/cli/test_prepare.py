@@ -2,10 +2,14 @@
 
 import csv
 import json
+import re
+import signal
+from contextlib import suppress
 
 import pytest
 from made_shop import MAPPING, make_shop
 
+from masivo_stream.prepare.engine import run as preparing
 from masivo_stream.prepare.presets.preset_files import list_presets
 
 
@@ -38,6 +42,25 @@ def test_a_check_writes_nothing(command, shop):
     assert found["preparation"]["remarks"] == written["preparation"]["remarks"]
     assert found["plan"]["requests"] == written["plan"]["requests"]
     assert json.loads((shop / "export/prepare.json").read_bytes()) == written["preparation"]
+    assert "masivo-prepare-" not in checked.out  # the directory is gone
+    assert {"customers.ndjson", "events.ndjson", "transactions.ndjson"} == set(re.findall(r"\w+\.ndjson", checked.out))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_the_database_swallows_ends_the_command(command, shop, monkeypatch, number, code):
+    """DuckDB turns what a handler raises into an error of its own."""
+
+    def execute(*_):
+        with suppress(KeyboardInterrupt, SystemExit):
+            signal.raise_signal(number)
+        raise RuntimeError("Query interrupted")
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(preparing, "prepare", execute)
+    with pytest.raises(SystemExit) as ended:
+        command("prepare", "mapping.toml", "-o", "export")
+    assert ended.value.code == code
+    assert signal.getsignal(number) == before
 
 
 def test_a_prepared_directory_is_migrated(online, shop):

@@ -5,6 +5,7 @@ a new line, a tab, NUL and a backslash of a value as `\n`, `\t`, `\0` and `\\`, 
 `NULL`; `INTO OUTFILE` puts a backslash before delimiter, quote, line feed and itself, and prints `\N` for NULL.
 """
 
+import fcntl
 import gzip
 import io
 import json
@@ -279,6 +280,19 @@ def test_standard_input_that_may_be_cut_off_is_warned_of(piped):
     assert "does not end with a line break" in warning
     printed = PRINTED.replace("\t", ",")
     assert piped(printed.encode("utf-16"), "format = 'csv', encoding = 'utf-16'").warnings == ()
+
+
+def test_a_copy_of_standard_input_is_of_one_process(piped):
+    """A second process does not touch the copy that another one reads; what a killed one has left is removed."""
+    Path("export").mkdir()
+    used, left = Path("export/.spill.standard-input.1"), Path("export/.spill.standard-input.2")
+    for path in (used, left):
+        path.write_bytes(b"a customer's row")
+    with used.open("rb") as copy:
+        fcntl.flock(copy, fcntl.LOCK_EX)
+        piped(PRINTED.encode())
+    assert [path.name for path in Path("export").glob(".spill*")] == [used.name]
+    assert used.read_bytes() == b"a customer's row"
 
 
 def test_standard_input_that_is_a_terminal_is_refused(piped, monkeypatch):

@@ -68,6 +68,9 @@ DATE = "m.toml: [policies] missing_date"
         ("[customers]", "[engine]\nthreads = 0\n[customers]", "m.toml: [engine] threads", "too small", "1 or more"),
         ('"\\t"', '"\\t", encoding = "utf8000"', "m.toml: [sources] orders encoding", "not an encoding", "latin-1"),
         ('"\\t"', '"\\t", date_formats = ["dd/mm"]', "m.toml: [sources] orders date_formats", "no date format", "iso"),
+        ('"\\t"', '"\\t", date_formats = ["%d/%m"]', "m.toml: [sources] orders date_formats", "has no year", "%Y"),
+        ('"\\t"', '"\\t", date_formats = ["%Q/%Y"]', "m.toml: [sources] orders date_formats", "%Q is no part", "%Y"),
+        ('"\\t"', '"\\t", date_formats = ["%Y-%"]', "m.toml: [sources] orders date_formats", "% is no part", "%Y"),
         ("[formats]", "[formats", "m.toml", "not TOML", "--init"),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.engine.load import make_reader
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
 from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.sources import json_values
 from masivo_stream.prepare.sources.source_files import SourceFile, find_files
 from masivo_stream.prepare.sources.source_rows import name_columns
 
@@ -79,6 +80,75 @@ def test_rows_that_cannot_be_read_are_reported(tmp_path):
     assert columns == ["a", "b"]
     assert rows == [(2, ["1", "2"]), (4, ["x\ny", "4"]), (8, ["7", "8"])]
     assert unreadable == [(3, Why.WRONG_FIELD_COUNT), (6, Why.WRONG_FIELD_COUNT), (7, Why.MALFORMED_ROW)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "unreadable"),
+    [
+        # Two quotes too many: the rows between them are no text of a field.
+        ('2,"b,c,d\n3,b,c,d\n4,b",c,d\n5,b,c,d\n', [5], [2, 3, 4]),
+        ('2,b,c,"d\n3,b,c,d"\n4,b,c,d\n', [4], [2, 3]),
+        # An address of several lines, and a note with commas.
+        ('2,"b\nb\nb",c,d\n5,b,c,d\n', [2, 5], []),
+        ('2,"b, and\nb, and c",c,d\n4,b,c,d\n', [2, 4], []),
+        # A quote in the wrong place after some lines, and a row of several lines with a field too many.
+        ('2,"b\nb\n"b,c,d\n5,b,c,d\n', [5], [2, 3, 4]),
+        ('2,"b\nb",c,d,e\n4,b,c,d\n', [4], [2, 3]),
+    ],
+)
+def test_each_line_of_what_cannot_be_read_is_reported(tmp_path, text, rows, unreadable):
+    """A row that swallowed others is not one row."""
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b,c,d\n{text}")
+    _, found, reported = read(path)
+    assert [line for line, _ in found] == rows
+    assert [line for line, _ in reported] == unreadable
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared", "what", "hint"),
+    [
+        ("a,ñ\n1,x\n".encode("latin-1"), "utf-8", "header line that is not utf-8", 'encoding = "latin-1"'),
+        ("a,b\n1,x\n".encode("utf-16-le"), "utf-8", "header line that is not utf-8", "utf-16"),
+        ("a,b\n1,x\n".encode("utf-16"), "utf-8", "mark of utf-16, and is read as utf-8", 'encoding = "utf-16"'),
+        ("a,b\n1,x\n".encode("utf-8-sig"), "latin-1", "mark of utf-8, and is read as latin-1", 'encoding = "utf-8"'),
+        ("a,b\n1,x\n".encode("utf-32"), "utf-16", "mark of utf-32, and is read as utf-16", 'encoding = "utf-32"'),
+        ("a,b\n1,x\n".encode("utf-16")[:-1], "utf-16", "is not utf-16, or is cut off within a character", "encoding"),
+    ],
+)
+def test_a_wrong_encoding_is_named(tmp_path, stored, declared, what, hint):
+    """Before rows are read with names of columns that nobody has written."""
+    (tmp_path / "t.csv").write_bytes(stored)
+    with pytest.raises(InputError, match=what) as error:
+        read(tmp_path / "t.csv", encoding=declared)
+    assert hint in error.value.hint
+
+
+@pytest.mark.parametrize("declared", ["utf-16-le", "UTF_16_LE", "utf-16", "U16"])
+def test_a_mark_is_no_part_of_the_first_name(tmp_path, declared):
+    (tmp_path / "t.csv").write_bytes("a,b\n1,ñ\n".encode("utf-16"))
+    assert read(tmp_path / "t.csv", encoding=declared)[:2] == (["a", "b"], [(2, ["1", "ñ"])])
+
+
+@pytest.mark.parametrize("rest", ['{"a": 2}', "]", "x", '\n\n[{"a": 2}]'])
+def test_nothing_follows_an_array(tmp_path, rest):
+    """Rows behind it would be lost."""
+    path = tmp_path / "t.json"
+    path.write_text(f'[{{"a": 1}}]\n{rest}\n')
+    with pytest.raises(InputError, match="goes on after its array") as error:
+        read(path)
+    assert error.value.place == f"{path}:{4 if rest.startswith(chr(10)) else 2}"
+    path.write_text('[{"a": 1}]' + " \n" * 1_500_000)
+    assert read(path)[1] == [(1, ["1"])]
+
+
+def test_the_rest_of_a_damaged_array_is_not_read_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_values, "LONGEST_ELEMENT", 3 << 20)
+    path = tmp_path / "t.json"
+    path.write_text('[{"a": 1},\n{"a": "' + "x" * (20 << 20))
+    with pytest.raises(InputError, match="damaged or cut off") as error:
+        read(path)
+    assert error.value.place == f"{path}:2"
 
 
 def test_a_quote_that_never_closes_is_not_believed(tmp_path):

@@ -5,6 +5,9 @@ prints moments in its own zone, so the zone is set to UTC; extensions would be d
 is turned off. The SQL of a mapping can read nothing but its sources.
 """
 
+import errno
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from masivo_stream.model.errors import BugError, ConfigurationError, InputError, MasivoStreamError, StorageError
 from masivo_stream.prepare.engine.casts import literal
+from masivo_stream.prepare.engine.spill_dir import cannot_write
 from masivo_stream.prepare.mapping.frame import Engine
 from masivo_stream.prepare.mapping.written_select import NOWHERE, WrittenSelect
 
@@ -204,6 +208,8 @@ class Database:
 
 
 def _full(text: str) -> StorageError:
+    if "No space left" in text and (named := re.search(r'file \\?"(.*?)\\?"', text)):
+        return cannot_write(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Path(named[1]))
     return StorageError(
         f"cannot write what does not fit into memory: {text[:LONGEST_MESSAGE]}",
         operation="prepare",
