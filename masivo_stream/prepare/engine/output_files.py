@@ -34,8 +34,9 @@ def are_intact(directory: Path, sizes: dict[str, int]) -> bool:
 
 def check_directory(directory: Path) -> None:
     """Raise ConfigurationError if the directory holds an export that was not prepared."""
+    is_ours = (directory / SUMMARY_FILE).exists() or partial_path(directory, SUMMARY_FILE).exists()
     for name in EXPORT_FILES.values():
-        if (directory / name).exists() and not (directory / SUMMARY_FILE).exists():
+        if (directory / name).exists() and not is_ours:
             raise ConfigurationError(
                 "there is an export here that was not prepared",
                 operation="prepare",
@@ -141,10 +142,14 @@ class OutputFiles:
     def publish(self, summary: bytes, kinds: set[Kind]) -> None:
         """Give the files their names. An export without records is not written, nor one whose kind is not mapped.
 
+        The summary is written first and named last: it shows that exports without it were prepared, but not completed.
+
         Raises:
             StorageError: they cannot be renamed.
         """
+        new = self.partial(SUMMARY_FILE)
         try:
+            new.write_bytes(summary)
             for name in EXPORT_FILES.values():
                 (self.directory / name).unlink(missing_ok=True)
             for kind, name in EXPORT_FILES.items():
@@ -153,8 +158,6 @@ class OutputFiles:
                 else:
                     self.partial(name).unlink()
             self.partial(LEFT_OUT_FILE).replace(self.directory / LEFT_OUT_FILE)
-            new = self.partial(SUMMARY_FILE)
-            new.write_bytes(summary)
             new.replace(self.directory / SUMMARY_FILE)
         except OSError as error:
             raise cannot_write(error, self.directory) from error
