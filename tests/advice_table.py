@@ -1003,6 +1003,7 @@ TABLE: dict[str, dict[str, str]] = {
         "  hint: masivo-stream verify checks these records again, and more": "deciding::missing_records_are_looked_up",
     },
     "prepare/engine/database.py": {
+        "export it again, or correct its format in the mapping": "prepare::a_source_that_is_no_table_is_named_right",
         "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
@@ -1017,6 +1018,15 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
         'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/fitting_files.py": {
+        (
+            "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
+            " without one"
+        ): "prepare::files_of_one_source_fit_each_other",
+        "make a source of each kind of file, and UNION ALL them in the SELECT": (
+            "prepare::files_of_one_source_fit_each_other"
+        ),
     },
     "prepare/engine/load.py": {
         "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
@@ -1038,7 +1048,12 @@ TABLE: dict[str, dict[str, str]] = {
         (
             'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
-        "select `place` of a source as it is": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select one element or field of it, or a row per element with unnest()"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/engine/spill_dir.py": {
         (
@@ -1052,6 +1067,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_table_is_piped_into_the_command",
     },
     "prepare/mapping/flat_columns.py": {
+        "name the other column differently, or do not select it": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "add `place` of the main table: what is left out is then named by file and line"
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
@@ -1060,6 +1076,9 @@ TABLE: dict[str, dict[str, str]] = {
         "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
     "prepare/mapping/parse_frame.py": {
+        (
+            "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "add one, with a SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             'write leave_out, first_activity, or a date such as "2018-01-01"'
@@ -1106,15 +1125,21 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "prepare/sources/delimited.py": {
         (
+            'name the encoding in the mapping, such as encoding = "latin-1", "cp1252" or "utf-16"'
+        ): "prepare::an_encoding_is_named",
+        (
             'correct that line, or say quote = "" in the mapping if nothing is quoted'
         ): "prepare::a_table_that_is_wrong_is_corrected",
         'name the columns in the mapping: header = ["…"]': "prepare::a_table_that_is_wrong_is_corrected",
     },
     "prepare/sources/json_values.py": {
         "export it again": "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is a value per line': "prepare::a_source_that_is_no_table_is_named_right",
         'say format = "ndjson" if there is an object per line': "prepare::a_source_that_is_no_table_is_named_right",
     },
     "prepare/sources/source_files.py": {
+        "name its encoding in the mapping, or export it again": "prepare::an_encoding_is_named",
+        'say encoding = "{…}"': "prepare::an_encoding_is_named",
         "check that it exists and can be read": "prepare::a_file_that_cannot_be_read_is_made_readable",
         "copy it again, or export it again": "prepare::a_table_that_is_wrong_is_corrected",
         (

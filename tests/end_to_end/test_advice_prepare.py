@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import duckdb
 import pytest
 from advice_tools import expect_advice, paste, run_on_a_small_disk
 from end_to_end_tools import COMMAND, clean_environment, run
@@ -112,7 +113,12 @@ KINDS = MAPPING[MAPPING.index("[customers]") : MAPPING.index("[engine]")]
         ("place, id, name", "place, id, 1 AS xyz, name", "the columns are: {…}", "place, id, name"),
         ("SELECT place, id, name", "SELECT id, name", "add `place` of the main table: what is left out is then named by file and line", "SELECT place, id, name"),
         ("email, joined AS registration_date, ", "joined AS registration_date, ", "add it, as NULL AS {…} if there is nothing to select", "{0}, joined AS registration_date, "),
-        ("SELECT place, id, name", "SELECT id AS place, id, name", "select `place` of a source as it is", "SELECT place, id, name"),
+        ("SELECT place, id, name", "SELECT id AS place, id, name", "select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN", "SELECT place, id, name"),
+        ("SELECT place, id, name", "SELECT nullif(place, place) AS place, id, name", "select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN", "SELECT place, id, name"),
+        ("SELECT place, id, name", "SELECT place, id, [name] AS name", "select one element or field of it, or a row per element with unnest()", "SELECT place, id, [name][1] AS name"),
+        ("SELECT place, id, name", "SELECT place, id, name, id AS name", "name the other column differently, or do not select it", "SELECT place, id, name"),
+        (ISO, 'date_formats = ["iso", "%d/%m"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
+        (ISO, 'date_formats = ["iso", "%d/%N/%Y"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
         ("status FROM people", "status FORM people", "correct the SELECT", "status FROM people"),
         ("status FROM people", "status FROM people; SELECT 1", "write one SELECT, without a semicolon between statements", "status FROM people"),
         ("SELECT place, id, name", "SELECT place, id, name::INT AS name", "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT", "SELECT place, id, name"),
@@ -189,6 +195,14 @@ def test_a_source_that_is_no_table_is_named_right(here):
     (here / "people.json").write_text(f"[{row},")
     change(here, ', format = "ndjson"', "")
     expect_advice(prepare(here), "export it again")
+    (here / "people.json").write_text(f"[{row}]\n[{row}]")
+    expect_advice(prepare(here), 'say format = "ndjson" if there is a value per line')
+    (here / "people.json").write_text(f"{row}\n")
+    change(here, '"people.json"', '"people.json", format = "ndjson"')
+    check_written(here)
+    change(here, 'format = "ndjson"', 'format = "parquet"')
+    expect_advice(prepare(here), "export it again, or correct its format in the mapping")
+    change(here, ', format = "parquet"', "")
     (here / "people.json").write_text(f"[{row}]")
     check_written(here)
     with closing(sqlite3.connect(here / "people.db")) as database:
@@ -198,6 +212,55 @@ def test_a_source_that_is_no_table_is_named_right(here):
     change(here, '"people.json"', '"people.db", table = "persons"')
     expect_advice(prepare(here), "check `table` in the mapping, and that the file is complete")
     change(here, "persons", "people")
+    check_written(here)
+
+
+def test_files_of_one_source_fit_each_other(here):
+    """A file without a header line is given one; files with other types become sources that a SELECT unites."""
+    header, _, row = PEOPLE.partition("\n")
+    (here / "people2.csv").write_text(row.replace("1,Ana,a@b.co", "2,Bea,b@b.co"))
+    change(here, '"people.csv"', '"people*.csv"')
+    hint = (
+        "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
+        " without one"
+    )
+    expect_advice(prepare(here), hint)
+    (here / "people2.csv").write_text(f"{header}\n{row.replace('1,Ana,a@b.co', '2,Bea,b@b.co')}")
+    check_written(here)
+    with duckdb.connect() as database:
+        for name, points in (("one", "5"), ("two", "'10.50'")):
+            query = f"SELECT '{name}' AS id, 'Ana' AS name, '{name}@b.co' AS email, TIMESTAMP '2020-01-01' AS joined"
+            database.execute(f"COPY ({query}, {points} AS points, 'on' AS status) TO '{here}/{name}.parquet'")
+    change(here, '"people*.csv"', '["one.parquet", "two.parquet"]')
+    expect_advice(prepare(here), "make a source of each kind of file, and UNION ALL them in the SELECT")
+    change(here, '["one.parquet", "two.parquet"]', '"one.parquet"')
+    change(here, SOURCE_ROW.replace("people.csv", "one.parquet"), ONE_AND_TWO)
+    text = (here / "mapping.toml").read_text()
+    (here / "mapping.toml").write_text(text.replace("FROM people", "FROM (FROM one UNION ALL FROM two)"))
+    check_written(here)
+
+
+ONE_AND_TWO = "\n".join(
+    f'{name} = {{ path = "{name}.parquet", dates = ["joined"], numbers = ["points"] }}' for name in ("one", "two")
+)
+
+
+def test_an_encoding_is_named(here):
+    """By the header line, by the mark that begins the file, or because the file ends within a character."""
+    (here / "people.csv").write_bytes(
+        PEOPLE.replace("status\n", "status,ñ\n").replace(",on\n", ",on,ñ\n").encode("cp1252")
+    )
+    done = prepare(here)
+    expect_advice(done, 'name the encoding in the mapping, such as encoding = "latin-1", "cp1252" or "utf-16"')
+    change(here, '"people.csv"', '"people.csv", encoding = "cp1252"')
+    check_written(here)
+    (here / "people.csv").write_bytes(PEOPLE.encode("utf-16"))
+    (encoding,) = expect_advice(prepare(here), 'say encoding = "{…}"')
+    change(here, '"cp1252"', f'"{encoding}"')
+    check_written(here)
+    (here / "people.csv").write_bytes(PEOPLE.encode("utf-16")[:-1])
+    expect_advice(prepare(here), "name its encoding in the mapping, or export it again")
+    (here / "people.csv").write_bytes(PEOPLE.encode("utf-16"))
     check_written(here)
 
 

@@ -117,7 +117,7 @@ def test_each_line_of_what_cannot_be_read_is_reported(tmp_path, text, rows, unre
     ],
 )
 def test_a_wrong_encoding_is_named(tmp_path, stored, declared, what, hint):
-    """Before rows are read with names of columns that nobody has written."""
+    """Before rows are read with names that no column has."""
     (tmp_path / "t.csv").write_bytes(stored)
     with pytest.raises(InputError, match=what) as error:
         read(tmp_path / "t.csv", encoding=declared)

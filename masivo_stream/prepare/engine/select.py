@@ -247,7 +247,7 @@ def _cast(text: str, kind: str, formats: Formats, name: str, *, number: bool) ->
             return cast_number(text, formats, name)
         exact = f"CAST({text} AS VARCHAR)" if kind == "FLOAT" else text  # 1234.56 is not 1234.560059
         value = f"try_cast({exact} AS {NUMBER_TYPE})"
-        # A double is not exact, so a difference in its last digits is none.
+        # A double is not exact: its last digits say nothing.
         differs = f"abs({text} - CAST({value} AS DOUBLE)) > 1e-12 * abs({text})" if kind == "DOUBLE" else "false"
         if kind.startswith("DECIMAL"):
             differs = f"{text} <> {value}"

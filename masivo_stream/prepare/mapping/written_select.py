@@ -1,4 +1,4 @@
-"""Where a SELECT is written in the file of its mapping, so that an error of the database names line and column."""
+"""The place of a SELECT in the file of its mapping, so that an error of the database names line and column."""
 
 import re
 
@@ -23,7 +23,7 @@ class WrittenSelect(Struct, frozen=True):
     table: str
     select: str
     lines_above: int = 0
-    """How many lines stand before the SELECT in what the database was given."""
+    """How many lines come before the SELECT in what the database was given."""
 
     def below(self, lines: int) -> "WrittenSelect":
         """Return the same SELECT, below some lines of our own."""
