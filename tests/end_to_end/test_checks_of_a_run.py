@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 from end_to_end_tools import COMMAND, KINDS, PATIENCE, clean_environment, lines, run
@@ -88,3 +89,44 @@ def test_a_run_that_is_killed_in_its_checks_begins_them_again(served, tmp_path):
     assert held(tmp_path / "state") == wanted
     assert served.requests(status=422) == 0
     assert [path.name for path in (tmp_path / "state").iterdir() if path.name.startswith(".")] == []
+
+
+_CUSTOMER = (
+    '{{"id": "c-{0}", "name": "Ana", "email": "c-{0}@example.test", "registration_date": "2020-01-01T00:00:00Z",'
+    ' "balance": [{{"reward_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "amount": 5}}]}}\n'
+)
+_TRANSACTIONS = (
+    '{{"id": "c-{0}", "transactions": [{{"type": "ACCUMULATION", "amount": 5, "issued_at": "2024-05-07T05:31:56Z",'
+    ' "reward_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a"}}]}}\n'
+)
+_MEASURE = (
+    "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+    " print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+"""Measured beside a process that is small itself: what the one that starts it has in memory counts until it starts."""
+
+
+def peak_memory(directory, customers):
+    """Validate an export of so many customers in one process; return the most memory that it had."""
+    directory.mkdir()
+    for kind, line in (("customers", _CUSTOMER), ("transactions", _TRANSACTIONS)):
+        with (directory / f"{kind}.ndjson").open("w") as file:
+            file.writelines(map(line.format, range(customers)))
+    named = [part for kind in ("customers", "transactions") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+    command = [COMMAND, "validate", *named, "--state-dir", directory / "state", "--workers", "1", "--quiet"]
+    measured = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *map(str, command)],
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE,
+        env=clean_environment(MASIVO_REMEMBER_IDS="1000"),  # what the decoder remembers is bounded by this
+    )
+    code, peak = map(int, measured.stdout.split())
+    assert code == 0, measured.stderr
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_customers(tmp_path):
+    """Eight times as many take no more. If an id of each was kept, they would take a third more."""
+    few, many = (peak_memory(tmp_path / str(count), count) for count in (20_000, 160_000))
+    assert many < 1.15 * few
