@@ -9,6 +9,7 @@ import pytest
 from end_to_end_tools import COMMAND, KINDS, PATIENCE, clean_environment, lines, run
 
 from masivo_stream.model.findings import HELD_AS
+from masivo_stream.model.sample_programme import POINTS
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +131,33 @@ def test_memory_does_not_grow_with_the_number_of_customers(tmp_path):
     """Eight times as many take no more. If an id of each was kept, they would take a third more."""
     few, many = (peak_memory(tmp_path / str(count), count) for count in (20_000, 160_000))
     assert many < 1.15 * few
+
+
+def test_reports_of_a_run_have_the_names_of_rewards(served, tmp_path):
+    """From the catalogue that it was given last: summary, status, both reports, and those of later processes."""
+    generate(tmp_path, 300)
+    account = json.loads(run("check", "--base-url", served.url, "--json", key=served.key).stdout)
+    assert {"id": POINTS, "name": "Puntos"}.items() <= account["rewards"][0].items()
+    (tmp_path / "catalogue.json").write_text(json.dumps(account))
+
+    def names(checks):
+        (found,) = [each for each in checks["results"] if each["check"] == "balance_mismatch"]
+        return {each["sums"]["name"] for each in found["first"]} | {each["name"] for each in checks["rewards"]}
+
+    flags = exports(tmp_path)
+    (tmp_path / "no.json").write_text("{}")
+    assert served.migrate(tmp_path, *flags, "--catalogue", tmp_path / "no.json").returncode == 2
+    assert served.requests() == 0
+    done = served.migrate(tmp_path, *flags)
+    assert names(json.loads(done.stdout)["checks"]) == {""}
+    done = served.migrate(tmp_path, *flags, "--catalogue", tmp_path / "catalogue.json")
+    assert names(json.loads(done.stdout)["checks"]) >= {"Puntos"}
+    assert all("--catalogue" not in step["command"] for step in json.loads(done.stdout)["next_steps"])
+    (tmp_path / "catalogue.json").unlink()
+    done = served.migrate(tmp_path, *flags)
+    status = run("status", "--state-dir", tmp_path / "state", "--json")
+    for document in (done.stdout, status.stdout, (tmp_path / "state" / "report.json").read_bytes()):
+        assert names(json.loads(document)["checks"]) >= {"Puntos"}
+    assert "Puntos" in (tmp_path / "state" / "report.html").read_text()
+    remembered = json.loads((tmp_path / "state" / "rewards.json").read_bytes())
+    assert [sorted(each) for each in remembered["rewards"]] == [["id", "name"]] * len(account["rewards"])
