@@ -108,7 +108,7 @@ _MEASURE = (
 
 
 def peak_memory(directory, customers):
-    """Validate an export of so many customers in one process; return the most memory that it had."""
+    """Validate an export of that many customers in one process; return the most memory that it had."""
     directory.mkdir()
     for kind, line in (("customers", _CUSTOMER), ("transactions", _TRANSACTIONS)):
         with (directory / f"{kind}.ndjson").open("w") as file:
