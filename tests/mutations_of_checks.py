@@ -19,10 +19,18 @@ MUTATIONS = (
     Mutation(
         "the sum of a customer with a faulty line is compared",
         "core/checks/find.py",
-        "        self._broken.add(key)\n",
+        "        self._broken.setdefault(key, index)\n",
         "        pass\n",
         "A balance is called wrong because a line is a dead letter.",
         (LAWS + "a_customer_with_a_faulty_line_is_not_compared",),
+    ),
+    Mutation(
+        "a good line of transactions is sent although the customer's other line is a dead letter",
+        "core/checks/find.py",
+        "            if (good := self._lines.get(key)) is not None:\n",
+        "            if (good := self._lines.get(key)) is None and good is not None:\n",
+        "The API refuses a batch for it; if it does not, the other line can never be migrated.",
+        (LAWS + "a_good_line_waits_for_the_faulty_one", LAWS + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "an amount that a double does not determine is taken for exact",

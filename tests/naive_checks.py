@@ -23,7 +23,7 @@ class NaiveChecks:
         self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
         self.emails = defaultdict(list)
         self.balances = {}
-        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), set()
+        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), {}
         self.purchases = defaultdict(list)
         self.bodies, self.firsts = defaultdict(list), {}
 
@@ -93,7 +93,7 @@ class NaiveChecks:
     def transactions(self, record, place):
         name = record["id"]
         if any(each["type"] == "NONE" for each in record["transactions"]):
-            self.broken.add(name)
+            self.broken.setdefault(name, place)
             return
         self.absent(name, place)
         if self.lines[name]:
@@ -118,6 +118,10 @@ class NaiveChecks:
         return self.balances.get(name) is not None and not any(sums.values())
 
     def finish(self):
+        for name, broken in self.broken.items():
+            if self.lines[name] and not self.adds_up(name):
+                first, later = sorted((broken, self.lines[name][0]))
+                self.add_found("split_transactions", later, (first,), held=True)
         for name, place in self.arrived.items():
             if Kind.TRANSACTIONS not in self.kinds or name in self.broken:
                 continue

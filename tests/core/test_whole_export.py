@@ -236,6 +236,21 @@ def test_a_customer_with_a_faulty_line_is_not_compared():
     assert machine(exports, 1).check(exports) == naive(exports) == []
 
 
+@pytest.mark.parametrize(("good", "waits"), [("2", True), ("3", False)])
+@pytest.mark.parametrize("faulty_first", [True, False])
+def test_a_good_line_waits_for_the_faulty_one(good, waits, faulty_first):
+    """It is held back, unless it adds up to the balance alone: the other line could never follow."""
+    lines_ = [transactions("c1", [(REWARDS[0], "1")], faulty=True), transactions("c1", [(REWARDS[0], good)], False)]
+    exports = number_lines(
+        {
+            Kind.CUSTOMERS: [customer("c1", "a@x.co", [(REWARDS[0], "3")], "good")],
+            Kind.TRANSACTIONS: lines_ if faulty_first else lines_[::-1],
+        }
+    )
+    found = machine(exports, 1).check(exports)
+    assert found == naive(exports) == ([("split_transactions", 2, (1,), None, True, "")] if waits else [])
+
+
 @given(lines)
 def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""

@@ -34,6 +34,8 @@ class Suspicion(Struct, frozen=True, gc=False):
     """Of two events, the index of each in its record: on the line concerned, then on the other one."""
     customer: LinePlace | None = None
     """Of two lines of transactions, the line of their customer, if there is one."""
+    broken: LinePlace | None = None
+    """Of two lines of transactions, the one that is a dead letter by itself, if one is."""
 
 
 class Scope(Struct, frozen=True):
@@ -101,8 +103,8 @@ class _Part:
         self._split: set[int] = set()
         """Customers with several lines of transactions. A line that is there twice counts once, which only shows when
         the lines are read again."""
-        self._broken: set[int] = set()
-        """Customers with a line of transactions that is a dead letter."""
+        self._broken: dict[int, int] = {}
+        """The first line of transactions that is a dead letter, of each customer with one."""
         self._emails, self._purchases = _Seen(), _Seen()
         self._found: list[Suspicion] = []
 
@@ -128,6 +130,7 @@ class _Part:
             handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
             self._compare_sums()
+            self._look_beside_broken()
         return self._found
 
     # Each tag has a function that takes a note: its hash, its tag, its value, and its index.
@@ -185,8 +188,8 @@ class _Part:
     def _more_transactions(self, key: int, tag: int, value: int, _index: int) -> None:
         self._add(key, tag, -value)
 
-    def _note_broken(self, key: int, _tag: int, _value: int, _index: int) -> None:
-        self._broken.add(key)
+    def _note_broken(self, key: int, _tag: int, _value: int, index: int) -> None:
+        self._broken.setdefault(key, index)
 
     def _email(self, key: int, _tag: int, value: int, index: int) -> None:
         seen = self._emails.note(key, value, index)
@@ -216,7 +219,7 @@ class _Part:
         """Suspect the customers whose sums may not agree, with all their lines."""
         differ = {key for key, _ in self._sums}
         keys = {key for key in differ | self._unsure | self._split if key in self._customers}
-        keys -= self._broken
+        keys -= self._broken.keys()
         lines: dict[int, list[int]] = {key: [] for key in keys if key in self._lines}
         for index, (key, tag) in enumerate(zip(self._notes.keys, self._notes.tags, strict=True)):
             if key in lines and tag & TAG_MASK == Tag.TRANSACTIONS:
@@ -229,6 +232,28 @@ class _Part:
                 check = CheckName.NO_BALANCE if key in self._bare else CheckName.BALANCE_MISMATCH
                 first, *more = of_customer
                 self._suspect(check, first, customer, *more, sure=key in differ and key not in self._unsure)
+
+    def _look_beside_broken(self) -> None:
+        """Suspect the first good line of each customer whose other line is a dead letter.
+
+        If it is sent, the other one can never follow, and what it lacks makes the API refuse it.
+        """
+        differ = {key for key, _ in self._sums}
+        place = self._notes.place
+        for key, broken in self._broken.items():
+            if (good := self._lines.get(key)) is not None:
+                customer = self._customers.get(key)
+                lines = sorted((place(good), place(broken)))
+                self._found.append(
+                    Suspicion(
+                        CheckName.SPLIT_TRANSACTIONS,
+                        lines[1],
+                        (lines[0],),
+                        sure=key in differ or customer is None,
+                        customer=None if customer is None else place(customer),
+                        broken=place(broken),
+                    )
+                )
 
     def _suspect(
         self,
