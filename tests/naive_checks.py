@@ -117,11 +117,14 @@ class NaiveChecks:
             self.add(sums, each["reward_id"].lower(), -each["amount"])
         return self.balances.get(name) is not None and not any(sums.values())
 
-    def finish(self):
+    def look_beside_broken(self):
         for name, broken in self.broken.items():
             if self.lines[name] and not self.adds_up(name):
                 first, later = sorted((broken, self.lines[name][0]))
                 self.add_found("split_transactions", later, (first,), held=True)
+
+    def finish(self):
+        self.look_beside_broken()
         for name, place in self.arrived.items():
             if Kind.TRANSACTIONS not in self.kinds or name in self.broken:
                 continue
