@@ -11,10 +11,26 @@ MUTATIONS = (
     Mutation(
         "the balance of a duplicate counts",
         "core/checks/find.py",
-        "        if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate\n",
-        "        if self._notes is not None:\n",
+        "        if first is not None and self._notes.same_line(first, index):  # else it is of a duplicate\n",
+        "        if first is not None:\n",
         "A customer is said to have another balance than the record that is sent.",
         (LAWS + "the_balance_of_a_duplicate_does_not_count",),
+    ),
+    Mutation(
+        "the email of a record counts that is held back for its id",
+        "core/checks/find_repeated.py",
+        "        if tag == Tag.EMAIL and not (repeated and notes.wheres[index] in repeated):\n",
+        "        if tag == Tag.EMAIL:\n",
+        "A right customer is held back because of an email that is never sent.",
+        (LAWS + "exactly_the_planted_faults_are_found",),
+    ),
+    Mutation(
+        "a run rejects what the decoder takes for a duplicate",
+        "flow/pipeline/read_exports.py",
+        "    found = checked and _REPEATED.isdisjoint(validation.skip_checks)\n",
+        "    found = False\n",
+        "Right customers are dead letters after a restart, or behind many others.",
+        ("flow/test_held_back.py::test_what_the_decoder_has_forgotten_changes_nothing",),
     ),
     Mutation(
         "the sum of a customer with a faulty line is compared",

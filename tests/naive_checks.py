@@ -20,7 +20,7 @@ class NaiveChecks:
         self.kinds, self.now = kinds, now
         self.registered, self.dates, self.doubts = {}, [], []
         self.found = []
-        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
+        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), {}
         self.emails = defaultdict(list)
         self.balances = {}
         self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), {}
@@ -53,9 +53,9 @@ class NaiveChecks:
             if name not in self.known:
                 self.dead.setdefault(name, place)
         elif name in self.known:
-            self.add_found("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),))
+            self.add_found("duplicate_id", place, (self.known[name],))
         else:
-            self.known.add(name)
+            self.known[name] = place
             group = self.emails[record["email"].lower()]
             same = [other for email, other in group if email == record["email"]]
             if same:
