@@ -373,7 +373,7 @@ async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
 def far_apart(run):
     """Write customers that come again after many others; return the lines to hold back, each with the earlier one.
 
-    The record of `mail` is one of another id whose email only a record has that is held back: it is right.
+    The records of `mail` are right: only records that are held back have their emails, too.
     """
     groups = range(20)
     first = [record(Kind.CUSTOMERS, f"{number}-a") for number in groups]
@@ -388,7 +388,7 @@ def far_apart(run):
 
 @pytest.mark.parametrize("remember_ids", [1, 600_000])
 async def test_what_the_decoder_has_forgotten_changes_nothing(remember_ids, tmp_path):
-    """A record far behind the first one is held back for its id, and its email accuses no other one."""
+    """A record far behind the first one is held back for its id, and its email counts against no other one."""
     async with opened(tmp_path) as run:
         again = far_apart(run)
         planned = await plan(run.settings_with(remember_ids=remember_ids), named(run))

@@ -68,7 +68,7 @@ class Notes:
         return self.wheres[one] == self.wheres[other]
 
 
-class Seen:
+class FirstOfEach:
     """Things seen before: by key, and by value among those of one key."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class _Part:
         the lines are read again."""
         self._broken: dict[int, int] = {}
         """The first line of transactions that is a dead letter, of each customer with one."""
-        self._purchases = Seen()
+        self._purchases = FirstOfEach()
         self._found: list[Suspicion] = []
 
     def look(self) -> list[Suspicion]:

@@ -8,7 +8,7 @@ dead letter, and what belongs to that customer waits. So ids are looked at first
 from array import array
 from collections.abc import Iterator
 
-from masivo_stream.core.checks.find import Notes, Seen, Suspicion
+from masivo_stream.core.checks.find import Notes, FirstOfEach, Suspicion
 from masivo_stream.core.checks.note_format import TAG_MASK, Lines, Tag
 from masivo_stream.model.findings import CheckName
 
@@ -27,7 +27,7 @@ def repeated_ids(words: "array[int]") -> Iterator[int]:
 
 def find_emails(words: "array[int]", repeated: Lines) -> list[Suspicion]:
     """Return which emails may have come before, but for `repeated` records."""
-    notes, seen = Notes(words), Seen()
+    notes, seen = Notes(words), FirstOfEach()
     found: list[Suspicion] = []
     for index, tag in enumerate(notes.tags):
         if tag == Tag.EMAIL and not (repeated and notes.wheres[index] in repeated):
