@@ -8,7 +8,7 @@ dead letter, and what belongs to that customer waits. So ids are looked at first
 from array import array
 from collections.abc import Iterator
 
-from masivo_stream.core.checks.find import Notes, FirstOfEach, Suspicion
+from masivo_stream.core.checks.find import FirstOfEach, Notes, Suspicion
 from masivo_stream.core.checks.note_format import TAG_MASK, Lines, Tag
 from masivo_stream.model.findings import CheckName
 
