@@ -178,7 +178,9 @@ def _end_quickly(code):
     """End as Python does, up to where it would take its memory apart: all that is imported, for each command again."""
     threading._shutdown()
     atexit._run_exitfuncs()
-    with suppress(OSError, ValueError):  # output that cannot be written decides the exit code: Python's own end does that
+    with suppress(
+        OSError, ValueError
+    ):  # output that cannot be written decides the exit code: Python's own end does that
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
