@@ -6,6 +6,9 @@ POINTS, CUSTOMERS, SHOP, ENGINE, CASTS = (
     f"prepare/test_{name}.py::test_"
     for name in ("settle_points", "settle_customers", "prepared_shop", "engine", "casts")
 )
+BEGIN, DATABASES, WITHOUT = (
+    f"prepare/test_{name}.py::test_" for name in ("begin_mapping", "databases", "without_customers")
+)
 
 MUTATIONS = (
     Mutation(
@@ -87,6 +90,54 @@ MUTATIONS = (
         "        if False:\n",
         "An export from which records are missing is published.",
         (ENGINE + "what_came_and_what_was_written_are_counted_apart",),
+    ),
+    Mutation(
+        "without customers, no customer is known",
+        "prepare/engine/nest.py",
+        "        is_known = rules.customers is None or (not customers.ended and customers.next_id == id_)\n",
+        "        is_known = not customers.ended and customers.next_id == id_\n",
+        "A shop whose customers were migrated before cannot prepare anything else.",
+        (WITHOUT + "only_events", WITHOUT + "only_transactions"),
+    ),
+    Mutation(
+        "balances that are not written are not listed",
+        "prepare/settling/points.py",
+        "            noted += [_left(FlatTable.BALANCES, Why.NOT_WRITTEN,",
+        "            _ = [_left(FlatTable.BALANCES, Why.NOT_WRITTEN,",
+        "Rows vanish without a line, and the figures do not close.",
+        (POINTS + "figures_close_if_balances_are_not_written",),
+    ),
+    Mutation(
+        "a carriage return ends a line of mysql",
+        "prepare/sources/delimited.py",
+        '        return open_text(file, self._source.formats.encoding, seen, "" if self._quote else "\\n")\n',
+        '        return open_text(file, self._source.formats.encoding, seen, "")\n',
+        "Rows with a carriage return in a value are lost.",
+        (DATABASES + "mysql_batch",),
+    ),
+    Mutation(
+        "a delimiter after a backslash divides fields",
+        "prepare/sources/unquoted.py",
+        '    if not escapes or "\\\\" not in text:\n',
+        "    if True:\n",
+        "Rows of PostgreSQL with a delimiter in a value are lost.",
+        (DATABASES + "text_of_psql_with_another_delimiter",),
+    ),
+    Mutation(
+        "the first of several files is the source",
+        "prepare/presets/begin_mapping.py",
+        "    same = [table for table in fitting if table.keys == fitting[0].keys]\n",
+        "    same = fitting[:1]\n",
+        "All files of a large shop but one are forgotten.",
+        (BEGIN + "several_files_of_one_shape_are_one_source",),
+    ),
+    Mutation(
+        "exports without a summary are taken for another program's",
+        "prepare/engine/output_files.py",
+        "        is_ours = (directory / SUMMARY_FILE).exists() or self.partial(SUMMARY_FILE).exists()\n",
+        "        is_ours = (directory / SUMMARY_FILE).exists()\n",
+        "After a kill at the very end, the same command is refused.",
+        (ENGINE + "work_that_was_stopped_while_the_files_got_their_names",),
     ),
 )
 """Each takes a promise of the command away."""
