@@ -6,8 +6,9 @@ POINTS, CUSTOMERS, SHOP, ENGINE, CASTS = (
     f"prepare/test_{name}.py::test_"
     for name in ("settle_points", "settle_customers", "prepared_shop", "engine", "casts")
 )
-BEGIN, DATABASES, WITHOUT = (
-    f"prepare/test_{name}.py::test_" for name in ("begin_mapping", "databases", "without_customers")
+BEGIN, DATABASES, WITHOUT, GUESSES, SOURCES = (
+    f"prepare/test_{name}.py::test_"
+    for name in ("begin_mapping", "databases", "without_customers", "nothing_is_guessed", "sources")
 )
 
 MUTATIONS = (
@@ -134,10 +135,89 @@ MUTATIONS = (
     Mutation(
         "exports without a summary are taken for another program's",
         "prepare/engine/output_files.py",
-        "        is_ours = (directory / SUMMARY_FILE).exists() or self.partial(SUMMARY_FILE).exists()\n",
-        "        is_ours = (directory / SUMMARY_FILE).exists()\n",
+        "    is_ours = (directory / SUMMARY_FILE).exists() or partial_path(directory, SUMMARY_FILE).exists()\n",
+        "    is_ours = (directory / SUMMARY_FILE).exists()\n",
         "After a kill at the very end, the same command is refused.",
         (ENGINE + "work_that_was_stopped_while_the_files_got_their_names",),
     ),
+    Mutation(
+        "amounts above nine million overflow",
+        "prepare/engine/select.py",
+        "CAST(CAST(({cast.value}) AS DECIMAL(24,6)) * 1000000 AS BIGINT)",
+        "CAST(({cast.value}) * 1000000 AS BIGINT)",
+        "One order of ten million pesos stops the whole command.",
+        (GUESSES + "large_amounts_are_exact",),
+    ),
+    Mutation(
+        "a row that a join returns twice counts twice",
+        "prepare/settling/returned_twice.py",
+        "        if kept and kept[-1] == row:\n",
+        "        if False:\n",
+        "Points are doubled, and a correction hides it.",
+        (GUESSES + "a_row_that_a_join_returns_twice_counts_once",),
+    ),
+    Mutation(
+        "an order that is there twice has its lines twice",
+        "prepare/settling/returned_twice.py",
+        "        if known in seen and line != _NO_LINE:\n",
+        "        if False:\n",
+        "Line items are doubled without a word.",
+        (GUESSES + "an_order_that_is_there_twice_has_its_lines_once",),
+    ),
+    Mutation(
+        "a balance is lost with a row that is returned twice",
+        "prepare/settling/settle.py",
+        " if each.action is Action.LEFT_OUT and each.place != row.place\n",
+        " if each.action is Action.LEFT_OUT\n",
+        "A customer that a join returned twice has no points.",
+        (GUESSES + "a_customer_that_a_join_returns_twice_keeps_the_balance",),
+    ),
+    Mutation(
+        "any number is a place",
+        "prepare/engine/select.py",
+        "    _check_places(database, selected, asked)\n",
+        "",
+        "The command crashes, or names another row than the one that it leaves out.",
+        (GUESSES + "a_place_is_one_of_a_source",),
+    ),
+    Mutation(
+        "two digits are a year",
+        "prepare/engine/casts.py",
+        """    digits = "[0-9]{4}" if "%Y" in form else "[0-9]"\n""",
+        """    digits = "[0-9]"\n""",
+        "2024 is the year 24, and the format with two digits is not tried.",
+        (CASTS + "a_date_is_read_or_reported",),
+    ),
+    Mutation(
+        "a date that fits two formats is not noted",
+        "prepare/engine/casts.py",
+        "        if _date_shape(one) == _date_shape(other)\n",
+        "        if False\n",
+        "Day and month are exchanged without a word.",
+        (CASTS + "a_date_is_read_or_reported",),
+    ),
+    Mutation(
+        "two quotes too many make one row of several",
+        "prepare/sources/delimited.py",
+        "        if lines == 1 or width <= FEWEST_DELIMITERS:\n",
+        "        if True:\n",
+        "Customers vanish into the name of another one.",
+        (SOURCES + "each_line_of_what_cannot_be_read_is_reported",),
+    ),
+    Mutation(
+        "what follows an array is not read",
+        "prepare/sources/json_values.py",
+        "            if text.skip_gap():\n",
+        "            if False:\n",
+        "Rows behind the first array are lost.",
+        (SOURCES + "nothing_follows_an_array",),
+    ),
+    Mutation(
+        "a file without a header line is read",
+        "prepare/engine/fitting_files.py",
+        "        if lacking and len(lacking) == len(found[0]):\n",
+        "        if False:\n",
+        "All customers of the second file are left out as without an id, and its first row is lost.",
+        (GUESSES + "a_file_without_a_header_line_stops_the_command",),
+    ),
 )
-"""Each takes a promise of the command away."""
