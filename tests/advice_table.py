@@ -1043,6 +1043,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "nothing was published; please report the figures in the message and the mapping"
         ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        (
+            "replace it before you migrate; masivo-stream check lists the rewards of an account"
+        ): "prepare::the_reward_of_a_preset_is_replaced",
     },
     "prepare/engine/select.py": {
         (

@@ -15,7 +15,7 @@ The path of a row:
 
 Rooms: `mapping` reads the frame, and `settling` decides what happens to the rows of one customer. Both touch nothing
 outside. `sources` turns files into numbered rows. `engine` loads, selects and writes; only `engine.database` imports
-DuckDB, which is an optional extra.
+DuckDB, which is an optional extra. `presets` has mappings to begin with, and fits them to files by what these hold.
 
 Decisions:
 
@@ -24,6 +24,8 @@ Decisions:
   through a named pipe into DuckDB, so this costs no disk.
 * All columns are text until a source declares `numbers` and `dates`, or a SELECT returns them under one of our names.
   A value that does not fit is never an unnoticed NULL: its row is left out with the reason, or stops the command.
+* Text in which nothing is quoted is not read by `csv`: databases print carriage returns of a value as they are.
+* Without customers in the mapping, every id of a customer is known. Nothing could say otherwise, and the account does.
 * Amounts are whole numbers of millionths from the flat row to the record, so no sum depends on an order of additions.
 * A partition is chosen by MD5, which is the same in all versions, and the number of partitions depends on the number of
   rows alone. So the bytes written depend on sources and mapping, not on threads, memory or interruptions.

@@ -19,6 +19,7 @@ from end_to_end_tools import COMMAND, clean_environment, run
 
 from masivo_stream.model.errors import InputError
 from masivo_stream.prepare.engine.spill_dir import SpillDirectory
+from masivo_stream.prepare.mapping.frame import NO_REWARD
 from masivo_stream.prepare.sources.source_files import SourceFile, read_blocks
 
 pytestmark = pytest.mark.slow
@@ -342,6 +343,20 @@ def test_an_export_that_was_not_prepared_is_kept(here):
     expect_advice(prepare(here), "name another directory with -o, or move it away")
     assert run("prepare", "mapping.toml", "-o", "other", cwd=here).returncode == 0
     (here / "export/customers.ndjson").rename(here / "export/mine.ndjson")
+    check_written(here)
+
+
+def test_the_reward_of_a_preset_is_replaced(here):
+    """It is warned of until it has the id of a reward."""
+    advice = "replace it before you migrate; masivo-stream check lists the rewards of an account"
+    good = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
+    change(here, good, NO_REWARD)
+    done = prepare(here)
+    assert done.returncode == 0
+    expect_advice(done, advice)
+    change(here, NO_REWARD, good)
+    done = prepare(here)
+    assert b"has the id of no reward" not in done.stdout
     check_written(here)
 
 

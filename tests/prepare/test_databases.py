@@ -218,7 +218,7 @@ def test_whatever_psql_prints_is_read_as_it_was(tmp_path_factory, rows):
 
 @given(tables)
 def test_whatever_mysql_prints_is_read_as_it_was(tmp_path_factory, rows):
-    """Every text, but for `NULL`, which is printed as NULL is; and but for a carriage return before a line end."""
+    """Every text, apart from `NULL`, which is printed as NULL is, and from a carriage return before a line end."""
     printed = "a\tb\tc\n" + "".join(
         "\t".join("NULL" if value is None else escape(value, "\t", "\n") for value in [*row[:2], "end"]) + "\n"
         for row in rows

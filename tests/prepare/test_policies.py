@@ -69,12 +69,12 @@ def test_one_email_several_times(policy, place):
 # Customers who are not known.
 
 KNOWN = ["7", "a", "007", "José", "x" * 200, " spaced ", "12 34"]
-STRANGERS = ["8", "A", "0007", "07", "JOSÉ", "Jose\u0301", "x" * 199, "spac ed", "12  34", "7.0", "NULL", "\u00a07"]
+UNKNOWN = ["8", "A", "0007", "07", "JOSÉ", "Jose\u0301", "x" * 199, "spac ed", "12  34", "7.0", "NULL", "\u00a07"]
 
 
 def test_customers_who_are_not_known():
-    """Ids are compared letter by letter, but for white space around them; what belongs to nobody known is listed."""
-    ids = [*KNOWN, *STRANGERS, "", "  ", "gone", "spaced", "\t7"]
+    """Ids are compared letter by letter, apart from white space around them; rows of unknown customers are listed."""
+    ids = [*KNOWN, *UNKNOWN, "", "  ", "gone", "spaced", "\t7"]
     tables = {
         "people": [*map(person, KNOWN), person("gone", status="off")],
         "balances": [(id_, "10") for id_ in ids],
@@ -86,11 +86,11 @@ def test_customers_who_are_not_known():
     assert set(found.customers) == {id_.strip() for id_ in KNOWN}
     assert found.orders["spaced"] == ["o22", "o5"]
     assert found.orders["7"] == ["o0", "o23"]
-    strangers = lines_of(range(len(KNOWN), len(KNOWN) + len(STRANGERS)))
-    nobody, gone = lines_of([19, 20]), lines_of([21])
+    unknown = lines_of(range(len(KNOWN), len(KNOWN) + len(UNKNOWN)))
+    without, gone = lines_of([19, 20]), lines_of([21])
     for table in ("balances", "transactions", "events"):
-        assert found.remarks[table, "left_out", "unknown_customer"] == strangers, table
-        assert found.remarks[table, "left_out", "no_customer"] == nobody, table
+        assert found.remarks[table, "left_out", "unknown_customer"] == unknown, table
+        assert found.remarks[table, "left_out", "no_customer"] == without, table
         assert found.remarks[table, "left_out", "customer_deleted"] == gone, table
 
 
@@ -392,7 +392,7 @@ STATUSES = ["ok", "back", "open", "OK", "", "?", " ok ", "back "]
 
 
 def test_statuses_of_orders():
-    """Words are compared letter by letter, but for white space around them."""
+    """Words are compared letter by letter, apart from white space around them."""
     tables = {
         "people": [person("a")],
         "orders": [(f"o{number}", "a", "2021-01-01", "5", word) for number, word in enumerate(STATUSES)],

@@ -73,12 +73,12 @@ def close(
     ]
 
 
-class _Amount(Struct, gc=False):
+class _ReadAmount(Struct, gc=False):
     amount: Decimal
 
 
 class _ReadCustomer(Struct, gc=False):
-    balance: list[_Amount] = []
+    balance: list[_ReadAmount] = []
 
 
 class _ReadOrder(Struct, gc=False):
@@ -95,7 +95,7 @@ class _ReadEvents(Struct, gc=False):
 
 
 class _ReadTransactions(Struct, gc=False):
-    transactions: list[_Amount]
+    transactions: list[_ReadAmount]
 
 
 _customer = msgspec.json.Decoder(_ReadCustomer).decode
