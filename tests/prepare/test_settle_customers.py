@@ -119,7 +119,7 @@ def test_fields_that_do_not_fit_are_not_written():
     settled = settle_rows([customer(gender="x", tags="[1]", metadata=metadata, dob=DATE, country="CO")])
     assert encode(settled.customer) == (
         b'{"id":"c","name":"Ana","email":"a@b.co","registration_date":"2020-01-01T00:00:00Z","dob":"2020-01-01T00:00:00Z",'
-        b'"country":"CO","metadata":{"a": 1.10, "b": 12345678901234567890.12}}'
+        b'"country":"CO","metadata":{"a":1.10,"b":12345678901234567890.12}}'
     )
     assert [each.why for each in settled.remarks] == [Why.NOT_A_GENDER, Why.NOT_AN_OBJECT]
     assert settle_rows([customer(gender="female")]).customer.gender == "FEMALE"

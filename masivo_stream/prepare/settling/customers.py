@@ -156,8 +156,11 @@ def _object(written: str | None) -> Raw | UnsetType | None:
     if written is None:
         return UNSET
     try:
-        found = msgspec.json.decode(written)
+        found = _decode(written)
     except (ValueError, RecursionError):
         return None
-    # Line breaks can only be between its parts. Everything else stays: numbers keep all of their digits.
-    return Raw(written.replace("\n", " ").replace("\r", " ").encode()) if isinstance(found, dict) else None
+    return Raw(msgspec.json.encode(found)) if isinstance(found, dict) else None
+
+
+_decode = msgspec.json.Decoder(float_hook=lambda digits: Raw(digits.encode())).decode
+"""Numbers keep their digits: as a double, a long one would change."""
