@@ -150,7 +150,7 @@ def test_mysql_batch(tmp_path, printed, expected):
         ("a\tb\nÑ\tx\n".encode("utf-16"), {"encoding": "utf-16"}, ([(2, ["Ñ", "x"])], [])),
         (b"\xef\xbb\xbfa\tb\n1\tx\n", {}, ([(2, ["1", "x"])], [])),
         (b"a\tb\r\n1\tx\r\n", {}, ([(2, ["1", "x"])], [])),
-        (gzip.compress(b"a\tb\n1\tx\n"), {}, ([(2, ["1", "x"])], [])),
+        (gzip.compress(b"a\tb\n1\tx\n", mtime=0), {}, ([(2, ["1", "x"])], [])),
         (b"a\tb\n1\tx", {}, ([(2, ["1", "x"])], [])),
         (b"a\tb\n1\n3\tz\n", {}, ([(3, ["3", "z"])], [(2, Why.WRONG_FIELD_COUNT)])),
         (b"a\tb\n2\tx\ty\n3\tz\n", {}, ([(3, ["3", "z"])], [(2, Why.WRONG_FIELD_COUNT)])),
