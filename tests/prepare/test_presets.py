@@ -99,6 +99,21 @@ def test_a_mapping_is_begun_from_a_sample(sample, name):
     assert [each["id"] for each in lines(folder / "export/customers.ndjson")] == EXPECTED[name][0]
 
 
+def test_items_that_are_no_json_take_out_their_order(sample):
+    """One damaged cell of Open Loyalty does not stop the command; the order has a line in left-out.csv."""
+    folder = sample("open-loyalty")
+    with (folder / "transactions_2024_01_01.csv").open("a") as file:
+        file.write('x2,m1,R-2,sell,"[{""sku"":",2024-01-01 10:00:00,5,2024-01-01 10:00:00\n')
+        file.write('x3,m1,R-3,sell,"[{""sku"": ""TEA"", ""quantity"": ""two"", ""grossValue"": 3}]",')
+        file.write("2024-01-01 10:00:00,3,2024-01-01 10:00:00\n")
+    (folder / "mapping.toml").write_text(read_preset("open-loyalty"))
+    found = prepare("mapping.toml", folder / "export")
+    events = [event for each in lines(folder / "export/events.ndjson") for event in each["events"]]
+    assert [event["order"]["purchase_id"] for event in events] == ["R-1"]
+    left = {each.reason: (each.rows, each.money, each.line) for each in found.remarks if each.table == "events"}
+    assert left == {"no_lines": (1, 5, 3), "bad_number": (1, 3, 4)}
+
+
 def test_every_preset_has_a_sample():
     """And each is a mapping, with a title."""
     assert {path.name for path in SAMPLES.iterdir()} == set(list_presets()) == set(EXPECTED)
