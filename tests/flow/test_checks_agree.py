@@ -15,7 +15,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox import SandboxOptions, running
 
-REFUSED = {"balance_mismatch", "no_balance", "unknown_customer", "duplicate_email", "missing_field"}
+REFUSED = {"balance_mismatch", "no_balance", "unknown_customer", "duplicate_email", "missing_field", "invalid_value"}
 """Reasons to hold a record back for which the API refuses it, whatever else is there."""
 
 OWN_RULES = {

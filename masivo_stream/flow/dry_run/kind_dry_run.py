@@ -118,6 +118,7 @@ class KindDryRun:
         upload = settings.upload
         self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
         self._sorter = LineSorter(settings.validation.duplicate_purchase, held)
+        self._checked = held is not None
         self._tally = Tally(self._contract)
         self._requests = _RequestCount(self._contract, upload.max_body_bytes)
         self._began = clock.now()
@@ -155,6 +156,7 @@ class KindDryRun:
                 self._settings,
                 thorough=not is_much(sources),
                 sent=None if self._sent is None else self._sent.sent,
+                checked=self._checked,
             ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
