@@ -27,7 +27,7 @@ from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
-from masivo_stream.model.progress import DeadRow, KnownSource, RetryCopy
+from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
 from masivo_stream.model.reason import Reason
 
 
@@ -159,13 +159,13 @@ class _Copy:
             if dead_letter is not None and row is not None:
                 yield self._take(dead_letter, row)
 
-    def _take(self, dead_letter: DeadLetter, row: DeadRow) -> bytes:
+    def _take(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bytes:
         self.taken.add(row.row)
         mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
         return write_retry(dead_letter, row, mended=mended or self._may_be_right(dead_letter, row))
 
-    def _may_be_right(self, dead_letter: DeadLetter, row: DeadRow) -> bool:
+    def _may_be_right(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bool:
         """Return whether what the checks found of an unchanged record need not hold any more."""
         if row.reason not in FOUND_BY_CHECKS:
             return False
@@ -173,7 +173,7 @@ class _Copy:
             return self._unchanged
         return self._customers_accepted_at > _moment(dead_letter.at)
 
-    def _row(self, dead_letter: DeadLetter) -> DeadRow | None:
+    def _row(self, dead_letter: DeadLetter) -> DeadLetterNote | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""
         rows = [
             row
