@@ -26,6 +26,10 @@ HEAD_BYTES = 4 << 20
 """How much of a dead-letter file is read: some thousand dead letters."""
 
 
+BEFORE_IN_EXPORTS, BEFORE_IN_A_RUN = "whose purchase_id an earlier event of", "whose purchase_id an earlier run sent"
+"""Words by which a warning about purchases that came before is recognised."""
+
+
 class _DeadLetterFields(Struct, frozen=True):
     """The fields that are read of a dead letter."""
 
@@ -94,14 +98,14 @@ def describe_places(events: int, places: Iterable[tuple[str, int]]) -> str:
     """Return how many events have a purchase that came before, and the places of the first of them."""
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun, whose = ("event", "its") if events == 1 else ("events", "their")
-    return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
+    return f"{events:,} {noun} {BEFORE_IN_EXPORTS} {whose} customer has, the first at {first}"
 
 
 def describe_sent_before(events: int, places: Iterable[tuple[str, int]]) -> str:
     """Return how many events have a purchase that an earlier run sent, and the places of the first of them."""
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun = "event" if events == 1 else "events"
-    return f"{events:,} {noun} whose purchase_id an earlier run sent to this account, the first at {first}"
+    return f"{events:,} {noun} {BEFORE_IN_A_RUN} to this account, the first at {first}"
 
 
 def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
