@@ -241,7 +241,8 @@ class NoteTaker:
         elif kind is Kind.CUSTOMERS:
             self._note(salted_hash(customer), Tag.DEAD, 0, place)
         else:
-            self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, 0, place)
+            in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
+            self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts
