@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.flow.reporting.find_examples import BEFORE_IN_A_RUN, BEFORE_IN_EXPORTS
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.examples import BEFORE_IN_A_RUN, BEFORE_IN_EXPORTS
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FoundField, FoundLine
 from masivo_stream.model.reason import Reason
@@ -62,8 +62,8 @@ _WARNED_OF = {
 class GroupDetail(Struct):
     """What findings say about a group of dead letters."""
 
-    remedies: list[str]
-    """What the findings mean, and what to do before anything is sent."""
+    findings: list[str]
+    """How many there are, what they mean, and what to do before anything is sent."""
     places: list[str]
     """Where the first ones are, and what they are beside."""
 
@@ -81,7 +81,7 @@ def details_of_groups(checks: ExportChecks | UnsetType, groups: FaultGroups) -> 
             places = [describe_finding(each) for each in result.first[:MOST_PLACES] if each.others or each.sent]
             for number, group in enumerate(group for group in _GROUPS.get(result.check, ()) if group in shown):
                 detail = details.setdefault(group, GroupDetail([], []))
-                detail.remedies.append(result.meaning)
+                detail.findings.append(f"{result.count:,} {result.check}: {result.meaning}")
                 detail.places.extend(() if number else places)
     return details
 

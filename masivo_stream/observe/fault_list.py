@@ -38,11 +38,13 @@ def print_fault_groups(
     for group in found[:MOST_SHOWN]:
         print_hanging(console, describe_fault(group), f"{group.records:>{width},}  ")
         detail = details.get((kind, group.reason))
-        words = group.remedy if detail is None or not detail.remedies else "; ".join(detail.remedies)
-        remedy = "" if group.reason in explained else f": {words}"
+        findings = [] if detail is None else detail.findings
+        remedy = "" if findings or group.reason in explained else f": {group.remedy}"
         explained.add(group.reason)
         place = f"first at {printable(group.place)}, byte {group.offset:,}"
         print_hanging(console, place + remedy, " " * (width + 2))
+        for finding in findings:
+            print_hanging(console, finding, " " * (width + 2))
         for beside in () if detail is None else detail.places:
             print_hanging(console, beside, " " * (width + 2) + "at ")
     if (more := len(found) - MOST_SHOWN) > 0:

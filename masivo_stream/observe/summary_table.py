@@ -135,7 +135,7 @@ def _print_left_out(console: Console, summary: Summary) -> None:
     details = details_of_groups(summary.checks, summary.fault_groups)
     if summary.target:  # what to do after a run is not what to do before one
         for detail in details.values():
-            detail.remedies.clear()
+            detail.findings.clear()
     for kind, figures in summary.kinds.items():
         examples = {found.reason: found for found in summary.examples if found.kind == kind}
         reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])

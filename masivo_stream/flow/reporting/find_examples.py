@@ -17,17 +17,20 @@ from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
-from masivo_stream.model.examples import Example, SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.examples import (
+    BEFORE_IN_A_RUN,
+    BEFORE_IN_EXPORTS,
+    Example,
+    SkipExample,
+    SkippedPlace,
+    skip_examples,
+)
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary
 
 HEAD_BYTES = 4 << 20
 """How much of a dead-letter file is read: some thousand dead letters."""
-
-
-BEFORE_IN_EXPORTS, BEFORE_IN_A_RUN = "whose purchase_id an earlier event of", "whose purchase_id an earlier run sent"
-"""Words by which a warning about purchases that came before is recognised."""
 
 
 class _DeadLetterFields(Struct, frozen=True):
