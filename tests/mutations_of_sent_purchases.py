@@ -13,7 +13,7 @@ MUTATIONS = (
         "        items = slice(run.first + run.ends[start], run.first + run.ends[stop])\n",
         "        items = slice(run.ends[start], run.ends[stop])\n",
         "Other purchases are noted than those that were sent.",
-        ("core/test_recent_signs.py::test_notes_are_the_same_as_those_of_events_signed_again",),
+        ("core/test_recent_signs.py::test_runs_of_one_block_have_signs_of_their_own",),
     ),
     Mutation(
         "signs are kept after their events were accepted",

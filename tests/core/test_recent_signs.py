@@ -97,3 +97,12 @@ def test_other_sources_and_lines_have_other_signs():
     (elsewhere,) = read(RecentSigns(), [[bought(number, 1) for number in range(10)]], source=1, line=5)
     assert [recent.take(each) for each in (other, before, elsewhere)] == [None, None, None]
     assert recent.take(run) is not None
+
+
+def test_runs_of_one_block_have_signs_of_their_own():
+    """A faulty line is between them."""
+    recent = RecentSigns()
+    good = [bought(number, 2) for number in range(20)]
+    first, second = read(recent, [[*good[:10], None, *good[10:]]])
+    assert recent.take(second).purchases == [f"p-{number}-{item}" for number in range(10, 20) for item in (0, 1)]
+    assert recent.take(first).purchases == [f"p-{number}-{item}" for number in range(10) for item in (0, 1)]
