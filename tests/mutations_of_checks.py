@@ -9,6 +9,14 @@ SAME = (LAWS + "exactly_the_planted_faults_are_found",)
 
 MUTATIONS = (
     Mutation(
+        "the checks keep the ids of all customers",
+        "core/checks/take_notes.py",
+        "        totals.records += 1\n        totals.items",
+        '        totals.records += 1\n        self._by_spelling[line.customer] = "", 0\n        totals.items',
+        "Memory grows with the export.",
+        ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
+    ),
+    Mutation(
         "the balance of a duplicate counts",
         "core/checks/find.py",
         "        if first is not None and self._notes.same_line(first, index):  # else it is of a duplicate\n",
@@ -31,6 +39,30 @@ MUTATIONS = (
         "    found = False\n",
         "Right customers are dead letters after a restart, or behind many others.",
         ("flow/test_held_back.py::test_what_the_decoder_has_forgotten_changes_nothing",),
+    ),
+    Mutation(
+        "bytes that are not UTF-8 hide whose line it is",
+        "core/reading/strict.py",
+        "            customer=certain_id(body),\n",
+        "",
+        "Events of a customer in Latin-1 are sent, and the API refuses batch after batch.",
+        ("core/test_customer_of_dead_line.py::test_the_customer_of_a_dead_line",),
+    ),
+    Mutation(
+        "the same id twice hides whose line it is",
+        "core/reading/record_faults.py",
+        '        customer = certain_id(body) if unclear else value.get("id")\n',
+        '        customer = None if unclear else value.get("id")\n',
+        "What belongs to that customer is sent, and refused.",
+        ("core/test_customer_of_dead_line.py::test_the_customer_of_a_dead_line",),
+    ),
+    Mutation(
+        "of two ids on a broken line of transactions only the last one counts",
+        "core/checks/confirm.py",
+        "good.id not in broken.ids",
+        "good.id != broken.id",
+        "A good line is sent, and the corrected one can never follow.",
+        (LAWS + "a_good_line_waits_for_one_that_may_be_of_the_same_customer",),
     ),
     Mutation(
         "the sum of a customer with a faulty line is compared",
@@ -67,8 +99,8 @@ MUTATIONS = (
     Mutation(
         "duplicates that the decoder knows are not noted",
         "core/checks/take_notes.py",
-        "        if not customer or kind is Kind.EVENTS:\n",
-        "        if True:\n",
+        "        if kind is Kind.EVENTS:\n            return\n        place",
+        "        return\n        place",
         "Whether a duplicate is found depends on remember_ids.",
         (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
@@ -162,5 +194,15 @@ MUTATIONS = (
         "{Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.SENT_BEFORE}",
         "A retry names other events than the dead letter holds.",
         ("flow/test_held_back.py::test_reversed_events_of_an_unknown_customer_stay_skipped",),
+    ),
+    Mutation(
+        "what the checks found is sent again unchanged",
+        "core/dead_letters.py",
+        "UNMENDED_STAY = FOUND_BY_CHECKS | {",
+        "UNMENDED_STAY = {",
+        "Correct one of a thousand balances, retry: 999 refusals, at ten requests each.",
+        (
+            "end_to_end/test_advice_checks.py::test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for",
+        ),
     ),
 )

@@ -264,6 +264,37 @@ def test_a_good_line_waits_for_the_faulty_one(good, waits, faulty_first):
     assert found == naive(exports) == ([("split_transactions", 2, (1,), None, True, "")] if waits else [])
 
 
+BROKEN = [
+    (lambda line: line.replace("{", '{"id":"c2",', 1), True),
+    (lambda line: line.replace('"c1"', '"c1","id":"c2"', 1), True),
+    (lambda line: line.replace('"c1"', '"c1","\\u0069d":"c2"', 1), True),
+    (lambda line: line.replace("{", '{"id":"c1",', 1), True),
+    (lambda line: line.replace("{", '{"id":5,', 1), True),
+    (lambda line: line.replace("{", '{"note":"caf\xe9",', 1), True),
+    (lambda line: line.replace("[{", '[{"details":"caf\xe9",', 1), True),
+    (lambda line: line.replace('"amount":1', '"amount":"1"'), True),
+    (lambda line: line.replace('"c1"', '"c1\xe9"', 1), False),
+    (lambda line: line.replace('"c1"', '"c2"', 1).replace('"amount":1', '"amount":"1"'), False),
+    (lambda line: line[:-1], False),
+]
+"""Ways to break a line of transactions of c1, each with whether it may still be of c1."""
+
+
+@pytest.mark.parametrize(("spoil", "waits"), BROKEN)
+def test_a_good_line_waits_for_one_that_may_be_of_the_same_customer(spoil, waits):
+    """Whatever is wrong with the other line; nothing waits for a line whose customer cannot be read."""
+    line = transactions("c1", [(REWARDS[0], "1")], faulty=False)
+    exports = {
+        Kind.CUSTOMERS: [(0, customer("c1", "a@x.co", [(REWARDS[0], "3")], "good").encode())],
+        Kind.TRANSACTIONS: [
+            (1, transactions("c1", [(REWARDS[0], "2")], False).encode()),
+            (2, spoil(line).encode("latin-1")),
+        ],
+    }
+    found = [each[:3] for each in machine(exports, 1).check(exports)]
+    assert found == [("split_transactions", 2, (1,)) if waits else ("balance_mismatch", 1, (0,))]
+
+
 @given(lines)
 def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""

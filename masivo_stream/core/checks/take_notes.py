@@ -34,6 +34,7 @@ from masivo_stream.core.checks.note_format import (
     with_hour,
 )
 from masivo_stream.core.checks.totals import TotalsOfFile
+from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.purchases import Signer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
@@ -232,17 +233,17 @@ class NoteTaker:
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
-        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
-        customer = rejected.customer or read_id(rejected.raw)
-        if not customer or kind is Kind.EVENTS:
+        if kind is Kind.EVENTS:
             return
+        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
         if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
-            self._of_line(kind, rejected.raw, customer, place, None)
-        elif kind is Kind.CUSTOMERS:
-            self._note(salted_hash(customer), Tag.DEAD, 0, place)
-        else:
+            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, None)
+        elif kind is Kind.TRANSACTIONS:
             in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
-            self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
+            for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
+                self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
+        elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
+            self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts
