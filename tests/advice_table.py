@@ -203,6 +203,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
+        "start the same command again: it begins, or says what is in its way": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
         "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
         (
             "or take back all customers that the account has migrated in these minutes, the canary among them; then"
@@ -772,6 +775,11 @@ TABLE: dict[str, dict[str, str]] = {
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
     },
+    "flow/commands/retry.py": {
+        "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
+    },
     "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
@@ -874,12 +882,13 @@ TABLE: dict[str, dict[str, str]] = {
             "checks::held_back_records_are_corrected"
         ),
         (
-            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
-            " if the account takes them"
+            "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the"
+            " account takes them as they are, retry with --unchanged"
         ): "checks::transactions_without_a_balance_are_corrected",
-        "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::held_back_records_are_corrected"
-        ),
+        (
+            "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the"
+            " dead letter"
+        ): "checks::held_back_records_are_corrected",
         "put all transactions of this customer into one dead letter, and delete the others": (
             "checks::held_back_records_are_corrected"
         ),

@@ -195,4 +195,14 @@ MUTATIONS = (
         "A retry names other events than the dead letter holds.",
         ("flow/test_held_back.py::test_reversed_events_of_an_unknown_customer_stay_skipped",),
     ),
+    Mutation(
+        "what the checks found is sent again unchanged",
+        "core/dead_letters.py",
+        "UNMENDED_STAY = FOUND_BY_CHECKS | {",
+        "UNMENDED_STAY = {",
+        "Correct one of a thousand balances, retry: 999 refusals, at ten requests each.",
+        (
+            "end_to_end/test_advice_checks.py::test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for",
+        ),
+    ),
 )

@@ -25,6 +25,7 @@ _AFTER_STOP: dict[int, str] = {
     ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
 _GO_ON = "start the same command again: it continues from here"
+_BEGIN = "start the same command again: it begins, or says what is in its way"
 _ALLOW_MORE = (
     "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it continues"
     " from here"
@@ -67,7 +68,8 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
 
 
 def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:
-    text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
+    go_on = _GO_ON if summary.kinds else _BEGIN
+    text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
     if not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
     elif summary.over_budget is UNSET:

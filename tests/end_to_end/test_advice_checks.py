@@ -223,7 +223,10 @@ def test_damaged_findings_are_removed(tmp_path):
 
 SPLIT = "put all transactions of this customer into one dead letter, and delete the others"
 UNLIKE = "make the transactions add up to the balance that was sent with the customer, then retry"
-MISSING = "migrate the customer first, then retry; or delete the dead letter"
+MISSING = (
+    "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the dead"
+    " letter"
+)
 
 
 def spoil(directory, way):
@@ -266,13 +269,71 @@ def test_held_back_records_are_corrected(way, served, tmp_path):
     assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
+def requests_of(served):
+    """Return how many requests each kind took."""
+    return {kind: served.requests(kind) for kind in KINDS}
+
+
+@pytest.mark.parametrize("way", [UNLIKE, MISSING])
+def test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for(way, served, tmp_path):
+    """No request is spent on what the API would refuse; the letters remain as they are. The flag sends them."""
+    make_exports(tmp_path, items=2)
+    spoil(tmp_path, way)
+    assert migrate(served, tmp_path).returncode == 3
+    letters = tmp_path / "state" / "dead-letter.transactions.ndjson"
+    found = [(each["line"], each["reason"]) for each in map(json.loads, letters.read_text().splitlines())]
+    before = requests_of(served)
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert requests_of(served) == before
+    assert [(each["line"], each["reason"]) for each in map(json.loads, letters.read_text().splitlines())] == found
+    assert run("retry", "--unchanged", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert requests_of(served) != before
+    reasons = {each["reason"] for each in map(json.loads, letters.read_text().splitlines())}
+    assert reasons == {"refused" if way is UNLIKE else "customer_not_migrated"}  # its event is refused before
+
+
+def test_a_customer_from_elsewhere_is_known_to_the_account(served, tmp_path):
+    """The remedy's words in brackets, followed literally: nothing is refused."""
+    make_exports(tmp_path)
+    everyone = (tmp_path / "customers.ndjson").read_text().splitlines()
+    spoil(tmp_path, MISSING)
+    assert migrate(served, tmp_path).returncode == 3
+    (tmp_path / "elsewhere").mkdir()
+    write_export(tmp_path / "elsewhere" / "customers.ndjson", [json.loads(everyone[2])])
+    other = ["--customers", tmp_path / "elsewhere" / "customers.ndjson", *sending(served, tmp_path / "elsewhere")]
+    assert run("migrate", *other, key=served.key, **QUICK).returncode == 0
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert run("retry", "--unchanged", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 0
+    assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
+def test_a_start_that_was_refused_leaves_nothing_to_retry(served, tmp_path):
+    """The account has the export already: the second directory's run has not begun, and every command says so."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    flags = [*sending(served, tmp_path)[:-1], tmp_path / "second"]
+    assert flags[-2] == "--state-dir"
+    start = ["migrate", *named(tmp_path), *flags]
+    assert run(*start, key=served.key, **QUICK).returncode == 2
+    state = run("status", "--state-dir", tmp_path / "second")
+    assert (state.returncode, b"no export was begun, and nothing was sent" in state.stdout) == (6, True)
+    expect_advice(state, "start the same command again: it begins, or says what is in its way")
+    assert run(*start, key=served.key, **QUICK).returncode == 2
+    refused = run("retry", *flags, key=served.key, **QUICK)
+    assert refused.returncode == 2
+    expect_advice(
+        refused, "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate"
+    )
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 0
+
+
 NO_BALANCE = (
     "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account takes such"
     " transactions, --skip-checks no_balance"
 )
 WITHOUT = (
-    "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are if the"
-    " account takes them"
+    "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the account"
+    " takes them as they are, retry with --unchanged"
 )
 
 
