@@ -862,6 +862,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "model/findings.py": {
         (
+            "another event of this customer has the same purchase_id, and each counts: if they are one purchase, leave"
+            " one out, or --duplicate-purchase reject"
+        ): "plan::another_event_of_a_purchase_is_rejected",
+        (
             "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
             " purchase, with --duplicate-purchase reject"
         ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",

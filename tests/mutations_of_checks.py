@@ -75,8 +75,8 @@ MUTATIONS = (
     Mutation(
         "the sum of a customer with a faulty line is compared",
         "core/checks/find.py",
-        "        self._broken.setdefault(key, index)\n",
-        "        pass\n",
+        "            self._broken.setdefault(key, index)\n",
+        "            pass\n",
         "A balance is called wrong because a line is a dead letter.",
         (LAWS + "a_customer_with_a_faulty_line_is_not_compared",),
     ),

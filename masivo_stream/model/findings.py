@@ -67,8 +67,8 @@ MEANINGS: dict[CheckName, str] = {
     " mailbox",
     CheckName.SPLIT_TRANSACTIONS: "an earlier line has transactions of this customer: put all of them on one line",
     CheckName.DUPLICATE_EVENT: "the same event came before: leave the later one out",
-    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id: leave one out if they are"
-    " one purchase",
+    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id, and each counts: if they"
+    " are one purchase, leave one out, or --duplicate-purchase reject",
     CheckName.EVENT_SENT_BEFORE: "an earlier run sent the same event to this account: leave it out",
     CheckName.PURCHASE_SENT_BEFORE: "an earlier run sent an event of this customer with the same purchase_id: leave it"
     " out if they are one purchase, with --duplicate-purchase reject",

@@ -375,6 +375,21 @@ async def test_records_that_are_corrected_are_appended(tmp_path):
         assert seen.refusals == []
 
 
+async def test_a_dead_letter_of_the_run_is_not_missed(tmp_path):
+    """After an export has grown, a customer whose transactions are dead letters is not said to have none."""
+    async with opened(tmp_path) as run:
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, number, balance=balance) for number in range(3)])
+        moved = [{"id": f"c{number}", "transactions": [transaction(4 - number)]} for number in range(3)]
+        write_export(run.path(Kind.TRANSACTIONS), moved[:2])
+        first = await run.migrate()
+        assert [each.check for each in first.checks.results] == ["balance_mismatch", "no_transactions"]
+        write_export(run.path(Kind.TRANSACTIONS), moved)
+        second = await run.migrate()
+        assert {each.check: each.count for each in second.checks.results} == {"balance_mismatch": 1}
+        assert second.kinds["transactions"].reasons == {"balance_mismatch": 2}
+
+
 async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
     """Another line with the same id is not a part of it: only that one is held back, whatever comes first."""
     async with opened(tmp_path) as run:
