@@ -35,10 +35,18 @@ MUTATIONS = (
     Mutation(
         "a run rejects what the decoder takes for a duplicate",
         "flow/pipeline/read_exports.py",
-        "    found = checked and _REPEATED.isdisjoint(validation.skip_checks)\n",
-        "    found = False\n",
+        "    memory = KnownCustomers if checked else KnownIds",
+        "    memory = KnownIds",
         "Right customers are dead letters after a restart, or behind many others.",
         ("flow/test_held_back.py::test_what_the_decoder_has_forgotten_changes_nothing",),
+    ),
+    Mutation(
+        "what could not arrive is sent if its check is left out",
+        "flow/checks/policy.py",
+        "    if name in ALWAYS_MADE:\n",
+        "    if False:\n",
+        "One line of a customer's transactions is refused, and the other one can never follow.",
+        (HELD + "a_check_whose_records_could_not_arrive_is_always_made",),
     ),
     Mutation(
         "bytes that are not UTF-8 hide whose line it is",
@@ -67,8 +75,8 @@ MUTATIONS = (
     Mutation(
         "the sum of a customer with a faulty line is compared",
         "core/checks/find.py",
-        "        self._broken.setdefault(key, index)\n",
-        "        pass\n",
+        "            self._broken.setdefault(key, index)\n",
+        "            pass\n",
         "A balance is called wrong because a line is a dead letter.",
         (LAWS + "a_customer_with_a_faulty_line_is_not_compared",),
     ),
@@ -194,5 +202,15 @@ MUTATIONS = (
         "{Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT, Reason.SENT_BEFORE}",
         "A retry names other events than the dead letter holds.",
         ("flow/test_held_back.py::test_reversed_events_of_an_unknown_customer_stay_skipped",),
+    ),
+    Mutation(
+        "what the checks found is sent again unchanged",
+        "core/dead_letters.py",
+        "UNMENDED_STAY = FOUND_BY_CHECKS | {",
+        "UNMENDED_STAY = {",
+        "Correct one of a thousand balances, retry: 999 refusals, at ten requests each.",
+        (
+            "end_to_end/test_advice_checks.py::test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for",
+        ),
     ),
 )

@@ -67,8 +67,8 @@ MEANINGS: dict[CheckName, str] = {
     " mailbox",
     CheckName.SPLIT_TRANSACTIONS: "an earlier line has transactions of this customer: put all of them on one line",
     CheckName.DUPLICATE_EVENT: "the same event came before: leave the later one out",
-    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id: leave one out if they are"
-    " one purchase",
+    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id, and each counts: if they"
+    " are one purchase, leave one out, or --duplicate-purchase reject",
     CheckName.EVENT_SENT_BEFORE: "an earlier run sent the same event to this account: leave it out",
     CheckName.PURCHASE_SENT_BEFORE: "an earlier run sent an event of this customer with the same purchase_id: leave it"
     " out if they are one purchase, with --duplicate-purchase reject",
@@ -191,6 +191,29 @@ balance can be compared again only when all transactions are on one line."""
 
 HELD_ITEMS = frozenset({CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE})
 """Findings that concern one event of a record; the setting `duplicate_purchase` decides about it."""
+
+
+OF_PURCHASES = frozenset(
+    {
+        CheckName.DUPLICATE_EVENT,
+        CheckName.DUPLICATE_PURCHASE,
+        CheckName.EVENT_SENT_BEFORE,
+        CheckName.PURCHASE_SENT_BEFORE,
+    }
+)
+"""Findings about which the setting `duplicate_purchase` decides, and no other."""
+
+ALWAYS_MADE = frozenset(
+    {
+        CheckName.DUPLICATE_ID,
+        CheckName.DUPLICATE_EMAIL,
+        CheckName.SPLIT_TRANSACTIONS,
+        CheckName.CUSTOMER_NOT_MIGRATED,
+        *OF_PURCHASES,
+    }
+)
+"""Checks that cannot be left out by name. An id or an email that is twice in a request makes the API refuse it; of
+transactions on two lines it takes one line, and never the other; the customer of a dead letter is not there."""
 
 
 class FieldCount(Struct):

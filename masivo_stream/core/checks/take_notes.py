@@ -239,8 +239,9 @@ class NoteTaker:
         if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
             self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, None)
         elif kind is Kind.TRANSACTIONS:
+            in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
             for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
-                self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, 0, place)
+                self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
         elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
             self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
 
