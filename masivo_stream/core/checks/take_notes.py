@@ -214,7 +214,8 @@ class NoteTaker:
         totals.orders += len(record.events)
         values = [event.order.value for event in record.events]
         reduced = [event.order.discounted_value for event in record.events]
-        numbers = all_millionths([*values, *(0.0 if each is UNSET else each for each in reduced)], body)
+        # Values are compared with nothing, so the digits that a double does not hold are not worth a look at all lines.
+        numbers = all_millionths([*values, *(0.0 if each is UNSET else each for each in reduced)], b"")
         if numbers is not None:
             totals.value += sum(numbers[: len(values)])
             totals.discounted += sum(numbers[len(values) :])
