@@ -42,7 +42,7 @@ _TINY_NUMBER = re.compile(rb"[0-9][eE]-[0-9]{3,}(?=[\s,}\]])")
 def hides_digits(body: bytes) -> bool:
     """Return whether a number on a line may have more digits than a double tells apart, zeros at its ends not counted.
 
-    Almost no line has so many digits in one place. This is looked at first, because it costs a nanosecond per byte.
+    Almost no line has that many digits in one place. This is looked at first, because it costs a nanosecond per byte.
     """
     if body.translate(_DIGITS).find(_RUN) < 0:
         return False
