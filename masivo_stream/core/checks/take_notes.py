@@ -45,6 +45,9 @@ from masivo_stream.model.results import Entry, Rejected, Skipped
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
 
+DUPLICATES = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL})
+"""Reasons of dead letters that are right by themselves."""
+
 _BUFFERED_NOTES = 80_000
 """Notes that wait in memory, over all parts: about 4 MB."""
 
@@ -233,17 +236,55 @@ class NoteTaker:
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
+        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
+        if rejected.reason in DUPLICATES:
+            totals = self._count(kind, rejected)
+            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, totals)
+            return
+        if rejected.reason is Reason.REFUSED and all(fault.reason in DUPLICATES for fault in rejected.listed):
+            self._add_refused(kind, rejected, place)
         if kind is Kind.EVENTS:
             return
-        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
-        if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
-            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, None)
-        elif kind is Kind.TRANSACTIONS:
+        if kind is Kind.TRANSACTIONS:
             in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
             for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
                 self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
         elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
             self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
+
+    def _count(self, kind: Kind, rejected: Rejected) -> TotalsOfFile:
+        """Count a dead letter that is right by itself; return the totals of its file."""
+        totals = self._totals[kind, rejected.file]
+        totals.records += 1
+        totals.items += rejected.item_count
+        return totals
+
+    def _add_refused(self, kind: Kind, rejected: Rejected, place: tuple[int, int, int]) -> None:
+        """Add what a dead letter of the run brings to the totals: the API refused it, or it was held back."""
+        totals = self._count(kind, rejected)
+        read = self._lines.read(kind, rejected.raw, place)
+        if read is None:
+            return
+        record, first, last = read
+        totals.span(first, last)
+        if isinstance(record, LeanEvents):
+            self._add_orders(record, rejected.raw, totals)
+        elif isinstance(record, LeanTransactions):
+            self._add_amounts(record.transactions, rejected.raw, totals)
+        elif record.balance is not UNSET:
+            self._add_amounts(record.balance, rejected.raw, totals)
+
+    def _add_amounts(
+        self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile
+    ) -> None:
+        known = [(each.reward_id, millionths(each.amount)) for each in amounts]
+        numbers = [(reward, number) for reward, number in known if number is not None]
+        if len(numbers) < len(known):
+            if (exactly := read_exactly(body)) is not None:
+                totals.read_again(exactly)
+            return
+        for reward, number in numbers:
+            totals.amount(reward.lower(), number)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts
