@@ -460,6 +460,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/checks/policy.py": {
         "the names are {…}": "checks::a_check_has_one_of_the_listed_names",
+        (
+            "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+        ): "checks::purchases_that_came_before_have_a_setting_of_their_own",
+        (
+            "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+        ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
     "flow/dry_run/advice.py": {
         (

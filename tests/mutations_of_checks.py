@@ -35,10 +35,18 @@ MUTATIONS = (
     Mutation(
         "a run rejects what the decoder takes for a duplicate",
         "flow/pipeline/read_exports.py",
-        "    found = checked and _REPEATED.isdisjoint(validation.skip_checks)\n",
-        "    found = False\n",
+        "    memory = KnownCustomers if checked else KnownIds",
+        "    memory = KnownIds",
         "Right customers are dead letters after a restart, or behind many others.",
         ("flow/test_held_back.py::test_what_the_decoder_has_forgotten_changes_nothing",),
+    ),
+    Mutation(
+        "what could not arrive is sent if its check is left out",
+        "flow/checks/policy.py",
+        "    if name in ALWAYS_MADE:\n",
+        "    if False:\n",
+        "One line of a customer's transactions is refused, and the other one can never follow.",
+        (HELD + "a_check_whose_records_could_not_arrive_is_always_made",),
     ),
     Mutation(
         "bytes that are not UTF-8 hide whose line it is",

@@ -193,6 +193,29 @@ HELD_ITEMS = frozenset({CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE}
 """Findings that concern one event of a record; the setting `duplicate_purchase` decides about it."""
 
 
+OF_PURCHASES = frozenset(
+    {
+        CheckName.DUPLICATE_EVENT,
+        CheckName.DUPLICATE_PURCHASE,
+        CheckName.EVENT_SENT_BEFORE,
+        CheckName.PURCHASE_SENT_BEFORE,
+    }
+)
+"""Findings about which the setting `duplicate_purchase` decides, and no other."""
+
+ALWAYS_MADE = frozenset(
+    {
+        CheckName.DUPLICATE_ID,
+        CheckName.DUPLICATE_EMAIL,
+        CheckName.SPLIT_TRANSACTIONS,
+        CheckName.CUSTOMER_NOT_MIGRATED,
+        *OF_PURCHASES,
+    }
+)
+"""Checks that cannot be left out by name. An id or an email that is twice in a request makes the API refuse it; of
+transactions on two lines it takes one line, and never the other; the customer of a dead letter is not there."""
+
+
 class FieldCount(Struct):
     """How often a check found something in a field, and where it is first."""
 

@@ -189,6 +189,39 @@ def test_a_check_has_one_of_the_listed_names(tmp_path):
     assert validate(tmp_path, "--skip-checks", names.split(", ")[1]).returncode == 0
 
 
+def test_purchases_that_came_before_have_a_setting_of_their_own(tmp_path):
+    """Not an error any more: each of them is sent."""
+    make_exports(tmp_path)
+    events = tmp_path / "events.ndjson"
+    events.write_text(events.read_text() * 2)
+    assert validate(tmp_path).returncode == 3
+    done = validate(tmp_path, "--skip-checks", "duplicate_event")
+    assert done.returncode == 2
+    text = "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+    expect_advice(done, text)
+    assert validate(tmp_path, *text.split()[:2]).returncode == 0
+
+
+@pytest.mark.parametrize("way", ["correct", "migrate without"])
+def test_a_check_that_is_always_made_leaves_the_rest_to_send(way, served, tmp_path):
+    """Corrected, all is right; else all but these records arrive, and no request is refused."""
+    make_exports(tmp_path)
+    path = tmp_path / "transactions.ndjson"
+    first, *rest = path.read_text().splitlines()
+    record = json.loads(first)
+    parts = [record | {"transactions": [{**each, "amount": each["amount"] / 2}]} for each in record["transactions"] * 2]
+    path.write_text("\n".join([*map(json.dumps, parts), *rest]) + "\n")
+    done = migrate(served, tmp_path, "--skip-checks", "split_transactions")
+    assert (done.returncode, served.requests()) == (2, 0)
+    expect_advice(
+        done, "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+    )
+    if way == "correct":
+        make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == (0 if way == "correct" else 3)
+    assert served.requests(status=422) == 0
+
+
 @pytest.mark.parametrize(("count", "room"), [(300, 1), (3, 8)])
 def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(count, room, tmp_path):
     """Too small for the notes, or for what was found. Without the checks nothing is kept; with room they are made."""

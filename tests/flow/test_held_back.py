@@ -25,7 +25,7 @@ from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.generate.planted_findings import PLANTS, write_planted
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.findings import HELD_AS, CheckName
+from masivo_stream.model.findings import ALWAYS_MADE, HELD_AS, OF_PURCHASES, CheckName
 from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted
 from masivo_stream.model.reason import Reason
 from masivo_stream.sandbox import SandboxOptions, running
@@ -202,6 +202,27 @@ async def test_a_skipped_check_holds_nothing_back(tmp_path):
         assert {each for each in found if each[2] != "refused"} == to_hold(left)
         refused = {each[:2] for each in found if each[2] == "refused"}
         assert refused == {each[:2] for each in wanted if each[2] is CheckName.BALANCE_MISMATCH}
+
+
+@pytest.mark.parametrize("name", sorted(ALWAYS_MADE))
+async def test_a_check_whose_records_could_not_arrive_is_always_made(name, tmp_path):
+    """No run begins that says otherwise, also among other names."""
+    async with opened(tmp_path) as run:
+        plant(run, 3)
+        for names in (name, f"{name},unknown_customer", f"all,{name}"):
+            with pytest.raises(ConfigurationError, match="cannot be left out") as caught:
+                await run.migrate(skip_checks=names)
+            assert ("--duplicate-purchase" in caught.value.hint) == (name in OF_PURCHASES)
+
+
+@pytest.mark.parametrize("name", sorted(set(HELD_AS) - ALWAYS_MADE))
+async def test_what_a_check_holds_back_is_sent_without_it(name, tmp_path):
+    """Each finding that can be left out: nothing of it is a dead letter for that reason, and the API decides."""
+    async with opened(tmp_path) as run:
+        plant(run, 200, {"balance": 0.05, "orphans": 0.05})
+        summary = await run.migrate(skip_checks=name)
+        assert name not in summary.kinds["transactions"].reasons
+        assert summary.closes
 
 
 async def test_nothing_is_held_back_without_checks(tmp_path):

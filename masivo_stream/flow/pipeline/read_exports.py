@@ -29,7 +29,6 @@ from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.findings import CheckName
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Line, LineRun, Position
 from masivo_stream.model.settings import Settings
@@ -50,10 +49,6 @@ for their turn, and a timer for three turns."""
 _MOST_LINES_TOGETHER = 1024
 """Lines that go to a worker at once: this process only takes the answer, and a question costs each side one turn of the
 event loop."""
-
-
-_REPEATED = frozenset({CheckName.DUPLICATE_ID, CheckName.DUPLICATE_EMAIL, CheckName.SPLIT_TRANSACTIONS})
-"""The checks that find what the decoder finds if they are not made."""
 
 
 class LineBlock(Struct, frozen=True):
@@ -165,8 +160,7 @@ def make_decoder(
         purchases = sent.extend(purchases)
     if purchases is not None and recent_signs is not None:
         purchases = recent_signs.around(purchases)
-    found = checked and _REPEATED.isdisjoint(validation.skip_checks)
-    memory = KnownCustomers if found else KnownIds
+    memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
     return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
 
 
