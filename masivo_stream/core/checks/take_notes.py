@@ -131,10 +131,10 @@ class NoteTaker:
         body: bytes,
         customer: str,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
-        """Take notes of a valid record. It has no `totals` if the decoder has rejected it as a duplicate."""
+        """Take notes of a valid record, and add it to the totals of its file."""
         read = self._lines.read(kind, body, place)
         if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
@@ -148,14 +148,13 @@ class NoteTaker:
         read: Dated,
         body: bytes,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
         """Note what a record says."""
         record, first, last = read
         key, place = salted_hash(record.id), with_hour(place, hour_number(first))
-        if totals is not None:
-            totals.span(first, last)
+        totals.span(first, last)
         if isinstance(record, LeanTransactions):
             self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
         elif isinstance(record, LeanCustomer):
@@ -166,8 +165,7 @@ class NoteTaker:
             self._of_email(record.email, place)
         else:
             self._of_events(key, record, place, indexes)
-            if totals is not None:
-                self._add_orders(record, body, totals)
+            self._add_orders(record, body, totals)
 
     def _of_amounts(
         self,
@@ -274,9 +272,7 @@ class NoteTaker:
         elif record.balance is not UNSET:
             self._add_amounts(record.balance, rejected.raw, totals)
 
-    def _add_amounts(
-        self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile
-    ) -> None:
+    def _add_amounts(self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile) -> None:
         known = [(each.reward_id, millionths(each.amount)) for each in amounts]
         numbers = [(reward, number) for reward, number in known if number is not None]
         if len(numbers) < len(known):
