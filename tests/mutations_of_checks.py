@@ -65,6 +65,22 @@ MUTATIONS = (
         ("flow/test_held_back.py::test_what_the_decoder_has_forgotten_changes_nothing",),
     ),
     Mutation(
+        "digits that a double cannot hold are passed over",
+        "core/checks/amounts.py",
+        "    if hides_digits(body):\n",
+        "    if False:\n",
+        "A balance of 10.000000000000000000000000001 is taken for 10, and the API refuses the batch.",
+        (*SAME, LAWS + "two_numbers_are_never_taken_for_one"),
+    ),
+    Mutation(
+        "what is too small for a double is taken for nothing",
+        "core/checks/amounts.py",
+        "    return None if 0 in numbers and hides_tiny(body) else numbers\n",
+        "    return numbers\n",
+        "A balance of 1e-400 is taken for 0.",
+        SAME,
+    ),
+    Mutation(
         "what could not arrive is sent if its check is left out",
         "flow/checks/policy.py",
         "    if name in ALWAYS_MADE:\n",

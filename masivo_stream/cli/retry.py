@@ -23,7 +23,7 @@ class RetryFlags:
     """Which dead letters are sent."""
 
     unchanged: Annotated[bool, Switch] = False
-    "Send also what checks over all files found and nobody corrected: because the account knows more than the exports."
+    "Send also uncorrected records that checks over all files found: because the account knows more than the exports."
 
 
 def retry(

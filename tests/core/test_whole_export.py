@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from naive_checks import NaiveChecks
 
 from masivo_stream.core.checks import take_notes
-from masivo_stream.core.checks.amounts import EXACT, in_units, millionths
+from masivo_stream.core.checks.amounts import EXACT, all_millionths, hides_digits, in_units, millionths
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
@@ -46,6 +46,17 @@ AMOUNTS = (
     "3e300",
     "-3e300",
     "12345678901.25",
+    "10",
+    "10.000000000000000000000000001",
+    "-10.00000000000000000000000000",
+    "1e-400",
+    "-0",
+    "1E+1",
+    "1234567890123456789012345678901234567890",
+    "1234567890123456789012345678901234567891",
+    "1e308",
+    "0.1000000000000000055511151231257827",
+    "9007199254740993",
 )
 MOMENTS = (
     *("2024-01-30T17:50:19Z", "2019-12-31T00:00:00Z", "2019-12-30T23:59:59.999999Z", "2019-12-31T01:00:00+01:30"),
@@ -355,6 +366,37 @@ def test_an_amount_is_exact_or_not_known(amount):
     """If millionths are known, they give the same double back."""
     number = millionths(amount)
     assert number is None or float(in_units(number)) == amount
+
+
+@given(st.integers(0, 10**20), st.integers(-6, 20), st.integers(-3, 3))
+def test_two_numbers_are_never_taken_for_one(digits, places, more):
+    """Whatever their digits: either they are equal, or one of them is read again."""
+    one, other = (Decimal(each).scaleb(-places, EXACT) for each in (digits, digits + more))
+    texts = [f'{{"id":"c1","amount": {each:f}}}' for each in (one, other)]
+    known = [all_millionths([float(json.loads(text)["amount"])], text.encode()) for text in texts]
+    assert None in known or (known[0] == known[1]) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("written", "hidden"),
+    [
+        ("10.000000000000000000000000001", True),
+        ("-12345678901234567", True),
+        ("1.2345678901234567e-300", True),
+        ("123456789012345678901234567890e-20", True),
+        ("1234567890123456", False),
+        ("10.00000000000000000000000000", False),
+        ("100000000000000000000000000000", False),
+        ("0.00000000000000000000000001", False),
+        ('"12345678901234567890"', False),
+        ('"#12345678901234567890"', False),
+        ("[12345678901234567]", True),
+    ],
+)
+def test_a_long_number_is_noticed(written, hidden):
+    """Outside of texts, and without the zeros at its ends."""
+    for blank in ("", " ", "\t"):
+        assert hides_digits(f'{{"purchase":{blank}{written},"x":1}}'.encode()) is hidden
 
 
 @given(st.permutations(range(50)), st.integers(1, 10))

@@ -309,7 +309,7 @@ def requests_of(served):
 
 @pytest.mark.parametrize("way", [UNLIKE, MISSING])
 def test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for(way, served, tmp_path):
-    """No request is spent on what the API would refuse; the letters remain as they are. The flag sends them."""
+    """No request is spent on what the API would refuse; the dead letters remain as they are. The flag sends them."""
     make_exports(tmp_path, items=2)
     spoil(tmp_path, way)
     assert migrate(served, tmp_path).returncode == 3

@@ -267,7 +267,9 @@ async def test_a_retry_sends_corrected_records(tmp_path):
         plant(run, 200, {"balance": 0.03, "split": 0.05})
         before = (await run.migrate()).kinds["transactions"]
         assert set(before.reasons) == {"balance_mismatch", "split_transactions"}
-        assert (await retry(run.settings, run.credentials)).kinds["transactions"].reasons["split_transactions"] > 0
+        unchanged = (await retry(run.settings, run.credentials)).kinds["transactions"]
+        assert unchanged.reasons == before.reasons
+        assert (await retry(run.settings, run.credentials, unchanged=True)).kinds["transactions"].reasons["refused"] > 0
         path = tmp_path / "state" / "dead-letter.transactions.ndjson"
         letters, whole = [json.loads(line) for line in path.read_bytes().splitlines()], {}
         for letter in letters:

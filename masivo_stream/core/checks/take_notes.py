@@ -10,7 +10,7 @@ from itertools import count, repeat
 
 from msgspec import UNSET, Struct
 
-from masivo_stream.core.checks.amounts import millionths
+from masivo_stream.core.checks.amounts import all_millionths
 from masivo_stream.core.checks.lean_records import (
     LeanBalance,
     LeanCustomer,
@@ -173,35 +173,29 @@ class NoteTaker:
         tags: tuple[Tag, Tag],
         amounts: Sequence[LeanBalance | LeanTransaction],
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         body: bytes,
     ) -> None:
         """Note the sum of each reward: the first with the tag of the line, further ones with another tag."""
-        spellings = self._by_spelling
-        sums: dict[int, int] = {}
-        known: list[tuple[str, int]] = []
-        for each in amounts:
-            number = millionths(each.amount)
-            if number is None:
-                break
-            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
-            known.append((reward, number))
-            sums[place_of_reward] = sums.get(place_of_reward, 0) + number
-        else:
-            if totals is not None:
-                for reward, number in known:
-                    totals.amount(reward, number)
-            if all(-_MOST < value < _MOST for value in sums.values()):
-                tag = tags[0]
-                for reward_number, value in sums.items() or ((0, 0),):
-                    self._note(key, tag | reward_number << REWARD_SHIFT, value, place)
-                    tag = tags[1]
-                return
+        numbers = all_millionths([each.amount for each in amounts], body)
+        if numbers is None:
+            if (exactly := read_exactly(body)) is not None:
+                totals.read_again(exactly)
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
-        if totals is not None and (exactly := read_exactly(body)) is not None:
-            totals.read_again(exactly)
-        self._note(key, tags[0] | READ_AGAIN, 0, place)
+        spellings = self._by_spelling
+        sums: dict[int, int] = {}
+        for each, number in zip(amounts, numbers, strict=True):
+            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
+            sums[place_of_reward] = sums.get(place_of_reward, 0) + number
+            totals.amount(reward, number)
+        if not all(-_MOST < value < _MOST for value in sums.values()):
+            self._note(key, tags[0] | READ_AGAIN, 0, place)
+            return
+        tag = tags[0]
+        for reward_number, value in sums.items() or ((0, 0),):
+            self._note(key, tag | reward_number << REWARD_SHIFT, value, place)
+            tag = tags[1]
 
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
         self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
@@ -218,19 +212,15 @@ class NoteTaker:
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)
-        value = discounted = 0
-        for event in record.events:
-            order = event.order
-            number = millionths(order.value)
-            reduced = 0 if order.discounted_value is UNSET else millionths(order.discounted_value)
-            if number is None or reduced is None:
-                if (exactly := read_exactly(body)) is not None:
-                    totals.read_again(exactly)
-                return
-            value += number
-            discounted += reduced
-        totals.value += value
-        totals.discounted += discounted
+        values = [event.order.value for event in record.events]
+        reduced = [event.order.discounted_value for event in record.events]
+        # Values are compared with nothing, so the digits that a double does not hold are not worth a look at all lines.
+        numbers = all_millionths([*values, *(0.0 if each is UNSET else each for each in reduced)], b"")
+        if numbers is not None:
+            totals.value += sum(numbers[: len(values)])
+            totals.discounted += sum(numbers[len(values) :])
+        elif (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
@@ -273,14 +263,12 @@ class NoteTaker:
             self._add_amounts(record.balance, rejected.raw, totals)
 
     def _add_amounts(self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile) -> None:
-        known = [(each.reward_id, millionths(each.amount)) for each in amounts]
-        numbers = [(reward, number) for reward, number in known if number is not None]
-        if len(numbers) < len(known):
-            if (exactly := read_exactly(body)) is not None:
-                totals.read_again(exactly)
-            return
-        for reward, number in numbers:
-            totals.amount(reward.lower(), number)
+        numbers = all_millionths([each.amount for each in amounts], body)
+        if numbers is not None:
+            for each, number in zip(amounts, numbers, strict=True):
+                totals.amount(each.reward_id.lower(), number)
+        elif (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import UNSET
 
-from masivo_stream.core.checks.amounts import add, exact, in_units, plain
+from masivo_stream.core.checks.amounts import add, in_units, plain
 from masivo_stream.core.checks.lean_records import ExactRecord
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import FileTotals, RewardTotals
@@ -52,13 +52,13 @@ class TotalsOfFile:
         amounts = (*(record.balance or ()), *(record.transactions or ()))
         for each in amounts:
             sums = self._odd.setdefault(each.reward_id.lower(), [Decimal(0), Decimal(0)])
-            amount = exact(each.amount)
+            amount = each.amount
             side = amount < 0
             sums[side] = add(sums[side], amount)
         for event in record.events or ():
-            self._odd_value = add(self._odd_value, exact(event.order.value))
+            self._odd_value = add(self._odd_value, event.order.value)
             if event.order.discounted_value is not UNSET:
-                self._odd_discounted = add(self._odd_discounted, exact(event.order.discounted_value))
+                self._odd_discounted = add(self._odd_discounted, event.order.discounted_value)
 
     def totals(self) -> FileTotals:
         """Return the totals."""
