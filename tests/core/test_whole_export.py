@@ -421,7 +421,7 @@ def add_up(kind, body):
     """Return records, items, the orders' values, and earned and spent of each reward, of a line that may be wrong."""
     record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
     wrong = record.get("deleted") or (kind is Kind.CUSTOMERS and "name" not in record)
-    if wrong or any(each["type"] == "NONE" for each in record.get("transactions", ())):
+    if wrong or any(each["type"] == "NONE" or not float(each["amount"]) for each in record.get("transactions", ())):
         return 0, 0, Decimal(0), {}
     value, rewards = Decimal(0), {}
     for each in record.get("events", ()):
