@@ -35,8 +35,8 @@ MUTATIONS = (
     Mutation(
         "the checks keep the ids of all customers",
         "core/checks/take_notes.py",
-        "        totals.records += 1\n        totals.items",
-        '        totals.records += 1\n        self._by_spelling[line.customer] = "", 0\n        totals.items',
+        "        totals.items += line.items\n",
+        '        totals.items += line.items\n        self._by_spelling[line.customer] = "", 0\n',
         "Memory grows with the export.",
         ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
     ),
@@ -147,8 +147,8 @@ MUTATIONS = (
     Mutation(
         "duplicates that the decoder knows are not noted",
         "core/checks/take_notes.py",
-        "        if kind is Kind.EVENTS:\n            return\n        place",
-        "        return\n        place",
+        "        if rejected.reason in DUPLICATES:\n",
+        "        if rejected.reason in DUPLICATES:\n            return\n",
         "Whether a duplicate is found depends on remember_ids.",
         (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
