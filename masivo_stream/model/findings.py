@@ -130,6 +130,15 @@ def severity(check: CheckName, duplicate_purchase: str) -> Severity:
     return "warning" if check in _WARNINGS else "error"
 
 
+def unit_of(check: CheckName) -> str:
+    """Return what the number of a check's findings counts."""
+    if check in OF_PURCHASES:
+        return "events"
+    if check in _OF_REWARDS:
+        return "rewards of customers"
+    return "records"
+
+
 class LinePlace(Struct, frozen=True, order=True):
     """Where a line is: in the input numbered `source`, counted over all kinds in the order in which they are read."""
 
@@ -203,6 +212,9 @@ OF_PURCHASES = frozenset(
 )
 """Findings about which the setting `duplicate_purchase` decides, and no other."""
 
+_OF_REWARDS = frozenset({CheckName.BALANCE_MISMATCH, CheckName.NO_BALANCE, CheckName.NO_TRANSACTIONS})
+"""Findings of which a customer has one for each reward."""
+
 ALWAYS_MADE = frozenset(
     {
         CheckName.DUPLICATE_ID,
@@ -265,6 +277,8 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     check: CheckName
     severity: Severity
     count: int
+    unit: str = "records"
+    """What `count` counts. A dead letter is always one record, or some events of one."""
     meaning: str
     first: tuple[ExportFinding, ...]
     """The first ones in reading order."""
@@ -288,7 +302,11 @@ class RewardTotals(Struct, frozen=True, kw_only=True):
 
 
 class FileTotals(Struct, frozen=True, kw_only=True):
-    """The control totals of one file: of its records that can be sent."""
+    """The control totals of one file: of every record that is right by itself.
+
+    Records that a finding holds back count, and copies as often as they are there. Dead letters that are wrong by
+    themselves do not, nor do records that are marked as deleted or reversed.
+    """
 
     kind: str
     file: str

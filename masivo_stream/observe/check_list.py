@@ -81,7 +81,7 @@ def details_of_groups(checks: ExportChecks | UnsetType, groups: FaultGroups) -> 
             places = [describe_finding(each) for each in result.first[:MOST_PLACES] if each.others or each.sent]
             for number, group in enumerate(group for group in _GROUPS.get(result.check, ()) if group in shown):
                 detail = details.setdefault(group, GroupDetail([], []))
-                detail.findings.append(f"{result.count:,} {result.check}: {result.meaning}")
+                detail.findings.append(describe_result(result))
                 detail.places.extend(() if number else places)
     return details
 
@@ -121,13 +121,19 @@ def print_checks(console: Console, checks: ExportChecks, groups: FaultGroups = F
 
 def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
     for result in results:
-        print_hanging(console, f"{result.count:,} {result.check}: {result.meaning}", f"{result.severity}: ")
+        print_hanging(console, describe_result(result), f"{result.severity}: ")
         for field in result.fields[:MOST_FIELDS]:
             print_hanging(console, describe_field(field), "  in ")
         if (more := len(result.fields) - MOST_FIELDS) > 0:
             console.print(Text(f"  and in {more} more field{'s' if more > 1 else ''}, see --json"))
         for finding in () if result.fields else result.first[:MOST_PLACES]:
             print_hanging(console, describe_finding(finding), "  at ")
+
+
+def describe_result(result: CheckResult) -> str:
+    """Return how much a check found, in what unit, what it means, and what to do."""
+    unit = "" if result.unit == "records" else f" (counted in {result.unit})"
+    return f"{result.count:,} {result.check}{unit}: {result.meaning}"
 
 
 def describe_finding(finding: ExportFinding) -> str:

@@ -11,7 +11,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.preparation import Preparation, PreparationRemark, TableEquation
-from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.check_list import details_of_groups, print_checks, unrepeated
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -30,18 +30,20 @@ def print_preparation(console: Console, found: Preparation, plan: Plan | None, o
         console.print()
     if plan is not None:
         _print_plan(console, plan)
-    for warning in (*found.warnings, *(plan.warnings if plan is not None else ())):
+    planned = () if plan is None else unrepeated(plan.warnings, plan.summary.checks)
+    for warning in (*found.warnings, *planned):
         print_hanging(console, printable(warning), "warning: ")
     _print_end(console, found, plan, output)
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
     """Print what the API would refuse, what the checks found, and control totals."""
+    details = details_of_groups(plan.summary.checks, plan.summary.fault_groups)
     for name, kind in plan.kinds.items():
         dead_letters = sum(dead.records for dead in kind.dead_letters)
-        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
+        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups, details)
     if not isinstance(plan.summary.checks, UnsetType):
-        print_checks(console, plan.summary.checks)
+        print_checks(console, plan.summary.checks, plan.summary.fault_groups)
 
 
 def _print_end(console: Console, found: Preparation, plan: Plan | None, output: str) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from masivo_stream.core.checks.amounts import add, exact
+from masivo_stream.core.checks.amounts import add
 from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.schema_faults import cut_last_moment
 from masivo_stream.model.contract import Kind
@@ -146,7 +146,7 @@ class ExactEvent(Struct, gc=False):
         order = self.order
         paid = Decimal(0) if order.discounted_value is UNSET else order.discounted_value
         second = self.issued_at.replace(microsecond=0)
-        return self.type, exact(order.value), exact(paid), len(order.products), second
+        return self.type, float(order.value), float(paid), len(order.products), second
 
 
 class ExactRecord(Struct, gc=False):
@@ -203,5 +203,5 @@ def sum_by_reward(amounts: list[ExactAmount] | UnsetType) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for each in amounts or ():
         reward = each.reward_id.lower()
-        sums[reward] = add(sums.get(reward, Decimal(0)), exact(each.amount))
+        sums[reward] = add(sums.get(reward, Decimal(0)), each.amount)
     return sums

@@ -42,6 +42,7 @@ from masivo_stream.model.findings import (
     HeldLine,
     LinePlace,
     severity,
+    unit_of,
 )
 
 _PART_BYTES = 2_500_000
@@ -201,6 +202,7 @@ class WholeExport:
                 check=check,
                 severity=severity(check, purchase),
                 count=counts[check],
+                unit=unit_of(check),
                 meaning=MEANINGS[check],
                 first=tuple(map(self._describe, self._collector.first(check))),
                 fields=tuple(map(self._describe_field, self._collector.fields(check))),
