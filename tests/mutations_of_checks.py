@@ -9,10 +9,34 @@ SAME = (LAWS + "exactly_the_planted_faults_are_found",)
 
 MUTATIONS = (
     Mutation(
+        "a duplicate that the decoder knows is in no total",
+        "core/checks/take_notes.py",
+        "            totals = self._count(kind, rejected)\n            self._of_line",
+        "            totals = TotalsOfFile(kind, rejected.file)\n            self._of_line",
+        "The totals fit neither the export nor what is sent.",
+        (LAWS + "totals_are_of_every_record_that_is_right_by_itself",),
+    ),
+    Mutation(
+        "a dead letter of the run is in no total",
+        "core/checks/take_notes.py",
+        "            self._add_refused(kind, rejected, place)\n",
+        "            pass\n",
+        "A run that goes on has other totals than its export.",
+        (LAWS + "totals_are_of_every_record_that_is_right_by_itself",),
+    ),
+    Mutation(
+        "a dead letter that is wrong by itself is in the totals of a run that goes on",
+        "core/reading/hold_back.py",
+        "reason=Reason.REFUSED, listed=result.faults)",
+        "reason=Reason.REFUSED)",
+        "The totals have what cannot be read.",
+        (LAWS + "totals_are_of_every_record_that_is_right_by_itself",),
+    ),
+    Mutation(
         "the checks keep the ids of all customers",
         "core/checks/take_notes.py",
-        "        totals.records += 1\n        totals.items",
-        '        totals.records += 1\n        self._by_spelling[line.customer] = "", 0\n        totals.items',
+        "        totals.items += line.items\n",
+        '        totals.items += line.items\n        self._by_spelling[line.customer] = "", 0\n',
         "Memory grows with the export.",
         ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
     ),
@@ -131,8 +155,8 @@ MUTATIONS = (
     Mutation(
         "duplicates that the decoder knows are not noted",
         "core/checks/take_notes.py",
-        "        if kind is Kind.EVENTS:\n            return\n        place",
-        "        return\n        place",
+        "        if rejected.reason in DUPLICATES:\n",
+        "        if rejected.reason in DUPLICATES:\n            return\n",
         "Whether a duplicate is found depends on remember_ids.",
         (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),

@@ -302,7 +302,11 @@ class RewardTotals(Struct, frozen=True, kw_only=True):
 
 
 class FileTotals(Struct, frozen=True, kw_only=True):
-    """The control totals of one file: of its records that can be sent."""
+    """The control totals of one file: of every record that is right by itself.
+
+    Records that a finding holds back count, and copies as often as they are there. Dead letters that are wrong by
+    themselves do not, nor do records that are marked as deleted or reversed.
+    """
 
     kind: str
     file: str

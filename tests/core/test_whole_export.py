@@ -22,6 +22,7 @@ from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.hold_back import reject_lines
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import PLAUSIBILITY, CheckName, ExportFault, LinePlace
@@ -149,8 +150,8 @@ class Forgetful:
 class Machine:
     """The checks in memory: every line has a file of its own, so that places differ."""
 
-    def __init__(self, kinds, parts, known=None):
-        self.known = known
+    def __init__(self, kinds, parts, known=None, dead=()):
+        self.known, self.dead = known, {str(number): frozenset({1}) for number in dead}
         self.files = {(kind, str(number)): number for kind, number in kinds}
         self.parts = [array("q") for _ in range(parts)]
         self.collector = Collector(1000)
@@ -164,7 +165,8 @@ class Machine:
             decoder = Decoder(Rules(kind=kind, max_line_bytes=100_000), self.known or KnownIds(capacity=1000))
             for number, body in exports.get(kind, ()):
                 run = LineRun(1, [body], [0], body)
-                self.notes.take(kind, decoder.validate_all([run], str(number), 0))
+                found = decoder.validate_all([run], str(number), 0)
+                self.notes.take(kind, reject_lines(found, self.dead) if self.dead else found)
                 self.bodies[LinePlace(number, 1, 0, len(body))] = body
         self.notes.flush()
         self.lines.finish()
@@ -413,6 +415,38 @@ def test_a_finding_from_a_pipe_is_reported_unless_it_is_uncertain():
     unsure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,), sure=False)
     assert list(take_unread(sure)) == [ExportFault(CheckName.BALANCE_MISMATCH, place, (place,))]
     assert list(take_unread(unsure)) == []
+
+
+def add_up(kind, body):
+    """Return records, items, the orders' values, and earned and spent of each reward, of a line that may be wrong."""
+    record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    wrong = record.get("deleted") or (kind is Kind.CUSTOMERS and "name" not in record)
+    if wrong or any(each["type"] == "NONE" or not float(each["amount"]) for each in record.get("transactions", ())):
+        return 0, 0, Decimal(0), {}
+    value, rewards = Decimal(0), {}
+    for each in record.get("events", ()):
+        value = EXACT.add(value, each["order"]["value"])
+    for each in [*record.get("balance", ()), *record.get("transactions", ())]:
+        sums = rewards.setdefault(each["reward_id"].lower(), [Decimal(0), Decimal(0)])
+        side = each["amount"] < 0
+        sums[side] = EXACT.add(sums[side], each["amount"])
+    return 1, 1 if kind is Kind.CUSTOMERS else len(record[kind.value]), value, rewards
+
+
+@given(lines, st.booleans(), st.sets(st.integers(0, 12), max_size=4))
+def test_totals_are_of_every_record_that_is_right_by_itself(chosen, forgets, dead):
+    """Whatever is found, whatever the decoder remembers, and whatever is a dead letter of a run that goes on."""
+    exports = number_lines(chosen)
+    checked = machine(exports, 1, known=Forgetful() if forgets else None, dead=dead)
+    checked.check(exports)
+    expected = [add_up(kind, body) for kind, numbered in exports.items() for _, body in numbered]
+    for totals, (records, items, value, rewards) in zip(checked.notes.totals(), expected, strict=True):
+        assert (totals.records, totals.items, totals.value) == (records, items, value)
+        assert {each.reward: each.left for each in totals.rewards} == {
+            reward: EXACT.add(*sums) for reward, sums in rewards.items()
+        }
+        if totals.kind == Kind.TRANSACTIONS:
+            assert {each.reward: [each.earned, each.spent] for each in totals.rewards} == rewards
 
 
 def test_the_totals_of_a_file_are_exact():

@@ -45,6 +45,9 @@ from masivo_stream.model.results import Entry, Rejected, Skipped
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
 
+DUPLICATES = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL})
+"""Reasons of dead letters that are right by themselves."""
+
 _BUFFERED_NOTES = 80_000
 """Notes that wait in memory, over all parts: about 4 MB."""
 
@@ -128,10 +131,10 @@ class NoteTaker:
         body: bytes,
         customer: str,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
-        """Take notes of a valid record. It has no `totals` if the decoder has rejected it as a duplicate."""
+        """Take notes of a valid record, and add it to the totals of its file."""
         read = self._lines.read(kind, body, place)
         if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
@@ -145,14 +148,13 @@ class NoteTaker:
         read: Dated,
         body: bytes,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
         """Note what a record says."""
         record, first, last = read
         key, place = salted_hash(record.id), with_hour(place, hour_number(first))
-        if totals is not None:
-            totals.span(first, last)
+        totals.span(first, last)
         if isinstance(record, LeanTransactions):
             self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
         elif isinstance(record, LeanCustomer):
@@ -163,8 +165,7 @@ class NoteTaker:
             self._of_email(record.email, place)
         else:
             self._of_events(key, record, place, indexes)
-            if totals is not None:
-                self._add_orders(record, body, totals)
+            self._add_orders(record, body, totals)
 
     def _of_amounts(
         self,
@@ -172,13 +173,13 @@ class NoteTaker:
         tags: tuple[Tag, Tag],
         amounts: Sequence[LeanBalance | LeanTransaction],
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         body: bytes,
     ) -> None:
         """Note the sum of each reward: the first with the tag of the line, further ones with another tag."""
         numbers = all_millionths([each.amount for each in amounts], body)
         if numbers is None:
-            if totals is not None and (exactly := read_exactly(body)) is not None:
+            if (exactly := read_exactly(body)) is not None:
                 totals.read_again(exactly)
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
@@ -187,8 +188,7 @@ class NoteTaker:
         for each, number in zip(amounts, numbers, strict=True):
             reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
             sums[place_of_reward] = sums.get(place_of_reward, 0) + number
-            if totals is not None:
-                totals.amount(reward, number)
+            totals.amount(reward, number)
         if not all(-_MOST < value < _MOST for value in sums.values()):
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
@@ -224,17 +224,51 @@ class NoteTaker:
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
+        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
+        if rejected.reason in DUPLICATES:
+            totals = self._count(kind, rejected)
+            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, totals)
+            return
+        if rejected.reason is Reason.REFUSED and all(fault.reason in DUPLICATES for fault in rejected.listed):
+            self._add_refused(kind, rejected, place)
         if kind is Kind.EVENTS:
             return
-        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
-        if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
-            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, None)
-        elif kind is Kind.TRANSACTIONS:
+        if kind is Kind.TRANSACTIONS:
             in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
             for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
                 self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
         elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
             self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
+
+    def _count(self, kind: Kind, rejected: Rejected) -> TotalsOfFile:
+        """Count a dead letter that is right by itself; return the totals of its file."""
+        totals = self._totals[kind, rejected.file]
+        totals.records += 1
+        totals.items += rejected.item_count
+        return totals
+
+    def _add_refused(self, kind: Kind, rejected: Rejected, place: tuple[int, int, int]) -> None:
+        """Add what a dead letter of the run brings to the totals: the API refused it, or it was held back."""
+        totals = self._count(kind, rejected)
+        read = self._lines.read(kind, rejected.raw, place)
+        if read is None:
+            return
+        record, first, last = read
+        totals.span(first, last)
+        if isinstance(record, LeanEvents):
+            self._add_orders(record, rejected.raw, totals)
+        elif isinstance(record, LeanTransactions):
+            self._add_amounts(record.transactions, rejected.raw, totals)
+        elif record.balance is not UNSET:
+            self._add_amounts(record.balance, rejected.raw, totals)
+
+    def _add_amounts(self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile) -> None:
+        numbers = all_millionths([each.amount for each in amounts], body)
+        if numbers is not None:
+            for each, number in zip(amounts, numbers, strict=True):
+                totals.amount(each.reward_id.lower(), number)
+        elif (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts

@@ -1,4 +1,8 @@
-"""Control totals of one file: what a person compares with the system that exported it."""
+"""Control totals of one file: what a person compares with the system that exported it.
+
+They are of every record that is right by itself, whatever findings say about it: which of them can be sent is known
+only when all files have been read, and no memory holds what each of them brings.
+"""
 
 from decimal import Decimal
 
