@@ -512,9 +512,21 @@ TABLE: dict[str, dict[str, str]] = {
             " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_get_the_suggested_size",
         (
-            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
-            " probably wrong; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole"
+            " is probably wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because their customers are dead"
+            " letters: correct the customers first, beginning at {…}"
+        ): "plan::the_customers_of_most_records_are_corrected",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because no customer in {…} can be"
+            " sent: export the customers again, or leave --customers out if the account has all of them"
+        ): "plan::an_empty_customers_export_is_made_again_or_left_out",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because {…} lacks their customers:"
+            " export all customers, with ids written as at {…}"
+        ): "plan::customers_that_most_records_lack_are_exported",
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
@@ -540,8 +552,9 @@ TABLE: dict[str, dict[str, str]] = {
             " at {…}; merge each customer's oldest ones"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without a customers export: every customer must be in the account already, because one unknown"
-            " customer makes the API refuse a batch of 1000; if they are not, name the customers export too"
+            "{…} without a customers export: {…} must be in the account already, because one unknown customer makes"
+            " the API refuse a batch of 1000; if they are not, name the customers export too; migrate --canary finds"
+            " out about one of them with a request of each kind"
         ): "plan::records_without_a_customers_export_get_one",
     },
     "flow/identity/account_binding.py": {

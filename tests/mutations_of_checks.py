@@ -81,6 +81,14 @@ MUTATIONS = (
         SAME,
     ),
     Mutation(
+        "the customers of a run without a customers export are counted by lines",
+        "core/checks/find_repeated.py",
+        "len({key for key, tag in zip(notes.keys, notes.tags, strict=True) if tag & TAG_MASK in _OF_OTHERS})",
+        "sum(tag & TAG_MASK in _OF_OTHERS for tag in notes.tags)",
+        "A plan names more customers than there are.",
+        ("flow/test_advice.py::test_records_without_a_customers_export_give_a_warning",),
+    ),
+    Mutation(
         "what could not arrive is sent if its check is left out",
         "flow/checks/policy.py",
         "    if name in ALWAYS_MADE:\n",
