@@ -784,6 +784,11 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_continued_in_its_state_directory",
     },
+    "flow/commands/verify_totals.py": {
+        "check the id: without this flag, verify --totals lists the rewards of all transactions": (
+            "totals::flags_that_contradict_each_other_are_corrected"
+        ),
+    },
     "flow/commands/resolve.py": {
         (
             "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
