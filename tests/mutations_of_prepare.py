@@ -21,6 +21,22 @@ MUTATIONS = (
         (POINTS + "figures_close_and_sums_agree", SHOP + "sums_are_those_of_an_independent_reading"),
     ),
     Mutation(
+        "a balance that is there twice is written twice",
+        "prepare/settling/points.py",
+        "        if (row.amount, about) in known:\n",
+        "        if False:\n",
+        "Overlapping exports double a customer's points.",
+        (POINTS + "a_balance_that_is_there_twice_counts_once",),
+    ),
+    Mutation(
+        "an order of two exports has its line items twice",
+        "prepare/settling/returned_twice.py",
+        "        if said in known:\n",
+        "        if False:\n",
+        "Overlapping exports double the line items of an order.",
+        (GUESSES + "an_order_in_two_exports_is_written_once",),
+    ),
+    Mutation(
         "too many are merged",
         "prepare/settling/points.py",
         "    while len(entries) - taken + len(groups) > MOST_TRANSACTIONS:\n",

@@ -144,6 +144,31 @@ def test_an_order_that_is_there_twice_has_its_lines_once():
     assert listed == {("events", "returned_twice"): ["orders.csv:3"] * 2}
 
 
+def test_an_order_in_two_exports_is_written_once():
+    """Exports overlap. Line items of one file are two also if they are equal; a file that says more is no copy."""
+    header = "id,customer,date,total,sku,qty,price\n"
+    row = "7,1,2021-01-01,5.50,TEA,2,2.75\n"
+    select = """SELECT place, customer AS customer_id, id AS purchase_id, date AS issued_at, total AS value,
+        total AS discounted_value, 'CASH' AS payment_method, sku, qty AS quantity, price AS line_value FROM bought"""
+    frame = FRAME.replace("[sources]", '[sources]\nbought = { path = "bought*.csv", dates = ["date"] }')
+    run()
+    text = frame + f'[customers]\nselect = "{SELECTS["customers"]}"\n[events]\nselect = """{select}"""\n'
+    for first, second, items in (
+        (row, row, 1),
+        (row * 2, row * 2, 2),
+        (row * 2, row, 3),
+        (row, row.replace("TEA", "CUP"), 2),
+        (row, row.replace("7,1", "8,1"), 2),
+    ):
+        for name, rows in (("1", first), ("2", second)):
+            Path(f"bought{name}.csv").write_text(header + rows)
+        _, written, listed = read(prepare_text(text))
+        products = [each for event in written["events"][0]["events"] for each in event["order"]["products"]]
+        assert len(products) == items
+        left = listed.get(("events", "same_row_twice"), [])
+        assert left == ([f"bought2.csv:{line}" for line in range(2, 2 + items)] if first == second else [])
+
+
 def test_line_items_in_one_cell_need_numbers():
     """Without line_no, two that say the same are taken for one that was returned twice, and listed."""
     unnested = SELECTS["events"].replace("l.place AS line_place, ", "").replace(" sku,", " 'TEA' AS sku,")

@@ -39,6 +39,7 @@ class Why(enum.StrEnum):
     UNMAPPED_STATUS = "unmapped_status"
     SAME_ROW_TWICE = "same_row_twice"
     RETURNED_TWICE = "returned_twice"
+    BALANCE_TWICE = "balance_twice"
     ID_TWICE = "id_twice"
     EMAIL_TWICE = "email_twice"
     MISSING_EMAIL = "missing_email"
@@ -86,7 +87,8 @@ MEANINGS: dict[Why, str] = {
     Why.UNMAPPED_STATUS: "the mapping does not say what this status means: add it to statuses, or *",
     Why.RETURNED_TWICE: "the SELECT returned this row of a source before, with the same values: a join found several"
     " matches",
-    Why.SAME_ROW_TWICE: "an earlier row of this customer says exactly the same",
+    Why.SAME_ROW_TWICE: "an earlier row says exactly the same",
+    Why.BALANCE_TWICE: "an earlier balance of this customer and reward differs in nothing but its amount; they add up",
     Why.ID_TWICE: "another row has this customer id, and differs",
     Why.EMAIL_TWICE: "another customer has this email",
     Why.MISSING_EMAIL: "the customer has no email",
