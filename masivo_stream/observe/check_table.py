@@ -152,7 +152,8 @@ def _conclusion(found: AccountCheck) -> str:
     unknown = [PLURALS[sort] for sort, named in found.references.items() if named.uses and found.items(sort) is None]
     asked = not isinstance(found.account, UnsetType)
     if not (asked or found.catalogue_file):
-        return "no findings, but nothing was asked: set MASIVO_API_KEY to compare with the account, or give --catalogue FILE"
+        how = "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE"
+        return f"no findings, but nothing was asked: {how}"
     who = "the API" if asked else "the catalogue"
     left = f"; not compared, since {who} does not list them: {', '.join(unknown)}" if unknown else ""
     return f"no findings{left}"
