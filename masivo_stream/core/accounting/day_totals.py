@@ -212,7 +212,7 @@ def compare_reward(
     2. Otherwise only transactions count that were created while the run sent its own. If there are no such ones, all
        count, because no page says that the API keeps when a transaction was migrated.
     3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`. If as many are
-       there as were sent, none is missing and none came twice: then other sums are different in any case.
+       there as were sent, no transaction is missing, and no one came twice: then other sums are different in any case.
     """
     everything = together(listed.own, listed.others)
     if everything == sent:
