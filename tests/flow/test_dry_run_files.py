@@ -15,6 +15,14 @@ LETTER = Rejected(
 )
 
 
+def fail(files, letters):
+    """Write dead letters, then find the disk full."""
+    with ExitStack() as opened:
+        files.dead_letters(Kind.EVENTS, opened).append(letters)
+        files.skipped(Kind.EVENTS, opened)
+        raise StorageError("no space", operation="check")
+
+
 def test_a_kind_that_could_not_be_read_to_its_end_leaves_no_file(tmp_path):
     """Whether something is in it or not; those of kinds before it stay."""
     with writing_dead_letters(str(tmp_path)) as files:
@@ -22,10 +30,8 @@ def test_a_kind_that_could_not_be_read_to_its_end_leaves_no_file(tmp_path):
             files.dead_letters(Kind.CUSTOMERS, opened).append([LETTER])
             files.skipped(Kind.CUSTOMERS, opened)
         for letters in ([], [LETTER]):
-            with pytest.raises(StorageError), ExitStack() as opened:
-                files.dead_letters(Kind.EVENTS, opened).append(letters)
-                files.skipped(Kind.EVENTS, opened)
-                raise StorageError("no space", operation="check")
+            with pytest.raises(StorageError):
+                fail(files, letters)
             assert not [path.name for path in tmp_path.iterdir() if "events" in path.name]
     assert (tmp_path / "dead-letter.customers.ndjson").stat().st_size > 0
     assert (tmp_path / "skipped.customers.ndjson").stat().st_size == 0
