@@ -1025,6 +1025,11 @@ TABLE: dict[str, dict[str, str]] = {
             " requests"
         ): "plan::what_the_account_lacks_is_corrected_before_migrating",
     },
+    "observe/check_table.py": {
+        "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE": (
+            "account::a_check_that_asked_nothing_gets_a_key_or_a_catalogue"
+        ),
+    },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },

@@ -271,7 +271,9 @@ async def test_the_time_zone_of_the_account_is_found(shop, zone):
 async def test_the_time_zone_is_found_if_few_hours_of_each_day_have_transactions(shop):
     """Three days leave several zones possible: so further days are read, until one zone is left."""
     async with shop(days="-05:00") as run:
-        run.write([(f"2024-01-{1 + number % 28:02}T0{number % 9}:50:19Z", 12) for number in range(60)])
+        early = [f"2024-01-{day:02}T{hour}Z" for day in range(2, 9) for hour in ("02:50:19", "14:50:19")]
+        late = [f"2024-01-{day:02}T{hour}Z" for day in range(9, 16) for hour in ("04:50:19", "05:10:19")]
+        run.write([(moment, 12) for moment in (*early, *late)])
         await run.migrate()
         found = await run.totals()
         assert (found.exit_code, found.findings, found.hint) == (6, (), "compare with --day-zone -05:00")
