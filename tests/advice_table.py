@@ -1073,6 +1073,10 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/engine/load.py": {
         "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         "its columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "name the delimiter of this source in the mapping: delimiter = {…}"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",

@@ -37,6 +37,14 @@ MUTATIONS = (
         (GUESSES + "an_order_in_two_exports_is_written_once",),
     ),
     Mutation(
+        "an id that has lost digits is used",
+        "prepare/engine/select.py",
+        "    faults = {Why.BAD_NUMBER, Why.BAD_DATE, Why.DIGITS_LOST}\n",
+        "    faults = {Why.BAD_NUMBER, Why.BAD_DATE}\n",
+        "A customer gets an id that nobody has, or that of another customer.",
+        (GUESSES + "an_id_that_has_lost_its_digits_is_left_out",),
+    ),
+    Mutation(
         "too many are merged",
         "prepare/settling/points.py",
         "    while len(entries) - taken + len(groups) > MOST_TRANSACTIONS:\n",

@@ -291,6 +291,9 @@ PERSON = (
     [
         ("1 AS id", "123456::DOUBLE AS id", "id", "123456"),
         ("1 AS id", "-1::FLOAT AS id", "id", "-1"),
+        ("1 AS id", "9007199254740991::DOUBLE AS id", "id", "9007199254740991"),
+        ("1 AS id", "-1234567890123456::DOUBLE AS id", "id", "-1234567890123456"),
+        ("1 AS id", "16777215::FLOAT AS id", "id", "16777215"),
         ("1 AS id", "1.5::DOUBLE AS id", "id", "1.5"),
         ("1 AS id", "12345678901234567::BIGINT AS id", "id", "12345678901234567"),
         ("'Ana' AS name", "encode('Ñandú') AS name", "name", "Ñandú"),
@@ -309,6 +312,25 @@ def test_types_of_parquet_are_written_as_a_person_would(old, new, field, value):
     assert run_parquet()[1]["customers"][0][field] == value
 
 
+@pytest.mark.parametrize(
+    "id_", ["9007199254740992::DOUBLE", "-1e300::DOUBLE", "'inf'::DOUBLE", "16777216::FLOAT", "(1::HUGEINT << 70)"]
+)
+def test_an_id_that_has_lost_its_digits_is_left_out(id_):
+    """It may have been another one. Parquet has no type for DuckDB's largest integers, which become doubles."""
+    parquet(f"SELECT * FROM (SELECT {PERSON}) UNION ALL SELECT {PERSON.replace('1 AS', f'{id_} AS')}")
+    _, written, listed = run_parquet()
+    assert [each["id"] for each in written["customers"]] == ["1"]
+    assert listed["customers", "digits_lost"] == ["people.parquet:2"]
+
+
+def test_an_id_that_is_no_number_is_missing():
+    """NaN is what pandas keeps of a missing value."""
+    parquet(f"SELECT {PERSON.replace('1 AS id', chr(39) + 'nan' + chr(39) + '::DOUBLE AS id')}")
+    _, written, listed = run_parquet()
+    assert "customers" not in written
+    assert listed["customers", "no_customer"] == ["people.parquet:1"]
+
+
 def test_a_list_is_no_text():
     parquet(f"SELECT {PERSON.replace(chr(39) + 'Ana' + chr(39), '[1, 2]')}")
     with pytest.raises(ConfigurationError, match="no single value"):
@@ -316,11 +338,16 @@ def test_a_list_is_no_text():
 
 
 def test_infinity_is_no_date():
-    parquet(f"SELECT {PERSON} UNION ALL SELECT {PERSON.replace('2020-01-01', 'infinity').replace('1 AS', '2 AS')}")
-    for keys in ("", 'dates = ["joined"]'):
-        _, written, listed = run_parquet(keys)
-        assert len(written["customers"]) == 1
-        assert listed["customers", "bad_date"] == ["people.parquet:2"]
+    for kind in ("TIMESTAMP", "TIMESTAMPTZ", "DATE"):
+        for infinite in ("infinity", "-infinity"):
+            person = PERSON.replace("TIMESTAMP", kind)
+            parquet(
+                f"SELECT {person} UNION ALL SELECT {person.replace('2020-01-01', infinite).replace('1 AS', '2 AS')}"
+            )
+            for keys in ("", 'dates = ["joined"]'):
+                _, written, listed = run_parquet(keys)
+                assert len(written["customers"]) == 1
+                assert listed["customers", "bad_date"] == ["people.parquet:2"]
 
 
 def test_files_with_other_types():

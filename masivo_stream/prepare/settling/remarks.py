@@ -26,6 +26,7 @@ class Why(enum.StrEnum):
     WRONG_ENCODING = "wrong_encoding"
     BAD_NUMBER = "bad_number"
     BAD_DATE = "bad_date"
+    DIGITS_LOST = "digits_lost"
     ROUNDED = "rounded"
     ZERO_DATE = "zero_date"
     SKIPPED_HOUR = "skipped_hour"
@@ -72,8 +73,9 @@ MEANINGS: dict[Why, str] = {
     Why.WRONG_FIELD_COUNT: "the row has more or fewer fields than the header",
     Why.MALFORMED_ROW: "the row is no row of its format: a wrong quote or brace, a NUL character, or too long",
     Why.WRONG_ENCODING: "the row holds bytes that the source's encoding does not have",
-    Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark",
+    Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark, or has more than twelve digits before it",
     Why.BAD_DATE: "a date fits none of the source's date_formats",
+    Why.DIGITS_LOST: "an id or another text is a floating-point number too large for all its digits: export it as text",
     Why.ROUNDED: "a number has more than six decimal places, and was rounded to six",
     Why.ZERO_DATE: "a date of zeros, as MySQL writes it, was taken as missing",
     Why.SKIPPED_HOUR: "a local time that daylight saving skips was moved on by the length of the gap",
