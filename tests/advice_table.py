@@ -1047,6 +1047,7 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/engine/database.py": {
         "export it again, or correct its format in the mapping": "prepare::a_source_that_is_no_table_is_named_right",
         "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "correct the SELECT: the sources are {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",

@@ -123,6 +123,7 @@ KINDS = MAPPING[MAPPING.index("[customers]") : MAPPING.index("[engine]")]
         (ISO, 'date_formats = ["iso", "%d/%m"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
         (ISO, 'date_formats = ["iso", "%d/%N/%Y"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
         ("status FROM people", "status FORM people", "correct the SELECT", "status FROM people"),
+        ("status FROM people", "status FROM kunden", "correct the SELECT: the sources are {…}", "status FROM {0}"),
         ("status FROM people", "status FROM people; SELECT 1", "write one SELECT, without a semicolon between statements", "status FROM people"),
         ("SELECT place, id, name", "SELECT place, id, name::INT AS name", "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT", "SELECT place, id, name"),
         ('["joined"]', '["name"]', "correct {…} of this source, or take {…} off its {…}", '["joined"]'),

@@ -414,11 +414,12 @@ def test_a_file_without_a_header_line_stops_the_command():
 
 
 def test_whole_numbers_of_sqlite_have_no_point(tmp_path):
-    """SQLite keeps an id as a double if the column says so."""
+    """SQLite keeps an id as a double if the column says so. A row is known by file, table and number."""
     with sqlite3.connect("shop.db") as database:
         database.execute("CREATE TABLE people (id REAL, name, email, joined)")
-        database.execute("INSERT INTO people VALUES (3, 'Ana', 'a@b.co', '2020-01-01')")
+        database.execute("INSERT INTO people VALUES (3, 'Ana', 'a@b.co', '2020-01-01'), (4, 'Bea', '', '2020-01-01')")
     database.close()
     frame = '[formats]\ntime_zone = "UTC"\n[sources]\npeople = { path = "shop.db", table = "people" }\n'
-    _, written, _ = read(prepare_text(f'{frame}[customers]\nselect = "{SELECTS["customers"]}"\n'))
+    _, written, listed = read(prepare_text(f'{frame}[customers]\nselect = "{SELECTS["customers"]}"\n'))
     assert written["customers"][0]["id"] == "3"
+    assert listed == {("customers", "missing_email"): ["shop.db:people:2"]}
