@@ -92,6 +92,14 @@ def test_large_amounts_are_exact(amount):
     assert written["transactions"][0]["transactions"][0]["amount"] == Decimal(amount)
 
 
+def test_a_number_that_is_too_large_is_not_called_unreadable():
+    """The reason names the limit."""
+    found, _, listed = run({"balances": ["1,1234567890123", "1,10"]})
+    assert listed["balances", "bad_number"] == ["balances.csv:2"]
+    (remark,) = [each for each in found.remarks if each.reason == "bad_number"]
+    assert "more than twelve digits" in remark.meaning
+
+
 def test_what_sql_computes_is_rounded_with_a_word():
     """A third has more than six places, also as a decimal; the last digits of a double are none of it."""
     ledger = SELECTS["transactions"]
