@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from made_tables import POINTS, SOURCES
 
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.prepare.engine.run import prepare
 
-POINTS = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
 TABLES = {
     "people": ("id,name,email,joined", ["1,Ana,a@b.co,2020-01-01"]),
     "balances": ("customer,amount", ["1,10"]),
@@ -34,13 +34,7 @@ FRAME = f"""
 time_zone = "UTC"
 [rewards]
 points = "{POINTS}"
-[sources]
-people = {{ path = "people.csv", dates = ["joined"] }}
-balances = {{ path = "balances.csv", numbers = ["amount"] }}
-orders = {{ path = "orders.csv", dates = ["date"], numbers = ["total"] }}
-lines = {{ path = "lines.csv", numbers = ["qty", "price"] }}
-ledger = {{ path = "ledger.csv", dates = ["date"], numbers = ["amount"] }}
-"""
+{SOURCES}"""
 
 
 @pytest.fixture(autouse=True)
