@@ -87,8 +87,8 @@ MUTATIONS = (
     Mutation(
         "what no SELECT returns is not listed",
         "prepare/engine/find_remarks.py",
-        "        outputs.remark_source(source.name, Action.LEFT_OUT, Why.NOT_SELECTED, *names.describe(place))\n",
-        "",
+        "        remarks.remark_source(source, Action.LEFT_OUT, Why.NOT_SELECTED, *remarks.names.describe(place))\n",
+        "        pass\n",
         "Rows vanish without a line.",
         (ENGINE + "rows_that_no_select_returns_are_listed",),
     ),
@@ -110,9 +110,9 @@ MUTATIONS = (
     ),
     Mutation(
         "figures are not compared",
-        "prepare/engine/run.py",
-        "        if not found.closes:\n",
-        "        if False:\n",
+        "prepare/engine/describe.py",
+        "        if wrong := [each.table for each in equations if not each.closes]:\n",
+        "        if wrong := []:\n",
         "An export from which records are missing is published.",
         (ENGINE + "what_came_and_what_was_written_are_counted_apart",),
     ),

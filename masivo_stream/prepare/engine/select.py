@@ -4,7 +4,7 @@ A partition's Parquet files have the columns of `mapping.flat_columns` in their 
 in millionths, dates as timestamps in UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,15 @@ class SelectedTable(Struct, frozen=True):
         """Return the directory of a partition; it exists if the partition has rows."""
         return self.path / f"{PART}={number}"
 
-    def scan(self, number: int | None = None) -> str:
-        """Return what reads a partition, or all of them."""
-        files = sorted((self.path if number is None else self.partition(number)).rglob("*.parquet"))
+    def scan(self, numbers: Iterable[int] | None = None) -> str:
+        """Return what reads some partitions, or all of them."""
+        paths = [self.path] if numbers is None else [self.partition(number) for number in numbers]
+        files = sorted(file for path in paths for file in path.rglob("*.parquet"))
         return f"read_parquet([{', '.join(literal(str(file)) for file in files)}], hive_partitioning = false)"
+
+    def has_rows(self, numbers: Iterable[int]) -> bool:
+        """Return whether there is a row in some partitions."""
+        return any(self.partition(number).is_dir() for number in numbers)
 
     @property
     def is_empty(self) -> bool:
@@ -99,6 +104,8 @@ class SelectToRun(Struct, frozen=True):
     partitions: int
     files: int
     """How many files all sources have: a place names one of them."""
+    kept: range | None = None
+    """The partitions whose rows are written; None: all."""
 
     @property
     def where(self) -> str:
@@ -154,10 +161,11 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
     # The values are computed below the join, so that names in it are not ambiguous.
     inner = f"SELECT {', '.join(values)}, {own} AS own_fault, {words} AS {WORDS} FROM ({query})"
     part = part_of(quoted(key), partitions)
+    kept = "" if asked.kept is None else f" WHERE {part} BETWEEN {asked.kept.start} AND {asked.kept.stop - 1}"
     listed = ", ".join(f"staged.{quoted(column.name)}" for column in COLUMNS[table])
     database.execute(
         f"COPY (SELECT {listed}, coalesce({faults}, own_fault) AS {FAULT}, {WORDS}, {part} AS {PART}"
-        f" FROM ({inner}) AS staged {joins})"
+        f" FROM ({inner}) AS staged {joins}{kept})"
         f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192,"
         f" PARTITION_BY ({PART}), OVERWRITE_OR_IGNORE)",
         where,
@@ -165,6 +173,25 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
     )
     _check_zones(database, selected, where)
     _check_places(database, selected, asked)
+
+
+def query_places(database: Database, asked: SelectToRun) -> list[str]:
+    """Return queries of the places that a SELECT returns, in the column `found`: a share has not all of its rows."""
+    select = database.only_select(asked.written.select, asked.where, asked.written)
+    returned = {name.lower() for name, _ in database.describe(select, asked.where, asked.written)}
+    return [
+        f"SELECT CAST({quoted(name)} AS BIGINT) AS found FROM ({select}\n)"
+        for name in (PLACE, LINE_PLACE)
+        if name in returned
+    ]
+
+
+def list_places(selected: SelectedTable) -> list[str]:
+    """Return queries of the places in all partitions, in the column `found`."""
+    if selected.is_empty:
+        return []
+    names = (PLACE, LINE_PLACE) if selected.table is FlatTable.EVENTS else (PLACE,)
+    return [f"SELECT {name} AS found FROM {selected.scan()}" for name in names]
 
 
 def part_of(id_: str, partitions: int) -> str:
@@ -307,7 +334,7 @@ def read_rows(database: Database, selected: SelectedTable, number: int) -> Itera
     if not selected.partition(number).is_dir():
         return iter(())
     order = ", ".join(f"{quoted(name)} NULLS FIRST" for name in order_of_rows(selected.table))
-    return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan(number)} ORDER BY {order}")
+    return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan([number])} ORDER BY {order}")
 
 
 def listed_columns(table: FlatTable) -> str:
@@ -337,7 +364,7 @@ def figures_of(database: Database, selected: SelectedTable, number: int) -> Tabl
     """Return what a partition holds, counted by the database: rows, the values of orders, points."""
     if not selected.partition(number).is_dir():
         return TableFigures()
-    scan = selected.scan(number)
+    scan = selected.scan([number])
     match selected.table:
         case FlatTable.CUSTOMERS:
             query = f"SELECT count(*), 0, 0 FROM {scan}"

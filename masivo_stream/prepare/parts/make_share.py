@@ -1,8 +1,30 @@
 """Make one share of a preparation: a function of a request, which any process on any machine can call."""
 
+from pathlib import Path
+
+import msgspec
 from msgspec import Struct
 
-from masivo_stream.prepare.sources.source_files import SourceFile
+from masivo_stream import __version__
+from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.prepare.engine.describe import count_exports
+from masivo_stream.prepare.engine.output_files import EXPORT_FILES, are_intact
+from masivo_stream.prepare.engine.run import SPILL, PreparationSteps, ShowStep, StepProgress, WorkToDo, read_mapping
+from masivo_stream.prepare.engine.share import Share
+from masivo_stream.prepare.engine.spill_dir import SpillDirectory
+from masivo_stream.prepare.mapping.frame import Mapping
+from masivo_stream.prepare.mapping.parse_frame import parse_frame
+from masivo_stream.prepare.mapping.written_select import WrittenMapping
+from masivo_stream.prepare.parts.identity import FileStates, check_files, check_unchanged, identify, read_states
+from masivo_stream.prepare.parts.share_files import (
+    ShareFiles,
+    ShareSummary,
+    digest_file,
+    is_undamaged,
+    read_summary,
+    share_name,
+)
+from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile, find_files
 
 
 class ShareRequest(Struct, frozen=True, kw_only=True):
@@ -15,7 +37,7 @@ class ShareRequest(Struct, frozen=True, kw_only=True):
     mapping: str
     """Its text."""
     base: str
-    """The directory that relative paths in the mapping's [engine] are relative to."""
+    """The directory that a relative `spill_dir` in the mapping is relative to."""
     files: dict[str, list[SourceFile]]
     """The files of each source, by absolute paths."""
     parts: str
@@ -34,16 +56,53 @@ class ShareAnswer(Struct, frozen=True, kw_only=True):
     of: int
     identity: str
     directory: str
+    partitions: int
+    """How many groups of customers this share has. If there are more shares than groups, some have none."""
+    was_there: bool
+    """Whether it was found, and nothing had to be done."""
 
 
 def request_shares(mapping_file: str, parts: str, of: int) -> list[bytes]:
-    """Return the request of each share, for `make_share`.
+    """Return the request of each share, for `make_share`. The sources are read, so that all machines read the same.
 
     Raises:
         ConfigurationError: the mapping is wrong, or reads standard input.
         InputError: a source does not exist.
     """
-    raise NotImplementedError
+    first = request_share(mapping_file, parts, Share(1, of))
+    identity = identify(parse_frame(first.mapping, mapping_file), first.files)
+    return [
+        msgspec.msgpack.encode(msgspec.structs.replace(first, number=number, identity=identity))
+        for number in range(1, of + 1)
+    ]
+
+
+def request_share(mapping_file: str, parts: str, share: Share) -> ShareRequest:
+    """Return the request of one share; it raises what `request_shares` does."""
+    text = read_mapping(mapping_file)
+    mapping = parse_frame(text, mapping_file)
+    return ShareRequest(
+        version=__version__,
+        mapping_file=mapping_file,
+        mapping=text,
+        base=str(Path.cwd()),
+        files=find_all_files(mapping, mapping_file),
+        parts=str(Path(parts).absolute()),
+        number=share.number,
+        of=share.of,
+    )
+
+
+def find_all_files(mapping: Mapping, mapping_file: str) -> dict[str, list[SourceFile]]:
+    """Return the files of each source, by absolute paths; it raises what `request_shares` does."""
+    check_files(mapping, mapping_file)
+    return {
+        name: [
+            SourceFile(each.name, str(Path(each.path).absolute()))
+            for each in find_files(source, f"{mapping_file}: [sources] {name}", None)
+        ]
+        for name, source in mapping.sources.items()
+    }
 
 
 def make_share(request: bytes) -> bytes:
@@ -57,4 +116,81 @@ def make_share(request: bytes) -> bytes:
         InputError: a source cannot be read, or is not what the request says.
         StorageError: something cannot be written. The same request continues.
     """
-    raise NotImplementedError
+    return msgspec.msgpack.encode(take_share(msgspec.msgpack.decode(request, type=ShareRequest)))
+
+
+def take_share(request: ShareRequest, show: ShowStep = lambda _: None) -> ShareAnswer:
+    """Make a share as `make_share` does, and show the steps."""
+    if request.version != __version__:
+        raise ConfigurationError(
+            f"the share is asked for by version {request.version}, and this is {__version__}",
+            operation="make a share",
+            hint="install one version on all machines",
+        )
+    mapping = parse_frame(request.mapping, request.mapping_file)
+    before = read_states(request.files)
+    show(StepProgress("identify the sources", 0.0))
+    identity = identify(mapping, request.files)
+    if request.identity not in {"", identity}:
+        raise InputError(
+            "the sources are not those of the request",
+            operation=OPERATION,
+            place=request.mapping_file,
+            hint="check that all machines read the same files, and that nothing writes to them; then ask again",
+        )
+    share, parts = Share(request.number, request.of), Path(request.parts)
+    spill = Path(request.base, mapping.engine.spill_dir) if mapping.engine.spill_dir else parts
+    work = WorkToDo(mapping, WrittenMapping(request.mapping_file, request.mapping), request.files, share)
+    with SpillDirectory(spill / f"{SPILL}-{share.number}-of-{share.of}", f"{identity} {share}") as space:
+        target = parts / share_name(share, identity)
+        found = read_summary(target)
+        was_there = found is not None and is_undamaged(target, found)
+        if found is None or not was_there:
+            found = _make(work, space, ShareTarget(target, identity, before), show)
+        space.remove()
+    return ShareAnswer(
+        number=share.number,
+        of=share.of,
+        identity=identity,
+        directory=str(target),
+        partitions=len(share.partitions(found.partitions)),
+        was_there=was_there,
+    )
+
+
+class ShareTarget(Struct, frozen=True):
+    """What a share becomes, and what it is made from."""
+
+    directory: Path
+    identity: str
+    before: FileStates
+    """Of the sources, before any was read."""
+
+
+def _make(work: WorkToDo, space: SpillDirectory, target: ShareTarget, show: ShowStep) -> ShareSummary:
+    share = work.share
+    growing = target.directory.with_name(f".share-{share.number}-of-{share.of}")
+    if not are_intact(ShareFiles.paths_in(growing), space.progress.sizes):
+        space.begin_again()
+    steps = PreparationSteps(work, space, show)
+    with ShareFiles(growing, space.progress, steps.names, share) as files:
+        steps.take(files)
+        show(StepProgress("count what was written", steps.share_done))
+        went = count_exports({kind: growing / name for kind, name in EXPORT_FILES.items()})
+        figures = steps.figures(went, ())
+        figures.close(files.settling.tally, target.directory)  # of the share's own customers
+        check_unchanged(work.files, target.before)
+        summary = ShareSummary(
+            identity=target.identity,
+            number=share.number,
+            of=share.of,
+            partitions=space.progress.partitions,
+            files={name: digest_file(path) for name, path in ShareFiles.paths_in(growing).items()},
+            sources=figures.sources,
+            came=figures.came,
+            went=figures.went,
+            sums=space.progress.sums,
+            warnings=space.progress.warnings,
+        )
+        files.complete(target.directory, summary)
+    return summary

@@ -166,6 +166,13 @@ class RemarkTally:
         sums.rows += 1
         return sums
 
+    def add_sums(self, key: tuple[str, str, str], added: RemarkSums) -> None:
+        """Add sums of later remarks by table, action and reason."""
+        sums = self.sums.setdefault(key, RemarkSums(file=added.file, line=added.line))
+        sums.rows += added.rows
+        sums.money += added.money
+        sums.points += added.points
+
     def total(self, table: str, action: str) -> RemarkSums:
         """Return the sums over all reasons."""
         found = RemarkSums()
