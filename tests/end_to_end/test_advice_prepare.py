@@ -414,7 +414,8 @@ def test_what_is_broken_in_the_spill_directory_is_removed(here):
     assert run_on_a_small_disk(200, *stopped, cwd=here).returncode == 6
     progress = here / "export/.spill/progress.json"
     noted = json.loads(progress.read_bytes())
-    noted["sums"].append({"table": "customers", "action": "left_out", "why": "missing_name", "sums": {"rows": 1}})
+    lost = {"table": "customers", "action": "left_out", "why": "missing_name", "sums": {"rows": 1}}
+    noted["sums"].append({**lost, "file": "left-out.csv"})
     progress.write_text(json.dumps(noted))
     done = prepare(here)
     assert done.returncode == 1

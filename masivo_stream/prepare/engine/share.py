@@ -16,7 +16,7 @@ class Share(Struct, frozen=True):
 
     def partitions(self, count: int) -> range:
         """Return the partitions of this share: neighbours, so that shares follow each other in the exports."""
-        return range((self.number - 1) * count // self.of, self.number * count // self.of)
+        return range(-(-(self.number - 1) * count // self.of), -(-self.number * count // self.of))
 
     def chosen(self, place: str) -> str:
         """Return the condition, behind another one, that this share looks whether a row of a source was returned."""

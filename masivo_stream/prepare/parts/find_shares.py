@@ -29,20 +29,25 @@ class ShareCommand(Struct, frozen=True):
     parts: str
     """The directory of parts, as it was named."""
 
-    def write(self, numbers: list[int], of: int) -> str:
-        """Return what makes these shares, one after the other, in a shell."""
-        which = f"{numbers[0]}/{of}" if len(numbers) == 1 else f'"$part/{of}"'
-        command = f"masivo-stream prepare {shlex.quote(self.mapping_file)} --part {which} -o {shlex.quote(self.parts)}"
-        if len(numbers) == 1:
-            return command
-        return f"for part in {' '.join(map(str, numbers))}; do {command} || break; done"
+    def of_one(self, number: int, of: int) -> str:
+        """Return what makes a share."""
+        return (
+            f"masivo-stream prepare {shlex.quote(self.mapping_file)} --part {number}/{of} -o {shlex.quote(self.parts)}"
+        )
+
+    def of_several(self, numbers: list[int], of: int) -> str:
+        """Return what makes shares one after the other, in a shell."""
+        names = " ".join(map(str, numbers))
+        mapping, parts = shlex.quote(self.mapping_file), shlex.quote(self.parts)
+        one = f'masivo-stream prepare {mapping} --part "$part/{of}" -o {parts}'
+        return f"for part in {names}; do {one} || break; done"
 
 
 def find_shares(command: ShareCommand, identity: str) -> list[FoundShare]:
     """Return all shares of one division of the work, in order.
 
     Raises:
-        ConfigurationError: there are none, or some are missing, stale or damaged.
+        ConfigurationError: no share is there, or some are missing, stale or damaged.
     """
     parts = Path(command.parts)
     known = [
@@ -55,7 +60,7 @@ def find_shares(command: ShareCommand, identity: str) -> list[FoundShare]:
             "there are no parts here",
             operation=OPERATION,
             place=command.parts,
-            hint=f"make some, for example all of two on this machine: {command.write([1, 2], 2)}",
+            hint=f"make some, for example all of two on this machine: {command.of_several([1, 2], 2)}",
         )
     of = _choose(known, identity)
     stale = {share.number for share, digest in known if share.of == of and digest != identity[:16]}
@@ -97,9 +102,13 @@ def check_complete(command: ShareCommand, of: int, found: list[FoundShare], why_
     for number in needed:
         by_reason.setdefault(unusable.get(number, MISSING), []).append(number)
     listed = "; ".join(f"{', '.join(map(str, numbers))} {why}" for why, numbers in by_reason.items())
+    if len(needed) == 1:
+        hint = f"make it, and start the same command again: {command.of_one(needed[0], of)}"
+    else:
+        hint = f"make them, and start the same command again: {command.of_several(needed, of)}"
     raise ConfigurationError(
         f"{len(needed)} of {of} parts cannot be taken up: {listed}",
         operation=OPERATION,
         place=command.parts,
-        hint=f"make what is not there, and start the same command again: {command.write(needed, of)}",
+        hint=hint,
     )

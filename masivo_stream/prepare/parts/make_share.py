@@ -58,6 +58,8 @@ class ShareAnswer(Struct, frozen=True, kw_only=True):
     directory: str
     partitions: int
     """How many groups of customers this share has. If there are more shares than groups, some have none."""
+    of_partitions: int
+    """How many there are."""
     was_there: bool
     """Whether it was found, and nothing had to be done."""
 
@@ -154,6 +156,7 @@ def take_share(request: ShareRequest, show: ShowStep = lambda _: None) -> ShareA
         identity=identity,
         directory=str(target),
         partitions=len(share.partitions(found.partitions)),
+        of_partitions=found.partitions,
         was_there=was_there,
     )
 
