@@ -81,8 +81,8 @@ def migrate(
 
     common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
     settings = settings_from(common, validation, sending, run)
-    named = (exports or ExportFlags()).named()
-    inputs = named.find()
+    named = (exports or ExportFlags()).named().found(settings.retry)
+    inputs = named.find(settings.retry)
     if inputs or not missing.only_missing:
         check_inputs(inputs)
     work = partial(

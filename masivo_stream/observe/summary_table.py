@@ -49,6 +49,8 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(Text(f"warning: {printable(warning)}"))
     if summary.report:
         console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
+    if summary.published:
+        console.print(Text(f"published: {printable(summary.published)}"), soft_wrap=True)
 
 
 def print_end(console: Console, summary: Summary) -> None:

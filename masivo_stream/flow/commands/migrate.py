@@ -10,6 +10,7 @@ from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
+from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
@@ -55,8 +56,9 @@ async def migrate(
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
     read_policy(settings.validation)
+    check_publishing(settings)
     missing = exports if isinstance(exports, OnlyMissing) else None
-    inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find()
+    inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find(settings.retry)
     if inputs or missing is None:
         check_inputs(inputs)
         await inspect_exports(inputs)
