@@ -8,7 +8,7 @@ WORKDIR /source
 RUN python -m venv /opt/masivo-stream
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY masivo_stream masivo_stream
-RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt . \
+RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt ".[cloud]" \
     && /opt/masivo-stream/bin/pip uninstall --yes pip \
     && /opt/masivo-stream/bin/python -m compileall -q /opt/masivo-stream/lib \
     && install -d -m 0700 -o 10001 -g 10001 /volume/state

@@ -1,7 +1,7 @@
-"""An S3-shaped server on loopback that misbehaves on demand: what object storage may do to a reader, and real ones rarely.
+"""An S3-shaped server on loopback that misbehaves on demand, as object storage may, and real servers rarely do.
 
-It serves `GET`, `HEAD` and `PUT` of objects with ranges and `If-Match`, and lists a bucket. `faults` holds what the next
-requests come to; `before` is called before each request is answered, for example to replace an object.
+It serves `GET`, `HEAD` and `PUT` of objects with ranges and `If-Match`, and lists a bucket. `faults` holds what the
+next requests come to; `before` is called before each request is answered, for example to replace an object.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -196,6 +196,19 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    def __init__(self, *arguments):
+        """Remember connections: they are open until the client closes them, also without a server."""
+        super().__init__(*arguments)
+        self.connections = set()
+
+    def process_request(self, request, client_address):
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
     def handle_error(self, *_arguments):
         """Say nothing: a client may end at any time."""
 
@@ -212,6 +225,9 @@ def serving(port=0):
     finally:
         server.shutdown()
         server.server_close()
+        for connection in [*server.connections]:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 

@@ -22,6 +22,8 @@ class ObjectFault(enum.Enum):
     DENIED = "denied"
     GONE = "gone"
     CHANGED = "changed"
+    WRONG_LENGTH = "wrong length"
+    """Fewer bytes than were asked for: cut off on the way, or of an object that is shorter than it was."""
     WHOLE = "whole"
     """The server does not send a part of an object, only all of it."""
     REFUSED = "refused"
@@ -38,6 +40,7 @@ class ObjectFailure(Struct, frozen=True):
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_OTHER_RANGE = re.compile(r"Requested \d+\.\.\d+, got ")
 _NETWORK = ("HTTP error", "error sending request", "error decoding", "kind: Timeout", "kind: Connect")
 _HANDS_OUT = (
     "169.254.169.254",
@@ -48,6 +51,8 @@ _HANDS_OUT = (
     "service account",
     "AssumeRole",
     "Account must be specified",
+    "Missing AccessKeyId",
+    "Missing SecretAccessKey",
     "credential",
 )
 _TIMES_LATER = frozenset({408, 425, 429})
@@ -73,7 +78,10 @@ def read_failure(name: str, text: str) -> ObjectFailure:
         return ObjectFailure(_BY_CLASS[name], why or name)
     if "non-partial response" in first:
         return ObjectFailure(ObjectFault.WHOLE, "the server does not send parts of it")
-    if any(words in first for words in _HANDS_OUT):
+    if (status is not None and status[1] == "416") or _OTHER_RANGE.search(first):
+        return ObjectFailure(ObjectFault.WRONG_LENGTH, why or "an answer of the wrong length")
+    before_answer = first.partition("Server returned")[0]  # what comes then is the answer's, and may hold any word
+    if any(words in before_answer for words in _HANDS_OUT):
         return ObjectFailure(ObjectFault.CREDENTIALS, why or _short(first))
     if status is not None:
         number = int(status[1])

@@ -172,6 +172,7 @@ def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
             if patterns[place] == "**":
                 if not hidden:
                     following.update(_skip(place, patterns))
+                    following.update({place + 1} if place + 1 == len(patterns) else ())
             elif fnmatch.fnmatchcase(part, patterns[place]) and (not hidden or patterns[place].startswith(".")):
                 following.update(_skip(place + 1, patterns))
         places = following
@@ -179,9 +180,9 @@ def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
 
 
 def _skip(place: int, patterns: Sequence[str]) -> Iterator[int]:
-    """Yield a place and those after it that are reached without a part: `**` may stand for none."""
+    """Yield a place and those after it that are reached without a part: `**` may stand for none, but not at the end."""
     yield place
-    while place < len(patterns) and patterns[place] == "**":
+    while place < len(patterns) - 1 and patterns[place] == "**":
         place += 1
         yield place
 

@@ -108,14 +108,12 @@ def _look(store: Store, key: str) -> tuple[ObjectFacts, bytes]:
     try:
         return store.get(key, 0, HEAD_BYTES)
     except ObjectError as error:
-        if not _may_be_empty(error.failure):
+        # How servers answer to a range of an empty object: 416, or all of it, which is nothing.
+        if error.failure.fault not in {ObjectFault.WHOLE, ObjectFault.WRONG_LENGTH}:
             raise
-    facts = store.head(key)
-    if facts.size:
-        raise ObjectError(ObjectFailure(ObjectFault.REFUSED, "its first bytes are not sent"))
-    return facts, b""
-
-
-def _may_be_empty(failure: ObjectFailure) -> bool:
-    """Return whether this is how servers answer to a range of an empty object: 416, or all of it, which is nothing."""
-    return failure.fault is ObjectFault.WHOLE or failure.why.startswith("416")
+        facts = store.head(key)
+        if facts.size and error.failure.fault is ObjectFault.WRONG_LENGTH:
+            raise ObjectError(ObjectFailure(ObjectFault.BUSY, error.failure.why)) from None
+        if facts.size:
+            raise
+        return facts, b""

@@ -78,7 +78,7 @@ class ObjectFile:
                 answer = self._store.get(self._url.key, offset + len(found), end, condition=self.facts.condition)
                 found += self._same(*answer)
             except ObjectError as error:
-                self._timing.pause(self._wait(retries, error.failure))
+                self._timing.pause(self._wait(retries, self._look_closer(error.failure)))
         return bytes(found)
 
     async def blocks(self, start: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -142,7 +142,8 @@ class ObjectFile:
                 )
                 pieces.append(self._same(*answer))
             except ObjectError as error:
-                await self._timing.sleep(self._wait(retries, error.failure))
+                failure = await asyncio.to_thread(self._look_closer, error.failure)
+                await self._timing.sleep(self._wait(retries, failure))
                 step = halve(step)
                 continue
             start += len(pieces[-1])
@@ -155,10 +156,20 @@ class ObjectFile:
             raise ObjectError(ObjectFailure(ObjectFault.CHANGED, "another ETag, size or time"))
         return content
 
+    def _look_closer(self, failure: ObjectFailure) -> ObjectFailure:
+        """Return what a failure means, now that this object is known."""
+        if failure.fault is ObjectFault.CREDENTIALS:  # there were some, so what hands them out fails at the moment
+            return ObjectFailure(ObjectFault.BUSY, failure.why)
+        if failure.fault is not ObjectFault.WRONG_LENGTH:
+            return failure
+        try:
+            changed = not self._store.head(self._url.key).is_same(self.facts)
+        except ObjectError as error:
+            return error.failure
+        return ObjectFailure(ObjectFault.CHANGED if changed else ObjectFault.BUSY, failure.why)
+
     def _wait(self, retries: ReadRetries, failure: ObjectFailure) -> float:
         """Return how long to wait before reading again."""
-        if failure.fault is ObjectFault.CREDENTIALS:  # there were some, so what hands them out fails at the moment
-            failure = ObjectFailure(ObjectFault.BUSY, failure.why)
         seconds = retries.failed(failure, self._timing.now(), self._timing.chance())
         if seconds is None:
             raise explain(failure, self._url, found=True)

@@ -157,7 +157,7 @@ def _checked(answer: Any, start: int, end: int, content: bytes) -> tuple[ObjectF
     """Return an answer whose range is what its bytes are."""
     first, last = answer.range
     if first != start or last - first != len(content) or not content or last > end:
-        raise ObjectError(ObjectFailure(ObjectFault.BUSY, "an answer of the wrong length"))
+        raise ObjectError(ObjectFailure(ObjectFault.WRONG_LENGTH, "an answer of the wrong length"))
     return _facts(answer.meta), content
 
 
