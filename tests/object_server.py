@@ -26,6 +26,9 @@ class Bucket:
     objects: dict = field(default_factory=dict)
     faults: deque = field(default_factory=deque)
     """Names of faults, one for each of the next GET requests; an empty name is none."""
+    put_faults: deque = field(default_factory=deque)
+    """The same for the next PUT requests."""
+    deny_writes: bool = False
     always: str = ""
     """A fault of every request."""
     seen: list = field(default_factory=list)
@@ -85,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         bucket = self.server.bucket
         body = self._read_body()
         bucket.seen.append(("PUT", self.path, "", ""))
-        fault = bucket.always or (bucket.faults.popleft() if bucket.faults else "")
-        if fault.isdigit():
+        fault = "403" if bucket.deny_writes else bucket.put_faults.popleft() if bucket.put_faults else ""
+        if fault:
             self._fail(int(fault))
             return
         bucket.objects[self._key()] = body

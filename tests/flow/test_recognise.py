@@ -26,7 +26,7 @@ from masivo_stream.model.errors import ConfigurationError, InputError
 
 LINES = b"".join(b'{"id":"%d"}\n' % number for number in range(50_000))
 HALF = len(LINES) // 2
-NOT_MOVED = Moved({})
+NOT_MOVED = Moved(())
 
 
 def known(path, read=HALF, content=LINES):

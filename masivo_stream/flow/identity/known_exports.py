@@ -66,13 +66,13 @@ class Recognised(Struct, frozen=True):
 
 
 class Moved(Struct, frozen=True):
-    """What a person says of moved exports: the new path, by the name or path that the run knows."""
+    """What a person says of moved exports: old names or paths, and new ones. A word is in here once for each `=`."""
 
-    places: Mapping[str, str]
+    places: tuple[tuple[str, str], ...]
 
     def of(self, known: KnownExport) -> str | None:
         """Return the present path of an export; None if the person said nothing of it."""
-        for old, new in self.places.items():
+        for old, new in self.places:
             if old == known.name or (known.path and real_path(old) == known.path):
                 return new
         return None
@@ -81,20 +81,22 @@ class Moved(Struct, frozen=True):
 RecognisedExports = Mapping[str, Recognised]
 """The exports of a kind that a run knows, by the names that it gave them."""
 
-NOT_MOVED = Moved({})
+NOT_MOVED = Moved(())
 """A person said nothing."""
 
 
 def read_moved(words: Iterable[str]) -> Moved:
-    """Read words of the form `OLD=NEW`.
+    """Read words of the form `OLD=NEW`. Both may hold `=`, as in `s3://exports/day=1/events.ndjson`.
 
     Raises:
         ConfigurationError: a word has another form.
     """
-    places: dict[str, str] = {}
+    places: list[tuple[str, str]] = []
     for word in words:
-        old, equals, new = word.partition("=")
-        if not (old and equals and new):
+        found = [(word[:at], word[at + 1 :]) for at, sign in enumerate(word) if sign == "="]
+        # A known name has no signature, so an old one that has is no old one.
+        split = [(old, new) for old, new in found if old and new and shown_url(old) == old]
+        if not split:
             raise ConfigurationError(
                 f"{shown_url(word)} does not name an old and a new path",
                 operation="read the command",
@@ -102,8 +104,8 @@ def read_moved(words: Iterable[str]) -> Moved:
                 hint="write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present"
                 " path",
             )
-        places[old] = new
-    return Moved(places)
+        places += split
+    return Moved(tuple(places))
 
 
 def real_path(path: str) -> str:
@@ -311,7 +313,7 @@ class Recogniser:
             identity = identify_input(found)
             measured, seen = await _measure_if_readable(found, lengths)
             for known in missing:
-                if measured.get(known.read) == known.crc:
+                if measured.get(known.read) == known.crc and not is_another_object(found, known):
                     fits[known.name][found.path] = Recognised(found, identity, grown=seen > known.read)
         while certain := [known for known in missing if len(fits[known.name]) == 1]:
             known = max(certain, key=lambda each: each.read)
