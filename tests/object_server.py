@@ -25,7 +25,7 @@ class Bucket:
 
     objects: dict = field(default_factory=dict)
     faults: deque = field(default_factory=deque)
-    """Names of faults, one for each of the next GET requests; an empty name is none."""
+    """Names of faults, one for each of the next GET requests; an empty name is no fault."""
     put_faults: deque = field(default_factory=deque)
     """The same for the next PUT requests."""
     deny_writes: bool = False

@@ -22,7 +22,7 @@ class Exports(Struct, frozen=True, kw_only=True):
         """Return these exports with the inputs that they stand for: an object is read as it was found at first.
 
         Raises:
-            ConfigurationError: a URL is none that is read.
+            ConfigurationError: a URL cannot be read from.
             InputError: an export does not exist, or object storage does not answer.
         """
         return FoundExports(
@@ -36,7 +36,7 @@ class Exports(Struct, frozen=True, kw_only=True):
         """Return the inputs of every kind that is named; `retry` says how long object storage is waited for.
 
         Raises:
-            ConfigurationError: a URL is none that is read.
+            ConfigurationError: a URL cannot be read from.
             InputError: an export does not exist, or object storage does not answer.
         """
         named = {Kind.CUSTOMERS: self.customers, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}

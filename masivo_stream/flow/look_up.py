@@ -16,7 +16,7 @@ def look_up(names: Iterable[str], patience: Patience) -> list[Input]:
     """Return the inputs that names, URLs, patterns and `-` (standard input) stand for, in that order, each once.
 
     Raises:
-        ConfigurationError: a URL is none that is read, or the extra `cloud` is not installed.
+        ConfigurationError: a URL cannot be read from, or the extra `cloud` is not installed.
         InputError: something does not exist or cannot be read, or a pattern matches nothing.
     """
     found: dict[str, Input] = {}
@@ -50,7 +50,7 @@ def read_small(name: str) -> bytes | None:
     """Return the content of a small object; None if `name` is no URL.
 
     Raises:
-        ConfigurationError: the URL is none that is read, or the extra `cloud` is not installed.
+        ConfigurationError: the URL cannot be read from, or the extra `cloud` is not installed.
         InputError: the object does not exist, or cannot be read.
     """
     return read_object(name) if is_url(name) else None

@@ -15,7 +15,7 @@ class ObjectFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def recognisable(self) -> bool:
-        """Whether another object at the same URL can be told from this one."""
+        """Whether a replacement at the same URL would show."""
         return bool(self.etag or self.modified_ns)
 
     @property

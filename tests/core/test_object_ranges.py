@@ -12,7 +12,7 @@ NUMBERS = st.integers(0, 10_000)
 
 @given(start=NUMBERS, length=NUMBERS, first=st.integers(1, 999), step=st.integers(1, 999))
 def test_ranges_cover_everything_once_and_in_order(start, length, first, step):
-    """None is empty, and none is longer than it may be; the first has its own length."""
+    """Each has a byte, and at most as many as it may; the first has its own length."""
     end = start + length
     found = list(ranges(start, end, first=first, step=step))
     assert [byte for a, b in found for byte in range(a, b)] == list(range(start, end))

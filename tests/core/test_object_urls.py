@@ -132,7 +132,7 @@ PATTERN = st.lists(
 @example(keys=["a/b", "b", "a/.b/a"], pattern="**/b")
 @example(keys=["a", "a/a/b"], pattern="**")
 def test_a_pattern_matches_the_keys_that_it_would_match_as_files(tmp_path_factory, keys, pattern):
-    """`glob` is the judge, on a directory with files of these names."""
+    """Compared with `glob`, on a directory with files of these names."""
     keys = [key for key in keys if not any(other.startswith(key + "/") for other in keys)]  # no file is a directory
     root = tmp_path_factory.mktemp("tree")
     for key in keys:

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import random
 from contextlib import aclosing
 
@@ -26,7 +27,7 @@ PATIENT = Patience(first_delay=1.0, longest_delay=60.0, outage_limit=600.0)
 
 
 class Fast:
-    """Time that passes when somebody waits for it."""
+    """Time that passes only while the reader waits."""
 
     def __init__(self):
         self.time, self.waits = 0.0, []
@@ -117,7 +118,7 @@ async def test_one_range_is_read_ahead_and_no_more(bucket):
                 break
 
 
-async def test_who_looks_at_the_beginning_reads_no_more(bucket):
+async def test_looking_at_the_beginning_reads_no_more(bucket):
     """There may be thousands of parts."""
     bucket.objects["exports/a"] = BIG
     (source,) = find("s3://exports/a")
@@ -331,7 +332,7 @@ def test_a_denied_object_is_reported_without_the_answer(bucket, fast):
 
 
 def test_a_command_that_begins_waits_for_a_minute(bucket, fast):
-    """Then a person is told."""
+    """Then it says so."""
     bucket.always = "503"
     with pytest.raises(UnreachableExportError, match="does not answer"):
         find("s3://exports/a", fast=fast)
@@ -389,6 +390,16 @@ def test_two_urls_that_differ_in_their_query_are_refused(bucket):
     with pytest.raises(ConfigurationError, match="differ only after the path") as caught:
         find(f"{bucket.url}/exports/a?v=S3CR3T1", f"{bucket.url}/exports/a?v=S3CR3T2")
     assert "S3CR3T" not in f"{caught.value} {caught.value.place}"
+
+
+async def test_google_cloud_storage_is_read(bucket, monkeypatch):
+    """Its XML interface is that of S3; the endpoint is in the service account's file, as its emulators want it."""
+    account = {"gcs_base_url": bucket.url, "disable_oauth": True, "client_email": "", "private_key": ""}
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps({**account, "private_key_id": ""}))
+    monkeypatch.setenv("GOOGLE_ALLOW_HTTP", "true")
+    bucket.objects["exports/x/1"] = TEXT
+    (source,) = find("gs://exports/x/*")
+    assert (source.path, await content(source)) == ("gs://exports/x/1", TEXT)
 
 
 # Places.

@@ -7,7 +7,7 @@ from typing import TypeVar
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, Patience, ReadRetries
 from masivo_stream.core.reading.object_urls import ObjectUrl, matching, read_url
 from masivo_stream.edges.objects.object_file import ObjectFile, Timing, explain
-from masivo_stream.edges.objects.store import ObjectError, Store, open_store
+from masivo_stream.edges.objects.store import ObjectError, ObjectStore, open_store
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -23,7 +23,7 @@ def find_objects(names: Iterable[str], patience: Patience, timing: Timing | None
     """Return the objects that URLs and patterns name, those of a pattern sorted by key; each object once.
 
     Raises:
-        ConfigurationError: a URL is none that is read, or two differ only in what is not noted.
+        ConfigurationError: a URL cannot be read from, or two differ only in what is not noted.
         InputError: an object is not there or cannot be read, or a pattern matches none.
     """
     finder = _Finder(patience, timing or Timing())
@@ -47,7 +47,7 @@ def read_object(name: str) -> bytes:
     """Return the content of a small object, such as a file of settings.
 
     Raises:
-        ConfigurationError: the URL is none that is read.
+        ConfigurationError: the URL cannot be read from.
         InputError: the object is not there, cannot be read, or has more than 16 MiB.
     """
     (found,) = find_objects([name], Patience())
@@ -92,7 +92,7 @@ class _Finder:
             )
         return ObjectFile(open_store(url), url, facts, head, self._patience, self._timing)
 
-    def _patiently(self, url: ObjectUrl, ask: Callable[[Store], T]) -> T:
+    def _patiently(self, url: ObjectUrl, ask: Callable[[ObjectStore], T]) -> T:
         retries = ReadRetries(self._patience.at_start)
         while True:
             try:
@@ -104,7 +104,7 @@ class _Finder:
             self._timing.pause(seconds)
 
 
-def _look(store: Store, key: str) -> tuple[ObjectFacts, bytes]:
+def _look(store: ObjectStore, key: str) -> tuple[ObjectFacts, bytes]:
     try:
         return store.get(key, 0, HEAD_BYTES)
     except ObjectError as error:

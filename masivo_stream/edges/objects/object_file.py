@@ -16,7 +16,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, Patience, ReadRetries
 from masivo_stream.core.reading.object_ranges import RANGE_BYTES, halve, put_together, ranges
 from masivo_stream.core.reading.object_urls import ObjectUrl
-from masivo_stream.edges.objects.store import ObjectError, Store
+from masivo_stream.edges.objects.store import ObjectError, ObjectStore
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -45,7 +45,7 @@ class ObjectFile:
 
     def __init__(
         self,
-        store: Store,
+        store: ObjectStore,
         url: ObjectUrl,
         facts: ObjectFacts,
         head: bytes,
@@ -215,6 +215,6 @@ def _ignore(_url: str, _why: str, _seconds: float) -> None:
 
 
 def _retrieve(task: "asyncio.Task[bytes]") -> None:
-    """Take the exception of a range that is not wanted any more, so that no one is told of it."""
+    """Take the exception of a range that is not wanted any more, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

@@ -38,7 +38,7 @@ class ObjectError(Exception):
         self.failure = failure
 
 
-class Store:
+class ObjectStore:
     """One bucket, or one `https://` URL. Get it from `open_store`."""
 
     def __init__(self, library: "Library") -> None:
@@ -112,7 +112,7 @@ class Store:
             await obstore.put_async(self._library, key, opened)
 
 
-def open_store(url: ObjectUrl) -> Store:
+def open_store(url: ObjectUrl) -> ObjectStore:
     """Return the store that a URL is in; while the environment is the same, it is the same at every call.
 
     Raises:
@@ -124,7 +124,7 @@ def open_store(url: ObjectUrl) -> Store:
 
 
 @lru_cache(maxsize=_MOST_STORES)
-def _open_store(root: str, scheme: str, environment: frozenset[tuple[str, str]]) -> Store:
+def _open_store(root: str, scheme: str, environment: frozenset[tuple[str, str]]) -> ObjectStore:
     try:
         from obstore.store import HTTPStore, from_url  # noqa: PLC0415 - the extra `cloud`
     except ImportError as error:
@@ -136,7 +136,7 @@ def _open_store(root: str, scheme: str, environment: frozenset[tuple[str, str]])
     plain = any(name.endswith("_ALLOW_HTTP") and value.lower() in _YES for name, value in environment)
     make: Callable[..., Any] = HTTPStore.from_url if scheme in {"http", "https"} else from_url
     with _translated():
-        return Store(
+        return ObjectStore(
             make(
                 root,
                 client_options={  # in its place the library takes no options from the environment
