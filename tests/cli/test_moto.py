@@ -3,14 +3,14 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from fakes import record
@@ -26,45 +26,46 @@ from masivo_stream.model.errors import InputError
 MOTO = Path(sys.executable).with_name("moto_server")
 
 
+SIGNED = "AWS4-HMAC-SHA256 Credential=AKIA-TEST/20261130/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+"""Without any signature an object cannot be replaced."""
+
+
 class S3:
     """A client of the server, as simple as can be: moto checks no signatures."""
 
-    def __init__(self, url):
-        self.url, self._host = url, urlsplit(url).netloc
+    def __init__(self, port):
+        self.url, self._port = f"http://127.0.0.1:{port}", port
 
     def put(self, path, body=b""):
-        connection = HTTPConnection(self._host, timeout=30)
-        connection.request("PUT", f"/{quote(path, safe='/?=')}", body)
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        assert answer.status == 200, text
+        self._request("PUT", path, body)
 
     def get(self, path):
-        with urllib.request.urlopen(f"{self.url}/{quote(path)}", timeout=30) as answer:
-            return answer.read()
+        return self._request("GET", path)
 
-
-def is_up(url):
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except urllib.error.URLError:
-        return False
+    def _request(self, method, path, body=None):
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+            connection.request(method, f"/{quote(path, safe='/?=')}", body, {"Authorization": SIGNED})
+            with closing(connection.getresponse()) as answer:
+                text = answer.read()
+        assert answer.status == 200, text
+        return text
 
 
 @pytest.fixture(scope="module")
-def moto():
+def moto(tmp_path_factory):
     """Serve S3 while the tests of this file run."""
-    with subprocess.Popen(
-        [sys.executable, "-u", MOTO, "-H", "127.0.0.1", "-p", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        port = next(int(line.rpartition(b":")[2]) for line in process.stderr if b"Running on" in line)
-        url = f"http://127.0.0.1:{port}"
-        while not is_up(url):
-            time.sleep(0.05)
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with (
+        log.open("wb") as told,
+        subprocess.Popen(
+            [sys.executable, "-u", MOTO, "-H", "127.0.0.1", "-p", "0"], stdout=subprocess.DEVNULL, stderr=told
+        ) as process,
+    ):
         try:
-            yield S3(url)
+            while (found := re.search(rb"Running on http://127.0.0.1:(\d+)", log.read_bytes())) is None:
+                assert process.poll() is None, log.read_bytes()
+                time.sleep(0.05)
+            yield S3(int(found[1]))
         finally:
             process.terminate()
 
@@ -92,7 +93,14 @@ def test_a_migration_reads_and_publishes(online, s3, request, tmp_path):
     s3.put(f"{bucket}/day=1/a b+ü%41.ndjson", text_of(test, 0, 50))
     s3.put(f"{bucket}/day=2/b.ndjson.gz", gzip.compress(text_of(test, 50, 70) + b"{}\n"))
     s3.put(f"{bucket}/day=2/empty.ndjson", b"")
-    arguments = ["migrate", "--customers", f"s3://{bucket}/*/*.ndjson*", "--publish", f"s3://{bucket}/out", "--json"]
+    arguments = [
+        "migrate",
+        "--customers",
+        f"s3://{bucket}/day=*/*.ndjson*",
+        "--publish",
+        f"s3://{bucket}/out",
+        "--json",
+    ]
     for _ in range(2):
         ended = online(*arguments)
         assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (3, 70)

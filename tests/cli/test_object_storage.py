@@ -338,6 +338,18 @@ def test_publishing_is_repeated_while_the_server_is_busy(online, bucket, lines):
     assert "results/report.json" in bucket.objects
 
 
+@pytest.mark.parametrize("folder", ["s3://exports", "s3://exports/c/", "s3://exports/c/d"])
+def test_results_are_not_published_among_the_exports(online, bucket, lines, folder):
+    """The next time they would be exports."""
+    bucket.objects["exports/c/1.ndjson"] = lines(Kind.CUSTOMERS, 0, 3)
+    named = ["migrate", "--customers", "s3://exports/**/*.ndjson"]
+    ended = online(*named, "--publish", folder)
+    assert ended.code == 2
+    assert "publish to another folder or bucket" in ended.err
+    ended = online("migrate", "--customers", "s3://exports/c/*.ndjson", "--publish", "s3://exports/results")
+    assert ended.code == 0
+
+
 @pytest.mark.parametrize("place", ["results", "https://a.test/x", "s3://"])
 def test_results_are_published_to_a_bucket_only(command, place):
     """Exit code 2, before anything happens."""

@@ -56,9 +56,10 @@ async def migrate(
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
     read_policy(settings.validation)
-    check_publishing(settings)
     missing = exports if isinstance(exports, OnlyMissing) else None
-    inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find(settings.retry)
+    named = exports.exports if isinstance(exports, OnlyMissing) else exports
+    check_publishing(settings, (*named.customers, *named.events, *named.transactions))
+    inputs = named.find(settings.retry)
     if inputs or missing is None:
         check_inputs(inputs)
         await inspect_exports(inputs)

@@ -1,12 +1,12 @@
 """Copy what a run leaves for people to object storage, when the run has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from masivo_stream.core.next_steps import quote
-from masivo_stream.core.reading.object_urls import read_folder
+from masivo_stream.core.reading.object_urls import is_url, matching, read_folder, read_url
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.skipped_file import skipped_name
 from masivo_stream.edges.objects.publish import publish_files
@@ -22,16 +22,29 @@ _OUTWEIGHED = frozenset({ExitCode.COMPLETE, ExitCode.DEAD_LETTERS})
 """Exit codes that matter less than results that were not published."""
 
 
-def check_publishing(settings: Settings) -> None:
-    """Check, before anything is sent, that results can be published at all.
+_NAMES = (*(name for kind in Kind for name in (dead_letter_name(kind), skipped_name(kind))), NAME, PAGE)
+
+
+def check_publishing(settings: Settings, exports: Iterable[str] = ()) -> None:
+    """Check, before anything is sent, that results can be published, and that no pattern of exports would match them.
 
     Raises:
-        ConfigurationError: the extra `cloud` is not installed, or the environment does not say enough.
+        ConfigurationError: the extra `cloud` is not installed, the environment does not say enough, or a pattern does.
     """
     if not settings.state.publish:
         return
+    folder = read_folder(settings.state.publish)
+    results = [f"{folder.key}/{name}".lstrip("/") for name in _NAMES]
+    for url in map(read_url, filter(is_url, exports)):
+        if url.root == folder.root and matching(results, url.key):
+            raise ConfigurationError(
+                "the results would be published where the pattern finds exports, and be read as exports the next time",
+                operation="read the settings",
+                place=url.shown,
+                hint="publish to another folder or bucket",
+            )
     try:
-        open_store(read_folder(settings.state.publish))
+        open_store(folder)
     except ObjectError as error:
         raise ConfigurationError(
             f"the results cannot be published there: {error}",
@@ -64,7 +77,6 @@ async def publish_results(settings: Settings, state_dir: Path, invocation: Invoc
 
 
 def _files(state_dir: Path) -> Iterator[Path]:
-    names = [name for kind in Kind for name in (dead_letter_name(kind), skipped_name(kind))]
-    for name in (*names, NAME, PAGE):
+    for name in _NAMES:
         if (state_dir / name).exists():
             yield state_dir / name
