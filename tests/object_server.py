@@ -33,6 +33,8 @@ class Bucket:
     """A fault of every request."""
     seen: list = field(default_factory=list)
     """Method, path with query, range and condition of every request."""
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server ends: what hangs goes on then."""
     before: object = None
     etag_of: object = None
     """Returns the ETag of a body; by default as S3 does for an upload in one part."""
@@ -160,6 +162,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(piece[: len(piece) // 2])
                 self._cut()
                 return
+            case "hang":
+                self._begin(206, {**facts, "Content-Length": str(len(piece))})
+                self.wfile.write(piece[: len(piece) // 2])
+                self.wfile.flush()
+                self.server.bucket.closing.wait()
+                return
             case "slow":
                 self._begin(206, {**facts, "Content-Length": str(len(piece))})
                 for begin in range(0, len(piece), 1 + len(piece) // 5):
@@ -226,6 +234,7 @@ def serving(port=0):
     try:
         yield server.bucket
     finally:
+        server.bucket.closing.set()
         server.shutdown()
         server.server_close()
         for connection in [*server.connections]:
@@ -242,4 +251,5 @@ def credentials(url):
         "AWS_ACCESS_KEY_ID": "AKIA-TEST",
         "AWS_SECRET_ACCESS_KEY": "SECRET-OF-THE-ENVIRONMENT",
         "AWS_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1,localhost",
     }

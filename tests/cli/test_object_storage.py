@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,26 @@ def test_a_presigned_url_is_in_no_file_and_no_message(online, bucket, lines, tmp
     everything = everything_written(tmp_path, ended, again, retried, wrong, denied)
     assert not [secret for secret in SECRETS if secret.encode() in everything]
     assert {path.rpartition("=")[2] for _, path, *_ in bucket.seen} == {f"S3CR3T{number}" for number in (1, 2, 3, 4)}
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+def test_a_signal_ends_a_run_whose_read_hangs(reads, bucket, lines, tmp_path):
+    """At once, and in an orderly way, although the read itself ends only with its time."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 500)
+    bucket.faults.extend([*[""] * reads, "hang", "hang"])
+    argv = [sys.executable, "-m", "masivo_stream", "migrate", "--customers", "s3://exports/a", "--skip-checks", "all"]
+    environment = {**os.environ, "MASIVO_API_KEY": "k", "MASIVO_BASE_URL": "http://127.0.0.1:9/v1"}
+    with subprocess.Popen(
+        argv, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as run:
+        while len(bucket.seen) < 2:
+            assert run.poll() is None
+            time.sleep(0.02)
+        began = time.monotonic()
+        run.terminate()
+        run.wait(100)
+        assert run.returncode == 143
+    assert time.monotonic() - began < 60  # on a busy machine; the read would take 120 s
 
 
 # Publishing.

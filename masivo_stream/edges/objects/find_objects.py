@@ -1,6 +1,6 @@
 """Find objects: each URL or pattern is looked up once, and what is found stays what is read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,8 +11,9 @@ from masivo_stream.edges.objects.store import ObjectError, ObjectStore, open_sto
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.objects import ObjectFacts
 
-HEAD_BYTES = 4096
-"""Bytes of each object that are read when it is found: they show how it is compressed, and whether it is an export."""
+HEAD_BYTES = 8192
+"""Bytes of each object that are read when it is found: they show how it is compressed, and whether it is an export.
+Twice what is looked at of each export at first, so that no further request is needed for it."""
 
 _AT_ONCE = 16
 _MOST_CONTENT = 16 * 1024 * 1024
@@ -28,8 +29,8 @@ def find_objects(names: Iterable[str], patience: Patience, timing: Timing | None
     """
     finder = _Finder(patience, timing or Timing())
     urls: dict[str, ObjectUrl] = {}
-    for name in names:
-        for url in finder.expand(read_url(name)):
+    for several in _in_threads(finder.expand, [read_url(name) for name in names]):
+        for url in several:
             if urls.setdefault(url.shown, url).root != url.root:
                 raise ConfigurationError(
                     "two URLs differ only after the path, which is not noted because it may be a signature",
@@ -37,10 +38,18 @@ def find_objects(names: Iterable[str], patience: Patience, timing: Timing | None
                     place=url.shown,
                     hint="name the object once; if they are two objects, download them, and name the files",
                 )
+    return _in_threads(finder.begin, list(urls.values()))
+
+
+def _in_threads(work: Callable[[ObjectUrl], T], urls: Sequence[ObjectUrl]) -> list[T]:
+    """Do something for each URL, several at once. The main thread only waits, so that it takes signals meanwhile."""
     if not urls:
         return []
-    with ThreadPoolExecutor(min(_AT_ONCE, len(urls)), "find-objects") as threads:
-        return list(threads.map(finder.begin, urls.values()))
+    threads = ThreadPoolExecutor(min(_AT_ONCE, len(urls)), "find-objects")
+    try:
+        return list(threads.map(work, urls))
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def read_object(name: str) -> bytes:

@@ -9,8 +9,11 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import anyio
+import anyio.to_thread
 from msgspec import Struct
 
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, Patience, ReadRetries
@@ -24,6 +27,7 @@ _AT_ONCE = 4
 """Ranges that are read at once if records are looked up here and there."""
 
 _OPERATION = "read the export"
+T = TypeVar("T")
 
 RESTORE = (
     "put the object back as it was, then start the same command again; put new records into a further object beside it"
@@ -137,12 +141,11 @@ class ObjectFile:
         retries, step = ReadRetries(self._patience), RANGE_BYTES
         while start < end:
             try:
-                answer = await self._store.get_async(
-                    self._url.key, start, min(end, start + step), condition=self.facts.condition
-                )
+                get = partial(self._store.get, condition=self.facts.condition)
+                answer = await in_thread(partial(get, self._url.key, start, min(end, start + step)))
                 pieces.append(self._same(*answer))
             except ObjectError as error:
-                failure = await asyncio.to_thread(self._look_closer, error.failure)
+                failure = await in_thread(partial(self._look_closer, error.failure))
                 await self._timing.sleep(self._wait(retries, failure))
                 step = halve(step)
                 continue
@@ -175,6 +178,14 @@ class ObjectFile:
             raise explain(failure, self._url, found=True)
         self.on_wait(self._url.shown, failure.why, seconds)
         return seconds
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do something that waits for object storage, and let other tasks go on meanwhile.
+
+    If this is cancelled, the thread ends by itself: at the latest when the library's time for a request is over.
+    """
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def explain(failure: ObjectFailure, url: ObjectUrl, *, found: bool = False) -> InputError:

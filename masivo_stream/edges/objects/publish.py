@@ -1,11 +1,12 @@
 """Copy files from disk to a folder in object storage."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from masivo_stream.core.reading.object_answers import Patience, ReadRetries
 from masivo_stream.core.reading.object_urls import ObjectUrl
-from masivo_stream.edges.objects.object_file import Timing
+from masivo_stream.edges.objects.object_file import Timing, in_thread
 from masivo_stream.edges.objects.store import ObjectError, open_store
 from masivo_stream.model.errors import StorageError
 
@@ -27,7 +28,7 @@ async def publish_files(
         retries = ReadRetries(patience.at_start)
         while True:
             try:
-                await open_store(url).put(url.key, file)
+                await in_thread(partial(open_store(url).put, url.key, file))
                 break
             except ObjectError as error:
                 seconds = retries.failed(error.failure, timing.now(), timing.chance())

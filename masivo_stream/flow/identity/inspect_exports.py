@@ -10,6 +10,7 @@ from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
 
+import anyio.to_thread
 from msgspec import Struct
 
 from masivo_stream.core.reading.decompress import Truncated
@@ -46,15 +47,22 @@ async def inspect_exports(inputs: Mapping[Kind, Sequence[Input]]) -> None:
     _check_files(files)
     begun: dict[str, bytes] = {}
     for export in files:
-        head = read_head(export.input, _FIRST_LINES)
-        _check_format(export.input, head)
+        head = await _read_head(export.input, _FIRST_LINES)
+        await _check_format(export.input, head)
         text = _normalise(head)
         if b"\n" in text.strip() or begins_with_record(text + b"\n") or not head.ended:
             begun[export.input.path] = text
     await _check_copies({export.input.path: export for export in files}, begun)
 
 
-def _check_format(found: Input, head: FileHead) -> None:
+async def _read_head(found: Input, most: int) -> FileHead:
+    """Read a head; that of an object in a thread, because it may take long."""
+    if found.stored is None:
+        return read_head(found, most)
+    return await anyio.to_thread.run_sync(read_head, found, most, abandon_on_cancel=True)
+
+
+async def _check_format(found: Input, head: FileHead) -> None:
     if head.empty:
         raise InputError(
             "the compressed file is empty: even an empty export takes some bytes when it is compressed",
@@ -66,7 +74,7 @@ def _check_format(found: Input, head: FileHead) -> None:
         if begins_with_record(head.plain):
             return
         if not head.ended:
-            head = read_head(found, most)
+            head = await _read_head(found, most)
     refuse_foreign(found, foreign(head.plain, ended=head.ended, compression=head.compression), head.compression)
 
 
