@@ -92,7 +92,7 @@ class ObjectFile:
             InputError: the object was replaced, or cannot be read.
         """
         wanted = ranges(start, self.facts.size, first=block_bytes)
-        ahead = deque[asyncio.Task[bytes]]()
+        ahead = deque[asyncio.Task[bytes | memoryview]]()
 
         def read_on() -> None:
             if (following := next(wanted, None)) is not None:
@@ -109,7 +109,7 @@ class ObjectFile:
                 if begun:
                     read_on()
                 for begin in range(0, len(content), block_bytes):
-                    yield content[begin : begin + block_bytes]
+                    yield bytes(content[begin : begin + block_bytes])
                 if not begun:  # more is wanted than the beginning
                     begun = True
                     read_on()
@@ -131,13 +131,13 @@ class ObjectFile:
             for content, (first, _, numbers) in zip(contents, several, strict=True):
                 for number in numbers:
                     offset, length = spans[number]
-                    found[number] = content[offset - first : offset - first + length]
+                    found[number] = bytes(content[offset - first : offset - first + length])
         return found
 
-    async def _fetch(self, start: int, end: int) -> bytes:
+    async def _fetch(self, start: int, end: int) -> bytes | memoryview:
         """Return a range. If an answer fails, half of it is tried: that also ends on a slow network."""
         end = min(end, self.facts.size)
-        pieces: list[bytes] = []
+        pieces: list[memoryview] = []
         retries, step = ReadRetries(self._patience), RANGE_BYTES
         while start < end:
             try:
@@ -153,7 +153,7 @@ class ObjectFile:
             retries = ReadRetries(self._patience)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _same(self, facts: ObjectFacts, content: bytes) -> bytes:
+    def _same(self, facts: ObjectFacts, content: memoryview) -> memoryview:
         """Return bytes of the object that was found, and of no other: not every server knows `If-Match`."""
         if not facts.is_same(self.facts):
             raise ObjectError(ObjectFailure(ObjectFault.CHANGED, "another ETag, size or time"))
@@ -225,7 +225,7 @@ def _ignore(_url: str, _why: str, _seconds: float) -> None:
     """Take note of no wait."""
 
 
-def _retrieve(task: "asyncio.Task[bytes]") -> None:
+def _retrieve(task: "asyncio.Task[bytes | memoryview]") -> None:
     """Take the exception of a range that is not wanted any more, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

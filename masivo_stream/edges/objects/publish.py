@@ -40,7 +40,6 @@ async def publish_files(
                     f"it cannot be written: {why}",
                     operation=_OPERATION,
                     place=url.shown,
-                    hint="check bucket and credentials, then start the same command again: it publishes again",
                 )
             await timing.sleep(seconds)
         count += 1

@@ -76,7 +76,7 @@ class ObjectStore:
         with _translated():
             return _facts(obstore.head(self._library, key))
 
-    def get(self, key: str, start: int, end: int, *, condition: str = "") -> tuple[ObjectFacts, bytes]:
+    def get(self, key: str, start: int, end: int, *, condition: str = "") -> tuple[ObjectFacts, memoryview]:
         """Return bytes `start` to `end` of an object, or fewer from `start` on, and what is known of it.
 
         `condition`: the ETag that it must have.
@@ -88,7 +88,7 @@ class ObjectStore:
 
         with _translated():
             answer = obstore.get(self._library, key, options=_options(start, end, condition))
-            return _checked(answer, start, end, bytes(answer.bytes()))
+            return _checked(answer, start, end, memoryview(answer.bytes()))
 
     def put(self, key: str, file: Path) -> None:
         """Write a file from disk to an object.
@@ -144,7 +144,12 @@ def _options(start: int, end: int, condition: str) -> Any:  # noqa: ANN401 - the
     return {"range": (start, end), **({"if_match": condition} if condition else {})}
 
 
-def _checked(answer: Any, start: int, end: int, content: bytes) -> tuple[ObjectFacts, bytes]:  # noqa: ANN401 - library
+def _checked(
+    answer: Any,  # noqa: ANN401 - the library's
+    start: int,
+    end: int,
+    content: memoryview,
+) -> tuple[ObjectFacts, memoryview]:
     """Return an answer whose range is what its bytes are."""
     first, last = answer.range
     if first != start or last - first != len(content) or not content or last > end:
