@@ -254,6 +254,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
+        "start the same command again: it begins, or says what is in its way": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
         "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
         (
             "or take back all customers that the account has migrated in these minutes, the canary among them; then"
@@ -514,6 +517,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/checks/policy.py": {
         "the names are {…}": "checks::a_check_has_one_of_the_listed_names",
+        (
+            "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+        ): "checks::purchases_that_came_before_have_a_setting_of_their_own",
+        (
+            "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+        ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
     "flow/dry_run/advice.py": {
         (
@@ -524,6 +533,10 @@ TABLE: dict[str, dict[str, str]] = {
             "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
             " account's limits, for example --limit 1/5s --limit 1000/h"
         ): "plan::the_limits_of_an_account_are_given",
+        (
+            "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with"
+            " --canary ends before it sends anything (exit 2): correct the records there, or give --no-canary"
+        ): "canary::a_plan_with_a_canary_needs_a_suitable_record",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_replaced_by_one_with_records"
         ),
@@ -839,6 +852,11 @@ TABLE: dict[str, dict[str, str]] = {
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
     },
+    "flow/commands/retry.py": {
+        "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
+    },
     "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
@@ -915,6 +933,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "model/findings.py": {
         (
+            "another event of this customer has the same purchase_id, and each counts: if they are one purchase, leave"
+            " one out, or --duplicate-purchase reject"
+        ): "plan::another_event_of_a_purchase_is_rejected",
+        (
             "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
             " purchase, with --duplicate-purchase reject"
         ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
@@ -941,12 +963,13 @@ TABLE: dict[str, dict[str, str]] = {
             "checks::held_back_records_are_corrected"
         ),
         (
-            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
-            " if the account takes them"
+            "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the"
+            " account takes them as they are, retry with --unchanged"
         ): "checks::transactions_without_a_balance_are_corrected",
-        "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::held_back_records_are_corrected"
-        ),
+        (
+            "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the"
+            " dead letter"
+        ): "checks::held_back_records_are_corrected",
         "put all transactions of this customer into one dead letter, and delete the others": (
             "checks::held_back_records_are_corrected"
         ),
@@ -1033,7 +1056,8 @@ TABLE: dict[str, dict[str, str]] = {
     "observe/plan_table.py": {
         (
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
-            " them as they were sent"
+            " them as they were sent; that costs at most {…} ({…} at the configured limits), about ten reads, and the"
+            " time until the records show"
         ): "canary::a_large_plan_is_tried_first",
         (
             "masivo-stream check with the same exports asks the account whether it has what they name, in about four"

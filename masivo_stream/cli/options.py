@@ -82,7 +82,7 @@ class ValidationFlags:
     max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
     "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
-    "Name of a check over all files that is not made, or all; repeatable. The README lists them."
+    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See README."
     workers: int | None = None
     "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
@@ -178,7 +178,18 @@ class RunFlags:
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
 
-def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> "Settings":
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class CanaryFlags:
+    """How a run begins."""
+
+    canary: Annotated[bool | None, Parameter(negative="--no-canary", show_default=False)] = None
+    "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
+
+
+def settings_from(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> "Settings":
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 

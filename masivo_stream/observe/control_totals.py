@@ -22,16 +22,20 @@ MOST_FILES = 10
 MOST_REWARDS = 10
 """Rewards that are shown; `--json` has all."""
 
+MEANING = "of every record that is right by itself, also of those held back, and of copies"
+"""Which records the totals are of."""
+
 _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 FIGURES = ("earned", "spent", "left", "balances")
 _HEAD = " rewards          "
 
 
 def print_control_totals(console: Console, checks: ExportChecks) -> None:
-    """Print the totals of the records that can be sent: by kind, by reward, and by file if a kind has several."""
+    """Print the totals of all right records: by kind, by reward, and by file if a kind has several."""
     if not checks.by_kind:
         return
     console.print(_by_kind(checks.by_kind))
+    print_hanging(console, MEANING, " ")
     console.print()
     if checks.rewards:
         for line in _rewards(checks.rewards[:MOST_REWARDS], console.width):

@@ -57,7 +57,7 @@ def test_everything_is_shown():
         "and 2 more",
         "2 of 3 confirmed",
         "balance mismatch",
-        "9 · error",
+        "9 rewards of customers · error",
         "events.ndjson:21, byte 5,013, with events.ndjson:22 and 1 more, reward events.ndjson",
         "and 6 more",
         "events.ndjson: 41 records, first at events.ndjson:98; the API knows balance[].amount",
