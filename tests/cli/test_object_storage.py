@@ -197,6 +197,22 @@ def test_an_outage_stops_the_run_and_the_same_command_goes_on(online, bucket, li
     assert sum(int(last) - int(first) for first, last in asked) < 6_000_000  # it does not begin at the beginning
 
 
+def test_an_outage_during_the_checks_stops_the_run(online, bucket, lines):
+    """Exit code 6 before anything is sent: an export that could not be checked might be readable again later."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 200, note="x" * 60_000)
+
+    def fail_once(handler):
+        if first_byte(handler) > 8_000_000:
+            bucket.always = "503"
+        elif len(bucket.ranges_of("a")) > 6:
+            bucket.always = ""
+
+    bucket.before = fail_once
+    ended = online("migrate", "--customers", "s3://exports/a", "--json", "--outage-limit", "0.3")
+    assert ended.code == 6
+    assert json.loads(ended.out)["kinds"].get("customers", {"accepted": 0})["accepted"] == 0
+
+
 @pytest.mark.parametrize("etag", ["of content", "of writing"])
 def test_an_object_that_is_replaced_in_the_middle_stops_the_run(online, bucket, lines, etag):
     """Exit code 5. The hint is followed: with the object as it was, the same command completes; nothing goes twice.
@@ -223,7 +239,7 @@ def test_an_object_that_is_replaced_in_the_middle_stops_the_run(online, bucket, 
     refused = online(*arguments)
     assert refused.code == 5
     assert "nothing is appended to an object, so this is a new export" in refused.err
-    bucket.objects["exports/a"] = b"".join([first])  # the same bytes, written again
+    bucket.objects["exports/a"] = bytes(bytearray(first))  # the same bytes, written again
     bucket.objects["exports/b"] = other
     ended = online(*arguments[:3], "s3://exports/b", *arguments[3:])
     assert (ended.code, figures(ended)["accepted"]) == (0, 401)

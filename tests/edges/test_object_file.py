@@ -167,6 +167,19 @@ async def test_throttling_is_waited_out_with_growing_delays(bucket, fast):
     assert len(heard) == 5
 
 
+async def test_a_range_that_fails_is_read_in_smaller_parts(bucket, fast):
+    """On a slow network a large one may never arrive in time. The following range is large again."""
+    bucket.objects["exports/a"] = BIG
+    (source,) = find("s3://exports/a", fast=fast)
+    bucket.seen.clear()
+    bucket.faults.extend(["", "reset", "reset"])
+    assert await content(source) == BIG
+    asked = [found.removeprefix("bytes=").split("-") for found in bucket.ranges_of("a")]
+    lengths = [int(last) - int(first) + 1 for first, last in asked]
+    whole, quarter = RANGE_BYTES, RANGE_BYTES // 4
+    assert lengths == [BLOCK, whole, whole // 2, *[quarter] * 4, len(BIG) - BLOCK - whole]
+
+
 async def test_an_outage_ends_the_read_at_last(bucket, fast):
     """Exit code 6: it is no fault of the export."""
     bucket.objects["exports/a"] = TEXT
