@@ -101,6 +101,17 @@ def test_a_migration_reads_objects_of_every_form(online, bucket, lines, tmp_path
     assert not [secret for secret in SECRETS if secret.encode() in everything]
 
 
+def test_a_canary_and_totals_read_objects(online, bucket, tmp_path):
+    """Both read exports beside the run: before it, and after it."""
+    for kind in ("customers", "transactions"):
+        assert online("generate", kind, "--records", 40, "--seed", 4711, "-o", f"{kind}.ndjson").code == 0
+        bucket.objects[f"exports/{kind}.gz"] = gzip.compress((tmp_path / f"{kind}.ndjson").read_bytes())
+    exports = ["--customers", "s3://exports/customers.gz", "--transactions", "s3://exports/transactions.gz"]
+    ended = online("migrate", *exports, "--canary", "--json")
+    assert (ended.code, json.loads(ended.out)["canary"]["passed"]) == (0, True)
+    assert online("verify", "--totals").code == 0
+
+
 def test_several_processes_validate_what_comes_from_objects(command, bucket, lines):
     """They get lines, wherever these are from; the result is that of one process."""
     text = lines(Kind.CUSTOMERS, 0, 400, note="x" * 60_000)
