@@ -27,6 +27,7 @@ import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_objects
 import mutations_of_plausibility
+import mutations_of_prepare
 import mutations_of_references
 import mutations_of_reverts
 import mutations_of_sent_purchases
@@ -51,6 +52,7 @@ LISTS = (
     mutations_of_sent_purchases,
     mutations_of_faults,
     mutations_of_objects,
+    mutations_of_prepare,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

@@ -70,7 +70,7 @@ MUTATIONS = (
         "    if hides_digits(body):\n",
         "    if False:\n",
         "A balance of 10.000000000000000000000000001 is taken for 10, and the API refuses the batch.",
-        (*SAME, LAWS + "two_numbers_are_never_taken_for_one"),
+        (LAWS + "a_balance_is_compared_by_all_its_digits",),
     ),
     Mutation(
         "what is too small for a double is taken for nothing",
@@ -78,7 +78,15 @@ MUTATIONS = (
         "    return None if 0 in numbers and hides_tiny(body) else numbers\n",
         "    return numbers\n",
         "A balance of 1e-400 is taken for 0.",
-        SAME,
+        (LAWS + "a_balance_is_compared_by_all_its_digits",),
+    ),
+    Mutation(
+        "the customers of a run without a customers export are counted by lines",
+        "core/checks/find_repeated.py",
+        "len({key for key, tag in zip(notes.keys, notes.tags, strict=True) if tag & TAG_MASK in _OF_OTHERS})",
+        "sum(tag & TAG_MASK in _OF_OTHERS for tag in notes.tags)",
+        "A plan names more customers than there are.",
+        ("flow/test_advice.py::test_records_without_a_customers_export_give_a_warning",),
     ),
     Mutation(
         "what could not arrive is sent if its check is left out",

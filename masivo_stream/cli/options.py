@@ -29,16 +29,46 @@ class ExportFlags:
     "Events exports, likewise."
     transactions: Paths = None
     "Transactions exports, likewise."
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
         from masivo_stream.flow.exports import Exports
 
+        found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
-            customers=tuple(map(_stdin, self.customers or ())),
-            events=tuple(map(_stdin, self.events or ())),
-            transactions=tuple(map(_stdin, self.transactions or ())),
+            customers=(*found.customers, *map(_stdin, self.customers or ())),
+            events=(*found.events, *map(_stdin, self.events or ())),
+            transactions=(*found.transactions, *map(_stdin, self.transactions or ())),
         )
+
+
+EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
+"""The ends of an export's name in a directory, in the order in which they are looked for."""
+
+
+def exports_in(directory: str) -> "Exports":
+    """Return the exports in a directory, by their names.
+
+    Raises:
+        ConfigurationError: there is no export.
+    """
+    from masivo_stream.flow.exports import Exports
+    from masivo_stream.model.contract import Kind
+
+    found = {}
+    for kind in Kind:
+        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
+        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+    if not any(found.values()):
+        raise ConfigurationError(
+            "there is no export in this directory",
+            operation="read the command",
+            place=directory,
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+        )
+    return Exports(**found)
 
 
 @Parameter(name="*")

@@ -16,8 +16,9 @@ from masivo_stream.core.accounting.missing import hash_bytes
 from masivo_stream.core.dead_letters import FOUND_BY_CHECKS, DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.files.counted_file import CountedFile
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_letter_name
-from masivo_stream.edges.files.skipped_file import SkippedFile
+from masivo_stream.edges.files.skipped_file import SkippedFile, skipped_name
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
@@ -49,15 +50,26 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
 
         def open_dead_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             file = DeadLetterFile(state, kind, SystemClock().wall)
-            files.callback(file.close)
+            _close_or_remove(state, dead_letter_name(kind), file, files)
             return file
 
         def open_skipped(kind: Kind, files: ExitStack) -> SkippedSink:
             file = SkippedFile(state, kind)
-            files.callback(file.close)
+            _close_or_remove(state, skipped_name(kind), file, files)
             return file
 
         yield DryRunFiles(open_dead_letters, open_skipped, state.path)
+
+
+def _close_or_remove(state: StateDir, name: str, file: CountedFile, files: ExitStack) -> None:
+    """Close a file of a dry run when its kind has been read. If reading fails, remove it: it would look complete."""
+
+    def remove_unless_whole(failure: object, *_: object) -> None:
+        if failure is not None:
+            (state.path / name).unlink(missing_ok=True)
+
+    files.push(remove_unless_whole)
+    files.callback(file.close)
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer, *, unchanged: bool = False) -> None:

@@ -362,6 +362,8 @@ class ExportChecks(Struct, frozen=True, kw_only=True):
     """By id, over all files."""
     skipped: tuple[CheckName, ...] = ()
     """Checks that were not made because the command said so."""
+    customers: int = 0
+    """Without a customers export, how many different customers the other exports name; else 0."""
     unfinished: bool = False
     """An export could not be read to its end, so nothing was checked over all files."""
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from masivo_stream.core.checks.amounts import for_people
 from masivo_stream.core.redact import printable
 from masivo_stream.model.findings import ExportChecks, FileTotals, KindTotals, RewardBalance, RewardSums, RewardTotals
 from masivo_stream.observe.hanging_text import print_hanging
@@ -81,7 +82,7 @@ def name_of(reward: RewardTotals | RewardBalance | RewardSums) -> str:
 
 def decimal(amount: Decimal | None) -> str:
     """Return an amount for people; nothing for one that is not known."""
-    return "" if amount is None else f"{amount:,f}"
+    return "" if amount is None else for_people(amount, ",f")
 
 
 def _by_kind(kinds: Sequence[KindTotals]) -> Table:

@@ -77,15 +77,29 @@ def describe_end(summary: Summary) -> str:
         "stopped": "stopped",
     }
     text = words[summary.outcome]
-    waiting = sum(figures.pending for figures in summary.kinds.values())
-    if waiting and summary.outcome in ("complete", "dead_letters"):  # validate and plan send nothing
-        ready = "record is" if waiting == 1 else "records are"
-        text = f"validated, nothing sent: {waiting:,} {ready} ready to send"
+    if summary.outcome in ("complete", "dead_letters") and not any(each.accepted for each in summary.kinds.values()):
+        text = _describe_end_without_accepted(summary) or text
     if (
         summary.outcome == "interrupted" and summary.message and not summary.exit_code
     ):  # the message names the process that is working
         return printable(summary.message)
     return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
+
+
+def _describe_end_without_accepted(summary: Summary) -> str:
+    """Return the sentence about the end if nothing was accepted: validate and plan send nothing. Empty if none fits."""
+    figures = summary.kinds.values()
+    waiting, dead, skipped = (sum(getattr(each, name) for each in figures) for name in ("pending", "dead", "skipped"))
+    if waiting:
+        ready = "record is" if waiting == 1 else "records are"
+        return f"validated, nothing sent: {waiting:,} {ready} ready to send"
+    if not summary.kinds or any(each.in_doubt for each in figures):
+        return ""
+    done = "complete, nothing sent" if summary.target else "validated, nothing to send"
+    if not dead and not skipped:
+        return f"{done}: there is no record" if summary.outcome == "complete" else ""
+    what = " or ".join(word for word, count in (("a dead letter", dead), ("skipped", skipped)) if count)
+    return f"{done}: every record is {what}"
 
 
 def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:

@@ -77,6 +77,22 @@ def add(one: Decimal, other: Decimal) -> Decimal:
     return EXACT.add(one, other)
 
 
+LONGEST = 40
+"""Characters of an amount that people read at most."""
+
+
+def for_people(amount: Decimal, form: str = "f") -> str:
+    """Return an amount in the form of a format specification; a very long one with an exponent.
+
+    If its digits are too many for that, too, it begins with "about". What programs read always has all digits.
+    """
+    text = format(amount, form)
+    if len(text) <= LONGEST:
+        return text
+    short = format(EXACT.normalize(amount), "e")
+    return short if len(short) <= LONGEST else f"about {amount:.10e}"
+
+
 _MOST_ZEROS = 400
 """Zeros before the point that are written out: a double has at most 308."""
 

@@ -16,7 +16,7 @@ import msgspec
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
-from masivo_stream.core.checks.find_repeated import find_emails, repeated_ids
+from masivo_stream.core.checks.find_repeated import count_customers, find_emails, repeated_ids
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
@@ -48,6 +48,8 @@ from masivo_stream.model.findings import (
 _PART_BYTES = 2_500_000
 _NOTES_SHARE = 0.3
 """Bytes of notes for each byte of text: with short lines, more than most exports need."""
+_TEXT_A_NOTE_BYTE = 8
+"""Bytes of text for each byte of notes, with lines as they usually are."""
 _COMPRESSED_FACTOR = 8
 _UNKNOWN_BYTES = 1 << 30
 """The size assumed of what comes from a pipe."""
@@ -78,7 +80,9 @@ class WholeExport:
         self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
         self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
         self._readable = [is_file(each) for _, each in self._sources]
-        self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
+        size = _measure(each for _, each in self._sources)
+        whole = all(self._readable)
+        self._spill = Spill(_count_parts(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out)
@@ -110,9 +114,7 @@ class WholeExport:
         self._notes.flush()
         self._lines.finish()
         with FindingsWriter(self._directory) as writer:
-            repeated = Lines(
-                where for part in range(self._spill.parts) for where in repeated_ids(self._spill.load(part))
-            )
+            repeated, customers = self._look_at_customers()
             emails = await self._settle_all(lambda words: find_emails(words, repeated), writer)
             dead = Lines(emails)
             await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer)
@@ -123,10 +125,18 @@ class WholeExport:
                 by_kind=sum_by_kind(totals),
                 rewards=sum_by_reward_over_all(totals),
                 skipped=tuple(sorted(self._policy.skipped)),
+                customers=customers,
             )
             files = [(kind.value, each.name) for kind, each in self._sources]
             writer.finish(About(identity=identity, files=files, checks=msgspec.json.encode(checked)))
         return checked
+
+    def _look_at_customers(self) -> tuple[Lines, int]:
+        """Return the records whose customer came before; without a customers export, the number of customers."""
+        parts = map(self._spill.load, range(self._spill.parts))
+        if self._scope.customers:
+            return Lines(where for part in parts for where in repeated_ids(part)), 0
+        return Lines(), sum(map(count_customers, parts))
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
@@ -234,10 +244,15 @@ class WholeExport:
         return FoundLine(file=self._name(place), line=place.line, offset=place.offset)
 
 
-def _count_parts(inputs: Iterable[Input]) -> int:
-    """Return into how many parts to divide the notes, by the size of the exports."""
+def _measure(inputs: Iterable[Input]) -> int:
+    """Return how many bytes of text the exports have, as far as it can be guessed."""
     size = 0
     for each in inputs:
         factor = _COMPRESSED_FACTOR if is_compressed(each) else 1
         size += each.size * factor if is_file(each) else _UNKNOWN_BYTES
+    return size
+
+
+def _count_parts(size: int) -> int:
+    """Return into how many parts to divide the notes, by the size of the exports."""
     return max(1, min(_MOST_PARTS, round(size * _NOTES_SHARE / _PART_BYTES)))

@@ -1,0 +1,45 @@
+"""Rows that a SELECT returned twice, because a join found several matches: each counts once, and the rest is listed."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from masivo_stream.prepare.mapping.flat_columns import FlatTable
+from masivo_stream.prepare.settling.remarks import Action, Remark, Why
+from masivo_stream.prepare.settling.rows import BalanceRow, LedgerRow, LineItemRow
+
+R = TypeVar("R", BalanceRow, LedgerRow)
+
+
+def drop_returned_twice(table: FlatTable, rows: Iterable[R], remarks: list[Remark]) -> list[R]:
+    """Return each row of a place and values once. Rows that are equal in everything follow each other."""
+    kept: list[R] = []
+    for row in rows:
+        if kept and kept[-1] == row:
+            remarks.append(Remark(table, Action.LEFT_OUT, Why.RETURNED_TWICE, row.place, points=row.amount or 0))
+        else:
+            kept.append(row)
+    return kept
+
+
+def drop_line_items_returned_twice(rows: list[LineItemRow], remarks: list[Remark]) -> list[LineItemRow]:
+    """Return each line item of an order once.
+
+    A line item is known by the place of its own row, or by `line_no` in the order's row; two rows of the order itself
+    may have the same line items. A row without any line item is kept: it says something about the order.
+    """
+    if len(rows) == 1:
+        return rows
+    kept: list[LineItemRow] = []
+    seen = set()
+    for row in rows:
+        line = (row.sku, row.quantity, row.line_value, row.line_discounted_value, row.line_no)
+        known = (row.place if row.line_place is None else None, row.line_place, *line)
+        if known in seen and line != _NO_LINE:
+            remarks.append(Remark(FlatTable.EVENTS, Action.LEFT_OUT, Why.RETURNED_TWICE, row.place, row.line_place))
+        else:
+            seen.add(known)
+            kept.append(row)
+    return kept
+
+
+_NO_LINE = (None, None, None, None, None)
