@@ -1118,6 +1118,7 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/engine/database.py": {
         "export it again, or correct its format in the mapping": "prepare::a_source_that_is_no_table_is_named_right",
         "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "correct the SELECT: the sources are {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
@@ -1144,6 +1145,10 @@ TABLE: dict[str, dict[str, str]] = {
     "prepare/engine/load.py": {
         "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
         "its columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "name the delimiter of this source in the mapping: delimiter = {…}"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         (
             'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",

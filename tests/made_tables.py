@@ -20,19 +20,21 @@ COLUMNS = {
     "lines": ("order_id", "sku", "qty", "price"),
     "ledger": ("customer", "amount", "date", "reward"),
 }
+SOURCES = """\
+[sources]
+people = { path = "people.csv", dates = ["joined"] }
+balances = { path = "balances.csv", numbers = ["amount"] }
+orders = { path = "orders.csv", dates = ["date"], numbers = ["total"] }
+lines = { path = "lines.csv", numbers = ["qty", "price"] }
+ledger = { path = "ledger.csv", dates = ["date"], numbers = ["amount"] }
+"""
 FRAME = f"""
 [formats]
 time_zone = "UTC"
 [rewards]
 points = "{POINTS}"
 cashback = "{CASHBACK}"
-[sources]
-people = {{ path = "people.csv", dates = ["joined"] }}
-balances = {{ path = "balances.csv", numbers = ["amount"] }}
-orders = {{ path = "orders.csv", dates = ["date"], numbers = ["total"] }}
-lines = {{ path = "lines.csv", numbers = ["qty", "price"] }}
-ledger = {{ path = "ledger.csv", dates = ["date"], numbers = ["amount"] }}
-[customers]
+{SOURCES}[customers]
 select = "SELECT place, id, name, email, joined AS registration_date, status FROM people"
 statuses = {{ on = "active", off = "deleted", test = "left_out" }}
 [balances]

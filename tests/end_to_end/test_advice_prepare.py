@@ -48,6 +48,8 @@ def here(tmp_path):
     """A directory with a table and a mapping that fit."""
     (tmp_path / "people.csv").write_text(PEOPLE)
     (tmp_path / "mapping.toml").write_text(MAPPING)
+    (tmp_path / "none.json").write_text("[]")
+    (tmp_path / "more.csv").write_text("id;amount\n1;2\n")
     return tmp_path
 
 
@@ -121,10 +123,13 @@ KINDS = MAPPING[MAPPING.index("[customers]") : MAPPING.index("[engine]")]
         (ISO, 'date_formats = ["iso", "%d/%m"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
         (ISO, 'date_formats = ["iso", "%d/%N/%Y"]', "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat", 'date_formats = ["iso", "%d/%m/%Y"]'),
         ("status FROM people", "status FORM people", "correct the SELECT", "status FROM people"),
+        ("status FROM people", "status FROM kunden", "correct the SELECT: the sources are {…}", "status FROM {0}"),
         ("status FROM people", "status FROM people; SELECT 1", "write one SELECT, without a semicolon between statements", "status FROM people"),
         ("SELECT place, id, name", "SELECT place, id, name::INT AS name", "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT", "SELECT place, id, name"),
         ('["joined"]', '["name"]', "correct {…} of this source, or take {…} off its {…}", '["joined"]'),
         ('["points"]', '["pints"]', "its columns are: {…}", '["points"]'),
+        (SOURCE_ROW, f'{SOURCE_ROW}\nmore = {{ path = "none.json", lookup = true }}', 'name the columns in the mapping: header = ["…"]', f'{SOURCE_ROW}\nmore = {{ path = "none.json", lookup = true, header = ["id"], numbers = ["id"] }}'),
+        (SOURCE_ROW, f'{SOURCE_ROW}\nmore = {{ path = "more.csv", lookup = true, numbers = ["id"] }}', "name the delimiter of this source in the mapping: delimiter = {…}", f'{SOURCE_ROW}\nmore = {{ path = "more.csv", lookup = true, numbers = ["id"], delimiter = ";" }}'),
         ('time_zone = "America/Bogota"', "# no zone", 'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"', 'time_zone = "America/Bogota"'),
         ('"people.csv"', '"nowhere/people.csv"', "paths are relative to the directory in which the command is started", '"people.csv"'),
     ],

@@ -346,6 +346,9 @@ async def test_reversed_events_of_an_unknown_customer_stay_skipped(tmp_path):
         (letter,) = read_dead_letters(tmp_path / "state")
         assert letter["items"] == [1, 2]
         assert [each["order"]["purchase_id"] for each in json.loads(letter["raw"])["events"]] == ["p-2", "p-3"]
+        await retry(run.settings, run.credentials)  # no one corrected it: it stays as it is
+        (again,) = read_dead_letters(tmp_path / "state")
+        assert (again["items"], again["raw"]) == (letter["items"], letter["raw"])
         write_export(tmp_path / "more.ndjson", [record(Kind.CUSTOMERS, 1)])
         names = Exports(
             customers=[str(run.path(Kind.CUSTOMERS)), str(tmp_path / "more.ndjson")],

@@ -264,6 +264,15 @@ def test_a_format_is_found_among_all_others(form):
     assert not are_ambiguous(chosen)
 
 
+def test_one_date_of_a_column_proves_the_order_of_the_others():
+    """A date without a time is written as those with one are, also if there are more of it."""
+    assert guess_dates(["01/13/2022 10:30", "12/01/2022"])[0] == ["%m/%d/%Y %H:%M", "%m/%d/%Y"]
+    assert guess_dates(["12/01/2022", "11/01/2022", "01/13/2022 10:30"])[0] == ["%m/%d/%Y", "%m/%d/%Y %H:%M"]
+    assert guess_dates(["13/01/2022 10:30", "12/01/2022"])[0] == ["%d/%m/%Y %H:%M", "%d/%m/%Y"]
+    both = guess_dates(["13/01/2022", "01/13/2022 10:30", "12/01/2022 10:30"])[0]
+    assert both == ["%m/%d/%Y %H:%M", "%d/%m/%Y"]
+
+
 def test_dates_are_counted_in_seconds():
     """Only where a column is known to hold dates: any number of ten digits could be an id."""
     assert guess_dates(["1706608219", "1700000000"]) == (["unix"], [])

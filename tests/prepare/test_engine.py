@@ -217,7 +217,8 @@ PEOPLE_SOURCE = 'people = { path = "people.csv", dates = ["joined"], numbers = [
     [
         ("SELECT place, id,", "SELEC place, id,", AT % 11, "does not work", "correct the SELECT"),
         ("SELECT place, id,", "DELETE FROM people; SELECT place, id,", SELECT, "not one SELECT", "one SELECT"),
-        ('FROM people"\n[bal', 'FROM persons"\n[bal', AT % 75, "persons", "correct the SELECT"),
+        ('FROM people"\n[bal', 'FROM persons"\n[bal', AT % 75, "persons", "correct the SELECT: the sources are people"),
+        ("[sources]", '[engine]\nmemory = "much"\n[sources]', "mapping.toml: [engine] memory", "memory", "512MB"),
         ("SELECT place, id, name", "SELECT place, id, name AS nam", SELECT, "`nam`", "did you mean name?"),
         ("SELECT place, id, name", "SELECT id, name", SELECT, "place of its rows", "`place`"),
         ("SELECT place, id, name", "SELECT id AS place, id, name", SELECT, "no place", "as it is"),

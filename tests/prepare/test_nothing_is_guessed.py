@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from made_tables import POINTS, SOURCES
 
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.prepare.engine.run import prepare
 
-POINTS = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
 TABLES = {
     "people": ("id,name,email,joined", ["1,Ana,a@b.co,2020-01-01"]),
     "balances": ("customer,amount", ["1,10"]),
@@ -34,13 +34,7 @@ FRAME = f"""
 time_zone = "UTC"
 [rewards]
 points = "{POINTS}"
-[sources]
-people = {{ path = "people.csv", dates = ["joined"] }}
-balances = {{ path = "balances.csv", numbers = ["amount"] }}
-orders = {{ path = "orders.csv", dates = ["date"], numbers = ["total"] }}
-lines = {{ path = "lines.csv", numbers = ["qty", "price"] }}
-ledger = {{ path = "ledger.csv", dates = ["date"], numbers = ["amount"] }}
-"""
+{SOURCES}"""
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +84,14 @@ def test_large_amounts_are_exact(amount):
     assert written["events"][0]["events"][0]["order"]["value"] == Decimal(amount)
     assert written["customers"][0]["balance"][0]["amount"] == Decimal(amount)
     assert written["transactions"][0]["transactions"][0]["amount"] == Decimal(amount)
+
+
+def test_a_number_that_is_too_large_is_not_called_unreadable():
+    """The reason names the limit."""
+    found, _, listed = run({"balances": ["1,1234567890123", "1,10"]})
+    assert listed["balances", "bad_number"] == ["balances.csv:2"]
+    (remark,) = [each for each in found.remarks if each.reason == "bad_number"]
+    assert "more than twelve digits" in remark.meaning
 
 
 def test_what_sql_computes_is_rounded_with_a_word():
@@ -142,6 +144,31 @@ def test_an_order_that_is_there_twice_has_its_lines_once():
     assert [each["value"] for each in event["order"]["products"]] == [Decimal("2.75")] * 2
     assert event["order"]["value"] == Decimal("5.50")
     assert listed == {("events", "returned_twice"): ["orders.csv:3"] * 2}
+
+
+def test_an_order_in_two_exports_is_written_once():
+    """Exports overlap. Line items of one file are two also if they are equal; a file that says more is no copy."""
+    header = "id,customer,date,total,sku,qty,price\n"
+    row = "7,1,2021-01-01,5.50,TEA,2,2.75\n"
+    select = """SELECT place, customer AS customer_id, id AS purchase_id, date AS issued_at, total AS value,
+        total AS discounted_value, 'CASH' AS payment_method, sku, qty AS quantity, price AS line_value FROM bought"""
+    frame = FRAME.replace("[sources]", '[sources]\nbought = { path = "bought*.csv", dates = ["date"] }')
+    run()
+    text = frame + f'[customers]\nselect = "{SELECTS["customers"]}"\n[events]\nselect = """{select}"""\n'
+    for first, second, items in (
+        (row, row, 1),
+        (row * 2, row * 2, 2),
+        (row * 2, row, 3),
+        (row, row.replace("TEA", "CUP"), 2),
+        (row, row.replace("7,1", "8,1"), 2),
+    ):
+        for name, rows in (("1", first), ("2", second)):
+            Path(f"bought{name}.csv").write_text(header + rows)
+        _, written, listed = read(prepare_text(text))
+        products = [each for event in written["events"][0]["events"] for each in event["order"]["products"]]
+        assert len(products) == items
+        left = listed.get(("events", "same_row_twice"), [])
+        assert left == ([f"bought2.csv:{line}" for line in range(2, 2 + items)] if first == second else [])
 
 
 def test_line_items_in_one_cell_need_numbers():
@@ -266,6 +293,9 @@ PERSON = (
     [
         ("1 AS id", "123456::DOUBLE AS id", "id", "123456"),
         ("1 AS id", "-1::FLOAT AS id", "id", "-1"),
+        ("1 AS id", "9007199254740991::DOUBLE AS id", "id", "9007199254740991"),
+        ("1 AS id", "-1234567890123456::DOUBLE AS id", "id", "-1234567890123456"),
+        ("1 AS id", "16777215::FLOAT AS id", "id", "16777215"),
         ("1 AS id", "1.5::DOUBLE AS id", "id", "1.5"),
         ("1 AS id", "12345678901234567::BIGINT AS id", "id", "12345678901234567"),
         ("'Ana' AS name", "encode('Ñandú') AS name", "name", "Ñandú"),
@@ -284,6 +314,25 @@ def test_types_of_parquet_are_written_as_a_person_would(old, new, field, value):
     assert run_parquet()[1]["customers"][0][field] == value
 
 
+@pytest.mark.parametrize(
+    "id_", ["9007199254740992::DOUBLE", "-1e300::DOUBLE", "'inf'::DOUBLE", "16777216::FLOAT", "(1::HUGEINT << 70)"]
+)
+def test_an_id_that_has_lost_its_digits_is_left_out(id_):
+    """It may have been another one. Parquet has no type for DuckDB's largest integers, which become doubles."""
+    parquet(f"SELECT * FROM (SELECT {PERSON}) UNION ALL SELECT {PERSON.replace('1 AS', f'{id_} AS')}")
+    _, written, listed = run_parquet()
+    assert [each["id"] for each in written["customers"]] == ["1"]
+    assert listed["customers", "digits_lost"] == ["people.parquet:2"]
+
+
+def test_an_id_that_is_no_number_is_missing():
+    """NaN is what pandas keeps of a missing value."""
+    parquet(f"SELECT {PERSON.replace('1 AS id', chr(39) + 'nan' + chr(39) + '::DOUBLE AS id')}")
+    _, written, listed = run_parquet()
+    assert "customers" not in written
+    assert listed["customers", "no_customer"] == ["people.parquet:1"]
+
+
 def test_a_list_is_no_text():
     parquet(f"SELECT {PERSON.replace(chr(39) + 'Ana' + chr(39), '[1, 2]')}")
     with pytest.raises(ConfigurationError, match="no single value"):
@@ -291,11 +340,16 @@ def test_a_list_is_no_text():
 
 
 def test_infinity_is_no_date():
-    parquet(f"SELECT {PERSON} UNION ALL SELECT {PERSON.replace('2020-01-01', 'infinity').replace('1 AS', '2 AS')}")
-    for keys in ("", 'dates = ["joined"]'):
-        _, written, listed = run_parquet(keys)
-        assert len(written["customers"]) == 1
-        assert listed["customers", "bad_date"] == ["people.parquet:2"]
+    for kind in ("TIMESTAMP", "TIMESTAMPTZ", "DATE"):
+        for infinite in ("infinity", "-infinity"):
+            person = PERSON.replace("TIMESTAMP", kind)
+            parquet(
+                f"SELECT {person} UNION ALL SELECT {person.replace('2020-01-01', infinite).replace('1 AS', '2 AS')}"
+            )
+            for keys in ("", 'dates = ["joined"]'):
+                _, written, listed = run_parquet(keys)
+                assert len(written["customers"]) == 1
+                assert listed["customers", "bad_date"] == ["people.parquet:2"]
 
 
 def test_files_with_other_types():
@@ -362,11 +416,12 @@ def test_a_file_without_a_header_line_stops_the_command():
 
 
 def test_whole_numbers_of_sqlite_have_no_point(tmp_path):
-    """SQLite keeps an id as a double if the column says so."""
+    """SQLite keeps an id as a double if the column says so. A row is known by file, table and number."""
     with sqlite3.connect("shop.db") as database:
         database.execute("CREATE TABLE people (id REAL, name, email, joined)")
-        database.execute("INSERT INTO people VALUES (3, 'Ana', 'a@b.co', '2020-01-01')")
+        database.execute("INSERT INTO people VALUES (3, 'Ana', 'a@b.co', '2020-01-01'), (4, 'Bea', '', '2020-01-01')")
     database.close()
     frame = '[formats]\ntime_zone = "UTC"\n[sources]\npeople = { path = "shop.db", table = "people" }\n'
-    _, written, _ = read(prepare_text(f'{frame}[customers]\nselect = "{SELECTS["customers"]}"\n'))
+    _, written, listed = read(prepare_text(f'{frame}[customers]\nselect = "{SELECTS["customers"]}"\n'))
     assert written["customers"][0]["id"] == "3"
+    assert listed == {("customers", "missing_email"): ["shop.db:people:2"]}

@@ -1,7 +1,6 @@
 """Balances and ledgers that do not agree: whatever the policy, what is written adds up, and the figures close."""
 
 from decimal import Decimal
-from itertools import groupby
 
 import msgspec
 import pytest
@@ -104,11 +103,9 @@ def test_figures_close_if_balances_are_not_written(balances, ledger, chosen, wor
         for each in settled.transactions:
             sums[each.reward_id] += millionths(each.amount)
         for reward, earned in sums.items():
-            of_reward = [
-                row.amount
-                for row, _ in groupby(balances)  # a row that the SELECT returned twice counts once
-                if row.amount is not None and REWARDS.find(row.reward) == reward
-            ]
+            of_reward = {  # a row that says the same as another one counts once
+                row.amount for row in balances if row.amount is not None and REWARDS.find(row.reward) == reward
+            }
             undated = registered is None and not any(_is_usable(row, reward, words) for row in ledger)
             assert not of_reward or earned == (0 if undated else sum(of_reward))
 
@@ -182,6 +179,45 @@ def test_a_ledger_that_differs(policy, balance, ledger, reasons):
     assert [each.amount for each in settled.balances] == [balance]
     assert sorted(each.amount for each in settled.transactions) == sorted(ledger)
     assert {(each.action, each.why) for each in settled.remarks} == reasons
+
+
+def test_a_balance_that_is_there_twice_counts_once():
+    """Exports overlap, and a reward may have its name or its id. Parts of a balance that differ are all written."""
+    for ledger in ([], [LedgerRow("c", 9, "points", 5 * MILLION, "2021-01-01T00:00:00Z")]):
+        rows = [
+            BalanceRow("c", 1, "points", 5 * MILLION),
+            BalanceRow("c", 2, POINTS, 5 * MILLION),
+            BalanceRow("c", 3, "points", 5 * MILLION, "2027-01-01T00:00:00Z"),
+            BalanceRow("c", 4, "points", 5 * MILLION, brand_id="b"),
+            BalanceRow("c", 5, "points", 7 * MILLION),
+            BalanceRow("c", 6, "cashback", 5 * MILLION),
+            BalanceRow("c", 7, "points", None),
+            BalanceRow("c", 8, "points", 5 * MILLION, fault="bad_date"),
+        ]
+        settled = settle_points(rows, ledger, REGISTERED, PointsMapping(REWARDS, {}, Policies()))
+        assert sorted(each.amount for each in settled.balances) == [5, 5, 5, 5, 7]
+        assert sum(each.amount for each in settled.transactions) == 27
+        noted = {(each.place, each.action, each.why) for each in settled.remarks if each.table == "balances"}
+        assert noted == {
+            (2, Action.LEFT_OUT, Why.SAME_ROW_TWICE),
+            (5, Action.GUESSED, Why.BALANCE_TWICE),
+            (7, Action.LEFT_OUT, Why.MISSING_AMOUNT),
+            (8, Action.LEFT_OUT, Why.BAD_DATE),
+        }
+
+
+def test_a_balance_without_its_transactions_is_listed():
+    """`leave_out` adds no entry, so the balance has none."""
+    settled = settle_points(
+        [BalanceRow("c", 1, "points", MILLION)],
+        [],
+        REGISTERED,
+        PointsMapping(REWARDS, {}, Policies(ledger_differs="leave_out")),
+    )
+    assert ([each.amount for each in settled.balances], settled.transactions) == ([1], [])
+    assert [(each.place, each.action, each.why) for each in settled.remarks] == [
+        (1, Action.GUESSED, Why.LEDGER_DIFFERS)
+    ]
 
 
 def test_a_balance_alone_is_opened():

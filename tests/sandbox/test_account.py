@@ -81,7 +81,7 @@ async def test_unknown_customers_have_no_events(start, clock):
 
 @pytest.mark.parametrize(("case", "status"), [("ignored", 422), ("counts", 201)])
 async def test_emails_in_other_case_may_be_one(start, case, status):
-    """Within a request as in two of them; letters that are not ASCII are as they are."""
+    """Within a request as in two of them; characters that are not ASCII stay as they are."""
     client = await start(email_case=case)
     emails = ("n1@example.com", "N1@example.com")
     reply = await client.customers(*(made.customer(f"c{place}", email=email) for place, email in enumerate(emails)))

@@ -19,7 +19,7 @@ class Spill:
     def __init__(self, parts: int, directory: Path | None, expected: int = 0) -> None:
         """Divide into `parts`; the file is in `directory`, or where temporary files are.
 
-        About `expected` bytes will be added, 0 if that is not known: people are told if the disk is full.
+        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full.
 
         Raises:
             StorageError: it cannot be created.

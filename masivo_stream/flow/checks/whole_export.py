@@ -245,7 +245,7 @@ class WholeExport:
 
 
 def _measure(inputs: Iterable[Input]) -> int:
-    """Return how many bytes of text the exports have, as far as it can be guessed."""
+    """Return how many bytes of text the exports have; a guess for compressed ones."""
     size = 0
     for each in inputs:
         factor = _COMPRESSED_FACTOR if is_compressed(each) else 1

@@ -142,7 +142,7 @@ def make_decoder(
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
     `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
-    customers and emails that came before, so the decoder does not, unless they were told to leave that out.
+    customers and emails that came before, so the decoder does not, unless that is left out of them.
     `recent_signs` keeps what identifies the events, until they are accepted.
     """
     validation = settings.validation

@@ -126,6 +126,12 @@ def cast_local(value: str, formats: Formats, name: str) -> SqlCast:
     return _date_cast(prepared, formats, name, "false", ())
 
 
+def cast_zoned(value: str, formats: Formats, name: str) -> SqlCast:
+    """Return the cast of a TIMESTAMPTZ to a moment; infinity is not one."""
+    prepared = {f"{name}.z": value, f"{name}.l": "NULL::TIMESTAMP"}
+    return _date_cast(prepared, formats, name, "false", ())
+
+
 def _date_cast(prepared: dict[str, str], formats: Formats, name: str, zero: str, words: Words) -> SqlCast:
     zoned, local = quoted(f"{name}.z"), quoted(f"{name}.l")
     if not formats.time_zone:

@@ -38,8 +38,8 @@ SeenShare = Callable[[float], None]
 class Database:
     """A database without a file: tables are Parquet files in the spill directory. Use it as a context."""
 
-    def __init__(self, engine: Engine, spill: Path, readable: list[str]) -> None:
-        """Open it. `readable` are paths outside of the spill directory that may be read.
+    def __init__(self, engine: Engine, spill: Path, readable: list[str], mapping_file: str = "") -> None:
+        """Open it. `readable` are paths outside of the spill directory that may be read; errors name the mapping.
 
         Raises:
             ConfigurationError: DuckDB is not installed, or a setting of the engine does not fit.
@@ -51,6 +51,7 @@ class Database:
                 "prepare needs DuckDB, which is not installed", operation="open the database", hint=INSTALL
             ) from None
         self._duckdb = duckdb
+        self._engine_place = f"{mapping_file}: [engine] memory" if mapping_file else "[engine] memory"
         self._connection = duckdb.connect()
         paths = ", ".join(map(literal, readable))
         for setting in (
@@ -74,7 +75,7 @@ class Database:
             raise ConfigurationError(
                 "is not an amount of memory",
                 operation="read the mapping",
-                place="[engine] memory",
+                place=self._engine_place,
                 hint='write for example "512MB" or "2GB"',
             ) from None
         self._connection.execute("SET lock_configuration = true")
@@ -165,6 +166,11 @@ class Database:
             raise self._explain(error, place, written.below(1)) from error
         return [(str(row[0]), str(row[1])) for row in found]
 
+    def _sources(self) -> list[str]:
+        """Return the names that a SELECT can read."""
+        found = self._connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY view_name")
+        return [str(name) for (name,) in found.fetchall()]
+
     def _explain(self, error: "duckdb.Error", place: str, written: WrittenSelect = NOWHERE) -> MasivoStreamError:
         """Return the error that a person can act on. Values of a record are never quoted."""
         duckdb = self._duckdb
@@ -175,7 +181,7 @@ class Database:
             return StorageError(
                 "the database needs more memory than it may use",
                 operation="prepare",
-                place=place or "[engine] memory",
+                place=place or self._engine_place,
                 hint="raise memory in [engine], or lower threads",
             )
         is_reading = "[sources]" in place and not any(word in text.lower() for word in ("write", "space left"))
@@ -201,6 +207,12 @@ class Database:
                 "converts a value that does not fit",
                 place,
                 "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT",
+            )
+        if (unknown := re.match(r"Catalog Error: Table with name (.*) does not exist!", text)) is not None:
+            return _wrong(
+                f"reads {unknown[1]}, which is no source of the mapping",
+                written.place_of(str(error)) or place,
+                f"correct the SELECT: the sources are {', '.join(self._sources())}",
             )
         return _wrong(
             f"does not work: {text[:LONGEST_MESSAGE]}", written.place_of(str(error)) or place, "correct the SELECT"

@@ -5,6 +5,7 @@ A table has the column `place`, the columns of the source, and `words`: what was
 
 import csv
 import io
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -92,6 +93,13 @@ def load_source(database: Database, asked: SourceToLoad, table: Path, report: Re
     found = [reader.columns(file) for file in asked.files]
     warnings = () if isinstance(reader, JsonReader) else compare_columns(asked.name, asked.files, found)
     columns = unite_columns(found)
+    if not columns:
+        raise ConfigurationError(
+            "holds no rows, so its columns are not known",
+            operation=OPERATION,
+            place=asked.place,
+            hint='name the columns in the mapping: header = ["…"]',
+        )
     unreadable = 0
 
     def count(file: str, line: int, why: Why) -> None:
@@ -270,7 +278,7 @@ def _copy(
                     "is not a column of this source",
                     operation=OPERATION,
                     place=f"{asked.place}: {kind}: {name}",
-                    hint=f"its columns are: {', '.join(texts)}",
+                    hint=_hint_of_columns(list(texts)),
                 )
             cast = declared_cast(
                 texts[found], types[found], asked.source.formats, f"v{len(casts)}", number=kind == "numbers"
@@ -292,6 +300,14 @@ def _copy(
     written.replace(table)
     _check_declared(database, asked, table, list(casts))
     return rows
+
+
+def _hint_of_columns(columns: list[str]) -> str:
+    """Return which columns there are; a single one that holds a delimiter is a whole header line."""
+    delimiter = next((each for each in ";\t|," if len(columns) == 1 and each in columns[0]), "")
+    if delimiter:
+        return f"name the delimiter of this source in the mapping: delimiter = {json.dumps(delimiter)}"
+    return f"its columns are: {', '.join(columns)}"
 
 
 def stage_casts(query: str, casts: Sequence[SqlCast]) -> str:

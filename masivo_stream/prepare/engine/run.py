@@ -128,7 +128,7 @@ class _Preparation:
             if self._mapping.sources[name].format == "parquet"
         ]
         readable = [str(Path(path).absolute()) for path in readable]
-        with Database(self._mapping.engine, self._space.path.absolute(), readable) as database:
+        with Database(self._mapping.engine, self._space.path.absolute(), readable, self._file) as database:
             sources = self._load(database, outputs)
             make_views(database, sources, self._mapping.policies)
             selected = self._select(database, outputs)

@@ -18,6 +18,7 @@ from masivo_stream.prepare.engine.casts import (
     cast_date,
     cast_local,
     cast_number,
+    cast_zoned,
     describe_words,
     literal,
     quoted,
@@ -128,6 +129,9 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
         kind = types[name]
         if column.type in {ColumnType.NUMBER, *DATES} and kind != '"NULL"':
             cast = _cast(quoted(name), kind, mapping.formats, f"v{index}", number=column.type is ColumnType.NUMBER)
+        elif column.type is ColumnType.TEXT and (limit := _EXACT_BELOW.get(kind)) is not None:
+            lost = f"NOT isnan({quoted(name)}) AND abs({quoted(name)}) >= {limit}"
+            cast = SqlCast({}, quoted(name), ((lost, Why.DIGITS_LOST),))
         elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
             raise _no_place(f"returns `{name}`, which is no place", where)
         if cast is not None:
@@ -209,14 +213,18 @@ def _no_place(what: str, where: str) -> ConfigurationError:
     )
 
 
+_EXACT_BELOW = {"DOUBLE": 1 << 53, "FLOAT": 1 << 24}
+"""Whole numbers below have all their digits (IEEE 754); a larger one may have been another one."""
+
+
 def _text_of(text: str, kind: str, name: str, where: str) -> str:
     """Return the expression of a column of text by its type: what a person would write, never what a database shows."""
     if kind == "BLOB":  # text that a Parquet file does not declare to be text; what is not UTF-8 stays as it is shown
         return f"coalesce(try(decode({text})), CAST({text} AS VARCHAR))"
-    if kind in {"DOUBLE", "FLOAT"}:  # a whole number that became a double because others are missing
+    if kind in _EXACT_BELOW:  # a whole number that became a double because others are missing, which may be NaN
         return (
-            f"CASE WHEN {text} = trunc({text}) AND abs({text}) < 1e15 THEN CAST(CAST({text} AS BIGINT) AS VARCHAR)"
-            f" ELSE CAST({text} AS VARCHAR) END"
+            f"CASE WHEN isnan({text}) THEN NULL WHEN {text} = trunc({text}) AND abs({text}) < {_EXACT_BELOW[kind]}"
+            f" THEN CAST(CAST({text} AS BIGINT) AS VARCHAR) ELSE CAST({text} AS VARCHAR) END"
         )
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
         if name in {"tags", "metadata"}:
@@ -253,7 +261,7 @@ def _cast(text: str, kind: str, formats: Formats, name: str, *, number: bool) ->
             differs = f"{text} <> {value}"
         return SqlCast({}, value, ((f"{text} IS NOT NULL AND {value} IS NULL", Why.BAD_NUMBER), (differs, Why.ROUNDED)))
     if kind.startswith("TIMESTAMP WITH TIME ZONE"):
-        return SqlCast({}, text, ())
+        return cast_zoned(text, formats, name)
     if kind.startswith(("TIMESTAMP", "DATE")):
         return cast_local(text, formats, name)
     return cast_date(f"CAST({text} AS VARCHAR)", formats, name)
@@ -281,7 +289,7 @@ def _value(kind: ColumnType, text: str, cast: SqlCast | None, zone: str) -> str:
 
 def describe_fault(casts: dict[str, SqlCast]) -> str:
     """Return the expression of the first value that does not fit; NULL if all fit."""
-    faults = {Why.BAD_NUMBER, Why.BAD_DATE}
+    faults = {Why.BAD_NUMBER, Why.BAD_DATE, Why.DIGITS_LOST}
     cases = [
         f"WHEN {condition} THEN {literal(word)}"
         for cast in casts.values()

@@ -35,10 +35,24 @@ ENOUGH_VALUES = 300
 
 def guess_dates(values: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the fewest formats, in order, that read as many of the values as any, and others that fit just as well."""
+    orders = {
+        _begins_with_month(form)
+        for form in DATE_FORMATS
+        if _order_matters(form)
+        and any(fits(each, form) and not fits(each, swap_day_and_month(form)) for each in values)
+    }
+
+    def rank(form: str) -> tuple[int, bool]:
+        """Of formats that read as much, one that has day and month as other values prove comes first."""
+        return (
+            sum(fits(value, form) for value in left),
+            len(orders) != 1 or not _order_matters(form) or _begins_with_month(form) in orders,
+        )
+
     left = {value for value in values if not value.startswith("0000")}
     chosen: list[str] = []
     while left:
-        best = max((*DATE_FORMATS, *SECONDS), key=lambda form: sum(fits(value, form) for value in left))
+        best = max((*DATE_FORMATS, *SECONDS), key=rank)
         read = {value for value in left if fits(value, best)}
         if not read:
             break
@@ -56,6 +70,14 @@ def guess_dates(values: Sequence[str]) -> tuple[list[str], list[str]]:
 def swap_day_and_month(form: str) -> str:
     """Return a format with day and month in each other's place."""
     return form.translate({ord("d"): "m", ord("m"): "d"})
+
+
+def _order_matters(form: str) -> bool:
+    return "%d" in form and "%m" in form and not form.startswith("%Y")
+
+
+def _begins_with_month(form: str) -> bool:
+    return form.find("%m") < form.find("%d")
 
 
 def are_ambiguous(forms: Sequence[str]) -> bool:

@@ -98,7 +98,7 @@ def settle_points(
     written: list[WrittenBalance] = []
     agreed: list[LedgerEntry] = []
     for reward in sorted({*by_reward, *of_reward}):
-        rows, known = of_reward.get(reward, []), by_reward.get(reward, [])
+        rows, known = _drop_same(of_reward.get(reward, []), remarks), by_reward.get(reward, [])
         begin = registered or first_moment(entry.issued_at for entry in known) or ""
         if not begin and sum((row.amount or 0 for row in rows), 0):  # there is no entry to take the date of
             remarks += [_left(FlatTable.BALANCES, Why.MISSING_DATE, row.place, row.amount or 0) for row in rows]
@@ -138,6 +138,25 @@ def _is_usable(row: BalanceRow, rewards: RewardIds, remarks: list[Remark]) -> bo
     if why is not None:
         remarks.append(_left(FlatTable.BALANCES, why, row.place, row.amount or 0))
     return why is None
+
+
+def _drop_same(rows: list[BalanceRow], remarks: list[Remark]) -> list[BalanceRow]:
+    """Return each balance of one reward once: rows that say the same come from exports that overlap.
+
+    Rows that differ in nothing but the amount may be old and new, or two parts of one balance: they are listed.
+    """
+    kept: list[BalanceRow] = []
+    known = set()
+    for row in rows:
+        about = (row.expiration_date, row.issued_at, row.brand_id)
+        if (row.amount, about) in known:
+            remarks.append(_left(FlatTable.BALANCES, Why.SAME_ROW_TWICE, row.place, row.amount or 0))
+            continue
+        if about in known:
+            remarks.append(Remark(FlatTable.BALANCES, Action.GUESSED, Why.BALANCE_TWICE, row.place))
+        known |= {about, (row.amount, about)}
+        kept.append(row)
+    return kept
 
 
 def _read_entry(row: LedgerRow, mapping: PointsMapping, remarks: list[Remark]) -> LedgerEntry | None:
@@ -209,6 +228,8 @@ def _agree(
         return entries
     written += map(_write_balance, rows, [reward] * len(rows))
     if policy == LEAVE_OUT:
+        if not entries:
+            remarks.append(Remark(FlatTable.BALANCES, Action.GUESSED, Why.LEDGER_DIFFERS, place))
         remarks += [_left(FlatTable.TRANSACTIONS, Why.LEDGER_DIFFERS, each.place, each.amount) for each in entries]
         return []
     if policy == "trust_balance" and entries:

@@ -26,6 +26,7 @@ class Why(enum.StrEnum):
     WRONG_ENCODING = "wrong_encoding"
     BAD_NUMBER = "bad_number"
     BAD_DATE = "bad_date"
+    DIGITS_LOST = "digits_lost"
     ROUNDED = "rounded"
     ZERO_DATE = "zero_date"
     SKIPPED_HOUR = "skipped_hour"
@@ -39,6 +40,7 @@ class Why(enum.StrEnum):
     UNMAPPED_STATUS = "unmapped_status"
     SAME_ROW_TWICE = "same_row_twice"
     RETURNED_TWICE = "returned_twice"
+    BALANCE_TWICE = "balance_twice"
     ID_TWICE = "id_twice"
     EMAIL_TWICE = "email_twice"
     MISSING_EMAIL = "missing_email"
@@ -71,8 +73,9 @@ MEANINGS: dict[Why, str] = {
     Why.WRONG_FIELD_COUNT: "the row has more or fewer fields than the header",
     Why.MALFORMED_ROW: "the row is no row of its format: a wrong quote or brace, a NUL character, or too long",
     Why.WRONG_ENCODING: "the row holds bytes that the source's encoding does not have",
-    Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark",
+    Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark, or has more than twelve digits before it",
     Why.BAD_DATE: "a date fits none of the source's date_formats",
+    Why.DIGITS_LOST: "an id or another text is a floating-point number too large for all its digits: export it as text",
     Why.ROUNDED: "a number has more than six decimal places, and was rounded to six",
     Why.ZERO_DATE: "a date of zeros, as MySQL writes it, was taken as missing",
     Why.SKIPPED_HOUR: "a local time that daylight saving skips was moved on by the length of the gap",
@@ -86,7 +89,8 @@ MEANINGS: dict[Why, str] = {
     Why.UNMAPPED_STATUS: "the mapping does not say what this status means: add it to statuses, or *",
     Why.RETURNED_TWICE: "the SELECT returned this row of a source before, with the same values: a join found several"
     " matches",
-    Why.SAME_ROW_TWICE: "an earlier row of this customer says exactly the same",
+    Why.SAME_ROW_TWICE: "an earlier row says exactly the same",
+    Why.BALANCE_TWICE: "an earlier balance of this customer and reward differs in nothing but its amount; they add up",
     Why.ID_TWICE: "another row has this customer id, and differs",
     Why.EMAIL_TWICE: "another customer has this email",
     Why.MISSING_EMAIL: "the customer has no email",

@@ -41,8 +41,8 @@ class JsonReader:
         self._is_array = source.format == "json"
         self._encoding = source.formats.encoding
         self._decimal_mark = source.formats.decimal_mark
-        self._keys: list[str] = []
-        """As they are written, in the order of the columns."""
+        self._keys: list[str] = [*source.header]
+        """As they are written, in the order of the columns: those that the mapping names come first."""
 
     def columns(self, file: SourceFile, most: int | None = None) -> list[str]:
         """Return all keys, which takes a pass over the file: any object may have one that the others lack.

@@ -11,6 +11,11 @@ def make_place(file: int, line: int) -> int:
     return file << _SHIFT | line
 
 
+def file_of(place: int) -> int:
+    """Return the number of the file of a place."""
+    return place >> _SHIFT
+
+
 class PlaceNames(Struct, frozen=True):
     """The names of the files, the first one at index 0."""
 
@@ -18,4 +23,4 @@ class PlaceNames(Struct, frozen=True):
 
     def describe(self, place: int) -> tuple[str, int]:
         """Return file and line."""
-        return self.files[(place >> _SHIFT) - 1], place & LAST_LINE
+        return self.files[file_of(place) - 1], place & LAST_LINE

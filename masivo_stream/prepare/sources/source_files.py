@@ -37,7 +37,7 @@ class SourceFile(Struct, frozen=True):
     """One file of a source."""
 
     name: str
-    """As a person named it; `-` for standard input."""
+    """As a person named it, with the table of an SQLite file; `-` for standard input."""
     path: str
     """Where its bytes are."""
 
@@ -62,7 +62,8 @@ def find_files(source: DataSource, place: str, spooled: Path | None) -> list[Sou
                 place=f"{place}: {named}",
                 hint="paths are relative to the directory in which the command is started",
             )
-        found += [SourceFile(path, path) for path in paths]
+        of_table = f":{source.table}" if source.format == "sqlite" else ""
+        found += [SourceFile(f"{path}{of_table}", path) for path in paths]
     by_file: dict[str, SourceFile] = {}
     for each in found:
         by_file.setdefault(each.path if each.name == STANDARD_INPUT else os.path.realpath(each.path), each)

@@ -17,7 +17,7 @@ from masivo_stream.prepare.sources.source_rows import (
     name_columns,
 )
 
-EXACT_DOUBLE = 1e15
+EXACT_DOUBLE = 1 << 53
 """Whole numbers below it are exact as doubles, and a person would write them with all digits."""
 
 
