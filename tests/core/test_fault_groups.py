@@ -76,7 +76,7 @@ def test_a_field_of_a_group(path, shown):
             "reward …: the transactions add up to … (…), the balance is … (…)",
         ),
         (
-            "balance_mismatch",
+            "refused",
             f"reward {UUID}: the transactions add up to 7.5 (s3://exports/x b.ndjson:3), the balance is 5 (c:4)",
             "reward …: the transactions add up to … (…), the balance is … (…)",
         ),
