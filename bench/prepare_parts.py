@@ -59,15 +59,14 @@ def main() -> None:
     for name in ("whole", "parts", "export"):
         shutil.rmtree(directory / name, ignore_errors=True)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    checks = ["--skip-checks", "all"]
-    ((whole, wall),) = run_all([["-o", "whole", *checks]], directory)
+    ((whole, wall),) = run_all([["-o", "whole"]], directory)
     print(f"one process: CPU {whole:.1f} s, wall {wall:.1f} s")
     each = [["--part", f"{number}/{arguments.parts}", "-o", "parts"] for number in range(1, arguments.parts + 1)]
     groups = [each] if arguments.at_once else [[one] for one in each]
     found = [figures for group in groups for figures in run_all(group, directory)]
     for number, (cpu, wall) in enumerate(found, start=1):
         print(f"part {number}/{arguments.parts}: CPU {cpu:.1f} s, {cpu / whole:.2f} of one process; wall {wall:.1f} s")
-    ((end, wall),) = run_all([["--parts", "parts", "-o", "export", *checks]], directory)
+    ((end, wall),) = run_all([["--parts", "parts", "-o", "export"]], directory)
     print(f"--parts: CPU {end:.1f} s, {end / whole:.2f} of one process; wall {wall:.1f} s")
     slowest = max(cpu for cpu, _ in found)
     print(f"slowest part and --parts: {(slowest + end) / whole:.2f} of one process; all CPU: ", end="")
