@@ -591,7 +591,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
-            " leave the fields out"
+            " leave the fields out; of exports that prepare has written, correct `statuses` in the mapping"
         ): "plan::marks_of_customers_who_are_not_deleted_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"

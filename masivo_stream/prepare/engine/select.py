@@ -139,6 +139,9 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
         elif column.type is ColumnType.TEXT and (limit := _EXACT_BELOW.get(kind)) is not None:
             lost = f"NOT isnan({quoted(name)}) AND abs({quoted(name)}) >= {limit}"
             cast = SqlCast({}, quoted(name), ((lost, Why.DIGITS_LOST),))
+        elif name in IDS and kind == "VARCHAR":
+            lost = f"regexp_full_match(trim({quoted(name)}), {literal(_WITH_EXPONENT)})"
+            cast = SqlCast({}, quoted(name), ((lost, Why.DIGITS_LOST),))
         elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
             raise _no_place(f"returns `{name}`, which is no place", where)
         if cast is not None:
@@ -243,6 +246,11 @@ def _no_place(what: str, where: str) -> ConfigurationError:
         hint="select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN",
     )
 
+
+IDS = ("id", "customer_id", "purchase_id")
+
+_WITH_EXPONENT = r"[+\-]?\d+([.,]\d*)?[eE]\+\d+"
+"""A floating-point number as programs write a large one: spreadsheets, JSON, and `sources.sqlite_rows`."""
 
 _EXACT_BELOW = {"DOUBLE": 1 << 53, "FLOAT": 1 << 24}
 """Whole numbers below have all their digits (IEEE 754); a larger one may have been another one."""

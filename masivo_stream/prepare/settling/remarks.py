@@ -75,7 +75,7 @@ MEANINGS: dict[Why, str] = {
     Why.WRONG_ENCODING: "the row holds bytes that the source's encoding does not have",
     Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark, or has more than twelve digits before it",
     Why.BAD_DATE: "a date fits none of the source's date_formats",
-    Why.DIGITS_LOST: "an id or another text is a floating-point number too large for all its digits: export it as text",
+    Why.DIGITS_LOST: "an id or another text is a floating-point number whose last digits are lost: export it as text",
     Why.ROUNDED: "a number has more than six decimal places, and was rounded to six",
     Why.ZERO_DATE: "a date of zeros, as MySQL writes it, was taken as missing",
     Why.SKIPPED_HOUR: "a local time that daylight saving skips was moved on by the length of the gap",
