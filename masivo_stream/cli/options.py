@@ -30,7 +30,7 @@ class ExportFlags:
     transactions: Paths = None
     "Transactions exports, likewise."
     from_: Annotated[str | None, Parameter(name="--from")] = None
-    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
+    "Directory or s3:// folder with customers.ndjson, events.ndjson and transactions.ndjson, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
@@ -49,18 +49,22 @@ EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 
 
 def exports_in(directory: str) -> "Exports":
-    """Return the exports in a directory, by their names.
+    """Return the exports in a directory, or in a folder of object storage, by their names.
 
     Raises:
-        ConfigurationError: there is no export.
+        ConfigurationError: there is no export, or the folder cannot be listed.
+        InputError: object storage does not answer.
     """
     from masivo_stream.flow.exports import Exports
+    from masivo_stream.flow.remote_files import names_in
     from masivo_stream.model.contract import Kind
 
-    found = {}
+    found, listed = {}, names_in(directory)
+    exists = os.path.exists if listed is None else listed.__contains__
+    directory = directory if listed is None else directory.rstrip("/")
     for kind in Kind:
         paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+        found[kind.value] = tuple(path for path in paths if exists(path))[:1]
     if not any(found.values()):
         raise ConfigurationError(
             "there is no export in this directory",

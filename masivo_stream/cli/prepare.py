@@ -81,16 +81,19 @@ def prepare(
         Write nothing: only show what would be written and left out.
     """
     start = start or StartFlags()
+    in_parts = in_parts or PartFlags()
+    _check_output(output)
+    _check_parts(in_parts.parts)
     if start.print_sql is not None:
         return _print_preset(start.print_sql)
     if start.init is not None:
         return _init(start.init, paths, output)
     if len(paths) != 1:
         raise _wrong("needs one mapping", "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
-    common, in_parts = common or CommonFlags(), in_parts or PartFlags()
+    common = common or CommonFlags()
     settings = settings_from(common, validation)
     if in_parts.part is not None:
-        return _make_part(paths[0], in_parts, output, common, check=check)
+        return _make_part(paths[0], in_parts, output, settings, common, check=check)
     work = _Work(paths[0], in_parts.parts)
     if check:
         with tempfile.TemporaryDirectory(prefix="masivo-prepare-") as nowhere:
@@ -115,14 +118,16 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     from masivo_stream.cli.options import exports_in
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
+    from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.run import prepare as run
-    from masivo_stream.prepare.parts.take_up import take_up
+    from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
+        remote = ObjectStorage(settings.retry)
         if work.parts is None:
-            found = run(work.mapping, directory, show)
+            found = run(work.mapping, directory, show, remote)
         else:
-            found = take_up(work.mapping, work.parts, directory, show)
+            found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show)
     planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
     if planned is not None and not output:
         planned = _without(str(directory), planned)
@@ -135,10 +140,14 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     return answer(lambda: print_preparation(Output(), found, planned, output), code, question=True)
 
 
-def _make_part(mapping: str, in_parts: PartFlags, output: str | None, common: CommonFlags, *, check: bool) -> int:
+def _make_part(
+    mapping: str, in_parts: PartFlags, output: str | None, settings: "Settings", common: CommonFlags, *, check: bool
+) -> int:
     import shlex
 
     from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.share import Share
     from masivo_stream.prepare.parts.make_share import request_share, take_share
 
@@ -150,12 +159,13 @@ def _make_part(mapping: str, in_parts: PartFlags, output: str | None, common: Co
     if output is None:
         raise _wrong("needs a directory for the part", "name it, the same for all parts: -o parts")
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
-        made = take_share(request_share(mapping, output, Share(int(number), int(of))), show)
+        remote = ObjectStorage(settings.retry)
+        made = take_share(request_share(mapping, output, Share(int(number), int(of)), remote), show, remote)
     if common.json:
         return print_json({"part": made}, question=True)
     groups = f"{made.partitions:,} of {made.of_partitions:,} groups of customers"
     was = "is there already" if made.was_there else "is made"
-    next_step = f"masivo-stream prepare {shlex.quote(mapping)} --parts {shlex.quote(output)} -o export"
+    next_step = f"masivo-stream prepare {shlex.quote(shown_url(mapping))} --parts {shlex.quote(output)} -o export"
     text = f"part {made.number} of {made.of} {was}: {groups}\nnext, when all parts are there:\n  {next_step}\n"
     return answer(lambda: sys.stdout.write(text), question=True)
 
@@ -180,8 +190,16 @@ def _print_preset(name: str) -> int:
 
 
 def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
+    from masivo_stream.core.reading.object_urls import is_url, shown_url
     from masivo_stream.prepare.presets.begin_mapping import begin_mapping
 
+    for url in filter(is_url, paths):
+        raise ConfigurationError(
+            "a mapping is begun from files on this machine",
+            operation="write the mapping",
+            place=shown_url(url),
+            hint="download one file of each kind and name these; then write the URLs in their place into the mapping",
+        )
     text = begin_mapping(preset, paths)
     if output is None:
         sys.stdout.write(text)
@@ -194,6 +212,32 @@ def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
     path.write_text(text)
     sys.stderr.write(f"written: {output}\nnext: read its comments, then masivo-stream prepare {output} --check\n")
     return ExitCode.COMPLETE
+
+
+def _check_output(output: str | None) -> None:
+    """Refuse a URL: work that was stopped continues in the directory, and a mapping is for a person to read."""
+    from masivo_stream.core.reading.object_urls import is_url
+
+    if output is not None and is_url(output):
+        raise ConfigurationError(
+            "prepare writes to this machine",
+            operation="read the command",
+            place="-o",
+            hint="name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy",
+        )
+
+
+def _check_parts(parts: str | None) -> None:
+    from masivo_stream.core.reading.object_urls import is_url
+
+    if parts is not None and is_url(parts):
+        raise ConfigurationError(
+            "parts are read from this machine",
+            operation="read the command",
+            place="--parts",
+            hint="copy them to a directory, and name that",
+        )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from masivo_stream import __version__
 from masivo_stream.model.errors import BugError, ConfigurationError, InputError
 from masivo_stream.prepare.parts import make_share as making
 from masivo_stream.prepare.parts.make_share import make_share, request_shares, take_share
-from masivo_stream.prepare.parts.take_up import take_up
+from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def make_all():
 
 def check_written():
     """The parts are taken up, and the export is right."""
-    take_up(MAPPING_FILE, "parts", Path("export"))
+    take_up(PartsToTakeUp(MAPPING_FILE, "parts"), Path("export"))
     assert b'"name":"Ana"' in Path("export/customers.ndjson").read_bytes()
 
 
@@ -86,6 +86,8 @@ def test_a_command_for_a_part_is_completed(here):
     expect_advice(run(*part, "-o", "parts", "--check", cwd=here), "leave out --part, or --parts and --check")
     expect_advice(run(*part, cwd=here), "name it, the same for all parts: -o parts")
     assert run(*part, "-o", "parts", cwd=here).returncode == 0
+    done = run("prepare", MAPPING_FILE, "--parts", "s3://bucket/parts", "-o", "export", cwd=here)
+    expect_advice(done, "copy them to a directory, and name that")
     check_written()
 
 
@@ -131,7 +133,7 @@ def test_parts_that_do_not_agree_are_made_again(here):
     summary["partitions"] += 1
     path.write_text(json.dumps(summary))
     with pytest.raises(BugError) as error:
-        take_up(MAPPING_FILE, "parts", Path("export"))
+        take_up(PartsToTakeUp(MAPPING_FILE, "parts"), Path("export"))
     assert error.value.hint == (
         "remove this directory and make all parts again; if that does not help, please report it"
     )

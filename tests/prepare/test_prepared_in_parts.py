@@ -22,7 +22,7 @@ from masivo_stream.prepare.engine.run import prepare
 from masivo_stream.prepare.engine.share import Share
 from masivo_stream.prepare.parts import share_files
 from masivo_stream.prepare.parts.make_share import ShareAnswer, make_share, request_share, request_shares, take_share
-from masivo_stream.prepare.parts.take_up import take_up
+from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
 EXPORTS = ("customers.ndjson", "events.ndjson", "transactions.ndjson", "left-out.csv", "prepare.json")
 
@@ -88,7 +88,7 @@ def test_any_number_of_parts_gives_the_bytes_of_one_process(shop, tmp_path, monk
     if rows != 500:
         whole = tmp_path / "whole"
         prepare("mapping.toml", whole)
-    found = take_up("mapping.toml", str(tmp_path / "parts"), tmp_path / "export")
+    found = take_up(PartsToTakeUp("mapping.toml", str(tmp_path / "parts")), tmp_path / "export")
     assert found.closes
     assert outcome(tmp_path / "export") == outcome(whole)
     assert sorted(each.name for each in (tmp_path / "export").iterdir()) == sorted(EXPORTS)
@@ -104,7 +104,7 @@ def test_dirty_tables_in_parts(tmp_path, monkeypatch, seed, of, rows):
     found = prepare("mapping.toml", Path("whole"))
     assert {"email_twice", "not_selected", "wrong_field_count", "repeated_hour"} <= {r.reason for r in found.remarks}
     make_all(tmp_path, "parts", of)
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     assert outcome("export") == outcome("whole")
 
 
@@ -121,7 +121,7 @@ def test_without_customers_or_without_any_row(tmp_path, monkeypatch):
         Path("ledger.csv").write_text(f"customer,amount,date\n{rows}")
         prepare("mapping.toml", Path("whole"))
         make_all(tmp_path, "parts", 2)
-        take_up("mapping.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
         assert outcome("export") == outcome("whole")
 
 
@@ -145,7 +145,7 @@ def test_shares_hold_nothing_but_their_customers(here):
 def error_of(parts="parts", mapping="mapping.toml"):
     """Return the error of taking up, which has written nothing."""
     with pytest.raises(ConfigurationError) as error:
-        take_up(mapping, parts, Path("export"))
+        take_up(PartsToTakeUp(mapping, parts), Path("export"))
     assert not [each for name in EXPORTS for each in Path("export").glob(name)]
     return error.value
 
@@ -172,13 +172,13 @@ def test_missing_parts_are_named(here):
     assert "no parts here" in str(error_of("none"))
     Path("none").mkdir()
     assert "for part in 1 2; do" in error_of("none").hint
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
 
 
 def test_parts_of_another_mapping_or_other_sources_are_stale(here):
     """They are named, and made again beside the old ones. Comments and [engine] change nothing."""
     Path("mapping.toml").write_text(f"# a comment\n{MAPPING}\n[engine]\nthreads = 1\nmemory = '400MB'\n")
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     shutil.rmtree("export")
     Path("mapping.toml").write_text(MAPPING.replace('"2018-01-01"', '"2017-01-01"'))
     assert str(error_of()).endswith(": 1, 2 stale (of other sources, another mapping or another version)")
@@ -186,7 +186,7 @@ def test_parts_of_another_mapping_or_other_sources_are_stale(here):
     error = error_of()
     assert str(error).startswith("1 of 2 parts cannot be taken up: 2 stale")
     follow(error.hint)
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     assert b"2017-01-01" in Path("export/customers.ndjson").read_bytes()
     shutil.rmtree("export")
     with Path("customers.csv").open("r+b") as file:  # the same size, at the same time
@@ -213,13 +213,13 @@ def test_a_damaged_part_is_named_and_made_again(here, name, how):
     if name == "events.ndjson":  # each part is made in the same way
         follow(error.hint)
         assert path.read_bytes() == content
-        take_up("mapping.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
 
 
 def test_the_division_that_lacks_the_fewest_is_taken_up(here):
     """Parts of several divisions may be in one directory."""
     make(1, 3)
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     shutil.rmtree(shares()[0])  # 1 of 2; of three, two are missing
     shutil.rmtree("export")
     assert "1 of 2 parts" in str(error_of())
@@ -232,7 +232,7 @@ def test_parts_that_do_not_agree_are_a_bug(here):
     summary["sources"]["customers"]["rows"] += 1
     path.write_text(json.dumps(summary))
     with pytest.raises(BugError, match="do not agree"):
-        take_up("mapping.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
 
 
 def test_figures_that_do_not_close_are_not_published(here):
@@ -242,7 +242,7 @@ def test_figures_that_do_not_close_are_not_published(here):
     summary["came"]["events"]["money"] += 1
     path.write_text(json.dumps(summary))
     with pytest.raises(BugError, match="the figures of events do not close"):
-        take_up("mapping.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     assert not list(Path("export").glob("*.ndjson"))
 
 
@@ -307,8 +307,8 @@ def test_parts_are_made_beside_each_other_and_none_twice_at_once(here):
         each.join()
     assert again
     assert len(made) == 4
-    take_up("mapping.toml", "at-once", Path("export"))
-    take_up("mapping.toml", "parts", Path("others"))
+    take_up(PartsToTakeUp("mapping.toml", "at-once"), Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("others"))
     assert outcome("export") == outcome("others")
 
 
@@ -324,7 +324,7 @@ def test_what_a_request_does_not_fit_is_refused(here, tmp_path):
         request_share("stdin.toml", "parts", Share(1, 2))
     assert "[sources] orders" in error.value.place
     with pytest.raises(ConfigurationError, match="standard input"):
-        take_up("stdin.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("stdin.toml", "parts"), Path("export"))
 
 
 def test_a_source_that_changes_meanwhile_is_refused(here):
@@ -414,6 +414,6 @@ def test_a_directory_that_cannot_be_written_is_said(here):
     """The same command begins again."""
     Path("export").write_text("a file")
     with pytest.raises(StorageError):
-        take_up("mapping.toml", "parts", Path("export"))
+        take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
     Path("export").unlink()
-    take_up("mapping.toml", "parts", Path("export"))
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))

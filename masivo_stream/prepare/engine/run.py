@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -10,7 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream import __version__
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import RemoteFile, RemoteFiles
 from masivo_stream.model.preparation import Preparation
 from masivo_stream.prepare.engine.database import Database
 from masivo_stream.prepare.engine.describe import PreparedFigures, count_exports, describe
@@ -41,7 +45,7 @@ from masivo_stream.prepare.engine.select import (
     select_rows,
 )
 from masivo_stream.prepare.engine.share import WHOLE, Share
-from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory
+from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
 from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import NO_REWARD, STANDARD_INPUT, Mapping
@@ -51,12 +55,13 @@ from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.settling.remarks import Action, Why
 from masivo_stream.prepare.settling.settle import make_rules
 from masivo_stream.prepare.sources.places import PlaceNames
-from masivo_stream.prepare.sources.source_files import SourceFile, find_files
+from masivo_stream.prepare.sources.source_files import FileSpaces, SourceFile, find_files
 
 ROWS_OF_A_PARTITION = 400_000
 MOST_PARTITIONS = 96
 """DuckDB keeps a file open for each, up to a hundred, with a buffer per file and thread."""
 SPILL = ".spill"
+COPIES = "copies"
 BLOCK = 1 << 20
 
 
@@ -74,8 +79,12 @@ _WEIGHTS = {"load": 45.0, "select": 20.0, "find": 5.0, "nest": 25.0, "count": 5.
 """Shares of the whole work in percent, as measured with a large shop."""
 
 
-def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None) -> Preparation:
+def prepare(
+    mapping_file: str, directory: Path, show: ShowStep = lambda _: None, remote: RemoteFiles | None = None
+) -> Preparation:
     """Write the exports that a mapping describes into a directory.
+
+    `remote` finds the mapping and the sources that are named by a URL; without it, every name is one of a file.
 
     Raises:
         ConfigurationError: the mapping is wrong, or does not fit its sources; DuckDB is not installed.
@@ -83,7 +92,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
         StorageError: something cannot be written. The same command continues.
         BugError: the figures do not close.
     """
-    text = read_mapping(mapping_file)
+    text = read_mapping(mapping_file, remote)
+    mapping_file = shown_url(mapping_file)
     mapping = parse_frame(text, mapping_file)
     spill = Path(mapping.engine.spill_dir or directory) / SPILL
     spooled = spill.parent / f"{SPILL}.standard-input.{os.getpid()}"
@@ -93,7 +103,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
         for name, source in mapping.sources.items():
             if STANDARD_INPUT in source.path:
                 spool = copy_standard_input(spooled)
-            files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
+            spaces = FileSpaces(spooled, spill / COPIES, remote)
+            files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spaces)
         check_directory(directory)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(OutputFiles.partials(directory), space.progress.sizes):
@@ -186,9 +197,7 @@ class PreparationSteps:
         directory = self._space.path / "sources"
         directory.mkdir(exist_ok=True)
         sources, number = [], 1
-        weights = {
-            name: sum(Path(each.path).stat().st_size for each in found) + 1 for name, found in self._files.items()
-        }
+        weights = {name: sum(each.size for each in found) + 1 for name, found in self._files.items()}
         for name, found in self._files.items():
             table, step = directory.absolute() / f"{name}.parquet", f"load {name}"
             if not self._space.done(step):
@@ -206,7 +215,8 @@ class PreparationSteps:
                 def report(file: str, line: int, why: Why, name: str = name) -> None:
                     outputs.reading.remark_source(name, Action.LEFT_OUT, why, file, line)
 
-                loaded = load_source(database, asked, table, report)
+                with self._copied(name, found):
+                    loaded = load_source(database, asked, table, report)
                 names = tuple(each.name for each in found)
                 self._progress.sources[name] = SourceFigures(names, loaded.rows + loaded.unreadable, loaded.rows)
                 self._progress.columns[name] = loaded.columns
@@ -220,6 +230,19 @@ class PreparationSteps:
             number += len(found)
             self.share_done += _WEIGHTS["load"] / 100 * weights[name] / sum(weights.values())
         return sources
+
+    @contextmanager
+    def _copied(self, name: str, files: list[SourceFile]) -> Iterator[None]:
+        """Copy the files of a source that are elsewhere to this machine until the end of the block."""
+        copies = self._space.new_directory(COPIES)
+        try:
+            for each in files:
+                if each.remote is not None:
+                    self._show(StepProgress(f"copy {name}", self.share_done))
+                    _copy(each.remote, Path(each.path))
+            yield
+        finally:
+            shutil.rmtree(copies, ignore_errors=True)
 
     def _show_bytes(self, step: str, part: float) -> Callable[[int], None]:
         """Return what shows progress within a step by the bytes that are read; a byte is this part of all work."""
@@ -320,20 +343,30 @@ class PreparationSteps:
         return self._space.path.absolute() / "lost-emails.parquet"
 
 
-def read_mapping(file: str) -> str:
+def _copy(remote: RemoteFile, path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            remote.copy(file.write)
+    except OSError as error:
+        raise cannot_write(error, path) from error
+
+
+def read_mapping(file: str, remote: RemoteFiles | None) -> str:
     """Return the text of a mapping.
 
     Raises:
         ConfigurationError: it cannot be read.
     """
     try:
+        if remote is not None and is_url(file):
+            return remote.read(file).decode("utf-8-sig")
         return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
             f"cannot be read: {why}",
             operation="read the mapping",
-            place=file,
+            place=shown_url(file),
             hint="masivo-stream prepare --init writes a mapping to begin with",
         ) from None
 
@@ -356,6 +389,8 @@ def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]])
         if each.name == STANDARD_INPUT:
             for block in _blocks(Path(each.path)):
                 digest.update(block)
+        elif each.remote is not None:
+            digest.update(f"{each.remote.size} {each.remote.identity}".encode())
         else:
             status = Path(each.path).stat()
             digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())

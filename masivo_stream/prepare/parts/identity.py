@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from masivo_stream import __version__
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.prepare.engine.database import name_engine
 from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, Engine, Mapping
@@ -34,7 +35,7 @@ def check_files(mapping: Mapping, mapping_file: str) -> None:
 
 
 def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> str:
-    """Return the digest of all that decides about the bytes of the result; the sources are read to their ends.
+    """Return the digest of all that decides about the bytes of the result; files are read to their ends.
 
     The times of files are not in it, as copies on other machines have others, nor is [engine], which changes nothing.
 
@@ -43,11 +44,19 @@ def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> str:
         InputError: a source cannot be read.
     """
     digest = hashlib.sha256(f"1 {__version__} {name_engine()}\n".encode())
-    digest.update(msgspec.msgpack.encode(msgspec.structs.replace(mapping, engine=Engine())))
+    sources = {  # a URL may be signed anew
+        name: msgspec.structs.replace(source, path=tuple(map(shown_url, source.path)))
+        for name, source in mapping.sources.items()
+    }
+    deciding = msgspec.structs.replace(mapping, sources=sources, engine=Engine())
+    digest.update(msgspec.msgpack.encode(deciding))
     for name, found in files.items():
         for each in found:
             digest.update(f"\n{name}\0{each.name}\0".encode("utf-8", "surrogateescape"))
-            digest.update(_digest(each))
+            if each.remote is not None:
+                digest.update(f"{each.remote.size} {each.remote.identity}".encode())
+            else:
+                digest.update(_digest(each))
     return digest.hexdigest()
 
 
@@ -70,6 +79,9 @@ def read_states(files: dict[str, list[SourceFile]]) -> FileStates:
     """
     states = []
     for file in (each for found in files.values() for each in found):
+        if file.remote is not None:  # its copy is of what was found, or fails
+            states.append((file.size, 0))
+            continue
         try:
             status = Path(file.path).stat()
         except OSError as error:

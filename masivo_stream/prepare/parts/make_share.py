@@ -6,10 +6,20 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream import __version__
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.ports import RemoteFiles
 from masivo_stream.prepare.engine.describe import count_exports
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, are_intact
-from masivo_stream.prepare.engine.run import SPILL, PreparationSteps, ShowStep, StepProgress, WorkToDo, read_mapping
+from masivo_stream.prepare.engine.run import (
+    COPIES,
+    SPILL,
+    PreparationSteps,
+    ShowStep,
+    StepProgress,
+    WorkToDo,
+    read_mapping,
+)
 from masivo_stream.prepare.engine.share import Share
 from masivo_stream.prepare.engine.spill_dir import SpillDirectory
 from masivo_stream.prepare.mapping.frame import Mapping
@@ -24,7 +34,16 @@ from masivo_stream.prepare.parts.share_files import (
     read_summary,
     share_name,
 )
-from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile, find_files
+from masivo_stream.prepare.sources.source_files import OPERATION, FileSpaces, SourceFile, find_files
+
+
+class NamedFile(Struct, frozen=True):
+    """A file of a source, as a process on any machine finds it."""
+
+    name: str
+    """As a person named it."""
+    path: str
+    """Absolute; empty for a file in object storage, which is found by the URL in the mapping."""
 
 
 class ShareRequest(Struct, frozen=True, kw_only=True):
@@ -38,8 +57,8 @@ class ShareRequest(Struct, frozen=True, kw_only=True):
     """Its text."""
     base: str
     """The directory that a relative `spill_dir` in the mapping is relative to."""
-    files: dict[str, list[SourceFile]]
-    """The files of each source, by absolute paths."""
+    files: dict[str, list[NamedFile]]
+    """The files of each source."""
     parts: str
     """The absolute path of the directory of parts."""
     number: int
@@ -47,6 +66,11 @@ class ShareRequest(Struct, frozen=True, kw_only=True):
     of: int
     identity: str = ""
     """Of mapping and sources, as the one who asks has read them; empty: not known. Sources that differ are refused."""
+
+    @property
+    def share(self) -> Share:
+        """Which share it is."""
+        return Share(self.number, self.of)
 
 
 class ShareAnswer(Struct, frozen=True, kw_only=True):
@@ -64,64 +88,72 @@ class ShareAnswer(Struct, frozen=True, kw_only=True):
     """Whether it was found, and nothing had to be done."""
 
 
-def request_shares(mapping_file: str, parts: str, of: int) -> list[bytes]:
+def request_shares(mapping_file: str, parts: str, of: int, remote: RemoteFiles | None = None) -> list[bytes]:
     """Return the request of each share, for `make_share`. The sources are read, so that all machines read the same.
 
     Raises:
         ConfigurationError: the mapping is wrong, or reads standard input.
         InputError: a source does not exist.
     """
-    first = request_share(mapping_file, parts, Share(1, of))
-    identity = identify(parse_frame(first.mapping, mapping_file), first.files)
+    first = request_share(mapping_file, parts, Share(1, of), remote)
+    mapping = parse_frame(first.mapping, first.mapping_file)
+    identity = identify(mapping, find_all_files(mapping, first.mapping_file, remote))
     return [
         msgspec.msgpack.encode(msgspec.structs.replace(first, number=number, identity=identity))
         for number in range(1, of + 1)
     ]
 
 
-def request_share(mapping_file: str, parts: str, share: Share) -> ShareRequest:
+def request_share(mapping_file: str, parts: str, share: Share, remote: RemoteFiles | None = None) -> ShareRequest:
     """Return the request of one share; it raises what `request_shares` does."""
-    text = read_mapping(mapping_file)
+    text = read_mapping(mapping_file, remote)
+    mapping_file = shown_url(mapping_file)
     mapping = parse_frame(text, mapping_file)
+    files = find_all_files(mapping, mapping_file, remote)
     return ShareRequest(
         version=__version__,
         mapping_file=mapping_file,
         mapping=text,
         base=str(Path.cwd()),
-        files=find_all_files(mapping, mapping_file),
+        files={
+            name: [NamedFile(each.name, each.path if each.remote is None else "") for each in found]
+            for name, found in files.items()
+        },
         parts=str(Path(parts).absolute()),
         number=share.number,
         of=share.of,
     )
 
 
-def find_all_files(mapping: Mapping, mapping_file: str) -> dict[str, list[SourceFile]]:
+def find_all_files(mapping: Mapping, mapping_file: str, remote: RemoteFiles | None) -> dict[str, list[SourceFile]]:
     """Return the files of each source, by absolute paths; it raises what `request_shares` does."""
     check_files(mapping, mapping_file)
     return {
         name: [
-            SourceFile(each.name, str(Path(each.path).absolute()))
-            for each in find_files(source, f"{mapping_file}: [sources] {name}", None)
+            msgspec.structs.replace(each, path=str(Path(each.path).absolute()))
+            for each in find_files(source, f"{mapping_file}: [sources] {name}", FileSpaces(None, Path(), remote))
         ]
         for name, source in mapping.sources.items()
     }
 
 
-def make_share(request: bytes) -> bytes:
+def make_share(request: bytes, remote: RemoteFiles | None = None) -> bytes:
     """Make a share, or find that it is there already; return its `ShareAnswer`. Both are MessagePack.
 
     It writes below the directory of parts, and may be called again after a kill: it continues, and the answer is the
-    same. It needs no event loop, no signal handler and no main thread.
+    same. It needs no event loop, no signal handler and no main thread. `remote` finds the sources that are URLs.
 
     Raises:
         ConfigurationError: the mapping does not fit, or another process makes the same share.
         InputError: a source cannot be read, or is not what the request says.
         StorageError: something cannot be written. The same request continues.
     """
-    return msgspec.msgpack.encode(take_share(msgspec.msgpack.decode(request, type=ShareRequest)))
+    return msgspec.msgpack.encode(take_share(msgspec.msgpack.decode(request, type=ShareRequest), remote=remote))
 
 
-def take_share(request: ShareRequest, show: ShowStep = lambda _: None) -> ShareAnswer:
+def take_share(
+    request: ShareRequest, show: ShowStep = lambda _: None, remote: RemoteFiles | None = None
+) -> ShareAnswer:
     """Make a share as `make_share` does, and show the steps."""
     if request.version != __version__:
         raise ConfigurationError(
@@ -129,21 +161,17 @@ def take_share(request: ShareRequest, show: ShowStep = lambda _: None) -> ShareA
             operation="make a share",
             hint="install one version on all machines",
         )
-    mapping = parse_frame(request.mapping, request.mapping_file)
-    before = read_states(request.files)
-    show(StepProgress("identify the sources", 0.0))
-    identity = identify(mapping, request.files)
-    if request.identity not in {"", identity}:
-        raise InputError(
-            "the sources are not those of the request",
-            operation=OPERATION,
-            place=request.mapping_file,
-            hint="check that all machines read the same files, and that nothing writes to them; then ask again",
-        )
-    share, parts = Share(request.number, request.of), Path(request.parts)
+    mapping, share, parts = parse_frame(request.mapping, request.mapping_file), request.share, Path(request.parts)
     spill = Path(request.base, mapping.engine.spill_dir) if mapping.engine.spill_dir else parts
-    work = WorkToDo(mapping, WrittenMapping(request.mapping_file, request.mapping), request.files, share)
-    with SpillDirectory(spill / f"{SPILL}-{share.number}-of-{share.of}", f"{identity} {share}") as space:
+    spill /= f"{SPILL}-{share.number}-of-{share.of}"
+    files = _find_again(request, mapping, FileSpaces(None, spill / COPIES, remote))
+    before = read_states(files)
+    show(StepProgress("identify the sources", 0.0))
+    identity = identify(mapping, files)
+    if request.identity not in {"", identity}:
+        raise _other_sources(request)
+    work = WorkToDo(mapping, WrittenMapping(request.mapping_file, request.mapping), files, share)
+    with SpillDirectory(spill, f"{identity} {share}") as space:
         target = parts / share_name(share, identity)
         found = read_summary(target)
         was_there = found is not None and is_undamaged(target, found)
@@ -158,6 +186,32 @@ def take_share(request: ShareRequest, show: ShowStep = lambda _: None) -> ShareA
         partitions=len(share.partitions(found.partitions)),
         of_partitions=found.partitions,
         was_there=was_there,
+    )
+
+
+def _find_again(request: ShareRequest, mapping: Mapping, spaces: FileSpaces) -> dict[str, list[SourceFile]]:
+    """Return the files of a request as they are found by this process."""
+    found: dict[str, list[SourceFile]] = {}
+    for name, source in mapping.sources.items():
+        urls = tuple(filter(is_url, source.path)) if spaces.remote is not None else ()
+        of_urls = msgspec.structs.replace(source, path=urls)
+        place = f"{request.mapping_file}: [sources] {name}"
+        stored = {each.name: each for each in find_files(of_urls, place, spaces)}
+        try:
+            found[name] = [
+                SourceFile(each.name, each.path) if each.path else stored[each.name] for each in request.files[name]
+            ]
+        except KeyError:
+            raise _other_sources(request) from None
+    return found
+
+
+def _other_sources(request: ShareRequest) -> InputError:
+    return InputError(
+        "the sources are not those of the request",
+        operation=OPERATION,
+        place=request.mapping_file,
+        hint="check that all machines read the same files, and that nothing writes to them; then ask again",
     )
 
 

@@ -6,7 +6,11 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from msgspec import Struct
+
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.model.errors import BugError
+from masivo_stream.model.ports import RemoteFiles
 from masivo_stream.model.preparation import Preparation
 from masivo_stream.prepare.engine.describe import PreparedFigures, describe
 from masivo_stream.prepare.engine.find_remarks import FlatWords
@@ -36,7 +40,17 @@ from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.sources.places import PlaceNames
 
 
-def take_up(mapping_file: str, parts: str, directory: Path, show: ShowStep = lambda _: None) -> Preparation:
+class PartsToTakeUp(Struct, frozen=True):
+    """The mapping of a preparation, and where its parts are."""
+
+    mapping_file: str
+    parts: str
+    """The directory of parts, as it was named."""
+    remote: RemoteFiles | None = None
+    """What finds the mapping and the sources that are named by a URL."""
+
+
+def take_up(asked: PartsToTakeUp, directory: Path, show: ShowStep = lambda _: None) -> Preparation:
     """Write the exports that a mapping describes into a directory, from the shares in the directory of parts.
 
     Raises:
@@ -45,8 +59,9 @@ def take_up(mapping_file: str, parts: str, directory: Path, show: ShowStep = lam
         StorageError: something cannot be written. The same command begins again.
         BugError: the figures do not close, or shares of the same sources do not agree.
     """
-    mapping = parse_frame(read_mapping(mapping_file), mapping_file)
-    files = find_all_files(mapping, mapping_file)
+    mapping_file, parts = shown_url(asked.mapping_file), asked.parts
+    mapping = parse_frame(read_mapping(asked.mapping_file, asked.remote), mapping_file)
+    files = find_all_files(mapping, mapping_file, asked.remote)
     show(StepProgress("identify the sources", 0.0))
     command = ShareCommand(mapping_file, parts)
     shares = find_shares(command, identify(mapping, files))
