@@ -422,6 +422,36 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
     )
 
 
+_LINE_BYTES = 64 * 1024
+"""Bytes that are read at once to find the end of a line."""
+
+
+async def line_after(source: Input, place: int) -> int:
+    """Return the offset of the first line of a plain file or object that begins at byte `place` or after it.
+
+    It is the size if no line does.
+
+    Raises:
+        InputError: unreadable.
+    """
+    offset = place - 1  # a line begins at `place` if the byte before it ends one
+    if place <= 0:
+        return 0
+    try:
+        with _stored(source) as stored:
+            while offset < source.size:
+                (block,) = await stored.read_spans([(offset, min(_LINE_BYTES, source.size - offset))])
+                if not block:
+                    break
+                found = block.find(b"\n")
+                if found >= 0:
+                    return offset + found + 1
+                offset += len(block)
+    except OSError as error:
+        raise _unreadable(source.shown_path, error) from error
+    return source.size
+
+
 async def read_places(source: Input, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     """Return the bytes at these offsets and lengths, which are in ascending order, of a plain file or object.
 
