@@ -28,6 +28,23 @@ class PartRules(Struct, frozen=True, array_like=True):
     max_line_bytes: int
 
 
+class WrittenPart(Struct, frozen=True, kw_only=True):
+    """What `validate --part` has done; `--json` prints it."""
+
+    part: int
+    parts: int
+    answer: str
+    """Path or URL of the answer."""
+    bytes: int
+    """How long the answer is."""
+    lines: int
+    """Lines that belong to the part, blank ones included."""
+    again: int
+    """Lines that are validated again by whoever takes the answer up: faulty ones, skipped ones, and odd ones."""
+    known: bool
+    """It was there already, and nothing was done."""
+
+
 class PartRequest(Struct, frozen=True, array_like=True):
     """What `flow.parts.make_part.make_part` is asked: msgpack of this."""
 

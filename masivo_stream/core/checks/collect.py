@@ -1,7 +1,7 @@
 """Collect what is wrong: exact counts, and the first places in reading order, whatever the order in which it comes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -76,10 +76,10 @@ class Collector:
             ],
         )
 
-    def merge(self, packed: PackedFaults, lines_before: Sequence[int], left_out: Collection[CheckName]) -> None:
+    def merge(self, packed: PackedFaults, lines_before: Mapping[int, int], left_out: Collection[CheckName]) -> None:
         """Add what was collected in a part, except what is `left_out`.
 
-        `lines_before` are the lines of each source before the part: the part counts its own.
+        `lines_before` are the lines before the part of each source in it: the part counts its own.
         """
         for check, count in packed.counts.items():
             if check not in left_out:
@@ -110,7 +110,7 @@ def pack_place(place: LinePlace) -> Place:
     return place.source, place.line, place.offset, place.length
 
 
-def unpack_place(place: Place, lines_before: Sequence[int]) -> LinePlace:
+def unpack_place(place: Place, lines_before: Mapping[int, int]) -> LinePlace:
     """Return a place from a part, before which each source has a number of lines."""
     source, line, offset, length = place
     return LinePlace(source, line + lines_before[source], offset, length)

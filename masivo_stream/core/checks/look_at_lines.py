@@ -5,7 +5,7 @@ from collections.abc import Collection
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.lean_records import LeanRecord
 from masivo_stream.core.checks.note_format import place_of
-from masivo_stream.core.checks.plausible import Plausibility, TimelessPlausibility
+from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
 from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import CheckName, ExportFault
@@ -64,3 +64,22 @@ class LineChecks:
         for check, counted, places in self.unknown.found():
             if check not in self._left_out:
                 self._collector.add_field(check, counted, places)
+
+
+class LateDates:
+    """Look for dates in the future only: whoever looked at the lines before did not know when now is."""
+
+    def __init__(self, kind: Kind, now: Timestamp) -> None:
+        """Look at lines of a kind. Dates more than a day after `now` are in the future."""
+        self._reader = LineReader(kind, watch=False)
+        self._timeless, self._now = TimelessPlausibility(), Plausibility(now)
+
+    def look(self, body: bytes) -> list[Doubt]:
+        """Return what is implausible on a valid line because of the time."""
+        record = self._reader.read(body)
+        if record is None:
+            return []
+        self._timeless.look(record)
+        self._now.look(record)
+        known = self._timeless.take()
+        return [doubt for doubt in self._now.take() if doubt not in known]

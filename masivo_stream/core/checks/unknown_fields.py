@@ -9,7 +9,7 @@ shown (`redact.public_name`), and none of an object with more than `MOST_NAMES` 
 memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 import msgspec
@@ -116,7 +116,7 @@ class _Occurrences(Struct):
     def pack(self) -> "PackedOccurrences":
         return self.records, list(map(pack_place, self.first))
 
-    def merge(self, packed: "PackedOccurrences", lines_before: Sequence[int], most_places: int) -> None:
+    def merge(self, packed: "PackedOccurrences", lines_before: Mapping[int, int], most_places: int) -> None:
         records, first = packed
         self.records += records
         room = most_places - len(self.first)
@@ -178,10 +178,10 @@ class UnknownFields:
             for (kind, path), named in sorted(self._names.items())
         ]
 
-    def merge(self, packed: Iterable[PackedUnknown], lines_before: Sequence[int]) -> None:
+    def merge(self, packed: Iterable[PackedUnknown], lines_before: Mapping[int, int]) -> None:
         """Add the unknown fields of a part, which follows those that were added before.
 
-        `lines_before` are the lines of each source before the part: the part counts its own.
+        `lines_before` are the lines before the part of each source in it: the part counts its own.
         """
         for each in packed:
             key = each.kind, each.path

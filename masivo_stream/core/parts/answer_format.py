@@ -15,7 +15,7 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -66,6 +66,8 @@ class LinesFrame(Frame, frozen=True, array_like=True):
     """The columns of lines."""
 
     lines: int
+    again: int
+    """How many of them have to be validated again."""
 
 
 class NotesFrame(Frame, frozen=True, array_like=True):
@@ -137,7 +139,7 @@ class AnswerWriter:
 
     def add_columns(self, packed: PackedColumns) -> None:
         """Add columns of the stretch that is under way."""
-        self._frames.append(LinesFrame(*self._add(msgspec.msgpack.encode(packed)), packed.lines))
+        self._frames.append(LinesFrame(*self._add(msgspec.msgpack.encode(packed)), packed.lines, packed.again))
 
     def end_stretch(self, source: int, begin: int, end: int, crc: int) -> None:
         """End the stretch whose columns were added."""
@@ -231,10 +233,12 @@ def read_checks(content: bytes) -> PartChecks:
     return _decode(_unpack(content), PartChecks)
 
 
-def read_notes(frame: NotesFrame, content: bytes, lines_before: Sequence[int]) -> Iterator[tuple[int, "array[int]"]]:
+def read_notes(
+    frame: NotesFrame, content: bytes, lines_before: Mapping[int, int]
+) -> Iterator[tuple[int, "array[int]"]]:
     """Yield the notes of each partition in a frame, with the partition's number.
 
-    `lines_before` are the lines of each input before the part: the part counts its own.
+    `lines_before` are the lines before the part of each input that is in it: the part counts its own.
 
     Raises:
         Damage: the frame was changed.
@@ -260,13 +264,13 @@ _WHERE = 3
 """The column of source and line."""
 
 
-def _move_lines(words: "array[int]", lines_before: Sequence[int]) -> "array[int]":
+def _move_lines(words: "array[int]", lines_before: Mapping[int, int]) -> "array[int]":
     """Count the lines of notes in reading order from the beginning of their inputs.
 
     One addition of two long integers adds to all numbers at once: none of them reaches its highest bit.
     """
     wheres = words[_WHERE::WORDS]
-    for source, lines in enumerate(lines_before):
+    for source, lines in lines_before.items():
         if lines:
             begin, end = bisect_left(wheres, where(source, 0)), bisect_left(wheres, where(source + 1, 0))
             numbers = int.from_bytes(wheres[begin:end].tobytes(), "little")

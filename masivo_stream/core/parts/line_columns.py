@@ -42,6 +42,11 @@ class PackedColumns(Struct, frozen=True, array_like=True):
     contents: bytes
     """24 bits of a hash of what makes two events of one purchase the same, in three bytes."""
 
+    @property
+    def again(self) -> int:
+        """How many lines have to be validated again."""
+        return len(self.alone) // array(_WORD).itemsize
+
 
 class ColumnWriter:
     """Feed it the results of lines in order; then take their columns."""

@@ -12,7 +12,6 @@ from typing import Self
 
 from masivo_stream.model.errors import StorageError
 
-
 LEAVE_OUT = "leave the checks out: --skip-checks all"
 
 
@@ -22,8 +21,8 @@ class Spill:
     def __init__(self, parts: int, directory: Path | None, expected: int = 0, otherwise: str = LEAVE_OUT) -> None:
         """Divide into `parts`; the file is in `directory`, or where temporary files are.
 
-        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full. Its hint says
-        what to do `otherwise` than to free space.
+        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full. `otherwise`
+        is what its hint advises besides.
 
         Raises:
             StorageError: it cannot be created.

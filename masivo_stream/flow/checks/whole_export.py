@@ -69,8 +69,8 @@ class AnsweredPart(Protocol):
     """What another machine found in its part of the exports."""
 
     checks: PartChecks
-    lines_before: Sequence[int]
-    """The lines of each input before this part."""
+    lines_before: Mapping[int, int]
+    """The lines before this part of each input that is in it."""
 
     def notes(self) -> AsyncIterator[tuple[int, "array[int]"]]:
         """Yield its notes by partition."""

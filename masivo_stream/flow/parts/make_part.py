@@ -168,6 +168,11 @@ def _check(found: Input, known: PartInput) -> Identity:
     return identity
 
 
+def changed_since(found: Input) -> InputError:
+    """Return the error for an export that is not the one of which there are answers."""
+    return _changed(found, "it is not the one of which there are answers of parts")
+
+
 def _changed(found: Input, what: str) -> InputError:
     return InputError(f"the export has changed: {what}", operation=_OPERATION, place=found.shown_path, hint=CHANGED)
 

@@ -78,7 +78,7 @@ class Validator(Protocol):
         ...
 
 
-class AnsweredLines(Protocol):
+class LineAnswers(Protocol):
     """What other machines found in lines that they have validated, part by part."""
 
     def validator(self, decoder: Decoder) -> Validator:
@@ -185,7 +185,7 @@ async def validate_sources(
     max_line_bytes: int,
     workers: int = 1,
     worth_workers: int = WORTH_WORKERS,
-    answers: "AnsweredLines | None" = None,
+    answers: "LineAnswers | None" = None,
 ) -> AsyncGenerator[ValidatedBlock, None]:
     """Yield the results of the lines of all sources, block by block.
 
