@@ -30,9 +30,13 @@ class PartFlags:
         if self.part is None and self.out is None:
             return False
         if self.part is None or self.out is None:
-            raise _wrong("--part and --out are used together", "name the part and where its answer goes")
+            raise _wrong(
+                "a part and the place of its answer are named together", "name the part, and where its answer goes"
+            )
         if parts:
-            raise _wrong("--part and --parts contradict each other", "make all parts with --part; then take them up")
+            raise _wrong(
+                "answers are either made or taken up", "make the answers of all parts first; then take them up"
+            )
         return True
 
 

@@ -18,7 +18,7 @@ class Exports(Struct, frozen=True, kw_only=True):
     events: Sequence[str] = ()
     transactions: Sequence[str] = ()
     parts: str = ""
-    """Where answers of parts are, which other machines have validated: a directory, or a URL of a folder. Without it,
+    """The directory or URL of a folder with answers of parts, which other machines have validated. Without it,
     everything is validated here."""
 
     def found(self, retry: RetrySettings) -> "FoundExports":

@@ -1,4 +1,4 @@
-"""Exports that are validated in parts, in this process, and what comes of it."""
+"""Exports that are validated in parts, in this process, and the outcome."""
 
 import json
 from pathlib import Path

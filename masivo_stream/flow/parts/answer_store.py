@@ -100,7 +100,6 @@ def unreadable(place: str, why: str) -> InputError:
         f"the answer of a part cannot be read: {why}",
         operation="take parts up",
         place=place,
-        hint="start the same command again: it names the parts that have to be made again",
     )
 
 

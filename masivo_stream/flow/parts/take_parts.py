@@ -247,8 +247,9 @@ class _Names:
 def _describe(found: _Names, missing: Sequence[int], damaged: int) -> str:
     if found.parts:
         named = ", ".join(map(str, missing[:_MOST_NAMED])) + (" …" if len(missing) > _MOST_NAMED else "")
-        broken = f", {damaged} of them damaged" if damaged else ""
-        return f"{len(missing)} of {found.parts} parts are missing{broken}: {named}"
+        broken = f" ({damaged} damaged)" if damaged else ""
+        verb = "is" if len(missing) == 1 else "are"
+        return f"{len(missing)} of {found.parts} parts {verb} missing{broken}: {named}"
     if found.other_settings:
         return "the answers there were made with other settings, or by another version of this program or of Python"
     if found.other_exports:
@@ -257,7 +258,7 @@ def _describe(found: _Names, missing: Sequence[int], damaged: int) -> str:
 
 
 def _hint(exports: Exports, settings: Settings, missing: Sequence[int], parts: int) -> str:
-    """Return the command that makes the missing parts; all of them if they are many, or if none is there."""
+    """Return the command that makes the missing parts; all of them if they are many, or if no answer is there."""
     if len(missing) == 1:
         return f"make it, on any machine that sees the exports: {_command(exports, settings, f'{missing[0]}/{parts}')}"
     numbers = " ".join(map(str, missing)) if 0 < len(missing) <= _MOST_NAMED else f"$(seq {parts})"
