@@ -106,6 +106,10 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::a_key_on_the_command_line_moves_to_the_environment_or_a_file",
         "{…} --help lists them all": "commands::the_named_help_command_works",
     },
+    "cli/validate.py": {
+        "name the part, and where its answer goes": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "make the answers of all parts first; then take them up": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
     "cli/verify.py": {
         "use --sample of 1 or more, or --all": "commands::an_impossible_sample_is_corrected",
         "add --totals": "totals::flags_that_contradict_each_other_are_corrected",
@@ -142,6 +146,12 @@ TABLE: dict[str, dict[str, str]] = {
             'it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]};'
             " masivo-stream check --json > catalogue.json makes one from an account"
         ): "account::a_catalogue_is_made_from_an_account",
+    },
+    "edges/files/part_files.py": {
+        "check the path and its permissions": "parts::the_place_of_the_answers_is_corrected",
+        (
+            "free space there, or correct the path and its permissions; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
     },
     "edges/objects/find_objects.py": {
         "check the URL": "objects::a_url_of_something_else_is_checked",
@@ -476,6 +486,9 @@ TABLE: dict[str, dict[str, str]] = {
         "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
+        (
+            "free space there, or divide the exports into more parts; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
@@ -534,6 +547,12 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
         ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
+    },
+    "flow/commands/validate_part.py": {
+        (
+            "write 3/8 for the third of eight parts, or auto/8 in a job"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "write the number, such as 3/8": "parts::a_wrong_part_is_corrected_as_its_hint_says",
     },
     "flow/dry_run/advice.py": {
         (
@@ -637,6 +656,30 @@ TABLE: dict[str, dict[str, str]] = {
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
+    },
+    "flow/parts/answer_store.py": {
+        (
+            "name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
+    "flow/parts/make_part.py": {
+        (
+            "make the part again if the export is as it should be now; answers of parts of the export as it was before"
+            " are not taken up"
+        ): "parts::a_part_of_an_export_that_has_changed_is_made_again",
+        "the parts of N are 1/N to N/N, and N is at most {…}": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "write it to a file that all machines can read, and name that file"
+        ): "parts::an_export_from_a_pipe_is_written_to_a_file",
+    },
+    "flow/parts/take_parts.py": {
+        (
+            "make it, on any machine that sees the exports: {…} --part {…} --out {…}"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
+        (
+            "make them, each on any machine that sees the exports; on this one, one after the other: for part in {…};"
+            " do {…} --part {…} --out {…}; done"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
     },
     "flow/reporting/publish.py": {
         "publish to another folder or bucket": "objects::a_place_for_results_is_corrected_as_its_hint_says",

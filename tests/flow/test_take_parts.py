@@ -11,6 +11,7 @@ import pytest
 from fakes import record, write_export
 from flow.divided import CAP, make_parts, named, planned, settings_of
 
+from masivo_stream.edges.export.source import find_inputs, line_after
 from masivo_stream.flow.commands.validate_part import read_part, validate_part
 from masivo_stream.flow.parts.make_part import answer_name, ask_for_part, make_part
 from masivo_stream.model.contract import Kind
@@ -107,7 +108,7 @@ async def test_a_damaged_answer_is_missing(change, export):
     assert (await planned(with_parts(export), settings_of(export / "state")))[0].requests == 1
 
 
-async def test_stale_answers_are_told_apart(export):
+async def test_stale_answers_are_distinguished(export):
     """Those of other settings, and those of exports that have changed."""
     await make(export, unknown_fields="reject")
     error = await refused(export)
@@ -177,6 +178,38 @@ async def test_a_change_that_no_sample_shows_is_noticed_when_the_lines_are_read(
     found, _ = await planned(with_parts(export), settings_of(export / "state"))
     assert found.summary.exit_code == 5
     assert "it is not the one of which there are answers of parts" in found.summary.message
+
+
+async def test_a_date_is_in_the_future_by_the_clock_of_whoever_takes_parts_up(export):
+    """Not by that of the machine that validated it, perhaps days before."""
+    late = record(Kind.CUSTOMERS, 7, registration_date="2023-11-16T01:00:00Z", dob="2023-12-01T00:00:00Z")
+    early = record(Kind.CUSTOMERS, 8, registration_date="2023-11-15T01:00:00Z")
+    write_export(
+        export / "customers.ndjson", [record(Kind.CUSTOMERS, number) for number in range(20, 60)] + [late, early]
+    )
+    await make(export, 3)
+    counts = []
+    for number, days in enumerate((0, 1, 30)):
+        settings = settings_of(export / f"state-{number}")
+        found, _ = await planned(with_parts(export), settings, days * 86_400)
+        alone, _ = await planned(with_parts(export, ""), settings_of(export / f"alone-{number}"), days * 86_400)
+        assert found.summary.checks == alone.summary.checks
+        results = {each.check: each for each in found.summary.checks.results}
+        lines = [
+            first.line for name in ("future_date", "birth_date") if name in results for first in results[name].first
+        ]
+        counts.append(lines)
+    assert counts == [[41, 41], [41], []]
+
+
+async def test_a_part_begins_with_the_first_line_that_begins_in_it(tmp_path):
+    """Whatever byte its stretch begins with: no line is in two parts, and no line is in none."""
+    for text in (b"a\n\nbcd\r\nef", b"abc\n", b"abc", b"\n\n", b""):
+        (tmp_path / "x").write_bytes(text)
+        begins = [0, *(at + 1 for at, byte in enumerate(text) if byte == 10), len(text)]
+        (source,) = find_inputs([str(tmp_path / "x")])
+        for place in range(len(text) + 1):
+            assert await line_after(source, place) == min(begin for begin in begins if begin >= place)
 
 
 async def test_more_parts_than_lines_and_no_line_at_all(export):
