@@ -828,6 +828,10 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::an_unread_export_is_named_again"
         ),
         "name it with --{…} too": "exports::the_flag_for_a_moved_export_is_corrected",
+        (
+            "put it back, or check endpoint and credentials in the environment; if it has another URL or signature now,"
+            " add --moved {…}=URL"
+        ): "objects::an_object_that_is_elsewhere_is_named",
         "start migrate once with its present name, which records the new place; or add --moved {…}=PATH": (
             "exports::an_export_is_found_by_commands_that_do_not_name_it"
         ),

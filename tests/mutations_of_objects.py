@@ -62,6 +62,14 @@ MUTATIONS = (
         (STORAGE + "a_presigned_url_is_in_no_file_and_no_message",),
     ),
     Mutation(
+        "a pattern is masked like a query",
+        "core/redact.py",
+        '    return _QUERY.sub(lambda match: match["key"] or MASK,',
+        "    return _QUERY.sub(lambda match: MASK,",
+        "The next command that is shown names other objects.",
+        ("cli/test_object_commands.py::test_doubts_are_resolved_and_a_part_is_taken_back_and_sent_again",),
+    ),
+    Mutation(
         "an export that cannot be reached is not compared",
         "flow/checks/before_sending.py",
         "                raise\n            except InputError",

@@ -3,17 +3,10 @@
 import gzip
 import json
 import os
-import re
-import subprocess
-import sys
-import time
-from contextlib import closing
-from http.client import HTTPConnection
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from fakes import record
+from moto_server import MotoServer
 from object_server import credentials
 
 from masivo_stream.core.reading.object_answers import Patience
@@ -23,51 +16,13 @@ from masivo_stream.edges.objects.store import open_store
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
 
-MOTO = Path(sys.executable).with_name("moto_server")
-
-
-SIGNED = "AWS4-HMAC-SHA256 Credential=AKIA-TEST/20261130/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-"""Without any signature an object cannot be replaced."""
-
-
-class S3:
-    """A client of the server, as simple as can be: moto checks no signatures."""
-
-    def __init__(self, port):
-        self.url, self._port = f"http://127.0.0.1:{port}", port
-
-    def put(self, path, body=b""):
-        self._request("PUT", path, body)
-
-    def get(self, path):
-        return self._request("GET", path)
-
-    def _request(self, method, path, body=None):
-        with closing(HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
-            connection.request(method, f"/{quote(path, safe='/?=')}", body, {"Authorization": SIGNED})
-            with closing(connection.getresponse()) as answer:
-                text = answer.read()
-        assert answer.status == 200, text
-        return text
-
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory):
     """Serve S3 while the tests of this file run."""
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with (
-        log.open("wb") as told,
-        subprocess.Popen(
-            [sys.executable, "-u", MOTO, "-H", "127.0.0.1", "-p", "0"], stdout=subprocess.DEVNULL, stderr=told
-        ) as process,
-    ):
-        try:
-            while (found := re.search(rb"Running on http://127.0.0.1:(\d+)", log.read_bytes())) is None:
-                assert process.poll() is None, log.read_bytes()
-                time.sleep(0.05)
-            yield S3(int(found[1]))
-        finally:
-            process.terminate()
+    server = MotoServer(tmp_path_factory.mktemp("moto") / "log")
+    yield server
+    server.kill()
 
 
 @pytest.fixture

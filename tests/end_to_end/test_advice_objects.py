@@ -138,6 +138,26 @@ def test_a_replaced_object_is_put_back(served, bucket, work):
     assert served.ledger()["customers"] == expected_ledger(more)["customers"]
 
 
+def test_an_object_that_is_elsewhere_is_named(served, bucket, work):
+    """Put back, or named by its new URL: a command that takes no exports finds it."""
+    assert migrate(served, bucket, work, "--customers", RIGHT).returncode == 0
+    text = bucket.objects.pop("exports/customers.ndjson")
+    verify = ["verify", "--all", "--json", *sending(served, work)]
+    options = {"key": served.key, "cwd": work, **environment_of(bucket)}
+    done = run(*verify, **options)
+    assert done.returncode == 5
+    (name,) = expect_advice(
+        done,
+        "put it back, or check endpoint and credentials in the environment; if it has another URL or signature now,"
+        " add --moved {…}=URL",
+    )
+    bucket.objects["elsewhere/orders"] = text
+    assert run(*verify, "--moved", f"{name}=s3://elsewhere/orders", **options).returncode == 0
+    bucket.objects["exports/customers.ndjson"] = text
+    assert run(*verify, **options).returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
 def test_an_unfinished_object_is_written_elsewhere(served, bucket, work):
     """The finished one at another URL is recognised."""
     text = bucket.objects["exports/customers.ndjson"]

@@ -418,7 +418,7 @@ def _candidates(known: KnownExport, state_dirs: tuple[str, str], patience: Patie
     An object is only where it was.
     """
     if is_url(known.path):
-        yield from look_up([known.path], patience)
+        yield from _look_up_object(known, patience)
         return
     before, now = state_dirs
     beside = ""
@@ -429,6 +429,21 @@ def _candidates(known: KnownExport, state_dirs: tuple[str, str], patience: Patie
         if path and path != STDIN and os.path.isfile(path) and real_path(path) not in seen:  # noqa: PTH113 - a name
             seen.add(real_path(path))
             yield from look_up([path], patience)
+
+
+def _look_up_object(known: KnownExport, patience: Patience) -> list[Input]:
+    try:
+        return look_up([known.path], patience)
+    except UnreachableExportError:
+        raise
+    except InputError as error:
+        raise InputError(
+            f"an export of the run cannot be read where it was: {error}",
+            operation="find the export",
+            place=known.path,
+            hint="put it back, or check endpoint and credentials in the environment; if it has another URL or signature"
+            f" now, add --moved {shlex.quote(known.name)}=URL",
+        ) from error
 
 
 def _called(found: Input, known: KnownExport) -> Input:
