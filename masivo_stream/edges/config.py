@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -60,9 +60,26 @@ def load_settings(
     Raises:
         ConfigurationError: an unknown name, a value that does not fit, values that do not fit together.
     """
+    tables = [(read_toml(file), file)] if file else []
+    return settings_of(tables, environment=environment, flags=flags)
+
+
+def settings_of(
+    tables: Sequence[tuple[Mapping[str, Any], str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings of tables that are read already, each with the place where it stands; the last one counts.
+
+    Raises:
+        ConfigurationError: as `load_settings` does.
+    """
     tree: dict[str, dict[str, Any]] = {section: {} for section in _LEAVES}
-    if file:
-        _merge(tree, _read_toml(file), file)
+    places: dict[str, str] = {}
+    for table, where in tables:
+        _merge(tree, table, where)
+        places |= {name: where for values in table.values() for name in values}
     _merge_environment(tree, environment or {})
     for name, value in (flags or {}).items():
         if value is not None:
@@ -74,14 +91,14 @@ def load_settings(
     except ConfigurationError as error:
         name = error.place.removeprefix("[api] ")
         given = name in tree[_section_of(name)]
-        place = _place_of(name, file, environment or {}, flags or {}) if given else ""
+        place = _place_of(name, places.get(name, ""), environment or {}, flags or {}) if given else ""
         raise ConfigurationError(
             str(error), operation=error.operation, place=place or error.place, hint=error.hint
         ) from None
     return settings
 
 
-def _place_of(name: str, file: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
+def _place_of(name: str, file: str, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
     """Return where a setting was given: the flag counts first, then the variable, then the file."""
     if flags.get(name) is not None:
         return f"--{name.replace('_', '-')}"
@@ -137,7 +154,12 @@ def _section_of(leaf: str) -> str:
     )
 
 
-def _read_toml(file: str) -> dict[str, Any]:
+def read_toml(file: str) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is something else; the hint names what it seems to be.
+    """
     try:
         content = Path(file).read_bytes()
         text = content.decode("utf-8-sig")  # some editors begin with a byte order mark
