@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from masivo_stream.edges.fleet_file import FleetAccount
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.flow.exports import Exports
     from masivo_stream.flow.identity.account_binding import Confirmations
@@ -48,6 +49,8 @@ class CommonFlags:
 
     config: str | None = None
     "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
+    fleet: str | None = None
+    "FILE:NAME takes settings, key and state directory of an account of a fleet file."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None
@@ -121,18 +124,20 @@ class SendingFlags:
     proxy: str | None = None
     "URL of an HTTP proxy."
 
-    def credentials(self) -> "Credentials":
-        """Return the API key or token."""
+    def credentials(self, common: CommonFlags) -> "Credentials":
+        """Return the API key or token: the named file's, that of the fleet's account, or the environment's."""
         from masivo_stream.edges.secret import load_credentials
 
+        if common.fleet and not self.api_key_file:
+            return _account(common.fleet, common).credentials()
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
-    def credentials_if_any(self) -> "Credentials | None":
+    def credentials_if_any(self, common: CommonFlags) -> "Credentials | None":
         """Return the API key or token; None if neither is set."""
         from masivo_stream.edges.secret import API_KEY_VARIABLE, TOKEN_VARIABLE
 
         named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
-        return self.credentials() if named else None
+        return self.credentials(common) if named or common.fleet else None
 
 
 @Parameter(name="*")
@@ -180,6 +185,14 @@ def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags |
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 
+    flags = read_flags(common, *groups)
+    if common.fleet:
+        return _account(common.fleet, common, flags).settings
+    return load_settings(config_file(common), environment=os.environ, flags=flags)
+
+
+def read_flags(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> dict[str, Any]:
+    """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
     for group in groups:
         for field in fields(group) if group is not None else ():
@@ -196,8 +209,25 @@ def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags |
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"
-    config = common.config or os.environ.get("MASIVO_CONFIG")
-    return load_settings(config, environment=os.environ, flags=flags)
+    return flags
+
+
+def config_file(common: CommonFlags) -> str | None:
+    """Return the settings file that is named; None if none is."""
+    return common.config or os.environ.get("MASIVO_CONFIG")
+
+
+def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
+    """Return the account that `--fleet FILE:NAME` names."""
+    from masivo_stream.edges.fleet_file import load_fleet
+
+    file, colon, name = named.rpartition(":")
+    if not colon or not file or not name:
+        raise ConfigurationError(
+            "names no account", operation="read the command", place="--fleet", hint="write it as --fleet FILE:NAME"
+        )
+    found = load_fleet(file, environment=os.environ, flags=flags, config=config_file(common))
+    return found.only([name]).accounts[0]
 
 
 def _stdin(path: str) -> str:

@@ -38,7 +38,7 @@ def retry(
     work = partial(
         command.retry,
         settings,
-        sending.credentials(),
+        sending.credentials(common),
         confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
         runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),

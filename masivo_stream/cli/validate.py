@@ -32,7 +32,7 @@ def validate(
     settings = settings_from(common, validation)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        credentials = SendingFlags().credentials_if_any()
+        credentials = SendingFlags().credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
         work = partial(command.validate, settings, named, credentials=credentials, files=files, catalogue=known)
         summary = anyio.run(work)

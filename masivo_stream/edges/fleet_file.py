@@ -114,7 +114,8 @@ def load_fleet(
     accounts = []
     for each in table.accounts:
         tables = [*common, (each.settings, _place(file, each.name))]
-        settings = settings_of(tables, environment=own, flags={**(flags or {}), "state_dir": _state_dir(each)})
+        given = {name: value for name, value in (flags or {}).items() if value is not None}
+        settings = settings_of(tables, environment=own, flags={"state_dir": _state_dir(each), **given})
         accounts.append(_make_account(each, settings, environment, _place(file, each.name)))
     return Fleet(
         file=file,

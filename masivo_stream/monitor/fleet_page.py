@@ -26,7 +26,7 @@ class FleetPage:
         parts.filters.update(printable=printable, percent=percent, lamp=lamp)
         self._template = parts.get_template("fleet.html")
         self._style = read_style(_PARTS / "fleet.css")
-        self.policy = page_policy("", policy_hash(self._style)).replace("script-src ''; ", "")
+        self.policy = page_policy(style=policy_hash(self._style))
         """Its content security policy."""
 
     def render(self, snapshot: FleetSnapshot) -> bytes:

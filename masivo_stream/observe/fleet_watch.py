@@ -1,6 +1,6 @@
 """Watch the runs of a fleet: a snapshot of each, and log lines that name their account."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from msgspec import UnsetType
 
@@ -39,24 +39,24 @@ class AccountWatch:
 class FleetRuns:
     """Watches all runs of a fleet."""
 
-    def __init__(
-        self,
-        names: Iterable[str],
-        log: LogSink,
-        *,
-        clock: Clock | None = None,
-        beside: Callable[[str], Observer] | None = None,
-    ) -> None:
-        """Write log lines to `log`; `beside` returns a further observer of an account."""
-        self._clock, self._log, self._beside = clock or SystemClock(), log, beside
+    def __init__(self, names: Iterable[str], log: LogSink, *, clock: Clock | None = None) -> None:
+        """Write log lines to `log`."""
+        self._clock, self._log = clock or SystemClock(), log
+        self._further: dict[str, Observer] = {}
+        self.own_log = LogObserver(log)
+        """Logs notices that are about no account."""
         self._began = self._clock.now()
         self.accounts = {name: AccountWatch(name, self._clock) for name in names}
+
+    def add(self, name: str, observer: Observer) -> None:
+        """Let a further observer receive the notices of an account; before its run begins."""
+        self._further[name] = observer
 
     def observer_of(self, name: str) -> Observer:
         """Return what receives the notices of an account's run."""
         watch = self.accounts[name]
         watch.begun = True
-        further = [self._beside(name)] if self._beside is not None else []
+        further = [self._further[name]] if name in self._further else []
         return Observers([watch.builder, LogObserver(_NamedLog(self._log, name), watch.builder.snapshot), *further])
 
     def ended(self, result: AccountResult) -> None:
