@@ -3,12 +3,14 @@
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
+# --build-arg EXTRAS=[prepare] adds DuckDB, for `masivo-stream prepare`.
+ARG EXTRAS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 RUN python -m venv /opt/masivo-stream
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY masivo_stream masivo_stream
-RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt . \
+RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt ".${EXTRAS}" \
     && /opt/masivo-stream/bin/pip uninstall --yes pip \
     && /opt/masivo-stream/bin/python -m compileall -q /opt/masivo-stream/lib \
     && install -d -m 0700 -o 10001 -g 10001 /volume/state

@@ -50,6 +50,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
+        (
+            "name the directory that masivo-stream prepare has written; it holds prepare.json"
+        ): "prepare::what_was_prepared_is_migrated",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },
     "cli/output.py": {
@@ -65,6 +68,14 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
+    },
+    "cli/prepare.py": {
+        "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
+        "name another file with -o": "prepare::a_command_is_completed",
+        "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        (
+            "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
+        ): "prepare::a_command_is_completed",
     },
     "cli/report.py": {
         "use --json or --output, not both": "commands::a_report_goes_to_one_place",
@@ -177,7 +188,7 @@ TABLE: dict[str, dict[str, str]] = {
         "restore it, then export one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
-            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
+            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
         ): "exports::a_file_that_is_not_an_export_is_replaced",
         "unpack it, then name the files in it": "exports::a_file_that_is_not_an_export_is_replaced",
         "{…} < {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
@@ -203,6 +214,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
+        "start the same command again: it begins, or says what is in its way": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
         "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
         (
             "or take back all customers that the account has migrated in these minutes, the canary among them; then"
@@ -457,6 +471,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/checks/policy.py": {
         "the names are {…}": "checks::a_check_has_one_of_the_listed_names",
+        (
+            "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+        ): "checks::purchases_that_came_before_have_a_setting_of_their_own",
+        (
+            "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+        ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
     "flow/dry_run/advice.py": {
         (
@@ -467,6 +487,10 @@ TABLE: dict[str, dict[str, str]] = {
             "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
             " account's limits, for example --limit 1/5s --limit 1000/h"
         ): "plan::the_limits_of_an_account_are_given",
+        (
+            "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with"
+            " --canary ends before it sends anything (exit 2): correct the records there, or give --no-canary"
+        ): "canary::a_plan_with_a_canary_needs_a_suitable_record",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_replaced_by_one_with_records"
         ),
@@ -488,9 +512,21 @@ TABLE: dict[str, dict[str, str]] = {
             " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_get_the_suggested_size",
         (
-            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
-            " probably wrong; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole"
+            " is probably wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because their customers are dead"
+            " letters: correct the customers first, beginning at {…}"
+        ): "plan::the_customers_of_most_records_are_corrected",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because no customer in {…} can be"
+            " sent: export the customers again, or leave --customers out if the account has all of them"
+        ): "plan::an_empty_customers_export_is_made_again_or_left_out",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because {…} lacks their customers:"
+            " export all customers, with ids written as at {…}"
+        ): "plan::customers_that_most_records_lack_are_exported",
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
@@ -516,8 +552,9 @@ TABLE: dict[str, dict[str, str]] = {
             " at {…}; merge each customer's oldest ones"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without a customers export: every customer must be in the account already, because one unknown"
-            " customer makes the API refuse a batch of 1000; if they are not, name the customers export too"
+            "{…} without a customers export: {…} must be in the account already, because one unknown customer makes"
+            " the API refuse a batch of 1000; if they are not, name the customers export too; migrate --canary finds"
+            " out about one of them with a request of each kind"
         ): "plan::records_without_a_customers_export_get_one",
     },
     "flow/identity/account_binding.py": {
@@ -747,6 +784,11 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_continued_in_its_state_directory",
     },
+    "flow/commands/verify_totals.py": {
+        "check the id: without this flag, verify --totals lists the rewards of all transactions": (
+            "totals::flags_that_contradict_each_other_are_corrected"
+        ),
+    },
     "flow/commands/resolve.py": {
         (
             "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
@@ -767,6 +809,11 @@ TABLE: dict[str, dict[str, str]] = {
             "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
+    },
+    "flow/commands/retry.py": {
+        "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
     },
     "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
@@ -844,6 +891,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "model/findings.py": {
         (
+            "another event of this customer has the same purchase_id, and each counts: if they are one purchase, leave"
+            " one out, or --duplicate-purchase reject"
+        ): "plan::another_event_of_a_purchase_is_rejected",
+        (
             "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
             " purchase, with --duplicate-purchase reject"
         ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
@@ -870,12 +921,13 @@ TABLE: dict[str, dict[str, str]] = {
             "checks::held_back_records_are_corrected"
         ),
         (
-            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
-            " if the account takes them"
+            "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the"
+            " account takes them as they are, retry with --unchanged"
         ): "checks::transactions_without_a_balance_are_corrected",
-        "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::held_back_records_are_corrected"
-        ),
+        (
+            "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the"
+            " dead letter"
+        ): "checks::held_back_records_are_corrected",
         "put all transactions of this customer into one dead letter, and delete the others": (
             "checks::held_back_records_are_corrected"
         ),
@@ -945,6 +997,9 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_given_by_the_flag"
         ),
     },
+    "observe/preparation_table.py": {
+        "next:\n  masivo-stream migrate --from {…}": "prepare::what_was_prepared_is_migrated",
+    },
     "observe/resolution_list.py": {
         "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::a_batch_that_is_found_in_the_account_is_accepted"
@@ -962,12 +1017,18 @@ TABLE: dict[str, dict[str, str]] = {
     "observe/plan_table.py": {
         (
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
-            " them as they were sent"
+            " them as they were sent; that costs at most {…} ({…} at the configured limits), about ten reads, and the"
+            " time until the records show"
         ): "canary::a_large_plan_is_tried_first",
         (
             "masivo-stream check with the same exports asks the account whether it has what they name, in about four"
             " requests"
         ): "plan::what_the_account_lacks_is_corrected_before_migrating",
+    },
+    "observe/check_table.py": {
+        "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE": (
+            "account::a_check_that_asked_nothing_gets_a_key_or_a_catalogue"
+        ),
     },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
@@ -982,6 +1043,163 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "observe/verification_table.py": {
         "  hint: masivo-stream verify checks these records again, and more": "deciding::missing_records_are_looked_up",
+    },
+    "prepare/engine/database.py": {
+        "export it again, or correct its format in the mapping": "prepare::a_source_that_is_no_table_is_named_right",
+        "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "correct the SELECT: the sources are {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "pip install 'masivo-stream[prepare]'": "prepare::the_extra_is_installed",
+        "raise memory in [engine], or lower threads": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "remove the directory .spill and start again; if that does not help, please report it"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/fitting_files.py": {
+        (
+            "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
+            " without one"
+        ): "prepare::files_of_one_source_fit_each_other",
+        "make a source of each kind of file, and UNION ALL them in the SELECT": (
+            "prepare::files_of_one_source_fit_each_other"
+        ),
+    },
+    "prepare/engine/load.py": {
+        "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "its columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "name the delimiter of this source in the mapping: delimiter = {…}"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/output_files.py": {
+        "name another directory with -o, or move it away": "prepare::an_export_that_was_not_prepared_is_kept",
+    },
+    "prepare/engine/run.py": {
+        "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        (
+            "replace it before you migrate; masivo-stream check lists the rewards of an account"
+        ): "prepare::the_reward_of_a_preset_is_replaced",
+    },
+    "prepare/engine/select.py": {
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select one element or field of it, or a row per element with unnest()"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/spill_dir.py": {
+        (
+            "free space, or allow writing there; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "wait for it, or name another directory": "prepare::two_at_once_wait_for_each_other",
+    },
+    "prepare/engine/standard_input.py": {
+        (
+            "pipe a table into the command, as in: psql … | masivo-stream prepare mapping.toml -o export"
+        ): "prepare::a_table_is_piped_into_the_command",
+    },
+    "prepare/mapping/flat_columns.py": {
+        "name the other column differently, or do not select it": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "add `place` of the main table: what is left out is then named by file and line"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add it, as NULL AS {…} if there is nothing to select": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/mapping/parse_frame.py": {
+        (
+            "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add one, with a SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'write leave_out, first_activity, or a date such as "2018-01-01"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add format, one of {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'add table = "{…}"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "masivo-stream prepare --init writes one to begin with": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "name a path, a glob, or - for standard input": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "only one source can be `-`": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the known names are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the words mean one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use 1 or more": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use a name of the IANA database, such as America/Bogota": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use for example utf-8, latin-1, cp1252 or utf-16": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use letters, digits and _": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one character": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a list of texts: ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a text: "…"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write a whole number": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write for example orders = { path = "orders.csv" }': "prepare::a_section_has_keys",
+        "write its keys below it": "prepare::a_section_has_keys",
+        'write names and ids: points = "the reward\'s id"': "prepare::a_section_has_keys",
+        (
+            "write the UUID; masivo-stream check lists the rewards of an account"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/presets/found_tables.py": {
+        "name the files, or the directory that holds them": "prepare::a_command_is_completed",
+        (
+            "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/"
+        ): "prepare::a_command_is_completed",
+    },
+    "prepare/presets/preset_files.py": {
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the presets are: {…}": "prepare::a_command_is_completed",
+    },
+    "prepare/sources/delimited.py": {
+        (
+            'name the encoding in the mapping, such as encoding = "latin-1", "cp1252" or "utf-16"'
+        ): "prepare::an_encoding_is_named",
+        (
+            'correct that line, or say quote = "" in the mapping if nothing is quoted'
+        ): "prepare::a_table_that_is_wrong_is_corrected",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_table_that_is_wrong_is_corrected",
+    },
+    "prepare/sources/json_values.py": {
+        "export it again": "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is a value per line': "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is an object per line': "prepare::a_source_that_is_no_table_is_named_right",
+    },
+    "prepare/sources/source_files.py": {
+        "name its encoding in the mapping, or export it again": "prepare::an_encoding_is_named",
+        'say encoding = "{…}"': "prepare::an_encoding_is_named",
+        "check that it exists and can be read": "prepare::a_file_that_cannot_be_read_is_made_readable",
+        "copy it again, or export it again": "prepare::a_table_that_is_wrong_is_corrected",
+        (
+            "paths are relative to the directory in which the command is started"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/sources/sqlite_rows.py": {
+        (
+            "check `table` in the mapping, and that the file is complete"
+        ): "prepare::a_source_that_is_no_table_is_named_right",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (

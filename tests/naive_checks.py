@@ -7,10 +7,15 @@ from decimal import Decimal
 
 from naive_doubts import DAY, date, doubts
 
-from masivo_stream.core.checks.amounts import EXACT, exact, plain
+from masivo_stream.core.checks.amounts import EXACT, plain
 from masivo_stream.model.contract import Kind
 
 FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def is_faulty(record):
+    """Return whether a transaction is a dead letter by itself: of no type, or of an amount that is 0 to a double."""
+    return any(each["type"] == "NONE" or not float(each["amount"]) for each in record.get("transactions", ()))
 
 
 class NaiveChecks:
@@ -20,16 +25,16 @@ class NaiveChecks:
         self.kinds, self.now = kinds, now
         self.registered, self.dates, self.doubts = {}, [], []
         self.found = []
-        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
+        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), {}
         self.emails = defaultdict(list)
         self.balances = {}
-        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), set()
+        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), {}
         self.purchases = defaultdict(list)
         self.bodies, self.firsts = defaultdict(list), {}
 
     def take(self, kind, body, place):
         record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-        faulty = any(each["type"] == "NONE" for each in record.get("transactions", ()))
+        faulty = is_faulty(record)
         if not faulty and not record.get("deleted") and (kind is not Kind.CUSTOMERS or "name" in record):
             found = dict.fromkeys(doubts(kind.value, json.loads(body), self.now))
             self.doubts += [(check, place, (), None, None, field) for check, field in found]
@@ -53,9 +58,9 @@ class NaiveChecks:
             if name not in self.known:
                 self.dead.setdefault(name, place)
         elif name in self.known:
-            self.add_found("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),))
+            self.add_found("duplicate_id", place, (self.known[name],))
         else:
-            self.known.add(name)
+            self.known[name] = place
             group = self.emails[record["email"].lower()]
             same = [other for email, other in group if email == record["email"]]
             if same:
@@ -71,7 +76,7 @@ class NaiveChecks:
 
     @staticmethod
     def add(sums, key, amount):
-        sums[key] = EXACT.add(sums[key], exact(amount))
+        sums[key] = EXACT.add(sums[key], amount)
 
     def absent(self, name, place):
         if Kind.CUSTOMERS in self.kinds and name not in self.arrived:
@@ -82,7 +87,7 @@ class NaiveChecks:
         self.absent(record["id"], place)
         for item, event in enumerate(record["events"]):
             purchase = (record["id"], event["order"]["purchase_id"])
-            content = exact(event["order"]["value"]), date(event["issued_at"]).replace(microsecond=0)
+            content = event["order"]["value"], date(event["issued_at"]).replace(microsecond=0)
             before = self.purchases[purchase]
             same = [other for value, other in before if value == content]
             if before:
@@ -92,8 +97,8 @@ class NaiveChecks:
 
     def transactions(self, record, place):
         name = record["id"]
-        if any(each["type"] == "NONE" for each in record["transactions"]):
-            self.broken.add(name)
+        if is_faulty(record):
+            self.broken.setdefault(name, place)
             return
         self.absent(name, place)
         if self.lines[name]:
@@ -117,7 +122,14 @@ class NaiveChecks:
             self.add(sums, each["reward_id"].lower(), -each["amount"])
         return self.balances.get(name) is not None and not any(sums.values())
 
+    def look_beside_broken(self):
+        for name, broken in self.broken.items():
+            if self.lines[name] and not self.adds_up(name):
+                first, later = sorted((broken, self.lines[name][0]))
+                self.add_found("split_transactions", later, (first,), held=True)
+
     def finish(self):
+        self.look_beside_broken()
         for name, place in self.arrived.items():
             if Kind.TRANSACTIONS not in self.kinds or name in self.broken:
                 continue

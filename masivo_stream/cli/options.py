@@ -30,16 +30,46 @@ class ExportFlags:
     "Events exports, likewise."
     transactions: Paths = None
     "Transactions exports, likewise."
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
         from masivo_stream.flow.exports import Exports
 
+        found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
-            customers=tuple(map(_stdin, self.customers or ())),
-            events=tuple(map(_stdin, self.events or ())),
-            transactions=tuple(map(_stdin, self.transactions or ())),
+            customers=(*found.customers, *map(_stdin, self.customers or ())),
+            events=(*found.events, *map(_stdin, self.events or ())),
+            transactions=(*found.transactions, *map(_stdin, self.transactions or ())),
         )
+
+
+EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
+"""The ends of an export's name in a directory, in the order in which they are looked for."""
+
+
+def exports_in(directory: str) -> "Exports":
+    """Return the exports in a directory, by their names.
+
+    Raises:
+        ConfigurationError: there is no export.
+    """
+    from masivo_stream.flow.exports import Exports
+    from masivo_stream.model.contract import Kind
+
+    found = {}
+    for kind in Kind:
+        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
+        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+    if not any(found.values()):
+        raise ConfigurationError(
+            "there is no export in this directory",
+            operation="read the command",
+            place=directory,
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+        )
+    return Exports(**found)
 
 
 @Parameter(name="*")
@@ -85,7 +115,7 @@ class ValidationFlags:
     max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
     "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
-    "Name of a check over all files that is not made, or all; repeatable. The README lists them."
+    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See README."
     workers: int | None = None
     "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
@@ -181,7 +211,18 @@ class RunFlags:
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
 
-def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> "Settings":
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class CanaryFlags:
+    """How a run begins."""
+
+    canary: Annotated[bool | None, Parameter(negative="--no-canary", show_default=False)] = None
+    "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
+
+
+def settings_from(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> "Settings":
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 

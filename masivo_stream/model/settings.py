@@ -98,12 +98,13 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Longer lines become dead letters. Bounds memory."""
     remember_ids: Count = 600_000
     """How many customer ids, emails, and purchases of events are remembered to find duplicates. If there are more, the
-    oldest are forgotten. 13 bytes for each id and email, 16 to 32 for a purchase: a process stays below 80 MiB."""
+    oldest are forgotten. 13 bytes for each id and email, 16 to 32 for a purchase: a process stays below 90 MiB."""
     max_dead: tuple[MaxDead, ...] = ()
     """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
     or as percentages of the records read. Empty: no budget."""
     skip_checks: tuple[str, ...] = ()
-    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent."""
+    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent. Some
+    cannot be left out by name, because it could not arrive (`findings.ALWAYS_MADE`)."""
 
 
 class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

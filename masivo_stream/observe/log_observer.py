@@ -123,7 +123,7 @@ class LogObserver:
         """Write one line for the notice, or none."""
         match notice:
             case RunStarted(kinds=kinds, target=target, account=account):
-                to = {"target": target, "account": account} if target else {}
+                to = {name: text for name, text in (("target", target), ("account", account)) if text}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
             case ChecksStarted(files=files, size=size):
                 self._log.info("checks_started", files=files, bytes=size)

@@ -13,7 +13,7 @@ import pytest
 from fakes import event, record, transaction, write_export
 from flow.migration import Migration
 
-from masivo_stream.edges.files.findings_file import FINDINGS
+from masivo_stream.edges.files.findings_file import FINDINGS, UNDER_WAY
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.retry import retry
@@ -25,8 +25,8 @@ from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.generate.planted_findings import PLANTS, write_planted
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.findings import HELD_AS, CheckName
-from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted
+from masivo_stream.model.findings import ALWAYS_MADE, HELD_AS, OF_PURCHASES, CheckName
+from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted, RunStarted
 from masivo_stream.model.reason import Reason
 from masivo_stream.sandbox import SandboxOptions, running
 
@@ -96,6 +96,39 @@ def places(letters):
 
 def named(run):
     return Exports(**{kind.value: [str(run.path(kind))] for kind in Kind if run.path(kind).exists()})
+
+
+class AskingStatus(Watched):
+    """Asks for the status at some notices, as another process would."""
+
+    def __init__(self, state_dir):
+        super().__init__()
+        self.state_dir, self.told = str(state_dir), []
+
+    def notify(self, notice):
+        super().notify(notice)
+        if isinstance(notice, RunStarted | ChecksStarted | ChecksEnded):
+            self.told.append(status(self.state_dir))
+
+
+async def test_status_and_log_of_a_run_that_checks(tmp_path):
+    """It checks the exports, and names no account before a token does; also if a killed one left its mark."""
+    async with opened(tmp_path) as run:
+        plant(run)
+        (tmp_path / "state").mkdir(mode=0o700)
+        (tmp_path / "state" / UNDER_WAY).touch(mode=0o600)
+        seen = AskingStatus(tmp_path / "state")
+        summary = await run.migrate(observer=seen)
+        checking = [
+            each.message.endswith(": it checks the exports as a whole, before anything is sent") for each in seen.told
+        ]
+        assert checking[1:] == [True, False]
+        assert [each.account for each in seen.told] == ["", "", ""]
+        (began,) = seen.of(RunStarted)
+        assert (began.account, len(summary.account)) == ("", 8)
+        assert not (tmp_path / "state" / UNDER_WAY).exists()
+        await run.migrate(observer=seen)
+        assert seen.of(RunStarted)[-1].account == summary.account
 
 
 async def test_the_clean_rest_arrives_without_a_refusal(tmp_path):
@@ -204,6 +237,27 @@ async def test_a_skipped_check_holds_nothing_back(tmp_path):
         assert refused == {each[:2] for each in wanted if each[2] is CheckName.BALANCE_MISMATCH}
 
 
+@pytest.mark.parametrize("name", sorted(ALWAYS_MADE))
+async def test_a_check_whose_records_could_not_arrive_is_always_made(name, tmp_path):
+    """No run begins that says otherwise, also among other names."""
+    async with opened(tmp_path) as run:
+        plant(run, 3)
+        for names in (name, f"{name},unknown_customer", f"all,{name}"):
+            with pytest.raises(ConfigurationError, match="cannot be left out") as caught:
+                await run.migrate(skip_checks=names)
+            assert ("--duplicate-purchase" in caught.value.hint) == (name in OF_PURCHASES)
+
+
+@pytest.mark.parametrize("name", sorted(set(HELD_AS) - ALWAYS_MADE))
+async def test_what_a_check_holds_back_is_sent_without_it(name, tmp_path):
+    """Each finding that can be left out: nothing of it is a dead letter for that reason, and the API decides."""
+    async with opened(tmp_path) as run:
+        plant(run, 200, {"balance": 0.05, "orphans": 0.05})
+        summary = await run.migrate(skip_checks=name)
+        assert name not in summary.kinds["transactions"].reasons
+        assert summary.closes
+
+
 async def test_nothing_is_held_back_without_checks(tmp_path):
     """Neither file nor notice; what the decoder remembers is found as before."""
     async with opened(tmp_path) as run:
@@ -246,7 +300,9 @@ async def test_a_retry_sends_corrected_records(tmp_path):
         plant(run, 200, {"balance": 0.03, "split": 0.05})
         before = (await run.migrate()).kinds["transactions"]
         assert set(before.reasons) == {"balance_mismatch", "split_transactions"}
-        assert (await retry(run.settings, run.credentials)).kinds["transactions"].reasons["split_transactions"] > 0
+        unchanged = (await retry(run.settings, run.credentials)).kinds["transactions"]
+        assert unchanged.reasons == before.reasons
+        assert (await retry(run.settings, run.credentials, unchanged=True)).kinds["transactions"].reasons["refused"] > 0
         path = tmp_path / "state" / "dead-letter.transactions.ndjson"
         letters, whole = [json.loads(line) for line in path.read_bytes().splitlines()], {}
         for letter in letters:
@@ -290,6 +346,9 @@ async def test_reversed_events_of_an_unknown_customer_stay_skipped(tmp_path):
         (letter,) = read_dead_letters(tmp_path / "state")
         assert letter["items"] == [1, 2]
         assert [each["order"]["purchase_id"] for each in json.loads(letter["raw"])["events"]] == ["p-2", "p-3"]
+        await retry(run.settings, run.credentials)  # no one corrected it: it stays as it is
+        (again,) = read_dead_letters(tmp_path / "state")
+        assert (again["items"], again["raw"]) == (letter["items"], letter["raw"])
         write_export(tmp_path / "more.ndjson", [record(Kind.CUSTOMERS, 1)])
         names = Exports(
             customers=[str(run.path(Kind.CUSTOMERS)), str(tmp_path / "more.ndjson")],
@@ -354,6 +413,21 @@ async def test_records_that_are_corrected_are_appended(tmp_path):
         assert seen.refusals == []
 
 
+async def test_a_dead_letter_of_the_run_is_not_missed(tmp_path):
+    """After an export has grown, a customer whose transactions are dead letters is not said to have none."""
+    async with opened(tmp_path) as run:
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, number, balance=balance) for number in range(3)])
+        moved = [{"id": f"c{number}", "transactions": [transaction(4 - number)]} for number in range(3)]
+        write_export(run.path(Kind.TRANSACTIONS), moved[:2])
+        first = await run.migrate()
+        assert [each.check for each in first.checks.results] == ["balance_mismatch", "no_transactions"]
+        write_export(run.path(Kind.TRANSACTIONS), moved)
+        second = await run.migrate()
+        assert {each.check: each.count for each in second.checks.results} == {"balance_mismatch": 1}
+        assert second.kinds["transactions"].reasons == {"balance_mismatch": 2}
+
+
 async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
     """Another line with the same id is not a part of it: only that one is held back, whatever comes first."""
     async with opened(tmp_path) as run:
@@ -368,6 +442,38 @@ async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
         found = places(read_dead_letters(tmp_path / "state"))
         assert found == {("transactions", line, "duplicate_id") for line in (2, 3)}
         assert (seen.refusals, summary.kinds["transactions"].accepted) == ([], 1)
+
+
+def far_apart(run):
+    """Write customers that come again after many others; return the lines to hold back, each with the earlier one.
+
+    The records of `mail` are right: only records that are held back have their emails, too.
+    """
+    groups = range(20)
+    first = [record(Kind.CUSTOMERS, f"{number}-a") for number in groups]
+    others = [record(Kind.CUSTOMERS, number) for number in range(1500)]
+    again = [{**each, "email": f"new-{each['email']}"} for each in first[:10]]
+    mail = [{**record(Kind.CUSTOMERS, f"{number}-b"), "email": each["email"]} for number, each in enumerate(again)]
+    write_export(run.path(Kind.CUSTOMERS), [*first, *others, *again, *mail, *first[10:]])
+    write_export(run.path(Kind.EVENTS), [record(Kind.EVENTS, each["id"][1:]) for each in (*first, *mail)])
+    last = len(groups) + len(others)
+    return {last + number: number for number in range(1, 11)} | {last + number: number - 10 for number in range(21, 31)}
+
+
+@pytest.mark.parametrize("remember_ids", [1, 600_000])
+async def test_what_the_decoder_has_forgotten_changes_nothing(remember_ids, tmp_path):
+    """A record far behind the first one is held back for its id, and its email counts against no other one."""
+    async with opened(tmp_path) as run:
+        again = far_apart(run)
+        planned = await plan(run.settings_with(remember_ids=remember_ids), named(run))
+        seen = Watched()
+        summary = await run.migrate(observer=seen, remember_ids=remember_ids)
+        letters = read_dead_letters(tmp_path / "state")
+        assert places(letters) == {("customers", line, "duplicate_id") for line in again}
+        assert {each["line"]: int(each["message"].rpartition(":")[2]) for each in letters} == again
+        assert (seen.refusals, summary.kinds["events"].accepted) == ([], 30)
+        assert {each.check: each.count for each in planned.summary.checks.results} == {"duplicate_id": len(again)}
+        assert [each.requests for each in planned.kinds.values()] == [each.requests for each in summary.kinds.values()]
 
 
 class Signalling(Watched):

@@ -17,8 +17,7 @@ from msgspec import Struct
 from masivo_stream.core.checks.amounts import add, in_units, millionths, plain
 from masivo_stream.model.contract import MOST_TRANSACTIONS_LISTED
 from masivo_stream.model.day_totals import DayState, DaySums
-from masivo_stream.model.moments import DAY, Moment, moment_of
-from masivo_stream.model.schemas import Timestamp
+from masivo_stream.model.moments import DAY, Moment, read_moment
 
 MOST_TOTALS = 50_000
 """Totals that are kept: about 15 MB."""
@@ -29,8 +28,16 @@ class DatedTransaction(Struct, gc=False):
 
     reward_id: str
     amount: float
-    issued_at: Timestamp
+    issued_at: str
     brand_id: str | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """When it was issued; digits below a microsecond are cut, as servers do. Rounded, the day might be the next."""
+        found = read_moment(self.issued_at)
+        if found is None:
+            raise ValueError("a valid transaction has a date")
+        return found
 
 
 class _Record(Struct, gc=False):
@@ -116,7 +123,7 @@ class DayTotals:
         """Count transactions that were accepted."""
         for each in transactions:
             if self._filter.takes(each.reward_id, each.brand_id):
-                day = self._filter.day_of(moment_of(each.issued_at))
+                day = self._filter.day_of(each.moment)
                 self.days[day] = self.days.get(day, 0) + 1
                 self._count(self._sent, day, each)
 
@@ -124,7 +131,7 @@ class DayTotals:
         """Count transactions that may or may not have arrived."""
         for each in transactions:
             if self._filter.takes(each.reward_id, each.brand_id):
-                self._count(self._in_doubt, self._filter.day_of(moment_of(each.issued_at)), each)
+                self._count(self._in_doubt, self._filter.day_of(each.moment), each)
 
     def sent(self, day: int) -> dict[str, DaySums]:
         """Return what was accepted on a day that is kept, by reward."""
@@ -204,7 +211,9 @@ def compare_reward(
     1. If everything that is listed is what was sent, it is equal, whenever it was created.
     2. Otherwise only transactions count that were created while the run sent its own. If there are no such ones, all
        count, because no page says that the API keeps when a transaction was migrated.
-    3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`.
+    3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`. If as many are
+       there as were sent, no transaction is missing, and no one came twice: then other sums are different. Only while
+       the queue is not settled, some that are in doubt may be there instead of some that will come.
     """
     everything = together(listed.own, listed.others)
     if everything == sent:
@@ -214,6 +223,9 @@ def compare_reward(
         return DayState.EQUAL, own, others
     if not own.count:
         own, others = everything, DaySums()
+    if own.count == sent.count:
+        mixed = not settled and bool(in_doubt.count) and _is_within(own, together(sent, in_doubt))
+        return DayState.NOT_YET if mixed else DayState.DIFFERENT, own, others
     if in_doubt.count and _is_within(sent, own) and _is_within(_less(own, sent), in_doubt):
         return DayState.IN_DOUBT, own, others
     if not settled and _is_within(own, sent):

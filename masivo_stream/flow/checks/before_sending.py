@@ -9,7 +9,13 @@ import msgspec
 from masivo_stream.core.reading.hold_back import FindHeld, reject_lines
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.export.source import Input, is_file, is_plain_file
-from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
+from masivo_stream.edges.files.findings_file import (
+    FINDINGS,
+    UNDER_WAY,
+    FindingsFile,
+    marked_under_way,
+    read_findings,
+)
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.pipeline.read_exports import validate_again
@@ -47,9 +53,10 @@ class ChecksBeforeSending:
             InputError: an export is gone.
             StorageError: what the checks keep on disk cannot be written.
         """
+        directory = self._session.state.path
+        (directory / UNDER_WAY).unlink(missing_ok=True)  # of a process that was killed
         if self._policy is None or not self._inputs or not self._reads_on:
             return
-        directory = self._session.state.path
         identity = identify(self._inputs, self._settings.validation, self._policy)
         self._findings = read_findings(directory, identity)
         if self._findings is not None:
@@ -58,8 +65,9 @@ class ChecksBeforeSending:
         (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
         began = self._session.clock.now()
         files = [each for found in self._inputs.values() for each in found]
-        self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
-        checked = await self._check(self._policy, identity)
+        with marked_under_way(directory):
+            self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
+            checked = await self._check(self._policy, identity)
         if not checked.unfinished:
             self._findings = read_findings(directory, identity)
         self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)
@@ -81,11 +89,8 @@ class ChecksBeforeSending:
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             try:
                 for kind, inputs in self._inputs.items():
-                    dead = self._dead_lines(kind)
-                    # A run's own dead letters are not sent, so they are nothing to compare the other lines with. Only
-                    # of customers something is noted: what belongs to them waits.
-                    left_out = {} if kind is Kind.CUSTOMERS else dead
-                    sources = [Source(each, settled=left_out.get(each.name, frozenset())) for each in inputs]
+                    dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with
+                    sources = [Source(each) for each in inputs]
                     async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                         async for block in validated:
                             whole.take(kind, reject_lines(block.found, dead) if dead else block.found)

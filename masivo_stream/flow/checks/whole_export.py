@@ -5,7 +5,8 @@ exports before it is reported. Only what came from a pipe cannot be read again; 
 equal with a probability of 3 in 10^8.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import msgspec
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.find_repeated import count_customers, find_emails, repeated_ids
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
@@ -39,11 +42,14 @@ from masivo_stream.model.findings import (
     HeldLine,
     LinePlace,
     severity,
+    unit_of,
 )
 
 _PART_BYTES = 2_500_000
 _NOTES_SHARE = 0.3
 """Bytes of notes for each byte of text: with short lines, more than most exports need."""
+_TEXT_A_NOTE_BYTE = 8
+"""Bytes of text for each byte of notes, with lines as they usually are."""
 _COMPRESSED_FACTOR = 8
 _UNKNOWN_BYTES = 1 << 30
 """The size assumed of what comes from a pipe."""
@@ -51,6 +57,10 @@ _MOST_PARTS = 1024
 
 _MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
 """Lines that are read again at once, and their bytes."""
+
+
+Look = Callable[["array[int]"], list[Suspicion]]
+"""Returns what may be wrong in the notes of one part."""
 
 
 class WholeExport:
@@ -70,7 +80,9 @@ class WholeExport:
         self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
         self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
         self._readable = [is_file(each) for _, each in self._sources]
-        self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
+        size = _measure(each for _, each in self._sources)
+        whole = all(self._readable)
+        self._spill = Spill(_count_parts(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out)
@@ -102,18 +114,10 @@ class WholeExport:
         self._notes.flush()
         self._lines.finish()
         with FindingsWriter(self._directory) as writer:
-            waiting: list[Suspicion] = []
-            places = length = 0
-            for part in range(self._spill.parts):
-                for suspicion in find(self._spill.load(part), self._scope, self._policy.left_out):
-                    waiting.append(suspicion)
-                    for place in places_to_read(suspicion):
-                        places, length = places + 1, length + place.length
-                    if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
-                        await self._settle(waiting, writer)
-                        waiting, places, length = [], 0, 0
-                await anyio.lowlevel.checkpoint()
-            await self._settle(waiting, writer)
+            repeated, customers = self._look_at_customers()
+            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer)
+            dead = Lines(emails)
+            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer)
             totals = self._notes.totals()
             checked = ExportChecks(
                 results=tuple(self._results()),
@@ -121,10 +125,18 @@ class WholeExport:
                 by_kind=sum_by_kind(totals),
                 rewards=sum_by_reward_over_all(totals),
                 skipped=tuple(sorted(self._policy.skipped)),
+                customers=customers,
             )
             files = [(kind.value, each.name) for kind, each in self._sources]
             writer.finish(About(identity=identity, files=files, checks=msgspec.json.encode(checked)))
         return checked
+
+    def _look_at_customers(self) -> tuple[Lines, int]:
+        """Return the records whose customer came before; without a customers export, the number of customers."""
+        parts = map(self._spill.load, range(self._spill.parts))
+        if self._scope.customers:
+            return Lines(where for part in parts for where in repeated_ids(part)), 0
+        return Lines(), sum(map(count_customers, parts))
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
@@ -132,17 +144,41 @@ class WholeExport:
         rewards = sum_by_reward_over_all(totals)
         return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
-    async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> None:
-        """Read the lines of suspicions again, collect what is wrong, and write what is held back for it."""
+    async def _settle_all(self, look: Look, writer: FindingsWriter) -> "array[int]":
+        """Settle what is found by looking at each part; return the lines of emails that came before (`where`)."""
+        waiting: list[Suspicion] = []
+        same_email = array("q")
+        places = length = 0
+        for part in range(self._spill.parts):
+            for suspicion in look(self._spill.load(part)):
+                waiting.append(suspicion)
+                for place in places_to_read(suspicion):
+                    places, length = places + 1, length + place.length
+                if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
+                    same_email.extend(await self._settle(waiting, writer))
+                    waiting, places, length = [], 0, 0
+            await anyio.lowlevel.checkpoint()
+        same_email.extend(await self._settle(waiting, writer))
+        return same_email
+
+    async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> list[int]:
+        """Read the lines of suspicions again, collect what is wrong, and write what is held back for it.
+
+        Return the lines among them whose email came before (`where`).
+        """
         again = [each for each in suspicions if self._can_read(places_to_read(each))]
         lines = await self._read({place for each in again for place in places_to_read(each)})
         held: list[tuple[int, HeldLine]] = []
+        same_email: list[int] = []
         for each in suspicions:
-            found = confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each)
+            found = list(confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each))
+            if each.check is CheckName.DUPLICATE_EMAIL and found:
+                same_email.append(where(each.place.source, each.place.line))
             faults = [fault for fault in found if fault.check not in self._policy.left_out]
             self._collector.add(faults)
             held.extend(line for fault in faults for line in lines_to_hold(fault, self._name))
         writer.add(held)
+        return same_email
 
     def _name(self, place: LinePlace) -> str:
         return self._sources[place.source][1].name
@@ -176,6 +212,7 @@ class WholeExport:
                 check=check,
                 severity=severity(check, purchase),
                 count=counts[check],
+                unit=unit_of(check),
                 meaning=MEANINGS[check],
                 first=tuple(map(self._describe, self._collector.first(check))),
                 fields=tuple(map(self._describe_field, self._collector.fields(check))),
@@ -207,10 +244,15 @@ class WholeExport:
         return FoundLine(file=self._name(place), line=place.line, offset=place.offset)
 
 
-def _count_parts(inputs: Iterable[Input]) -> int:
-    """Return into how many parts to divide the notes, by the size of the exports."""
+def _measure(inputs: Iterable[Input]) -> int:
+    """Return how many bytes of text the exports have; a guess for compressed ones."""
     size = 0
     for each in inputs:
         factor = _COMPRESSED_FACTOR if is_compressed(each) else 1
         size += each.size * factor if is_file(each) else _UNKNOWN_BYTES
+    return size
+
+
+def _count_parts(size: int) -> int:
+    """Return into how many parts to divide the notes, by the size of the exports."""
     return max(1, min(_MOST_PARTS, round(size * _NOTES_SHARE / _PART_BYTES)))

@@ -188,7 +188,10 @@ async def open_kind(
                 settings,
                 thorough=limited or not is_much(sources),
                 settled=settled_records(sources, resume),
+                recent_signs=session.guard_purchases().recent_signs if kind is Kind.EVENTS else None,
                 sent=await session.guard_purchases().open_earlier() if kind is Kind.EVENTS else None,
+                # Copies of dead letters are not checked as a whole, and two of them may be of one customer.
+                checked=watch.held is not None and not any(source.is_copy for source in sources),
             ),
             refused=[await _read_refused(kind, batches, found) for found in resume.suspects],
         )
@@ -213,7 +216,9 @@ async def open_recorder(
     """
     watch = watch or KindWatch()
     state, journal = session.state, session.journal.read
-    dead_letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
+    dead_letters = DeadLetterFile(
+        state, kind, session.clock.wall, length=resume.dead_letters_bytes, crc=resume.dead_letters_crc
+    )
     files.callback(dead_letters.close)
     known = [doubt.batch for doubt in journal.in_doubt(kind)]
     in_doubt = InDoubtFile(state, kind, batches=known)

@@ -13,11 +13,12 @@ from msgspec import Struct
 from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.decompress import Truncated
-from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.duplicates import KnownCustomers, KnownIds
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
 from masivo_stream.core.reading.purchases import EventMemory, Purchases
+from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.core.reading.remote import AnswerReader, ask
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
@@ -135,10 +136,14 @@ def make_decoder(
     thorough: bool = False,
     settled: Covered | None = None,
     sent: SentByOthers | None = None,
+    checked: bool = False,
+    recent_signs: RecentSigns | None = None,
 ) -> Decoder:
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
-    `sent`: purchases that other runs have sent to the account.
+    `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
+    customers and emails that came before, so the decoder does not, unless that is left out of them.
+    `recent_signs` keeps what identifies the events, until they are accepted.
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
@@ -153,7 +158,10 @@ def make_decoder(
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
-    return Decoder(rules, KnownIds(capacity=validation.remember_ids), purchases)
+    if purchases is not None and recent_signs is not None:
+        purchases = recent_signs.around(purchases)
+    memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
+    return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
 
 
 async def validate_sources(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from masivo_stream.edges.files.findings_file import UNDER_WAY
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import summarise, summarise_kinds
@@ -61,12 +62,16 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     2. A revert has left something to be decided or sent.
     3. The last process left a report, and nothing has changed since.
     4. Everything was read and settled.
-    5. The last process was killed.
+    5. No process has begun to read: it was killed or refused before that.
+    6. The last process was killed.
     """
     kinds = summarise_kinds(journal.read)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
-        return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
+        checking = ": it checks the exports as a whole, before anything is sent"
+        what = checking if (state.path / UNDER_WAY).exists() else ""
+        message = f"at work: {owner}{what}"
+        return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=message)
     reverts = read_revert_state(journal.read)
     if (found := _describe_revert(reverts, journal, str(state.path))) is not None:
         message, hint = found
@@ -85,6 +90,14 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     )
     if ended and kinds:
         return summarise(kinds, None, closes=closes)
+    if not any(journal.read.sources(kind) for kind in Kind):
+        return Summary(
+            outcome="interrupted",
+            exit_code=ExitCode.OUTAGE,
+            kinds=kinds,
+            closes=closes,
+            message="no export was begun, and nothing was sent",
+        )
     flying = sum(
         journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
     )
