@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from masivo_stream.edges.fleet_file import FleetAccount
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.flow.exports import Exports
+    from masivo_stream.flow.fleet_file import FleetAccount
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
@@ -35,7 +35,7 @@ class ExportFlags:
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
-        from masivo_stream.flow.exports import Exports
+        from masivo_stream.flow.exports import Exports, exports_in
 
         found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
@@ -43,33 +43,6 @@ class ExportFlags:
             events=(*found.events, *map(_stdin, self.events or ())),
             transactions=(*found.transactions, *map(_stdin, self.transactions or ())),
         )
-
-
-EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
-"""The ends of an export's name in a directory, in the order in which they are looked for."""
-
-
-def exports_in(directory: str) -> "Exports":
-    """Return the exports in a directory, by their names.
-
-    Raises:
-        ConfigurationError: there is no export.
-    """
-    from masivo_stream.flow.exports import Exports
-    from masivo_stream.model.contract import Kind
-
-    found = {}
-    for kind in Kind:
-        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
-    if not any(found.values()):
-        raise ConfigurationError(
-            "there is no export in this directory",
-            operation="read the command",
-            place=directory,
-            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
-        )
-    return Exports(**found)
 
 
 @Parameter(name="*")
@@ -232,7 +205,9 @@ def settings_from(
     return load_settings(config_file(common), environment=os.environ, flags=flags)
 
 
-def read_flags(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> dict[str, Any]:
+def read_flags(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> dict[str, Any]:
     """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
     for group in groups:
@@ -254,13 +229,13 @@ def read_flags(common: CommonFlags, *groups: ValidationFlags | SendingFlags | Ru
 
 
 def config_file(common: CommonFlags) -> str | None:
-    """Return the settings file that is named; None if none is."""
+    """Return the settings file that is named; None without one."""
     return common.config or os.environ.get("MASIVO_CONFIG")
 
 
 def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
     """Return the account that `--fleet FILE:NAME` names."""
-    from masivo_stream.edges.fleet_file import load_fleet
+    from masivo_stream.flow.fleet_file import load_fleet
 
     file, colon, name = named.rpartition(":")
     if not colon or not file or not name:

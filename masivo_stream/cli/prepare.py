@@ -88,9 +88,9 @@ def prepare(
 def _prepare(mapping: str, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
     import anyio
 
-    from masivo_stream.cli.options import exports_in
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
+    from masivo_stream.flow.exports import exports_in
     from masivo_stream.prepare.engine.run import prepare as run
 
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:

@@ -24,6 +24,8 @@ from masivo_stream.model.window import Window, parse_windows
 
 PREFIX = "MASIVO_"
 _OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
+_OF_FLEETS = "MASIVO_API_KEY_"
+"""The variables that hold the keys of a fleet's accounts begin like this."""
 _OPERATION = "read the settings"
 _RESERVED_HEADERS = frozenset(
     {
@@ -70,7 +72,7 @@ def settings_of(
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Return the settings of tables that are read already, each with the place where it stands; the last one counts.
+    """Return the settings of tables that are read already, each with its place for errors; the last one counts.
 
     Raises:
         ConfigurationError: as `load_settings` does.
@@ -231,7 +233,7 @@ def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str
         if variable in names:
             section, leaf = names[variable]
             tree[section][leaf] = _convert(section, leaf, text, variable, lax=True)
-        elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES:
+        elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES and not variable.startswith(_OF_FLEETS):
             close = difflib.get_close_matches(variable, [*names, *_OTHER_VARIABLES], 1, _NEARLY)
             if close:
                 raise _wrong("is not a setting", variable, f"did you mean {close[0]}?")

@@ -1,5 +1,6 @@
 """What a caller names to be read: exports by kind, or only what a revert took back of them."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -24,6 +25,30 @@ class Exports(Struct, frozen=True, kw_only=True):
         """
         named = {Kind.CUSTOMERS: self.customers, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}
         return {kind: found for kind, names in named.items() if (found := find_inputs(names))}
+
+
+EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
+"""The ends of an export's name in a directory, in the order in which they are looked for."""
+
+
+def exports_in(directory: str) -> Exports:
+    """Return the exports in a directory, by their names.
+
+    Raises:
+        ConfigurationError: there is no export.
+    """
+    found = {}
+    for kind in Kind:
+        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
+        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+    if not any(found.values()):
+        raise ConfigurationError(
+            "there is no export in this directory",
+            operation="read the command",
+            place=directory,
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+        )
+    return Exports(**found)
 
 
 class OnlyMissing(Struct, frozen=True, kw_only=True):

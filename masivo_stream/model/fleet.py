@@ -20,7 +20,7 @@ _FROM_GOOD_TO_BAD = (
     ExitCode.CONFIGURATION,
     ExitCode.BUG,
 )
-"""After an outage the same command goes on by itself; from bad input on, a person has to mend something first."""
+"""After an outage the same command goes on by itself; from bad input on, a person has to correct something first."""
 
 
 class AccountFailure(Struct, frozen=True, kw_only=True):
@@ -30,6 +30,8 @@ class AccountFailure(Struct, frozen=True, kw_only=True):
     operation: str = ""
     place: str = ""
     hint: str = ""
+    command: str = ""
+    """The command to start once the cause is gone, ready to paste; empty if it is the same command again."""
 
 
 class AccountResult(Struct, frozen=True, kw_only=True):
@@ -51,9 +53,11 @@ class FleetResult(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountResult, ...]
 
 
-def fail(name: str, error: MasivoStreamError) -> AccountResult:
-    """Return the result of an account on which a command could not work."""
-    failure = AccountFailure(message=str(error), operation=error.operation, place=error.place, hint=error.hint)
+def fail(name: str, error: MasivoStreamError, *, command: str = "") -> AccountResult:
+    """Return the result of an account on which a command could not work; `command` tries again."""
+    failure = AccountFailure(
+        message=str(error), operation=error.operation, place=error.place, hint=error.hint, command=command
+    )
     return AccountResult(name=name, exit_code=int(error.exit_code), failure=failure)
 
 

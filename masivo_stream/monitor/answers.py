@@ -13,7 +13,7 @@ from masivo_stream.monitor.browser_security import HEADERS, NOTHING, is_own_name
 _PLAIN = "text/plain; charset=utf-8"
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class MonitorAnswer(Struct, frozen=True, kw_only=True):
     """An answer, before it is a response."""
 
     body: bytes = b""
@@ -24,12 +24,12 @@ class Answer(Struct, frozen=True, kw_only=True):
     location: str = ""
 
 
-_MISDIRECTED = Answer(status=421, body=b"this server does not answer to that name: see the Host header\n")
-_READ_ONLY = Answer(status=405, body=b"GET and HEAD only\n", allow="GET, HEAD")
-_UNKNOWN = Answer(status=404, body=b"the paths are: / /status.json /metrics /healthz /readyz\n")
-_FAILED = Answer(status=500, body=b"this answer failed; the run goes on\n")
+_MISDIRECTED = MonitorAnswer(status=421, body=b"this server does not answer to that name: see the Host header\n")
+_READ_ONLY = MonitorAnswer(status=405, body=b"GET and HEAD only\n", allow="GET, HEAD")
+_UNKNOWN = MonitorAnswer(status=404, body=b"the paths are: / /status.json /metrics /healthz /readyz\n")
+_FAILED = MonitorAnswer(status=500, body=b"this answer failed; the run goes on\n")
 
-Place = Callable[[web.BaseRequest], Awaitable[Answer]]
+Place = Callable[[web.BaseRequest], Awaitable[MonitorAnswer]]
 """What answers at a path."""
 
 
@@ -52,7 +52,7 @@ class Answering:
         headers |= {name: text for name, text in (("Allow", answer.allow), ("Location", answer.location)) if text}
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
-    async def _find_answer(self, request: web.BaseRequest) -> Answer:
+    async def _find_answer(self, request: web.BaseRequest) -> MonitorAnswer:
         if not is_own_name(request.headers.get("Host"), self._listening):
             return _MISDIRECTED
         if request.method not in ("GET", "HEAD"):
@@ -68,6 +68,6 @@ class Answering:
             self._observer.notify(MonitorFailed(path=failure[0], error=failure[1]))
 
 
-async def answer_health(_request: web.BaseRequest) -> Answer:
+async def answer_health(_request: web.BaseRequest) -> MonitorAnswer:
     """Answer at `/healthz`."""
-    return Answer(body=b"the event loop is alive\n")
+    return MonitorAnswer(body=b"the event loop is alive\n")

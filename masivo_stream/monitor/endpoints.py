@@ -14,7 +14,7 @@ from aiohttp import web
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.monitor.address import Address
-from masivo_stream.monitor.answers import Answer, Answering, Place, answer_health
+from masivo_stream.monitor.answers import Answering, MonitorAnswer, Place, answer_health
 from masivo_stream.monitor.page import load_page
 from masivo_stream.monitor.prometheus import MetricsPage
 from masivo_stream.monitor.request_metrics import RequestMetrics
@@ -54,26 +54,26 @@ class Endpoints:
         """Answer every waiting request now: the run has ended."""
         self._ended.set()
 
-    async def _page(self, _request: web.BaseRequest) -> Answer:
+    async def _page(self, _request: web.BaseRequest) -> MonitorAnswer:
         page = load_page()
         body = page.render(self._source.snapshot())
-        return Answer(body=body, content_type="text/html; charset=utf-8", policy=page.policy)
+        return MonitorAnswer(body=body, content_type="text/html; charset=utf-8", policy=page.policy)
 
-    async def _status(self, request: web.BaseRequest) -> Answer:
+    async def _status(self, request: web.BaseRequest) -> MonitorAnswer:
         seconds = _seconds(request.query.get("wait", ""))
         if seconds:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), seconds)
-        return Answer(body=msgspec.json.encode(self._source.snapshot()), content_type="application/json")
+        return MonitorAnswer(body=msgspec.json.encode(self._source.snapshot()), content_type="application/json")
 
-    async def _scrape(self, request: web.BaseRequest) -> Answer:
+    async def _scrape(self, request: web.BaseRequest) -> MonitorAnswer:
         body, content_type = self._metrics.scrape(request.headers.get("Accept", ""))
-        return Answer(body=body, content_type=content_type)
+        return MonitorAnswer(body=body, content_type=content_type)
 
-    async def _readiness(self, _request: web.BaseRequest) -> Answer:
+    async def _readiness(self, _request: web.BaseRequest) -> MonitorAnswer:
         if is_working(self._source.snapshot()):
-            return Answer(body=b"working\n")
-        return Answer(status=503, body=b"not begun, or stopping\n")
+            return MonitorAnswer(body=b"working\n")
+        return MonitorAnswer(status=503, body=b"not begun, or stopping\n")
 
 
 def is_working(snapshot: RunSnapshot) -> bool:

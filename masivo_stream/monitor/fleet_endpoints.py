@@ -16,7 +16,7 @@ from aiohttp import web
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.fleet_snapshot import FleetSnapshot
 from masivo_stream.monitor.address import Address
-from masivo_stream.monitor.answers import Answer, Answering, Place, answer_health
+from masivo_stream.monitor.answers import Answering, MonitorAnswer, Place, answer_health
 from masivo_stream.monitor.endpoints import Endpoints, SnapshotSource
 from masivo_stream.monitor.fleet_metrics import FleetMetrics
 from masivo_stream.monitor.fleet_page import load_fleet_page
@@ -71,23 +71,23 @@ class FleetEndpoints:
         # Without the slash, the page's own requests would go to another path.
         return run.places.get(f"/{rest}") if slash else partial(_to_directory, path)
 
-    async def _page(self, _request: web.BaseRequest) -> Answer:
+    async def _page(self, _request: web.BaseRequest) -> MonitorAnswer:
         page = load_fleet_page()
         body = page.render(self._source.snapshot())
-        return Answer(body=body, content_type="text/html; charset=utf-8", policy=page.policy)
+        return MonitorAnswer(body=body, content_type="text/html; charset=utf-8", policy=page.policy)
 
-    async def _status(self, _request: web.BaseRequest) -> Answer:
-        return Answer(body=msgspec.json.encode(self._source.snapshot()), content_type="application/json")
+    async def _status(self, _request: web.BaseRequest) -> MonitorAnswer:
+        return MonitorAnswer(body=msgspec.json.encode(self._source.snapshot()), content_type="application/json")
 
-    async def _scrape(self, request: web.BaseRequest) -> Answer:
+    async def _scrape(self, request: web.BaseRequest) -> MonitorAnswer:
         body, content_type = self._metrics.scrape(request.headers.get("Accept", ""))
-        return Answer(body=body, content_type=content_type)
+        return MonitorAnswer(body=body, content_type=content_type)
 
-    async def _readiness(self, _request: web.BaseRequest) -> Answer:
+    async def _readiness(self, _request: web.BaseRequest) -> MonitorAnswer:
         if any(not row.ended for row in self._source.snapshot().accounts):
-            return Answer(body=b"working\n")
-        return Answer(status=503, body=b"ended\n")
+            return MonitorAnswer(body=b"working\n")
+        return MonitorAnswer(status=503, body=b"ended\n")
 
 
-async def _to_directory(path: str, _request: web.BaseRequest) -> Answer:
-    return Answer(status=308, location=f"{path}/")
+async def _to_directory(path: str, _request: web.BaseRequest) -> MonitorAnswer:
+    return MonitorAnswer(status=308, location=f"{path}/")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from masivo_stream.flow.observer import Observers
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.notices import MonitorListens
 from masivo_stream.monitor.address import parse_address
 from masivo_stream.monitor.fleet_endpoints import FleetEndpoints
@@ -13,11 +13,11 @@ from masivo_stream.observe.fleet_watch import FleetRuns
 
 
 @asynccontextmanager
-async def beside_monitor(address: str, runs: FleetRuns) -> AsyncIterator[None]:
-    """Serve at `address` while the context lasts; nothing if it is empty.
+async def beside_monitor(address: str, runs: FleetRuns, pointer: Observer | None = None) -> AsyncIterator[None]:
+    """Serve at `address` while the context lasts; nothing if it is empty. `pointer` receives the address, too.
 
     Raises:
-        ConfigurationError: the address is none, or the server cannot listen on it.
+        ConfigurationError: it is no address, or the server cannot listen on it.
     """
     if not address:
         yield
@@ -26,7 +26,7 @@ async def beside_monitor(address: str, runs: FleetRuns) -> AsyncIterator[None]:
     counted = {name: (watch.builder, RequestMetrics()) for name, watch in runs.accounts.items()}
     for name, (_, requests) in counted.items():
         runs.add(name, requests)
-    observer = Observers([runs.own_log])
+    observer = Observers([runs.own_log, *([pointer] if pointer is not None else [])])
     async with serving(wanted, FleetEndpoints(runs, counted, observer, wanted)) as listening:
         observer.notify(MonitorListens(url=f"http://{listening}/", exposed=not wanted.loopback))
         yield

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
+from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.fleet import AccountResult, FleetResult
 from masivo_stream.model.summary import KindSummary, NextStep
 from masivo_stream.observe.hanging_text import print_hanging
@@ -86,26 +87,37 @@ def _minutes(moment: datetime) -> str:
 
 
 def _outcome(account: AccountResult) -> str:
+    """Return how it ended, in one or two words: the rest is below the table."""
     if not isinstance(account.failure, UnsetType):
-        return printable(account.failure.message)
+        return "not begun" if account.exit_code == ExitCode.OUTAGE else "failed"
     if isinstance(account.summary, UnsetType):
         return ""
-    return describe_end(account.summary)
+    if account.summary.outcome == "interrupted" and not account.exit_code:
+        return "at work"
+    return account.summary.outcome.replace("_", " ")
 
 
 def _print_steps(console: Console, accounts: Iterable[AccountResult]) -> None:
     for account in accounts:
-        steps = list(_steps(account))
-        if steps:
-            console.print(Text(f"{printable(account.name)}:", style="bold"))
-        for step in steps:
+        if account.exit_code and (words := _describe(account)):
+            console.print(Text(f"{printable(account.name)}: {printable(words)}", style="bold"))
+        for step in _steps(account):
             print_step(console, step)
+
+
+def _describe(account: AccountResult) -> str:
+    if not isinstance(account.failure, UnsetType):
+        return account.failure.message
+    return "" if isinstance(account.summary, UnsetType) else describe_end(account.summary)
 
 
 def _steps(account: AccountResult) -> Iterator[NextStep]:
     if not isinstance(account.failure, UnsetType):
         failure = account.failure
         where = f"{failure.place}: " if failure.place else ""
-        yield NextStep(text=f"{where}{failure.hint or failure.message}")
+        yield NextStep(text=f"{where}{failure.hint or failure.message}", command=failure.command)
     elif account.exit_code and not isinstance(account.summary, UnsetType):
-        yield from account.summary.next_steps
+        summary = account.summary
+        if summary.hint and (summary.outcome == "stopped" or not summary.next_steps):
+            yield NextStep(text=summary.hint)
+        yield from summary.next_steps

@@ -1,21 +1,43 @@
 """Watch the runs of a fleet: a snapshot of each, and log lines that name their account."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Protocol
 
 from msgspec import UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.memory import resident_bytes
-from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.fleet import AccountResult
 from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot, describe_account
+from masivo_stream.model.notices import Notice
 from masivo_stream.model.ports import Clock
 from masivo_stream.observe.log_observer import LogObserver, LogSink
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 ACCOUNT_NAME = "account_name"
 """The key of log lines; `account` is the fingerprint of a key there."""
+
+
+class NoticeReceiver(Protocol):
+    """Receives notices (`flow.observer.Observer`)."""
+
+    def notify(self, notice: Notice) -> None:
+        """Receive a notice. Must neither raise nor wait."""
+        ...
+
+
+class _Receivers:
+    """Several receivers as one. One that fails must not end a migration."""
+
+    def __init__(self, receivers: Iterable[NoticeReceiver]) -> None:
+        self._receivers = tuple(receivers)
+
+    def notify(self, notice: Notice) -> None:
+        for receiver in self._receivers:
+            with suppress(Exception):
+                receiver.notify(notice)
 
 
 class AccountWatch:
@@ -42,22 +64,22 @@ class FleetRuns:
     def __init__(self, names: Iterable[str], log: LogSink, *, clock: Clock | None = None) -> None:
         """Write log lines to `log`."""
         self._clock, self._log = clock or SystemClock(), log
-        self._further: dict[str, Observer] = {}
+        self._further: dict[str, NoticeReceiver] = {}
         self.own_log = LogObserver(log)
         """Logs notices that are about no account."""
         self._began = self._clock.now()
         self.accounts = {name: AccountWatch(name, self._clock) for name in names}
 
-    def add(self, name: str, observer: Observer) -> None:
+    def add(self, name: str, observer: NoticeReceiver) -> None:
         """Let a further observer receive the notices of an account; before its run begins."""
         self._further[name] = observer
 
-    def observer_of(self, name: str) -> Observer:
+    def observer_of(self, name: str) -> NoticeReceiver:
         """Return what receives the notices of an account's run."""
         watch = self.accounts[name]
         watch.begun = True
         further = [self._further[name]] if name in self._further else []
-        return Observers([watch.builder, LogObserver(_NamedLog(self._log, name), watch.builder.snapshot), *further])
+        return _Receivers([watch.builder, LogObserver(_NamedLog(self._log, name), watch.builder.snapshot), *further])
 
     def ended(self, result: AccountResult) -> None:
         """Receive the result of an account."""

@@ -6,7 +6,8 @@
     [[accounts]]
     name = "north"
     key_file = "keys/north"         # or key_variable; without both, MASIVO_API_KEY_NORTH
-    customers = ["north/customers-*.ndjson.gz"]
+    customers = ["north/customers-*.ndjson.gz"]   # events and transactions likewise
+    from = "prepared/north"         # or a directory that `prepare` has written
     state_dir = "state/north"       # the default is fleet-state/north
     settings.upload.uploaders = 2   # for this account only
 
@@ -14,17 +15,19 @@ An account's own table counts before the common one; variables such as MASIVO_BA
 before both. Paths are relative to the working directory, as in every other command.
 """
 
+import difflib
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.edges.config import read_toml, settings_of
+from masivo_stream.edges.config import leaves, read_toml, settings_of
 from masivo_stream.edges.export.source import STDIN
-from masivo_stream.edges.secret import API_KEY_VARIABLE, Credentials, load_credentials
+from masivo_stream.edges.secret import API_KEY_VARIABLE, Credentials, load_credentials, origin_of
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
 
@@ -43,6 +46,7 @@ class _AccountTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     key_file: str = ""
     key_variable: str = ""
     state_dir: str = ""
+    from_: str = msgspec.field(default="", name="from")
     customers: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     transactions: tuple[str, ...] = ()
@@ -59,10 +63,18 @@ class FleetAccount(Struct, frozen=True, kw_only=True):
     """One account of a fleet."""
 
     name: str
+    place: str
+    """The fleet file and the account, for errors."""
     settings: Settings
+    directory: str = ""
+    """A directory with exports, as `prepare` writes it."""
     customers: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     transactions: tuple[str, ...] = ()
+    key: str
+    """The file or the variable that holds the key."""
+    has_key: bool
+    """Whether the key is in a file, or its variable is set."""
     credentials: Callable[[], Credentials]
     """Returns the key. It is read late, because a missing one must not stop the other accounts."""
 
@@ -78,7 +90,7 @@ class Fleet(Struct, frozen=True, kw_only=True):
     """How many accounts are worked on at the same time."""
 
     def only(self, names: Iterable[str]) -> "Fleet":
-        """Return the fleet with the accounts that are named; with all if none is.
+        """Return the fleet with the accounts that are named; with all if no name is given.
 
         Raises:
             ConfigurationError: there is no account of a name.
@@ -100,58 +112,67 @@ def load_fleet(
     Raises:
         ConfigurationError: the file cannot be read, or something in it does not fit.
     """
-    table = _convert(read_toml(file), file)
-    if not table.accounts:
-        raise _wrong("names no account", file, "add a table [[accounts]] for each")
-    if not 1 <= table.at_once <= MOST_AT_ONCE:
-        raise _wrong("at_once is out of range", file, f"name a number from 1 to {MOST_AT_ONCE}")
+    table = _read_table(file)
     _check_accounts(table.accounts, file)
     keys = {_variable(each) for each in table.accounts}
     common = [(read_toml(config), config)] if config else []
     common.append((table.settings, f"{file}: settings"))
     plain = {name: value for name, value in environment.items() if name not in keys}
     own = {name: value for name, value in plain.items() if name != "MASIVO_STATE_DIR"}
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
     accounts = []
     for each in table.accounts:
-        tables = [*common, (each.settings, _place(file, each.name))]
-        given = {name: value for name, value in (flags or {}).items() if value is not None}
+        tables = [*common, (each.settings, f"{_place(file, each.name)}: settings")]
         settings = settings_of(tables, environment=own, flags={"state_dir": _state_dir(each), **given})
         accounts.append(_make_account(each, settings, environment, _place(file, each.name)))
+    _check_keys(table.accounts, accounts)
     return Fleet(
         file=file,
-        settings=settings_of(common, environment=own, flags=flags),
+        settings=settings_of(common, environment=own, flags=given),
         accounts=tuple(accounts),
         at_once=table.at_once,
     )
 
 
 def _make_account(table: _AccountTable, settings: Settings, environment: Mapping[str, str], place: str) -> FleetAccount:
+    variable = _variable(table)
+
     def read_key() -> Credentials:
         if table.key_file:
             return load_credentials({}, api_key_file=table.key_file)
-        variable = _variable(table)
         if not environment.get(variable):
             raise ConfigurationError(
-                "there is no API key",
+                f"there is no API key: {variable} is {'empty' if variable in environment else 'not set'}",
                 operation="read the secrets",
                 place=place,
                 hint=f"set {variable}, or write key_file = the path of a file (mode 0600) that holds the key",
             )
-        return load_credentials({API_KEY_VARIABLE: environment[variable]})
+        try:
+            return load_credentials({API_KEY_VARIABLE: environment[variable]})
+        except ConfigurationError as error:
+            error.place = f"{place}: {variable}"
+            raise
 
     return FleetAccount(
         name=table.name,
+        place=place,
         settings=settings,
+        directory=table.from_,
         customers=table.customers,
         events=table.events,
         transactions=table.transactions,
+        key=table.key_file or variable,
+        has_key=bool(table.key_file or environment.get(variable)),
         credentials=read_key,
     )
 
 
+# What is checked before anything else: the fleet is not begun if its file is wrong.
+
+
 def _check_accounts(accounts: Iterable[_AccountTable], file: str) -> None:
     names: set[str] = set()
-    directories: dict[Path, str] = {}
+    directories: dict[str, str] = {}
     for each in accounts:
         place = _place(file, each.name)
         if not _NAME.match(each.name):
@@ -159,11 +180,11 @@ def _check_accounts(accounts: Iterable[_AccountTable], file: str) -> None:
         if each.name.lower() in names:
             raise _wrong("has an account of this name twice", place, "give each account a name of its own")
         names.add(each.name.lower())
-        directory = Path(_state_dir(each)).absolute()
+        directory = os.path.realpath(_state_dir(each))
         if directory in directories:
             raise _wrong(
-                f"has the state directory of {directories[directory]}",
-                place,
+                f"has the state directory of {directories[directory]}: {_state_dir(each)}",
+                f"{place}: state_dir",
                 "give each account a state_dir of its own",
             )
         directories[directory] = each.name
@@ -172,14 +193,39 @@ def _check_accounts(accounts: Iterable[_AccountTable], file: str) -> None:
 
 def _check_account(table: _AccountTable, place: str) -> None:
     if table.key_file and table.key_variable:
-        raise _wrong("names a key file and a variable", place, "name only one of them")
-    if {STDIN, "/dev/stdin"}.intersection((*table.customers, *table.events, *table.transactions)):
-        raise _wrong("reads standard input", place, "write the export to a file: a fleet has several accounts")
-    for section, values in table.settings.items():
+        raise _wrong("names a key file and a variable", f"{place}: key_variable", "name only one of them")
+    for kind in ("customers", "events", "transactions"):
+        if {STDIN, "/dev/stdin"}.intersection(getattr(table, kind)):
+            hint = "write the export to a file: a fleet has several accounts"
+            raise _wrong("reads standard input", f"{place}: {kind}", hint)
+    if not (table.from_ or table.customers or table.events or table.transactions):
+        raise _wrong(
+            "names no export", place, "add customers, events or transactions, or from = the directory of prepare"
+        )
+    _check_own_settings(table.settings, f"{place}: settings", _OF_THE_FLEET)
+
+
+def _check_own_settings(settings: Mapping[str, Any], place: str, others: Collection[str]) -> None:
+    for section, values in settings.items():
         for name in values if isinstance(values, dict) else ():
-            if name in _OF_THE_FLEET:
+            if name in others:
                 hint = "write state_dir in [[accounts]]" if name == "state_dir" else "write it below [settings]"
-                raise _wrong(f"cannot have {name} of its own", f"{place} settings.{section}", hint)
+                raise _wrong(f"cannot have {name} here", f"{place}: [{section}] {name}", hint)
+
+
+def _check_keys(tables: Iterable[_AccountTable], accounts: Iterable[FleetAccount]) -> None:
+    """Check that no two accounts at one address take their key from the same place."""
+    found: dict[tuple[str, str], str] = {}
+    for table, account in zip(tables, accounts, strict=True):
+        source = os.path.realpath(table.key_file) if table.key_file else account.key
+        name = found.setdefault((source, origin_of(account.settings.api.base_url)), account.name)
+        if name != account.name:
+            field = "key_file" if table.key_file else "key_variable"
+            raise _wrong(
+                f"has the key of {name}: {account.key}",
+                f"{account.place}: {field}",
+                f"name its own key as {field}; exports of the same account belong in one table",
+            )
 
 
 def _state_dir(table: _AccountTable) -> str:
@@ -190,23 +236,57 @@ def _variable(table: _AccountTable) -> str:
     return table.key_variable or f"{API_KEY_VARIABLE}_{table.name.upper().replace('-', '_')}"
 
 
-def _place(file: str, name: str) -> str:
-    return f"{file}: account {name}"
+def _place(file: str, name: object, number: int = 0) -> str:
+    """Return the place of an account: its name, or its number if it has no name."""
+    return f"{file}: account {name if isinstance(name, str) and name else number}"
 
 
-_AT = re.compile(r" - at `\$(?P<path>.*)`\Z")
+_AT = re.compile(r" - at `\$(?:\.accounts\[(?P<number>\d+)\])?\.?(?P<path>.*)`\Z")
 
 
-def _convert(content: object, file: str) -> _FleetTable:
+def _read_table(file: str) -> _FleetTable:
+    if not Path(file).exists():
+        raise _wrong("does not exist", file, "check the path of the fleet file, and the working directory")
+    content = read_toml(file)
+    accounts = content.get("accounts")
+    if not accounts:
+        raise _wrong("names no account", file, "add a table [[accounts]] for each; docs/fleets.md shows a fleet file")
+    _check_names(content, _FleetTable, file)
+    for number, each in enumerate(accounts if isinstance(accounts, list) else (), 1):
+        if isinstance(each, dict):
+            _check_names(each, _AccountTable, _place(file, each.get("name"), number))
+    table = _convert(content, file)
+    if not 1 <= table.at_once <= MOST_AT_ONCE:
+        raise _wrong(f"is out of range: {table.at_once}", f"{file}: at_once", f"use a number from 1 to {MOST_AT_ONCE}")
+    _check_own_settings(table.settings, f"{file}: settings", ("state_dir",))
+    return table
+
+
+def _check_names(table: Mapping[str, Any], struct: type[Struct], place: str) -> None:
+    known = [field.encode_name for field in msgspec.structs.fields(struct)]
+    for name in table:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            if not close and struct is _AccountTable and name in leaves():
+                hint = f"write it as settings.{name}"
+            else:
+                hint = f"did you mean {close[0]}?" if close else f"the known names are: {', '.join(known)}"
+            raise _wrong("is not known here", f"{place}: {name}", hint)
+
+
+def _convert(content: Mapping[str, Any], file: str) -> _FleetTable:
     try:
         return msgspec.convert(content, _FleetTable)
     except msgspec.ValidationError as error:
-        text = str(error)
-        path = found["path"].lstrip(".") if (found := _AT.search(text)) is not None else ""
+        text, place = str(error), file
+        if (found := _AT.search(text)) is not None:
+            if found["number"] is not None:
+                table = content["accounts"][int(found["number"])]
+                name = table.get("name") if isinstance(table, dict) else None
+                place = _place(file, name, int(found["number"]) + 1)
+            place += f": {found['path']}" if found["path"] else ""
         why = _AT.sub("", text).replace("Object", "it")
-        raise _wrong(
-            f"does not fit: {why}", f"{file}: {path}" if path else file, "docs/fleets.md shows a fleet file"
-        ) from None
+        raise _wrong(f"does not fit: {why}", place, "docs/fleets.md shows a fleet file") from None
 
 
 def _wrong(what: str, place: str, hint: str) -> ConfigurationError:
