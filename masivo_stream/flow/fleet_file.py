@@ -25,9 +25,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.edges.config import leaves, read_toml, settings_of
 from masivo_stream.edges.export.source import STDIN
 from masivo_stream.edges.secret import API_KEY_VARIABLE, Credentials, load_credentials, origin_of
+from masivo_stream.flow.look_up import read_small
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
 
@@ -105,17 +107,20 @@ class Fleet(Struct, frozen=True, kw_only=True):
 
 
 def load_fleet(
-    file: str, *, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None, config: str | None = None
+    file: str, *, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None, config: str = ""
 ) -> Fleet:
-    """Return the fleet of a file. `flags` and the settings file `config` count for all accounts.
+    """Return the fleet of a file or a URL. `flags` and the settings file `config` count for all accounts.
 
     Raises:
         ConfigurationError: the file cannot be read, or something in it does not fit.
     """
-    table = _read_table(file)
+    if not is_url(file) and not Path(file).exists():
+        raise _wrong("does not exist", file, "check the path of the fleet file, and the working directory")
+    content, file = _read_file(file)
+    table = _read_table(content, file)
     _check_accounts(table.accounts, file)
     keys = {_variable(each) for each in table.accounts}
-    common = [(read_toml(config), config)] if config else []
+    common = [_read_file(config)] if config else []
     common.append((table.settings, f"{file}: settings"))
     plain = {name: value for name, value in environment.items() if name not in keys}
     own = {name: value for name, value in plain.items() if name != "MASIVO_STATE_DIR"}
@@ -124,6 +129,7 @@ def load_fleet(
     for each in table.accounts:
         tables = [*common, (each.settings, f"{_place(file, each.name)}: settings")]
         settings = settings_of(tables, environment=own, flags={"state_dir": _state_dir(each), **given})
+        settings = _publish_apart(settings, each)
         accounts.append(_make_account(each, settings, environment, _place(file, each.name)))
     _check_keys(table.accounts, accounts)
     return Fleet(
@@ -132,6 +138,15 @@ def load_fleet(
         accounts=tuple(accounts),
         at_once=table.at_once,
     )
+
+
+def _publish_apart(settings: Settings, table: _AccountTable) -> Settings:
+    """Let each account publish into a folder with its name, unless its own table names one."""
+    state, own = settings.state, table.settings.get("state")
+    if not state.publish or (isinstance(own, dict) and own.get("publish") == state.publish):
+        return settings
+    folder = f"{state.publish.rstrip('/')}/{table.name}"
+    return msgspec.structs.replace(settings, state=msgspec.structs.replace(state, publish=folder))
 
 
 def _make_account(table: _AccountTable, settings: Settings, environment: Mapping[str, str], place: str) -> FleetAccount:
@@ -244,10 +259,14 @@ def _place(file: str, name: object, number: int = 0) -> str:
 _AT = re.compile(r" - at `\$(?:\.accounts\[(?P<number>\d+)\])?\.?(?P<path>.*)`\Z")
 
 
-def _read_table(file: str) -> _FleetTable:
-    if not Path(file).exists():
-        raise _wrong("does not exist", file, "check the path of the fleet file, and the working directory")
-    content = read_toml(file)
+def _read_file(name: str) -> tuple[dict[str, Any], str]:
+    """Return the content of a file or an object, and its name for errors."""
+    if is_url(name):
+        return read_toml(shown_url(name), read_small(name)), shown_url(name)
+    return read_toml(name), name
+
+
+def _read_table(content: Mapping[str, Any], file: str) -> _FleetTable:
     accounts = content.get("accounts")
     if not accounts:
         raise _wrong("names no account", file, "add a table [[accounts]] for each; docs/fleets.md shows a fleet file")

@@ -79,6 +79,11 @@ class SharedSignals:
         self._stops: dict[StopControl, Observer] = {}
         self.received: Interrupted | None = None
         """The signal that stops every run, also one that begins later."""
+        self._came = anyio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the signal."""
+        await self._came.wait()
 
     @contextmanager
     def stopping(self, stop: StopControl, observer: Observer) -> Iterator[None]:
@@ -98,6 +103,7 @@ class SharedSignals:
             async for received in signals:
                 if self.received is None:
                     self.received = _interruption(received)
+                    self._came.set()
                     for stop, observer in list(self._stops.items()):
                         self._begin(stop, observer, self.received)
                 elif received is signal.SIGINT:

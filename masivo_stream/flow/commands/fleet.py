@@ -5,8 +5,9 @@ and the process's signals.
 """
 
 import shlex
+import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,9 +15,10 @@ from types import TracebackType
 from typing import Protocol, TypeVar
 
 import anyio
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, from_thread, lowlevel
 from msgspec import Struct, structs
 
+from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.secret import API_KEY_VARIABLE, name_quota
 from masivo_stream.flow.commands.migrate import migrate
@@ -89,7 +91,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
 
 
 async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals) -> AccountResult:
-    credentials, exports = account.credentials(), exports_of(account)
+    credentials, exports = account.credentials(), await _look_up(account, signals)
     summary = await migrate(
         account.settings,
         credentials,
@@ -99,6 +101,44 @@ async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: Shared
         runtime=runtime.runtime_of(account.name),
     )
     return AccountResult(name=account.name, exit_code=summary.exit_code, summary=_name_key(summary, account))
+
+
+async def _look_up(account: FleetAccount, signals: SharedSignals) -> Exports:
+    """Find the exports of an account if they are in object storage, beside the other accounts' runs.
+
+    Object storage may not answer for an hour. So a thread of its own waits for it, which a stop leaves behind.
+
+    Raises:
+        Interrupted: a signal came first.
+        InputError: an export does not exist, or object storage does not answer.
+    """
+    exports, outcome, done = exports_of(account), list[Exports | Exception](), anyio.Event()
+    if not any(map(is_url, (*exports.customers, *exports.events, *exports.transactions))):
+        return exports
+    loop = lowlevel.current_token()
+
+    def find() -> None:
+        try:
+            outcome.append(exports.found(account.settings.retry))
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            outcome.append(error)
+        with suppress(RuntimeError):  # the loop has ended
+            from_thread.run_sync(done.set, token=loop)
+
+    async with anyio.create_task_group() as first:
+        first.start_soon(_cancel_after, done.wait, first.cancel_scope)
+        first.start_soon(_cancel_after, signals.wait, first.cancel_scope)
+        threading.Thread(target=find, daemon=True, name=f"look up {account.name}").start()
+    if not outcome:
+        raise signals.received or RuntimeError("one of the two came first")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+async def _cancel_after(come: Callable[[], Awaitable[object]], scope: anyio.CancelScope) -> None:
+    await come()
+    scope.cancel()
 
 
 def _name_key(summary: Summary, account: FleetAccount) -> Summary:
