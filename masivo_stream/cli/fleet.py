@@ -114,7 +114,7 @@ FILES_OF_AN_ACCOUNT = 24
 
 
 def _make_room_for_files(fleet: "Fleet") -> None:
-    """Let this process open the files of all accounts. Many systems allow 1024 until a process asks for more.
+    """Let this process open the files of all accounts. Many systems allow 1024 to a process that asks for no more.
 
     Raises:
         ConfigurationError: the system does not allow as many.

@@ -122,8 +122,7 @@ def load_fleet(
     keys = {_variable(each) for each in table.accounts}
     common = [_read_file(config)] if config else []
     common.append((table.settings, f"{file}: settings"))
-    plain = {name: value for name, value in environment.items() if name not in keys}
-    own = {name: value for name, value in plain.items() if name != "MASIVO_STATE_DIR"}
+    own = {name: value for name, value in environment.items() if name not in keys}
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     accounts = []
     for each in table.accounts:

@@ -16,8 +16,8 @@ from masivo_stream.model.ports import Clock
 from masivo_stream.observe.log_observer import LogObserver, LogSink
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
-ACCOUNT_NAME = "account_name"
-"""The key of log lines; `account` is the fingerprint of a key there."""
+FLEET_EVENTS = ("account_failed",)
+"""The names of log events that are about no notice, but about the result of an account."""
 
 
 class NoticeReceiver(Protocol):

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-import subprocess
+import socket
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
@@ -37,13 +37,13 @@ def accounts(tmp_path):
 
 
 @contextmanager
-def migrating(directory):
+def migrating(directory, **environment):
     """Start `fleet migrate`; yield the process and where its standard output goes."""
     with open(os.devnull, "r+b") as nothing, TemporaryFile() as told:  # noqa: PTH123 - no path is needed
         process = forks.start(
             [COMMAND, "fleet", "migrate", "fleet.toml", "--json", "--quiet"],
             cwd=directory,
-            environment=clean_environment(**KEYS),
+            environment=clean_environment(**KEYS, **environment),
             streams=(nothing.fileno(), told.fileno(), nothing.fileno()),
         )
         try:
@@ -69,6 +69,11 @@ def status(directory):
     document = json.loads(done.stdout)
     assert done.returncode == document["exit_code"]
     return document
+
+
+def outcomes(directory):
+    accounts = status(directory)["accounts"]
+    return [each["summary"]["outcome"] if "summary" in each else each["failure"]["message"] for each in accounts]
 
 
 def test_a_fleet_goes_on_after_a_kill_and_a_signal(accounts, tmp_path):
@@ -105,17 +110,23 @@ def test_a_fleet_goes_on_after_a_kill_and_a_signal(accounts, tmp_path):
         assert "429" not in requests(accounts, number)
 
 
-def test_more_accounts_than_files_may_be_open_are_refused_with_the_number(accounts, tmp_path):
-    """The command says how many accounts at once fit; with that number it works."""
-    limited = 'ulimit -n 140; exec "$@"'
-    for at_once, code in (("", 2), ("at_once = 1\n", 0)):
-        text = (tmp_path / "fleet.toml").read_text()
-        (tmp_path / "few.toml").write_text(at_once + text)
-        done = subprocess.run(
-            ["bash", "-c", limited, "bash", COMMAND, "fleet", "migrate", "few.toml", "--quiet"],
-            cwd=tmp_path, env=clean_environment(**KEYS), capture_output=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        if code:
-            assert b"3 accounts at once need 172 open files, and this process may have 140" in done.stderr
-            assert b"at_once = 1" in done.stderr
+def test_storage_that_does_not_answer_leaves_the_other_accounts_alone(accounts, tmp_path):
+    """They arrive while one account waits for its export; a signal ends the wait at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        storage = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+        text = (tmp_path / "fleet.toml").read_text().replace('"a2.ndjson"', '"s3://bucket/a2.ndjson"')
+        (tmp_path / "fleet.toml").write_text(text.replace('"1/0.2s", "1000/h"', ""))
+        with migrating(tmp_path, **storage) as (process, told):
+            wait_until(lambda: outcomes(tmp_path) == ["complete", "not begun", "complete"], process, pause=0.3)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 143
+            told.seek(0)
+            stopped = json.load(told)
+    assert [each["exit_code"] for each in stopped["accounts"]] == [0, 143, 0]
+    assert stopped["accounts"][1]["failure"]["message"] == "stopped by SIGTERM"

@@ -1,5 +1,8 @@
 """A fleet file: what it means, and errors that name the file, the account, the field and the remedy."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from masivo_stream.edges.secret import Credentials
@@ -73,7 +76,7 @@ def test_keys_come_from_a_file_a_variable_or_a_variable_named_after_the_account(
 
 
 def test_a_missing_key_is_an_error_of_its_account_alone(write):
-    """The file is read all the same; the error names the account and what to set."""
+    """The others are read; the error names the account and what to set."""
     fleet = load(write(NORTH + SOUTH), {"MASIVO_API_KEY_NORTH": "key", "MASIVO_API_KEY_SOUTH": ""})
     north, south = fleet.accounts
     assert (revealed(north), south.has_key) == ("key", False)
@@ -83,7 +86,7 @@ def test_a_missing_key_is_an_error_of_its_account_alone(write):
     assert "set MASIVO_API_KEY_SOUTH, or write key_file" in caught.value.hint
 
 
-def test_a_key_that_is_none_names_its_variable_and_never_itself(write):
+def test_a_wrong_key_names_its_variable_and_never_itself(write):
     """What is wrong with a secret is said without it."""
     (north,) = load(write(NORTH), {"MASIVO_API_KEY_NORTH": "kéy"}).accounts
     with pytest.raises(ConfigurationError) as caught:
@@ -265,3 +268,23 @@ def test_keys_of_a_fleet_are_no_settings(write):
     variables = {"MASIVO_API_KEY_N": "x", "MASIVO_API_KEY_NORTH": "y"}
     (north,) = load(write(NORTH), variables).accounts
     assert revealed(north) == "y"
+
+
+def test_each_account_publishes_into_a_folder_of_its_own(write):
+    """Named after it, wherever the folder of all was named; an account's own folder is taken as it is."""
+    file = write(
+        '[settings.state]\npublish = "s3://all/1/"\n' + NORTH + SOUTH + 'settings.state.publish = "s3://south"\n'
+    )
+    assert [each.settings.state.publish for each in load(file).accounts] == ["s3://all/1/north", "s3://south"]
+    given = load(file, publish="s3://given").accounts
+    assert [each.settings.state.publish for each in given] == ["s3://given/north", "s3://given/south"]
+    assert [each.settings.state.publish for each in load(write(NORTH)).accounts] == [""]
+
+
+def test_the_example_is_a_fleet_file(write):
+    """Every field of it is known, and what is commented out is the default or an example that fits."""
+    text = (Path(__file__).parents[2] / "fleet.example.toml").read_text()
+    fleet = load(write(text))
+    assert [(each.name, each.directory) for each in fleet.accounts] == [("north", ""), ("south", "prepared/south")]
+    loud = re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE).replace('key_variable = "NORTH_KEY"\n', "")
+    assert load(write(loud)).at_once == 1000

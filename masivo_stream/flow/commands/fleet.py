@@ -128,7 +128,7 @@ async def _look_up(account: FleetAccount, signals: SharedSignals) -> Exports:
     async with anyio.create_task_group() as first:
         first.start_soon(_cancel_after, done.wait, first.cancel_scope)
         first.start_soon(_cancel_after, signals.wait, first.cancel_scope)
-        threading.Thread(target=find, daemon=True, name=f"look up {account.name}").start()
+        threading.Thread(target=find, daemon=True).start()
     if not outcome:
         raise signals.received or RuntimeError("one of the two came first")
     if isinstance(outcome[0], Exception):
