@@ -74,6 +74,13 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/prepare.py": {
+        (
+            "download one file of each kind and name these; then write the URLs in their place into the mapping"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
+        (
+            "name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",

@@ -31,7 +31,7 @@ class ExportFlags:
     transactions: Paths = None
     "Transactions exports, likewise."
     from_: Annotated[str | None, Parameter(name="--from")] = None
-    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
+    "Directory or s3:// folder with customers.ndjson, events.ndjson and transactions.ndjson, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.flow.look_up import look_up, patience_of
+from masivo_stream.flow.remote_files import names_in
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import RetrySettings
@@ -61,15 +62,18 @@ EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 
 
 def exports_in(directory: str) -> Exports:
-    """Return the exports in a directory, by their names.
+    """Return the exports in a directory, or in a folder of object storage, by their names.
 
     Raises:
-        ConfigurationError: there is no export.
+        ConfigurationError: there is no export, or the folder cannot be listed.
+        InputError: object storage does not answer.
     """
-    found = {}
+    found, listed = {}, names_in(directory)
+    exists = os.path.exists if listed is None else listed.__contains__
+    directory = directory if listed is None else directory.rstrip("/")
     for kind in Kind:
         paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+        found[kind.value] = tuple(path for path in paths if exists(path))[:1]
     if not any(found.values()):
         raise ConfigurationError(
             "there is no export in this directory",

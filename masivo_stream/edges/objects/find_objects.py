@@ -70,24 +70,36 @@ def read_object(name: str) -> bytes:
     return found.read_at(0, found.facts.size)
 
 
+def list_folder(name: str, patience: Patience) -> list[str]:
+    """Return the URLs of the objects in a folder, without those in folders below it, sorted.
+
+    Raises:
+        ConfigurationError: it cannot be listed.
+        InputError: it cannot be read.
+    """
+    return [url.shown for url in _Finder(patience, Timing()).matching(read_url(f"{name.rstrip('/')}/*"))]
+
+
 class _Finder:
     def __init__(self, patience: Patience, timing: Timing) -> None:
         self._patience, self._timing = patience, timing
 
     def expand(self, url: ObjectUrl) -> list[ObjectUrl]:
         """Return the URLs that a pattern stands for."""
-        if not url.is_pattern:
-            return [url]
-        listed = self._patiently(url, lambda store: store.list(url))
-        keys = matching((key for key in listed if not key.endswith("/")), url.key)
-        if not keys:
+        found = self.matching(url) if url.is_pattern else [url]
+        if not found:
             raise InputError(
                 "no object matches the pattern",
                 operation="find the export",
                 place=url.shown,
                 hint="check the pattern and the bucket, and the endpoint in the environment",
             )
-        return [url.at(key) for key in keys]
+        return found
+
+    def matching(self, url: ObjectUrl) -> list[ObjectUrl]:
+        """Return the URLs that match a pattern."""
+        listed = self._patiently(url, lambda store: store.list(url))
+        return [url.at(key) for key in matching((key for key in listed if not key.endswith("/")), url.key)]
 
     def begin(self, url: ObjectUrl) -> ObjectFile:
         """Look at an object: one request, two if it may be empty."""

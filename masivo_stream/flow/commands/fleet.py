@@ -112,14 +112,14 @@ async def _look_up(account: FleetAccount, signals: SharedSignals) -> Exports:
         Interrupted: a signal came first.
         InputError: an export does not exist, or object storage does not answer.
     """
-    exports, outcome, done = exports_of(account), list[Exports | Exception](), anyio.Event()
-    if not any(map(is_url, (*exports.customers, *exports.events, *exports.transactions))):
-        return exports
+    outcome, done = list[Exports | Exception](), anyio.Event()
+    if not any(map(is_url, (account.directory, *account.customers, *account.events, *account.transactions))):
+        return exports_of(account)
     loop = lowlevel.current_token()
 
     def find() -> None:
         try:
-            outcome.append(exports.found(account.settings.retry))
+            outcome.append(exports_of(account).found(account.settings.retry))
         except Exception as error:  # noqa: BLE001 - it is raised below
             outcome.append(error)
         with suppress(RuntimeError):  # the loop has ended
