@@ -34,6 +34,11 @@ TABLE: dict[str, dict[str, str]] = {
     "cli/demo.py": {
         "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
+    "cli/fleet.py": {
+        (
+            "raise the limit (ulimit -n {…}), or write at_once = {…} above the first table"
+        ): "fleet::more_accounts_than_files_may_be_open_are_migrated_in_both_ways",
+    },
     "cli/generate.py": {
         "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
@@ -51,10 +56,8 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
-        (
-            "name the directory that masivo-stream prepare has written; it holds prepare.json"
-        ): "prepare::what_was_prepared_is_migrated",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
@@ -71,6 +74,13 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/prepare.py": {
+        (
+            "download one file of each kind and name these; then write the URLs in their place into the mapping"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
+        (
+            "name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
@@ -185,6 +195,54 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/objects/store.py": {
         "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
+    },
+    "flow/commands/fleet.py": {
+        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
+        (
+            "give it its own key; exports of the same account belong in one table"
+        ): "fleet::two_accounts_with_the_same_key_get_their_own",
+        (
+            "please report it with these places; the other accounts were not touched by it"
+        ): "fleet::a_bug_in_one_run_can_be_reported",
+    },
+    "flow/exports.py": {
+        "name exports with --customers, --events or --transactions": (
+            "commands::a_wrong_command_is_corrected_as_its_hint_says"
+        ),
+        "only one export can come from standard input": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        (
+            "name the directory that masivo-stream prepare has written; it holds prepare.json"
+        ): "prepare::what_was_prepared_is_migrated",
+    },
+    "flow/fleet_file.py": {
+        (
+            "add a table [[accounts]] for each; docs/fleets.md shows a fleet file"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "add customers, events or transactions, or from = the directory of prepare"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "check the path of the fleet file, and the working directory"
+        ): "fleet::the_fleet_file_and_the_account_are_found",
+        "did you mean {…}?": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "docs/fleets.md shows a fleet file": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "give each account a name of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "give each account a state_dir of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "its accounts are: {…}": "fleet::the_fleet_file_and_the_account_are_found",
+        (
+            "name its own key as {…}; exports of the same account belong in one table"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "name only one of them": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "set {…}, or write key_file = the path of a file (mode 0600) that holds the key"
+        ): "fleet::a_key_is_given_in_each_of_the_ways_listed",
+        "the known names are: {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "use a number from 1 to {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "use up to 64 letters, digits, - and _": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write it as settings.{…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write it below [settings]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write state_dir in [[accounts]]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write the export to a file: a fleet has several accounts": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
     },
     "flow/ask_account.py": {
         (
@@ -872,12 +930,6 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
-    "flow/exports.py": {
-        "name exports with --customers, --events or --transactions": (
-            "commands::a_wrong_command_is_corrected_as_its_hint_says"
-        ),
-        "only one export can come from standard input": "commands::a_wrong_command_is_corrected_as_its_hint_says",
-    },
     "flow/session.py": {
         "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "set the account's own key": "secrets::another_account_needs_its_own_key",
@@ -1396,6 +1448,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
+    },
+    "observe/fleet_table.py": {
+        "{…}{…}": "prints what is advice elsewhere",
     },
     "observe/reference_list.py": {
         "and {…} more, see --json": "where the rest of a list is",

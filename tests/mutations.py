@@ -22,6 +22,7 @@ import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
 import mutations_of_faults
+import mutations_of_fleet
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
@@ -41,6 +42,7 @@ LISTS = (
     mutations_of_edges,
     mutations_of_journal,
     mutations_of_flow,
+    mutations_of_fleet,
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,

@@ -69,6 +69,7 @@ def prepare(
         Write nothing: only show what would be written and left out.
     """
     start = start or StartFlags()
+    _check_output(output)
     if start.print_sql is not None:
         return _print_preset(start.print_sql)
     if start.init is not None:
@@ -88,13 +89,14 @@ def prepare(
 def _prepare(mapping: str, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
     import anyio
 
-    from masivo_stream.cli.options import exports_in
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
+    from masivo_stream.flow.exports import exports_in
+    from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.run import prepare as run
 
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
-        found = run(mapping, directory, show)
+        found = run(mapping, directory, show, ObjectStorage(settings.retry))
     planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
     if planned is not None and not output:
         planned = _without(str(directory), planned)
@@ -127,8 +129,16 @@ def _print_preset(name: str) -> int:
 
 
 def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
+    from masivo_stream.core.reading.object_urls import is_url, shown_url
     from masivo_stream.prepare.presets.begin_mapping import begin_mapping
 
+    for url in filter(is_url, paths):
+        raise ConfigurationError(
+            "a mapping is begun from files on this machine",
+            operation="write the mapping",
+            place=shown_url(url),
+            hint="download one file of each kind and name these; then write the URLs in their place into the mapping",
+        )
     text = begin_mapping(preset, paths)
     if output is None:
         sys.stdout.write(text)
@@ -141,6 +151,20 @@ def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
     path.write_text(text)
     sys.stderr.write(f"written: {output}\nnext: read its comments, then masivo-stream prepare {output} --check\n")
     return ExitCode.COMPLETE
+
+
+def _check_output(output: str | None) -> None:
+    """Refuse a URL: work that was stopped continues in the directory, and a mapping is for a person to read."""
+    from masivo_stream.core.reading.object_urls import is_url
+
+    if output is not None and is_url(output):
+        raise ConfigurationError(
+            "prepare writes to this machine",
+            operation="read the command",
+            place="-o",
+            hint="name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy",
+        )
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def validate(
         written = anyio.run(partial(validate_part, settings, named, *number, out=part.out or ""))
         return show_part(written, json=common.json)
     with writing_dead_letters(settings.state.state_dir) as files:
-        credentials = SendingFlags().credentials_if_any()
+        credentials = SendingFlags().credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
         work = partial(command.validate, settings, named, credentials=credentials, files=files, catalogue=known)
         summary = anyio.run(work)

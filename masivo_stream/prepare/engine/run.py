@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,8 +13,10 @@ from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.checks.amounts import in_units
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import BugError, ConfigurationError
+from masivo_stream.model.ports import RemoteFile, RemoteFiles
 from masivo_stream.model.preparation import (
     ClosingFigures,
     Preparation,
@@ -31,7 +35,7 @@ from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_s
 from masivo_stream.prepare.engine.nest import PartitionToNest, nest
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, OutputFiles, are_intact, check_directory
 from masivo_stream.prepare.engine.select import SelectedTable, SelectToRun, figures_of, make_views, select_rows
-from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory
+from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
 from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import NO_REWARD, STANDARD_INPUT, Mapping
@@ -41,12 +45,13 @@ from masivo_stream.prepare.settling.closing import TableClosing, TableFigures, c
 from masivo_stream.prepare.settling.remarks import MEANINGS, Action, RemarkTally, Why
 from masivo_stream.prepare.settling.settle import make_rules
 from masivo_stream.prepare.sources.places import PlaceNames
-from masivo_stream.prepare.sources.source_files import SourceFile, find_files
+from masivo_stream.prepare.sources.source_files import FileSpaces, SourceFile, find_files
 
 ROWS_OF_A_PARTITION = 400_000
 MOST_PARTITIONS = 96
 """DuckDB keeps a file open for each, up to a hundred, with a buffer per file and thread."""
 SPILL = ".spill"
+COPIES = "copies"
 BLOCK = 1 << 20
 
 
@@ -64,8 +69,12 @@ _WEIGHTS = {"load": 45.0, "select": 20.0, "find": 5.0, "nest": 25.0, "count": 5.
 """Shares of the whole work in percent, as measured with a large shop."""
 
 
-def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None) -> Preparation:
+def prepare(
+    mapping_file: str, directory: Path, show: ShowStep = lambda _: None, remote: RemoteFiles | None = None
+) -> Preparation:
     """Write the exports that a mapping describes into a directory.
+
+    `remote` finds the mapping and the sources that are named by a URL; without it, every name is one of a file.
 
     Raises:
         ConfigurationError: the mapping is wrong, or does not fit its sources; DuckDB is not installed.
@@ -73,7 +82,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
         StorageError: something cannot be written. The same command continues.
         BugError: the figures do not close.
     """
-    text = _read_mapping(mapping_file)
+    text = _read_mapping(mapping_file, remote)
+    mapping_file = shown_url(mapping_file)
     mapping = parse_frame(text, mapping_file)
     spill = Path(mapping.engine.spill_dir or directory) / SPILL
     spooled = spill.parent / f"{SPILL}.standard-input.{os.getpid()}"
@@ -83,7 +93,8 @@ def prepare(mapping_file: str, directory: Path, show: ShowStep = lambda _: None)
         for name, source in mapping.sources.items():
             if STANDARD_INPUT in source.path:
                 spool = copy_standard_input(spooled)
-            files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spooled)
+            spaces = FileSpaces(spooled, spill / COPIES, remote)
+            files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spaces)
         check_directory(directory)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
             if not are_intact(directory, space.progress.sizes):
@@ -140,9 +151,7 @@ class _Preparation:
         directory = self._space.path / "sources"
         directory.mkdir(exist_ok=True)
         sources, number = [], 1
-        weights = {
-            name: sum(Path(each.path).stat().st_size for each in found) + 1 for name, found in self._files.items()
-        }
+        weights = {name: sum(each.size for each in found) + 1 for name, found in self._files.items()}
         for name, found in self._files.items():
             table, step = directory.absolute() / f"{name}.parquet", f"load {name}"
             if not self._space.done(step):
@@ -160,7 +169,8 @@ class _Preparation:
                 def report(file: str, line: int, why: Why, name: str = name) -> None:
                     outputs.remark_source(name, Action.LEFT_OUT, why, file, line)
 
-                loaded = load_source(database, asked, table, report)
+                with self._copied(name, found):
+                    loaded = load_source(database, asked, table, report)
                 names = tuple(each.name for each in found)
                 self._progress.sources[name] = SourceFigures(names, loaded.rows + loaded.unreadable, loaded.rows)
                 self._progress.columns[name] = loaded.columns
@@ -174,6 +184,19 @@ class _Preparation:
             number += len(found)
             self._share += _WEIGHTS["load"] / 100 * weights[name] / sum(weights.values())
         return sources
+
+    @contextmanager
+    def _copied(self, name: str, files: list[SourceFile]) -> Iterator[None]:
+        """Copy the files of a source that are elsewhere to this machine until the end of the block."""
+        copies = self._space.new_directory(COPIES)
+        try:
+            for each in files:
+                if each.remote is not None:
+                    self._show(StepProgress(f"copy {name}", self._share))
+                    _copy(each.remote, Path(each.path))
+            yield
+        finally:
+            shutil.rmtree(copies, ignore_errors=True)
 
     def _show_bytes(self, step: str, part: float) -> Callable[[int], None]:
         """Return what shows progress within a step by the bytes that are read; a byte is this part of all work."""
@@ -337,15 +360,25 @@ def _equation(each: TableClosing) -> TableEquation:
     )
 
 
-def _read_mapping(file: str) -> str:
+def _copy(remote: RemoteFile, path: Path) -> None:
     try:
+        with path.open("wb") as file:
+            remote.copy(file.write)
+    except OSError as error:
+        raise cannot_write(error, path) from error
+
+
+def _read_mapping(file: str, remote: RemoteFiles | None) -> str:
+    try:
+        if remote is not None and is_url(file):
+            return remote.read(file).decode("utf-8-sig")
         return Path(file).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
             f"cannot be read: {why}",
             operation="read the mapping",
-            place=file,
+            place=shown_url(file),
             hint="masivo-stream prepare --init writes a mapping to begin with",
         ) from None
 
@@ -368,6 +401,8 @@ def _identity(mapping: str, directory: Path, files: dict[str, list[SourceFile]])
         if each.name == STANDARD_INPUT:
             for block in _blocks(Path(each.path)):
                 digest.update(block)
+        elif each.remote is not None:
+            digest.update(f"{each.remote.size} {each.remote.identity}".encode())
         else:
             status = Path(each.path).stat()
             digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
