@@ -115,9 +115,9 @@ class _Work:
 def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
     import anyio
 
-    from masivo_stream.cli.options import exports_in
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
+    from masivo_stream.flow.exports import exports_in
     from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.run import prepare as run
     from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
