@@ -1,5 +1,6 @@
 """`masivo-stream prepare`."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -43,11 +44,11 @@ class StartFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class PartFlags:
+class ShareFlags:
     """Work that several machines share."""
 
     part: Annotated[str | None, Parameter(negative="")] = None
-    "Make one part of the work, as in 2/4, and write it into the directory of parts that -o names."
+    "Make one part of the work, such as 2/4 (auto/4 in a job of numbered tasks), in the directory that -o names."
     parts: Annotated[str | None, Parameter(negative="")] = None
     "Write the exports from the parts in this directory."
 
@@ -57,7 +58,7 @@ def prepare(
     output: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
     check: Annotated[bool, Switch] = False,
     start: StartFlags | None = None,
-    in_parts: PartFlags | None = None,
+    in_parts: ShareFlags | None = None,
     validation: ValidationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -81,7 +82,7 @@ def prepare(
         Write nothing: only show what would be written and left out.
     """
     start = start or StartFlags()
-    in_parts = in_parts or PartFlags()
+    in_parts = in_parts or ShareFlags()
     _check_output(output)
     _check_parts(in_parts.parts)
     if start.print_sql is not None:
@@ -141,26 +142,27 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
 
 
 def _make_part(
-    mapping: str, in_parts: PartFlags, output: str | None, settings: "Settings", common: CommonFlags, *, check: bool
+    mapping: str, in_parts: ShareFlags, output: str | None, settings: "Settings", common: CommonFlags, *, check: bool
 ) -> int:
     import shlex
 
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.commands.validate_part import read_part
     from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.share import Share
     from masivo_stream.prepare.parts.make_share import request_share, take_share
 
-    number, _, of = (in_parts.part or "").partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise _wrong(f"does not know the part {in_parts.part}", "name it as in --part 2/4: the second of four")
+    share = Share(*read_part(in_parts.part or "", os.environ))
+    if not 1 <= share.number <= share.of:
+        raise _wrong(f"has no part {in_parts.part}", "name it as in --part 2/4: the second of four")
     if in_parts.parts is not None or check:
         raise _wrong("makes a part, or looks at all of them", "leave out --part, or --parts and --check")
     if output is None:
         raise _wrong("needs a directory for the part", "name it, the same for all parts: -o parts")
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
         remote = ObjectStorage(settings.retry)
-        made = take_share(request_share(mapping, output, Share(int(number), int(of)), remote), show, remote)
+        made = take_share(request_share(mapping, output, share, remote), show, remote)
     if common.json:
         return print_json({"part": made}, question=True)
     groups = f"{made.partitions:,} of {made.of_partitions:,} groups of customers"

@@ -83,7 +83,7 @@ def test_sources_in_a_bucket_give_the_same_exports(command, bucket, shop):
 
 
 def test_sources_in_a_bucket_are_prepared_in_parts(command, bucket, shop):
-    """Each part copies them; a URL that is signed anew is the same source, an object that was replaced is another."""
+    """Each part copies them. A URL with another signature is the same source, a replaced object is another one."""
     assert command("prepare", "s3://conf/mapping.toml", "-o", "whole").code == 0
     for number in (1, 2):
         ended = command("prepare", "s3://conf/mapping.toml", "--part", f"{number}/2", "-o", "parts")

@@ -82,7 +82,7 @@ def test_parts_are_made_as_the_hints_say(here):
 def test_a_command_for_a_part_is_completed(here):
     """What it lacks, or has too much."""
     part = ("prepare", MAPPING_FILE, "-q", "--part", "1/1")
-    expect_advice(run(*part[:-1], "2", cwd=here), "name it as in --part 2/4: the second of four")
+    expect_advice(run(*part[:-1], "3/2", cwd=here), "name it as in --part 2/4: the second of four")
     expect_advice(run(*part, "-o", "parts", "--check", cwd=here), "leave out --part, or --parts and --check")
     expect_advice(run(*part, cwd=here), "name it, the same for all parts: -o parts")
     assert run(*part, "-o", "parts", cwd=here).returncode == 0

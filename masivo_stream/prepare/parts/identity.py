@@ -44,7 +44,7 @@ def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> str:
         InputError: a source cannot be read.
     """
     digest = hashlib.sha256(f"1 {__version__} {name_engine()}\n".encode())
-    sources = {  # a URL may be signed anew
+    sources = {  # a URL may have another signature later
         name: msgspec.structs.replace(source, path=tuple(map(shown_url, source.path)))
         for name, source in mapping.sources.items()
     }
