@@ -257,3 +257,19 @@ def test_a_request_travels(export):
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=PartRequest) == asked
     assert [each.compressed for each in asked.inputs] == [False, True]
     assert all(Path(each.path).stat().st_size == each.size for each in asked.inputs)
+
+
+async def test_parts_of_two_versions_of_an_export_are_not_joined(export):
+    """A line feed moved between two parts, where no sample is: a line would be in both parts, or in none."""
+    write_export(export / "customers.ndjson", [record(Kind.CUSTOMERS, number, name="A" * 900) for number in range(400)])
+    content = bytearray((export / "customers.ndjson").read_bytes())
+    settings = settings_of(export / "state")
+    await validate_part(settings, with_parts(export, ""), 1, 3, out=str(export / "parts"))
+    end = content.index(b"\n", len(content) // 3)
+    at = content.rindex(b"A", 0, end)
+    content[at], content[end] = content[end], content[at]
+    (export / "customers.ndjson").write_bytes(content)
+    for part in (2, 3):
+        await validate_part(settings, with_parts(export, ""), part, 3, out=str(export / "parts"))
+    with pytest.raises(InputError, match="the export has changed"):
+        await planned(with_parts(export), settings)
