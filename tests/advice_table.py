@@ -84,6 +84,11 @@ TABLE: dict[str, dict[str, str]] = {
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
+        "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",
+        "masivo-stream prepare {…} --parts {…} -o export": "prepare_parts::parts_are_made_as_the_hints_say",
+        "name it as in --part 2/4: the second of four": "prepare_parts::a_command_for_a_part_is_completed",
+        "name it, the same for all parts: -o parts": "prepare_parts::a_command_for_a_part_is_completed",
         (
             "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
         ): "prepare::a_command_is_completed",
@@ -664,7 +669,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
-            " leave the fields out"
+            " leave the fields out; of exports that prepare has written, correct `statuses` in the mapping"
         ): "plan::marks_of_customers_who_are_not_deleted_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
@@ -1232,6 +1237,11 @@ TABLE: dict[str, dict[str, str]] = {
         'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
+    "prepare/engine/describe.py": {
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+    },
     "prepare/engine/fitting_files.py": {
         (
             "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
@@ -1257,9 +1267,6 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "prepare/engine/run.py": {
         "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
-        (
-            "nothing was published; please report the figures in the message and the mapping"
-        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
         (
             "replace it before you migrate; masivo-stream check lists the rewards of an account"
         ): "prepare::the_reward_of_a_preset_is_replaced",
@@ -1332,6 +1339,39 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/parts/find_shares.py": {
+        (
+            "make some, for example all of two on this machine: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make it, and start the same command again: masivo-stream prepare {…} --part {…}/{…} -o {…}"
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make them, and start the same command again: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+    },
+    "prepare/parts/identity.py": {
+        "check that it exists and can be read": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+        "when nothing writes to it any more, start the same command again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "write it to a file that all machines can read, and name that file in the mapping": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+    },
+    "prepare/parts/make_share.py": {
+        "check that all machines read the same files, and that nothing writes to them; then ask again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "install one version on all machines": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+    },
+    "prepare/parts/take_up.py": {
+        "remove this directory and make all parts again; if that does not help, please report it": (
+            "prepare_parts::parts_that_do_not_agree_are_made_again"
+        ),
     },
     "prepare/presets/found_tables.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",
