@@ -3,11 +3,15 @@
 import json
 import os
 
+import msgspec
 import pytest
 from fakes import record
 from object_server import credentials, serving
 
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.parts.make_part import answer_name, ask_for_part, make_part
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.settings import RetrySettings, Settings
 
 
 @pytest.fixture
@@ -94,6 +98,9 @@ def test_parts_and_exports_may_be_in_object_storage(command, bucket, tmp_path):
         assert done.code == 0, done.err
         assert f"part {part} of 2: " in done.out
         assert f"{place}/part-0000{part}-of-00002." in done.out.replace("\n", "")
+    inputs = Exports(customers=named[1:]).find(RetrySettings())
+    asked = ask_for_part(inputs, Settings(), 2, 2)
+    assert make_part(msgspec.msgpack.encode(asked)) == bucket.objects[f"results/parts/{answer_name(asked)}"]
     assert "was there already" in command("validate", *named, "--part", "2/2", "--out", place).out.replace("\n", " ")
     found = [command("plan", *named, "--json", *more) for more in ([], ["--parts", place])]
     assert [each.code for each in found] == [3, 3], found[1].err

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
+import anyio.lowlevel
 from msgspec import structs
 
 from masivo_stream.core.checks.look_at_lines import LateDates
@@ -40,7 +41,7 @@ from masivo_stream.flow.parts.answer_store import (
     unreadable,
 )
 from masivo_stream.flow.parts.answered_validator import AnsweredValidator, InputAnswers, OfPart
-from masivo_stream.flow.parts.make_part import about_answer, ask_for_part, name_of
+from masivo_stream.flow.parts.make_part import about_answer, ask_for_part, changed_since, name_of
 from masivo_stream.flow.pipeline.read_exports import WORTH_WORKERS, make_rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
@@ -81,6 +82,7 @@ class TakenPart:
                     yield partition, notes
             except Damage as error:
                 raise unreadable(self._answer.shown, "it was changed") from error
+            await anyio.lowlevel.checkpoint()  # a file comes without a wait: give other tasks a turn
 
 
 class TakenParts:
@@ -216,7 +218,22 @@ async def take_parts(exports: Exports, inputs: Mapping[Kind, Sequence[Input]], s
             place=shown_url(exports.parts),
             hint=_hint(exports, settings, missing, found.parts or found.other_parts or _SUGGESTED_PARTS),
         )
+    _check_stretches([each for found_of in inputs.values() for each in found_of], answers)
     return TakenParts(inputs, settings, answers)
+
+
+def _check_stretches(inputs: Sequence[Input], answers: Sequence[OpenAnswer]) -> None:
+    """Check that in each input every part begins where the one before it ended: they were made of the same lines.
+
+    Raises:
+        InputError: an export changed between two parts, without a sample that shows it.
+    """
+    ends = defaultdict[int, int](int)
+    for answer in answers:
+        for lines in answer.header.stretches:
+            if lines.begin != ends[lines.source]:
+                raise changed_since(inputs[lines.source])
+            ends[lines.source] = lines.end
 
 
 class _Names:
