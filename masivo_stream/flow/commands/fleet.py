@@ -19,6 +19,7 @@ from anyio import CapacityLimiter, from_thread, lowlevel
 from msgspec import Struct, structs
 
 from masivo_stream.core.reading.object_urls import is_url
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.secret import API_KEY_VARIABLE, name_quota
 from masivo_stream.flow.commands.migrate import migrate
@@ -30,7 +31,7 @@ from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.flow.stop import SharedSignals
+from masivo_stream.flow.stop import SharedSignals, watch_loop_lag
 from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, OutageError
 from masivo_stream.model.fleet import AccountResult, FleetResult, fail, join
 from masivo_stream.model.summary import Summary
@@ -56,6 +57,8 @@ class FleetRuntime(Struct, frozen=True, kw_only=True):
     runtime_of: Callable[[str], Runtime] = lambda _: Runtime()
     """Returns the runtime of an account's run."""
     watch: FleetWatch | None = None
+    observer: Observer | None = None
+    """Receives notices that are about no account."""
     handle_signals: bool = False
     """Whether SIGINT and SIGTERM stop all runs in an orderly way. Only in the main thread."""
 
@@ -66,7 +69,8 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     Returns:
         The summary of each account, or why it could not begin. The exit code is the worst.
     """
-    runtime, signals, shared = runtime or FleetRuntime(), SharedSignals(), find_shared_keys(fleet)
+    runtime = runtime or FleetRuntime()
+    signals, shared = SharedSignals(runtime.observer), find_shared_keys(fleet)
     limiter, found = CapacityLimiter(fleet.at_once), dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
@@ -81,6 +85,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
             runtime.watch.ended(found[account.name])
 
     async with anyio.create_task_group() as beside:
+        beside.start_soon(watch_loop_lag, SystemClock(), signals)
         if runtime.handle_signals:
             await beside.start(signals.obey)
         async with anyio.create_task_group() as runs:
