@@ -4,6 +4,7 @@ Each account has its own rate windows, so N accounts send N requests where one s
 and the process's signals.
 """
 
+import re
 import shlex
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,7 +34,7 @@ from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.stop import SharedSignals, watch_loop_lag
 from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, OutageError
-from masivo_stream.model.fleet import AccountResult, FleetResult, fail, join
+from masivo_stream.model.fleet import AccountFailure, AccountResult, FleetResult, fail, join
 from masivo_stream.model.summary import Summary
 
 _T = TypeVar("_T", bound=Struct)
@@ -80,7 +81,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
                 found[account.name] = fail(account.name, error, command=again)
             else:
                 work = partial(_migrate, account, runtime, signals)
-                found[account.name] = await _isolated(account.name, work, command=again)
+                found[account.name] = _name_key(await _isolated(account.name, work, command=again), account)
         if runtime.watch is not None:
             runtime.watch.ended(found[account.name])
 
@@ -105,7 +106,7 @@ async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: Shared
         handle_signals=signals,
         runtime=runtime.runtime_of(account.name),
     )
-    return AccountResult(name=account.name, exit_code=summary.exit_code, summary=_name_key(summary, account))
+    return AccountResult(name=account.name, exit_code=summary.exit_code, summary=summary)
 
 
 async def _look_up(account: FleetAccount, signals: SharedSignals) -> Exports:
@@ -146,16 +147,23 @@ async def _cancel_after(come: Callable[[], Awaitable[object]], scope: anyio.Canc
     scope.cancel()
 
 
-def _name_key(summary: Summary, account: FleetAccount) -> Summary:
-    """Return the summary with the account's own key where its steps speak of the key that other commands take."""
+def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
+    """Return the result with the account's own key where its steps speak of the key that other commands take."""
 
-    def named(step: _T, *fields: str) -> _T:
+    def named(part: _T, *fields: str) -> _T:
         return structs.replace(
-            step, **{field: getattr(step, field).replace(API_KEY_VARIABLE, account.key) for field in fields}
+            part, **{field: _OTHERS_KEY.sub(lambda _: account.key, getattr(part, field)) for field in fields}
         )
 
-    summary = named(summary, "hint", "message")
-    return structs.replace(summary, next_steps=tuple(named(step, "text") for step in summary.next_steps))
+    if isinstance(failure := result.failure, AccountFailure):
+        return structs.replace(result, failure=named(failure, "message", "place", "hint"))
+    if not isinstance(summary := result.summary, Summary):
+        return result
+    steps = tuple(named(step, "text") for step in summary.next_steps)
+    return structs.replace(result, summary=structs.replace(named(summary, "hint", "message"), next_steps=steps))
+
+
+_OTHERS_KEY = re.compile(rf"\b{API_KEY_VARIABLE}\b")
 
 
 async def plan_fleet(fleet: Fleet, progress: Callable[[str], None] = lambda _: None) -> FleetResult:
@@ -208,7 +216,7 @@ def _status(file: str, account: FleetAccount) -> AccountResult:
         found = status(directory)
     except MasivoStreamError as error:
         return fail(account.name, error)
-    return AccountResult(name=account.name, exit_code=found.exit_code, summary=_name_key(found, account))
+    return _name_key(AccountResult(name=account.name, exit_code=found.exit_code, summary=found), account)
 
 
 def exports_of(account: FleetAccount) -> Exports:
