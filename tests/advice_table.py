@@ -84,6 +84,11 @@ TABLE: dict[str, dict[str, str]] = {
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
+        "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",
+        "masivo-stream prepare {…} --parts {…} -o export": "prepare_parts::parts_are_made_as_the_hints_say",
+        "name it as in --part 2/4: the second of four": "prepare_parts::a_command_for_a_part_is_completed",
+        "name it, the same for all parts: -o parts": "prepare_parts::a_command_for_a_part_is_completed",
         (
             "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
         ): "prepare::a_command_is_completed",
@@ -115,6 +120,10 @@ TABLE: dict[str, dict[str, str]] = {
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_moves_to_the_environment_or_a_file",
         "{…} --help lists them all": "commands::the_named_help_command_works",
+    },
+    "cli/validate.py": {
+        "name the part, and where its answer goes": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "make the answers of all parts first; then take them up": "parts::a_wrong_part_is_corrected_as_its_hint_says",
     },
     "cli/verify.py": {
         "use --sample of 1 or more, or --all": "commands::an_impossible_sample_is_corrected",
@@ -152,6 +161,12 @@ TABLE: dict[str, dict[str, str]] = {
             'it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]};'
             " masivo-stream check --json > catalogue.json makes one from an account"
         ): "account::a_catalogue_is_made_from_an_account",
+    },
+    "edges/files/part_files.py": {
+        "check the path and its permissions": "parts::the_place_of_the_answers_is_corrected",
+        (
+            "free space there, or correct the path and its permissions; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
     },
     "edges/objects/find_objects.py": {
         "check the URL": "objects::a_url_of_something_else_is_checked",
@@ -534,6 +549,9 @@ TABLE: dict[str, dict[str, str]] = {
         "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
+        (
+            "free space there, or divide the exports into more parts; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
@@ -593,6 +611,12 @@ TABLE: dict[str, dict[str, str]] = {
             "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
         ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
+    "flow/commands/validate_part.py": {
+        (
+            "write 3/8 for the third of eight parts, or auto/8 in a job"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "write the number, such as 3/8": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
     "flow/dry_run/advice.py": {
         (
             "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each"
@@ -645,7 +669,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
-            " leave the fields out"
+            " leave the fields out; of exports that prepare has written, correct `statuses` in the mapping"
         ): "plan::marks_of_customers_who_are_not_deleted_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
@@ -695,6 +719,30 @@ TABLE: dict[str, dict[str, str]] = {
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
+    },
+    "flow/parts/answer_store.py": {
+        (
+            "name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
+    "flow/parts/make_part.py": {
+        (
+            "make the part again if the export is as it should be now; answers of parts of the export as it was before"
+            " are not taken up"
+        ): "parts::a_part_of_an_export_that_has_changed_is_made_again",
+        "the parts of N are 1/N to N/N, and N is at most {…}": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "write it to a file that all machines can read, and name that file"
+        ): "parts::an_export_from_a_pipe_is_written_to_a_file",
+    },
+    "flow/parts/take_parts.py": {
+        (
+            "make it, on any machine that sees the exports: {…} --part {…} --out {…}"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
+        (
+            "make them, each on any machine that sees the exports; on this one, one after the other: for part in {…};"
+            " do {…} --part {…} --out {…}; done"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
     },
     "flow/reporting/publish.py": {
         "publish to another folder or bucket": "objects::a_place_for_results_is_corrected_as_its_hint_says",
@@ -1189,6 +1237,11 @@ TABLE: dict[str, dict[str, str]] = {
         'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
+    "prepare/engine/describe.py": {
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+    },
     "prepare/engine/fitting_files.py": {
         (
             "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
@@ -1214,9 +1267,6 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "prepare/engine/run.py": {
         "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
-        (
-            "nothing was published; please report the figures in the message and the mapping"
-        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
         (
             "replace it before you migrate; masivo-stream check lists the rewards of an account"
         ): "prepare::the_reward_of_a_preset_is_replaced",
@@ -1289,6 +1339,39 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/parts/find_shares.py": {
+        (
+            "make some, for example all of two on this machine: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make it, and start the same command again: masivo-stream prepare {…} --part {…}/{…} -o {…}"
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make them, and start the same command again: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+    },
+    "prepare/parts/identity.py": {
+        "check that it exists and can be read": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+        "when nothing writes to it any more, start the same command again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "write it to a file that all machines can read, and name that file in the mapping": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+    },
+    "prepare/parts/make_share.py": {
+        "check that all machines read the same files, and that nothing writes to them; then ask again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "install one version on all machines": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+    },
+    "prepare/parts/take_up.py": {
+        "remove this directory and make all parts again; if that does not help, please report it": (
+            "prepare_parts::parts_that_do_not_agree_are_made_again"
+        ),
     },
     "prepare/presets/found_tables.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",

@@ -47,6 +47,21 @@ class ExportFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class DividedExportFlags(ExportFlags):
+    """Which exports to read, and what other machines found in them."""
+
+    parts: str | None = None
+    "Directory or folder in object storage with the answers of validate --part: they are taken up. Default: none."
+
+    def named(self) -> "Exports":
+        """Return the exports that were named."""
+        from msgspec.structs import replace
+
+        return replace(super().named(), parts=self.parts or "")
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class CommonFlags:
     """What every command accepts."""
 

@@ -19,6 +19,9 @@ class Exports(Struct, frozen=True, kw_only=True):
     customers: Sequence[str] = ()
     events: Sequence[str] = ()
     transactions: Sequence[str] = ()
+    parts: str = ""
+    """The directory or URL of a folder with answers of parts, which other machines have validated. Without it,
+    everything is validated here."""
 
     def found(self, retry: RetrySettings) -> "FoundExports":
         """Return these exports with the inputs that they stand for: an object is read as it was found at first.
@@ -31,6 +34,7 @@ class Exports(Struct, frozen=True, kw_only=True):
             customers=self.customers,
             events=self.events,
             transactions=self.transactions,
+            parts=self.parts,
             inputs=self.find(retry),
         )
 
@@ -81,7 +85,7 @@ def exports_in(directory: str) -> Exports:
             place=directory,
             hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
         )
-    return Exports(**found)
+    return Exports(customers=found["customers"], events=found["events"], transactions=found["transactions"])
 
 
 class OnlyMissing(Struct, frozen=True, kw_only=True):

@@ -82,6 +82,26 @@ def test_sources_in_a_bucket_give_the_same_exports(command, bucket, shop):
     assert "S3CR3T" not in ended.out + ended.err + Path("remote/left-out.csv").read_text() + json.dumps(told)
 
 
+def test_sources_in_a_bucket_are_prepared_in_parts(command, bucket, shop):
+    """Each part copies them. A URL with another signature is the same source, a replaced object is another one."""
+    assert command("prepare", "s3://conf/mapping.toml", "-o", "whole").code == 0
+    for number in (1, 2):
+        ended = command("prepare", "s3://conf/mapping.toml", "--part", f"{number}/2", "-o", "parts")
+        assert (ended.code, ended.err) == (0, "")
+        assert "prepare s3://conf/mapping.toml --parts parts" in ended.out
+    assert not any(b"S3CR3T" in path.read_bytes() for path in Path("parts").rglob("*") if path.is_file())
+    bucket.objects["conf/mapping.toml"] = bucket.objects["conf/mapping.toml"].replace(b"S3CR3T", b"AN0TH3R")
+    ended = command("prepare", "s3://conf/mapping.toml", "--parts", "parts", "-o", "export")
+    assert ended.code == 0, ended.err
+    for path in Path("whole").iterdir():
+        assert path.read_bytes() == Path("export", path.name).read_bytes(), path.name
+    bucket.objects["shop/1/orders.csv"] += b"\n"
+    ended = command("prepare", "s3://conf/mapping.toml", "--parts", "parts", "-o", "export")
+    assert ended.code == 2
+    assert "1, 2 stale" in ended.err
+    assert not [path.name for path in Path("parts").iterdir() if path.name.startswith(".")]
+
+
 def test_every_format_is_read_from_a_bucket(command, bucket, tmp_path):
     """Parquet and SQLite are read in place once they were copied."""
     duckdb = pytest.importorskip("duckdb")

@@ -128,7 +128,7 @@ class _Finder:
 def _look(store: ObjectStore, key: str) -> tuple[ObjectFacts, bytes]:
     try:
         facts, content = store.get(key, 0, HEAD_BYTES)
-        return facts, bytes(content)
+        return facts, b"".join(content)
     except ObjectError as error:
         # How servers answer to a range of an empty object: 416, or all of it, which is nothing.
         if error.failure.fault not in {ObjectFault.WHOLE, ObjectFault.WRONG_LENGTH}:
