@@ -72,7 +72,8 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     """
     runtime = runtime or FleetRuntime()
     signals, shared = SharedSignals(runtime.observer), find_shared_keys(fleet)
-    limiter, found = CapacityLimiter(fleet.at_once), dict[str, AccountResult]()
+    limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(1)
+    found = dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
         again = shlex.join(runtime.runtime_of(account.name).reporting.invocation.again)
@@ -80,7 +81,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
             if (error := signals.received or shared.get(account.name)) is not None:
                 found[account.name] = fail(account.name, error, command=again)
             else:
-                work = partial(_migrate, account, runtime, signals)
+                work = partial(_migrate, account, runtime, signals, turn_to_check)
                 found[account.name] = _name_key(await _isolated(account.name, work, command=again), account)
         if runtime.watch is not None:
             runtime.watch.ended(found[account.name])
@@ -96,7 +97,9 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     return join(found[account.name] for account in fleet.accounts)
 
 
-async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals) -> AccountResult:
+async def _migrate(
+    account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals, turn_to_check: CapacityLimiter
+) -> AccountResult:
     credentials, exports = account.credentials(), await _look_up(account, signals)
     summary = await migrate(
         account.settings,
@@ -104,7 +107,8 @@ async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: Shared
         exports,
         observer=runtime.watch.observer_of(account.name) if runtime.watch is not None else None,
         handle_signals=signals,
-        runtime=runtime.runtime_of(account.name),
+        # One after the other: the first ones send while the others are checked, and notes of one are on the disk.
+        runtime=structs.replace(runtime.runtime_of(account.name), turn_to_check=turn_to_check),
     )
     return AccountResult(name=account.name, exit_code=summary.exit_code, summary=summary)
 
@@ -230,6 +234,7 @@ def exports_of(account: FleetAccount) -> Exports:
         customers=(*found.customers, *account.customers),
         events=(*found.events, *account.events),
         transactions=(*found.transactions, *account.transactions),
+        parts=account.parts,
     )
 
 
