@@ -75,7 +75,7 @@ class FleetAccount(Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
     transactions: tuple[str, ...] = ()
     parts: str = ""
-    """A directory or folder with answers of parts; empty if there are none."""
+    """A directory or folder with answers of parts; empty without any."""
     key: str
     """The file or the variable that holds the key."""
     has_key: bool
