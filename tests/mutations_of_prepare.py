@@ -281,7 +281,7 @@ MUTATIONS = (
     Mutation(
         "a part does not know of which mapping it is",
         "prepare/parts/identity.py",
-        "    digest.update(msgspec.msgpack.encode(deciding))\n",
+        "    whole.update(msgspec.msgpack.encode(deciding))\n",
         "",
         "An export is half of one mapping and half of another.",
         (PARTS + "parts_of_another_mapping_or_other_sources_are_stale",),

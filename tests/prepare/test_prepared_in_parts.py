@@ -70,7 +70,7 @@ def outcome(folder):
 
 def shares(parts="parts"):
     """Return the directories of shares, the first one first."""
-    return sorted(path for path in Path(parts).iterdir() if not path.name.startswith("."))
+    return sorted(Path(parts).glob("share-*"))
 
 
 # The same bytes.
@@ -92,7 +92,7 @@ def test_any_number_of_parts_gives_the_bytes_of_one_process(shop, tmp_path, monk
     assert found.closes
     assert outcome(tmp_path / "export") == outcome(whole)
     assert sorted(each.name for each in (tmp_path / "export").iterdir()) == sorted(EXPORTS)
-    assert {path.name[0] for path in (tmp_path / "parts").iterdir()} == {"s"}  # nothing hidden is left
+    assert {path.name[0] for path in (tmp_path / "parts").iterdir()} == {"s", "t"}  # nothing hidden is left
 
 
 @pytest.mark.parametrize(("seed", "of", "rows"), [(1, 2, 100), (2, 3, 50)])
@@ -134,8 +134,10 @@ def test_shares_hold_nothing_but_their_customers(here):
     assert ids[0]
     assert ids[1]
     assert not ids[0] & ids[1]
+    for path in Path("parts").glob("*/*.json"):
+        assert not re.search("@|Núñez", path.read_text())
+    assert {path.stat().st_mode & 0o077 for path in Path("parts").glob("table-*")} == {0}
     for each in shares():
-        assert not re.search("@|Núñez", (each / "share.json").read_text())
         assert {path.stat().st_mode & 0o077 for path in each.iterdir() if path.name != "share.json"} == {0}
 
 
@@ -254,6 +256,80 @@ def test_a_part_that_loses_a_record_is_not_made(here, monkeypatch):
 
 
 # Making parts.
+
+
+def taken_and_loaded(number, of, parts):
+    """Make a share; return the sources whose tables were taken, and those that were loaded, in order."""
+    shown = []
+    make(number, of, parts, lambda step: shown.append(step.step))
+    steps = [step.split() for step in dict.fromkeys(shown)]
+    return [step[1] for step in steps if step[0] == "take"], [step[1] for step in steps if step[0] == "load"]
+
+
+SOURCES = ["customers", "orders", "lines", "ledger"]
+
+
+def test_a_source_is_read_once_for_all_parts(here):
+    """The first part loads all tables, the others take them; so does a part of a mapping with other policies."""
+    assert taken_and_loaded(1, 2, "again") == ([], SOURCES)
+    taken, loaded = taken_and_loaded(2, 2, "again")
+    assert (sorted(taken), loaded) == (sorted(SOURCES), [])
+    assert [outcome(each) for each in shares("again")] == [outcome(each) for each in shares()]
+    Path("mapping.toml").write_text(MAPPING.replace('"2018-01-01"', '"2017-01-01"'))
+    taken, loaded = taken_and_loaded(1, 2, "again")
+    assert (sorted(taken), loaded) == (sorted(SOURCES), [])
+    with Path("orders.csv").open("a") as file:
+        file.write("\n")
+    taken, loaded = taken_and_loaded(1, 2, "again")
+    assert (sorted(taken), loaded) == (sorted({*SOURCES} - {"orders"}), ["orders"])
+    Path("mapping.toml").write_text(MAPPING.replace("[policies]", '[policies]\nbad_number = "blank"'))
+    assert taken_and_loaded(1, 2, "again") == ([], SOURCES)
+
+
+def test_the_first_part_lists_what_others_have_read(here):
+    """Rows that cannot be read are listed once, whichever part has found them."""
+    assert taken_and_loaded(2, 2, "again")[1] == ["lines", "ledger", "customers", "orders"]
+    assert taken_and_loaded(1, 2, "again")[1] == []
+    assert shares("again")[0].joinpath("reading.csv").stat().st_size > 0
+    assert [outcome(each) for each in shares("again")] == [outcome(each) for each in shares()]
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "remarks.csv", "table.json"])
+def test_a_damaged_table_is_loaded_again(here, name):
+    """It is replaced for the others, too."""
+    directory = next(Path("parts").glob("table-customers-*"))
+    content = (directory / name).read_bytes()
+    shutil.rmtree(shares()[1])
+    (directory / name).write_bytes(content[:-1] + b"X" if content else b"X")
+    assert taken_and_loaded(2, 2, "parts")[1] == ["customers"]
+    shutil.rmtree(shares()[1])
+    assert taken_and_loaded(2, 2, "parts")[1] == []
+    take_up(PartsToTakeUp("mapping.toml", "parts"), Path("export"))
+
+
+def test_parts_at_once_begin_with_different_tables(here):
+    """What another process is loading comes last, and is loaded a second time if nothing else is left."""
+    seen = []
+
+    def show(step):
+        if step.step == "load customers":
+            seen.append(taken_and_loaded(1, 3, "again"))
+
+    make(1, 2, "again", show)
+    assert seen[0] == ([], ["orders", "lines", "ledger", "customers"])
+    assert not list(Path("again").glob(".*"))
+
+
+def test_a_table_of_a_source_that_changes_meanwhile_is_kept_for_no_other_part(here):
+    """Its name would say that it is of what was there before."""
+
+    def show(step):
+        if step.step == "load orders":
+            os.utime("orders.csv", (1, 1))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        make(1, 2, "again", show)
+    assert [path.name.split("-")[1] for path in Path("again").glob("table-*")] == ["customers"]
 
 
 def test_a_part_that_is_there_is_not_made_again(here):

@@ -1,7 +1,7 @@
 """The files that are written: they grow step by step, and get their names when everything is right."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -18,6 +18,7 @@ from masivo_stream.prepare.sources.places import PlaceNames
 LEFT_OUT_FILE = "left-out.csv"
 SUMMARY_FILE = "prepare.json"
 EXPORT_FILES = {kind: f"{kind}.ndjson" for kind in Kind}
+BLOCK = 1 << 20
 OUTPUT_FILES = (*EXPORT_FILES.values(), LEFT_OUT_FILE)
 
 
@@ -42,6 +43,13 @@ def check_directory(directory: Path) -> None:
                 place=str(directory / name),
                 hint="name another directory with -o, or move it away",
             )
+
+
+def read_file(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file."""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block
 
 
 class GrowingFiles:
@@ -89,6 +97,17 @@ class GrowingFiles:
         except OSError as error:
             raise cannot_write(error, self._paths[name]) from error
 
+    def append_file(self, name: str, path: Path) -> None:
+        """Add the bytes of another file, behind all that was added before.
+
+        Raises:
+            StorageError: they cannot be written.
+        """
+        if name in self._lists:
+            self._lists[name].flush()
+        for block in read_file(path):
+            self.append(name, block)
+
     def open_list(self, name: str, names: PlaceNames) -> RemarkList:
         """Return the list of remarks that one of the files is, with the sums that were noted."""
         tally = RemarkTally()
@@ -131,7 +150,7 @@ class OutputFiles(GrowingFiles):
         """
         super().__init__(self.paths_in(directory, spill), progress)
         self.directory = directory
-        self.reading = self.settling = self.open_list(LEFT_OUT_FILE, names)
+        self.settling = self.open_list(LEFT_OUT_FILE, names)
         if not progress.sizes:
             self.append(LEFT_OUT_FILE, HEADER)
 
@@ -145,6 +164,12 @@ class OutputFiles(GrowingFiles):
         """Add a record."""
         self.append(EXPORT_FILES[kind], record + b"\n")
         self.append(ORIGIN_FILES[kind], origin.encode())
+
+    def add_reading(self, remarks: Path, sums: list[SavedSums]) -> None:
+        """Add remarks about rows of a source as they were read, and their sums."""
+        self.append_file(LEFT_OUT_FILE, remarks)
+        for each in sums:
+            self.settling.tally.add_sums((each.table, each.action, each.why), each.sums)
 
     def add_words(self, table: FlatTable, rows: Iterable[FlatWords]) -> None:
         """Add remarks about remarkable values that the SELECT of a table returned."""

@@ -29,13 +29,13 @@ from masivo_stream.prepare.engine.load import LoadedSource, SourceToLoad, load_s
 from masivo_stream.prepare.engine.nest import NestedFiles, PartitionToNest, nest
 from masivo_stream.prepare.engine.output_files import (
     EXPORT_FILES,
+    GrowingFiles,
     OutputFiles,
     are_intact,
     check_directory,
     partial_path,
 )
 from masivo_stream.prepare.engine.record_origins import OriginsOfLines
-from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import (
     SelectedTable,
     SelectToRun,
@@ -46,8 +46,16 @@ from masivo_stream.prepare.engine.select import (
     select_rows,
 )
 from masivo_stream.prepare.engine.share import WHOLE, Share
-from masivo_stream.prepare.engine.spill_dir import SourceFigures, SpillDirectory, cannot_write
+from masivo_stream.prepare.engine.spill_dir import (
+    LoadedTable,
+    PrepareProgress,
+    SavedSums,
+    SourceFigures,
+    SpillDirectory,
+    cannot_write,
+)
 from masivo_stream.prepare.engine.standard_input import copy_standard_input, warn_of_standard_input
+from masivo_stream.prepare.engine.table_store import NoStore, TableStore, remarks_beside
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.mapping.frame import NO_REWARD, STANDARD_INPUT, Mapping
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
@@ -56,7 +64,7 @@ from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.settling.remarks import Action, Why
 from masivo_stream.prepare.settling.settle import make_rules
 from masivo_stream.prepare.sources.places import PlaceNames
-from masivo_stream.prepare.sources.source_files import FileSpaces, SourceFile, find_files
+from masivo_stream.prepare.sources.source_files import FileSpaces, SeenBytes, SourceFile, find_files
 
 ROWS_OF_A_PARTITION = 400_000
 MOST_PARTITIONS = 96
@@ -142,8 +150,9 @@ def encode_summary(found: Preparation) -> bytes:
 class StepFiles(NestedFiles, Protocol):
     """The files that the steps of a preparation write."""
 
-    reading: RemarkList
-    """Remarks about rows of sources as they were read."""
+    def add_reading(self, remarks: Path, sums: list[SavedSums]) -> None:
+        """Add remarks about rows of a source as they were read, and their sums."""
+        ...
 
     def add_words(self, table: FlatTable, rows: Iterable[FlatWords]) -> None:
         """Add what was remarkable about values that the SELECT of a table returned."""
@@ -170,8 +179,9 @@ class WorkToDo(Struct, frozen=True):
 class PreparationSteps:
     """The steps of one preparation, or of a share of it."""
 
-    def __init__(self, work: WorkToDo, space: SpillDirectory, show: ShowStep) -> None:
+    def __init__(self, work: WorkToDo, space: SpillDirectory, show: ShowStep, store: TableStore | None = None) -> None:
         """Go on where the work has come to."""
+        self._store = store if store is not None else NoStore()
         self._mapping, self._written, self._files, self._share = work.mapping, work.written, work.files, work.share
         self._space, self._show = space, show
         self._file = work.written.file
@@ -198,46 +208,68 @@ class PreparationSteps:
 
     def figures(self, went: dict[str, TableFigures], warnings: tuple[str, ...]) -> PreparedFigures:
         """Return all figures, when all steps are done."""
-        progress = self._progress
-        return PreparedFigures(progress.sources, progress.came, went, (*warnings, *progress.warnings))
+        tables = {name: self._progress.tables[name] for name in self._files}
+        loading = [warning for each in tables.values() for warning in each.warnings]
+        sources = {name: each.figures for name, each in tables.items()}
+        return PreparedFigures(sources, self._progress.came, went, (*warnings, *loading))
 
     def _load(self, database: Database, outputs: StepFiles) -> list[LoadedSource]:
-        directory = self._space.path / "sources"
+        directory = self._space.path.absolute() / "sources"
         directory.mkdir(exist_ok=True)
-        sources, number = [], 1
-        weights = {name: sum(each.size for each in found) + 1 for name, found in self._files.items()}
-        for name, found in self._files.items():
-            table, step = directory.absolute() / f"{name}.parquet", f"load {name}"
-            if not self._space.done(step):
-                self._show(StepProgress(step, self.share_done))
-                part = _WEIGHTS["load"] / 100 / sum(weights.values())
-                asked = SourceToLoad(
-                    name,
-                    self._mapping.sources[name],
-                    found,
-                    number,
-                    f"{self._file}: [sources] {name}",
-                    self._show_bytes(step, part),
-                )
+        tables = {name: directory / f"{name}.parquet" for name in self._files}
+        self._load_tables(database, tables)
+        if not self._space.done("list what was read"):
+            for name, table in tables.items():
+                outputs.add_reading(remarks_beside(table), self._progress.tables[name].sums)
+            self._finish_step("list what was read", outputs)
+        return [
+            LoadedSource(name, table, found.columns, found.figures.loaded, found.figures.rows - found.figures.loaded)
+            for name, table in tables.items()
+            if (found := self._progress.tables[name])
+        ]
 
-                def report(file: str, line: int, why: Why, name: str = name) -> None:
-                    outputs.reading.remark_source(name, Action.LEFT_OUT, why, file, line)
+    def _load_tables(self, database: Database, tables: dict[str, Path]) -> None:
+        """Load each source, or take its table from the store."""
+        sizes = {name: sum(each.size for each in found) + 1 for name, found in self._files.items()}
+        of_a_byte = _WEIGHTS["load"] / 100 / sum(sizes.values())
+        waiting = [name for name in tables if not self._space.done(f"load {name}")]
+        self.share_done += of_a_byte * sum(size for name, size in sizes.items() if name not in waiting)
+        while waiting:
+            name = self._store.choose(waiting)
+            waiting.remove(name)
+            step = f"load {name}"
+            loaded = self._store.take(name, tables[name])
+            if loaded is None:
+                with self._store.claim(name), self._copied(name, self._files[name]):
+                    self._show(StepProgress(step, self.share_done))
+                    loaded = self._load_table(database, name, tables[name], self._show_bytes(step, of_a_byte))
+                    self._store.give(name, tables[name], loaded)
+            else:
+                self._show(StepProgress(f"take {name}", self.share_done))
+            self._progress.tables[name] = loaded
+            self._space.finish_step(step)
+            self.share_done += of_a_byte * sizes[name]
 
-                with self._copied(name, found):
-                    loaded = load_source(database, asked, table, report)
-                names = tuple(each.name for each in found)
-                self._progress.sources[name] = SourceFigures(names, loaded.rows + loaded.unreadable, loaded.rows)
-                self._progress.columns[name] = loaded.columns
-                self._progress.warnings += loaded.warnings
-                note_words(database, loaded, self._mapping.policies, outputs.reading)
-                self._finish_step(step, outputs)
-            figures = self._progress.sources[name]
-            sources.append(
-                LoadedSource(name, table, self._progress.columns[name], figures.loaded, figures.rows - figures.loaded)
-            )
-            number += len(found)
-            self.share_done += _WEIGHTS["load"] / 100 * weights[name] / sum(weights.values())
-        return sources
+    def _load_table(self, database: Database, name: str, table: Path, seen: SeenBytes) -> LoadedTable:
+        before = [*self._files][: [*self._files].index(name)]
+        number = 1 + sum(len(self._files[each]) for each in before)
+        place = f"{self._file}: [sources] {name}"
+        asked = SourceToLoad(name, self._mapping.sources[name], self._files[name], number, place, seen)
+        remarks_beside(table).unlink(missing_ok=True)  # it may be the file of a store
+        progress = PrepareProgress("")
+        with GrowingFiles({name: remarks_beside(table)}, progress) as files:
+            remarks = files.open_list(name, self.names)
+
+            def report(file: str, line: int, why: Why) -> None:
+                remarks.remark_source(name, Action.LEFT_OUT, why, file, line)
+
+            loaded = load_source(database, asked, table, report)
+            note_words(database, loaded, self._mapping.policies, remarks)
+            files.settle_step()
+        figures = SourceFigures(
+            tuple(each.name for each in self._files[name]), loaded.rows + loaded.unreadable, loaded.rows
+        )
+        return LoadedTable(figures, loaded.columns, list(loaded.warnings), progress.sums)
 
     @contextmanager
     def _copied(self, name: str, files: list[SourceFile]) -> Iterator[None]:
@@ -269,7 +301,7 @@ class PreparationSteps:
         return lambda share: self._show(StepProgress(step, begin + share * part))
 
     def _select(self, database: Database, outputs: StepFiles) -> dict[FlatTable, SelectedTable]:
-        rows = sum(figures.loaded for figures in self._progress.sources.values())
+        rows = sum(each.figures.loaded for each in self._progress.tables.values())
         fitting = max(1, min(MOST_PARTITIONS, -(-rows // ROWS_OF_A_PARTITION)))
         self._progress.partitions = self._progress.partitions or fitting
         selects = self._selects()

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.reading.object_urls import shown_url
@@ -34,8 +35,17 @@ def check_files(mapping: Mapping, mapping_file: str) -> None:
             )
 
 
-def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> str:
-    """Return the digest of all that decides about the bytes of the result; files are read to their ends.
+class SourcesIdentity(Struct, frozen=True):
+    """What a preparation is made from."""
+
+    whole: str
+    """A digest of all that decides about the bytes of the result."""
+    tables: dict[str, str]
+    """For each source, a digest of all that decides about its table."""
+
+
+def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> SourcesIdentity:
+    """Return the digests of what decides about the result; files are read to their ends.
 
     The times of files are not in it, as copies on other machines have others, nor is [engine], which changes nothing.
 
@@ -43,21 +53,30 @@ def identify(mapping: Mapping, files: dict[str, list[SourceFile]]) -> str:
         ConfigurationError: DuckDB is not installed.
         InputError: a source cannot be read.
     """
-    digest = hashlib.sha256(f"1 {__version__} {name_engine()}\n".encode())
+    versions = f"1 {__version__} {name_engine()}\n".encode()
     sources = {  # a URL may have another signature later
         name: msgspec.structs.replace(source, path=tuple(map(shown_url, source.path)))
         for name, source in mapping.sources.items()
     }
     deciding = msgspec.structs.replace(mapping, sources=sources, engine=Engine())
-    digest.update(msgspec.msgpack.encode(deciding))
+    whole = hashlib.sha256(versions)
+    whole.update(msgspec.msgpack.encode(deciding))
+    tables, number = {}, 1
+    policies = (mapping.policies.bad_number, mapping.policies.bad_date)
     for name, found in files.items():
+        table = hashlib.sha256(versions)
+        table.update(msgspec.msgpack.encode((name, number, sources[name], policies)))
         for each in found:
-            digest.update(f"\n{name}\0{each.name}\0".encode("utf-8", "surrogateescape"))
+            read = f"\n{name}\0{each.name}\0".encode("utf-8", "surrogateescape")
             if each.remote is not None:
-                digest.update(f"{each.remote.size} {each.remote.identity}".encode())
+                read += f"{each.remote.size} {each.remote.identity}".encode()
             else:
-                digest.update(_digest(each))
-    return digest.hexdigest()
+                read += _digest(each)
+            whole.update(read)
+            table.update(read)
+        tables[name] = table.hexdigest()
+        number += len(found)
+    return SourcesIdentity(whole.hexdigest(), tables)
 
 
 def _digest(file: SourceFile) -> bytes:

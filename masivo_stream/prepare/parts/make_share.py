@@ -34,6 +34,7 @@ from masivo_stream.prepare.parts.share_files import (
     read_summary,
     share_name,
 )
+from masivo_stream.prepare.parts.shared_tables import SharedTables
 from masivo_stream.prepare.sources.source_files import OPERATION, FileSpaces, SourceFile, find_files
 
 
@@ -97,7 +98,7 @@ def request_shares(mapping_file: str, parts: str, of: int, remote: RemoteFiles |
     """
     first = request_share(mapping_file, parts, Share(1, of), remote)
     mapping = parse_frame(first.mapping, first.mapping_file)
-    identity = identify(mapping, find_all_files(mapping, first.mapping_file, remote))
+    identity = identify(mapping, find_all_files(mapping, first.mapping_file, remote)).whole
     return [
         msgspec.msgpack.encode(msgspec.structs.replace(first, number=number, identity=identity))
         for number in range(1, of + 1)
@@ -167,24 +168,26 @@ def take_share(
     files = _find_again(request, mapping, FileSpaces(None, spill / COPIES, remote))
     before = read_states(files)
     show(StepProgress("identify the sources", 0.0))
-    identity = identify(mapping, files)
+    found = identify(mapping, files)
+    identity = found.whole
+    tables = SharedTables(parts, share, found.tables, lambda: check_unchanged(files, before))
     if request.identity not in {"", identity}:
         raise _other_sources(request)
     work = WorkToDo(mapping, WrittenMapping(request.mapping_file, request.mapping), files, share)
     with SpillDirectory(spill, f"{identity} {share}") as space:
         target = parts / share_name(share, identity)
-        found = read_summary(target)
-        was_there = found is not None and is_undamaged(target, found)
-        if found is None or not was_there:
-            found = _make(work, space, ShareTarget(target, identity, before), show)
+        summary = read_summary(target)
+        was_there = summary is not None and is_undamaged(target, summary)
+        if summary is None or not was_there:
+            summary = _make(work, space, ShareTarget(target, identity, before, tables), show)
         space.remove()
     return ShareAnswer(
         number=share.number,
         of=share.of,
         identity=identity,
         directory=str(target),
-        partitions=len(share.partitions(found.partitions)),
-        of_partitions=found.partitions,
+        partitions=len(share.partitions(summary.partitions)),
+        of_partitions=summary.partitions,
         was_there=was_there,
     )
 
@@ -222,6 +225,7 @@ class ShareTarget(Struct, frozen=True):
     identity: str
     before: FileStates
     """Of the sources, before any was read."""
+    tables: SharedTables
 
 
 def _make(work: WorkToDo, space: SpillDirectory, target: ShareTarget, show: ShowStep) -> ShareSummary:
@@ -229,7 +233,7 @@ def _make(work: WorkToDo, space: SpillDirectory, target: ShareTarget, show: Show
     growing = target.directory.with_name(f".share-{share.number}-of-{share.of}")
     if not are_intact(ShareFiles.paths_in(growing), space.progress.sizes):
         space.begin_again()
-    steps = PreparationSteps(work, space, show)
+    steps = PreparationSteps(work, space, show, target.tables)
     with ShareFiles(growing, space.progress, steps.names, share) as files:
         steps.take(files)
         show(StepProgress("count what was written", steps.share_done))
@@ -247,7 +251,7 @@ def _make(work: WorkToDo, space: SpillDirectory, target: ShareTarget, show: Show
             came=figures.came,
             went=figures.went,
             sums=space.progress.sums,
-            warnings=space.progress.warnings,
+            warnings=list(figures.warnings),
         )
         files.complete(target.directory, summary)
     return summary

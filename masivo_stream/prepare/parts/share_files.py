@@ -17,14 +17,12 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.prepare.engine.find_remarks import FlatWords
-from masivo_stream.prepare.engine.output_files import EXPORT_FILES, LEFT_OUT_FILE, GrowingFiles
+from masivo_stream.prepare.engine.output_files import BLOCK, EXPORT_FILES, LEFT_OUT_FILE, GrowingFiles, read_file
 from masivo_stream.prepare.engine.record_origins import ORIGIN_FILES, RecordOrigin
-from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.share import Share
 from masivo_stream.prepare.engine.spill_dir import PrepareProgress, SavedSums, SourceFigures, cannot_write
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.settling.closing import TableFigures
-from masivo_stream.prepare.settling.remarks import RemarkTally
 from masivo_stream.prepare.sources.places import PlaceNames
 
 READING_FILE = "reading.csv"
@@ -39,7 +37,6 @@ COPIED = (*EXPORT_FILES.values(), *ORIGIN_FILES.values(), LEFT_OUT_FILE)
 LISTS = (READING_FILE, WORDS_FILE, NOT_SELECTED_FILE)
 """Files that are put in order."""
 SHARE_FILES = (*COPIED, *LISTS)
-BLOCK = 1 << 20
 
 
 class FileDigest(Struct, frozen=True):
@@ -98,13 +95,6 @@ def digest_file(path: Path) -> FileDigest:
     return FileDigest(size, digest.hexdigest())
 
 
-def read_file(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file."""
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            yield block
-
-
 class ShareFiles(GrowingFiles):
     """The files of one share while it is made. Use it as a context."""
 
@@ -116,8 +106,8 @@ class ShareFiles(GrowingFiles):
         """
         super().__init__(self.paths_in(directory), progress)
         self.directory = directory
-        nowhere = RemarkList(RemarkTally(), names, lambda _: None)
-        self.reading = self.open_list(READING_FILE, names) if share.number == 1 else nowhere
+        self._is_first = share.number == 1
+        self._reading = self.open_list(READING_FILE, names)
         self.settling = self.open_list(LEFT_OUT_FILE, names)
 
     @staticmethod
@@ -129,6 +119,13 @@ class ShareFiles(GrowingFiles):
         """Add a record."""
         self.append(EXPORT_FILES[kind], record + b"\n")
         self.append(ORIGIN_FILES[kind], origin.encode())
+
+    def add_reading(self, remarks: Path, sums: list[SavedSums]) -> None:
+        """Add remarks about rows of a source as they were read, and their sums, for all shares."""
+        if self._is_first:
+            self.append_file(READING_FILE, remarks)
+            for each in sums:
+                self._reading.tally.add_sums((each.table, each.action, each.why), each.sums)
 
     def add_words(self, table: FlatTable, rows: Iterable[FlatWords]) -> None:
         """List what was remarkable about values that the SELECT of a table returned."""

@@ -14,7 +14,7 @@ from masivo_stream.model.ports import RemoteFiles
 from masivo_stream.model.preparation import Preparation
 from masivo_stream.prepare.engine.describe import PreparedFigures, describe
 from masivo_stream.prepare.engine.find_remarks import FlatWords
-from masivo_stream.prepare.engine.output_files import LEFT_OUT_FILE, OutputFiles, check_directory
+from masivo_stream.prepare.engine.output_files import LEFT_OUT_FILE, OutputFiles, check_directory, read_file
 from masivo_stream.prepare.engine.record_origins import OriginsOfLines
 from masivo_stream.prepare.engine.run import (
     SPILL,
@@ -34,7 +34,6 @@ from masivo_stream.prepare.parts.share_files import (
     COPIED,
     READING_FILE,
     FileDigest,
-    read_file,
     read_not_selected,
     read_words,
 )
@@ -73,7 +72,7 @@ def take_up(
     files = find_all_files(mapping, mapping_file, asked.remote)
     show(StepProgress("identify the sources", 0.0))
     command = ShareCommand(mapping_file, parts)
-    shares = find_shares(command, identify(mapping, files))
+    shares = find_shares(command, identify(mapping, files).whole)
     first = shares[0].summary
     if any((each.summary.sources, each.summary.partitions) != (first.sources, first.partitions) for each in shares):
         raise BugError(
@@ -103,9 +102,8 @@ def take_up(
 def _combine(shares: list[FoundShare], outputs: OutputFiles, show: ShowStep) -> set[int]:
     """Write what is in the shares, in the order of a whole preparation; return the numbers of damaged ones."""
     first, remarks = shares[0], outputs.settling
-    for block in read_file(first.directory / READING_FILE):
-        outputs.append(LEFT_OUT_FILE, block)
-    _add_sums(first.summary.sums, READING_FILE, outputs)
+    sums = [each for each in first.summary.sums if each.file == READING_FILE]
+    outputs.add_reading(first.directory / READING_FILE, sums)
     words = heapq.merge(*(read_words(each.directory) for each in shares), key=_order_of_words)
     for table, rows in groupby(words, key=itemgetter(0)):
         outputs.add_words(table, (row for _, row in rows))
