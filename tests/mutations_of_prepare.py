@@ -313,4 +313,20 @@ MUTATIONS = (
             GUESSES + "an_id_of_sqlite_that_has_lost_its_digits_is_left_out",
         ),
     ),
+    Mutation(
+        "a table of a source that has changed is kept for other parts",
+        "prepare/parts/shared_tables.py",
+        "        self._check_sources()\n",
+        "",
+        "Parts of one name are made from different tables.",
+        (PARTS + "a_table_of_a_source_that_changes_meanwhile_is_kept_for_no_other_part",),
+    ),
+    Mutation(
+        "a damaged table is used",
+        "prepare/parts/shared_tables.py",
+        "            if digest_file(place) != summary.files[file]:\n",
+        "            if False:\n",
+        "Every part has the error of one disk.",
+        (PARTS + "a_damaged_table_is_loaded_again",),
+    ),
 )

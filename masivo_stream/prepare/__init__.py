@@ -35,7 +35,8 @@ Decisions:
 * A share of the work is a group of neighbouring partitions. So what shares write follows each other as it does in one
   process, which writes the same bytes. What no partition can know (whether a row was returned at all, in which order
   values were remarkable) is divided by the places of rows, and merged in their order. All customers are selected by
-  each share: any of them may keep another one's email.
+  each share: any of them may keep another one's email. A source is loaded by one share, and its table taken by the
+  others, since a SELECT may join any row with any other.
 * A local time that occurs twice is taken as the later one, and a time that daylight saving skips as the moment that a
   clock without the change would show. Both are counted and listed.
 """
