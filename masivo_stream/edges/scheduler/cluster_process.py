@@ -1,0 +1,45 @@
+"""A cluster on this machine: a process that holds a scheduler and starts worker processes, until its input ends.
+
+It prints where the scheduler is and the key that its connections need, as one line of JSON. It listens on the loopback
+interface only, with TLS: other users of the machine can reach the ports, but cannot connect. If the parent dies, the
+input ends; if this process is killed, its workers end as well (`distributed.process` watches their parent).
+"""
+
+import asyncio
+import logging
+import sys
+
+import msgspec
+
+from masivo_stream.model.tasks import ClusterAccess
+
+
+def serve(workers: int) -> None:
+    """Hold a cluster with `workers` workers of one thread until the input ends."""
+    asyncio.run(_serve(workers))
+
+
+async def _serve(workers: int) -> None:
+    import dask  # noqa: PLC0415 - the extra is needed here only
+
+    dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
+    from distributed import LocalCluster  # noqa: PLC0415 - the same
+    from distributed.security import Security  # noqa: PLC0415 - the same
+
+    security = Security.temporary()
+    async with LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        protocol="tls",
+        security=security,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+        asynchronous=True,
+    ) as cluster:
+        access = ClusterAccess(
+            cluster.scheduler_address, security.tls_ca_file, security.tls_client_cert, security.tls_client_key
+        )
+        sys.stdout.buffer.write(msgspec.json.encode(access) + b"\n")
+        sys.stdout.flush()
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
