@@ -60,7 +60,9 @@ def fail_once(request):
 
 def refuse(request):
     """Find an export that changed."""
-    raise InputError("the export changed", operation="read the export", place="customers.ndjson", hint="export it again")
+    raise InputError(
+        "the export changed", operation="read the export", place="customers.ndjson", hint="export it again"
+    )
 
 
 def fail(request):

@@ -58,6 +58,12 @@ class Failed(Struct, frozen=True, tag=True):
     hint: str = ""
 
 
+class NotBegun(Struct, frozen=True):
+    """A worker could not even begin, for an error of this class: most likely it lacks our code."""
+
+    error: str
+
+
 TaskResult = Answered | Differs | Failed
 """What a worker sends back, as bytes: it can be read even if the classes of the two sides differ."""
 

@@ -55,7 +55,7 @@ def _loopback(scheduler: str, host: str) -> str:
             place=scheduler,
             hint="start the scheduler and its workers with certificates, and name it as tls://HOST:PORT",
         )
-    return found[0]
+    return min(found, key=lambda number: ":" in number)  # Dask itself listens for IPv4 if no host is named
 
 
 def _wrong(scheduler: str, what: str) -> ConfigurationError:

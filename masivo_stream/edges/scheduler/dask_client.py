@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import msgspec
@@ -21,6 +21,7 @@ from masivo_stream.edges.scheduler.installed import PACKAGES, installed, without
 from masivo_stream.edges.scheduler.local_cluster import open_cluster
 from masivo_stream.edges.scheduler.run_task import Function, run_task
 from masivo_stream.edges.scheduler.task_errors import (
+    all_hang,
     explain_failure,
     explain_given_up,
     name_differences,
@@ -30,7 +31,17 @@ from masivo_stream.edges.scheduler.task_errors import (
 )
 from masivo_stream.model.errors import ConfigurationError, WorkerError
 from masivo_stream.model.settings import SchedulerSettings
-from masivo_stream.model.tasks import Answered, ClusterAccess, Differs, Failed, Installed, Loss, Task, TaskResult
+from masivo_stream.model.tasks import (
+    Answered,
+    ClusterAccess,
+    Differs,
+    Failed,
+    Installed,
+    Loss,
+    NotBegun,
+    Task,
+    TaskResult,
+)
 
 INSTALL = "pip install 'masivo-stream[dask]'"
 PER_THREAD = 2
@@ -39,6 +50,8 @@ _RETRIES = 2
 """How often Dask itself repeats a task whose worker could not even begin it."""
 _POLL = 1.0
 """Seconds between two looks at the workers."""
+TaskEnd = TaskResult | NotBegun | Loss
+"""What a worker sends back for a task, or why it sends nothing."""
 _TLS_VARIABLES = {
     "tls_ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
     "tls_client_cert": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT",
@@ -160,11 +173,7 @@ class DaskScheduler:
         while not self._threads:
             await anyio.sleep(_POLL / 4)
             await self._look()
-        found = await self._ask(self._client.get_versions(packages=PACKAGES))
-        here = without_source(installed())
-        for who, there in (("scheduler", found["scheduler"]), *found["workers"].items()):
-            if differences := here.differences(_installed_there(there)):
-                raise ConfigurationError(**name_differences(who, differences, self._place))
+        await self._compare(begun=False)
 
     async def compute(self, tasks: Iterator[Task], function: Function) -> AsyncIterator[tuple[Task, bytes]]:
         """Yield the answers of `function` to all tasks, as they come.
@@ -177,7 +186,7 @@ class DaskScheduler:
             MasivoStreamError: what `function` raised, on each worker that tried.
         """
         board = HandOut(tasks, task_timeout=self._settings.task_timeout)
-        running: dict[asyncio.Task[TaskResult | Loss], Handed] = {}
+        running: dict[asyncio.Task[TaskEnd], Handed] = {}
         self._client.subscribe_topic(self._topic, lambda event: _note_begin(board, event[1]))
         answers = 0
         try:
@@ -193,23 +202,21 @@ class DaskScheduler:
                             answers += 1
                             yield handed.task, result.answer
                     else:
-                        self._note_loss(board, handed, result, begun=answers > 0)
+                        await self._note_loss(board, handed, result, begun=answers > 0)
                 await self._look()
                 self._take_back_overdue(board, running)
         finally:
             await _cancel(running)
 
-    def _hand_out(
-        self, board: HandOut, function: Function, running: "dict[asyncio.Task[TaskResult | Loss], Handed]"
-    ) -> None:
+    def _hand_out(self, board: HandOut, function: Function, running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
         """Hand out as many tasks as fit the workers."""
         usable = {address: count for address, count in self._threads.items() if address not in board.avoid}
         if self._threads and not usable and board.under_way == 0:
-            raise no_workers(self._place, self._settings.scheduler_timeout)
+            raise all_hang(self._place, self._settings.task_timeout)
         while (handed := board.next(PER_THREAD * max(1, sum(usable.values())))) is not None:
             running[asyncio.create_task(self._do(handed, function, sorted(usable)))] = handed
 
-    async def _do(self, handed: Handed, function: Function, usable: list[str]) -> TaskResult | Loss:
+    async def _do(self, handed: Handed, function: Function, usable: list[str]) -> TaskEnd:
         """Have one task done. Returns what its worker sends back, or why nothing comes."""
         distributed = _import_dask()
         future = self._client.submit(
@@ -233,33 +240,48 @@ class DaskScheduler:
         except (OSError, TimeoutError):  # the result is lost with the worker or the scheduler that had it
             return Loss.KILLED
         except Exception as error:  # noqa: BLE001 - what a worker raises that cannot begin, such as without our code
-            return Failed(type(error).__name__)
+            return NotBegun(type(error).__name__)
         else:
             return result
         finally:
             future.release()  # also cancels what is under way, because no other client wants it
 
-    def _note_loss(self, board: HandOut, handed: Handed, result: Differs | Failed | Loss, *, begun: bool) -> None:
+    async def _note_loss(
+        self, board: HandOut, handed: Handed, result: Differs | Failed | NotBegun | Loss, *, begun: bool
+    ) -> None:
         """Hand a task out again.
 
         Raises:
             MasivoStreamError: this is of no use.
         """
         if isinstance(result, Differs):
-            named = name_differences("a worker", installed().differences(result.installed), self._place)
-            raise WorkerError(**named) if begun else ConfigurationError(**named)
+            self._refuse("a worker", installed().differences(result.installed), begun=begun)
+        if isinstance(result, NotBegun):
+            await self._compare(begun=begun)
         self._check_connection()
         self._give_up(board.lost(handed.ticket, result if isinstance(result, Loss) else Loss.FAILED), result)
 
-    def _give_up(self, given_up: GivenUp | None, result: Failed | Loss) -> None:
+    def _give_up(self, given_up: GivenUp | None, result: Failed | NotBegun | Loss) -> None:
         if given_up is None:
             self.again += 1
-        elif isinstance(result, Failed):
+        elif isinstance(result, Failed | NotBegun):
             raise explain_failure(given_up, result, self._place)
         else:
             raise explain_given_up(given_up, self._place, self._settings.task_timeout)
 
-    def _take_back_overdue(self, board: HandOut, running: "dict[asyncio.Task[TaskResult | Loss], Handed]") -> None:
+    async def _compare(self, *, begun: bool) -> None:
+        """Compare the versions of the scheduler and its workers with ours."""
+        found = await self._ask(self._client.get_versions(packages=PACKAGES))
+        here = without_source(installed())
+        for who, there in (("the scheduler", found["scheduler"]), *found["workers"].items()):
+            if differences := here.differences(_installed_there(there)):
+                self._refuse(who, differences, begun=begun)
+
+    def _refuse(self, who: str, differences: list[tuple[str, str, str]], *, begun: bool) -> NoReturn:
+        error = WorkerError if begun else ConfigurationError
+        raise error(**name_differences(who, differences, self._place))
+
+    def _take_back_overdue(self, board: HandOut, running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
         """Hand out elsewhere what hangs, and what may wait behind it."""
         overdue = board.overdue(time.monotonic())
         if not overdue:
@@ -309,7 +331,7 @@ def _note_begin(board: HandOut, message: dict[str, Any]) -> None:
     board.begun(message["ticket"], message["worker"], time.monotonic())
 
 
-async def _cancel(running: "dict[asyncio.Task[TaskResult | Loss], Handed]") -> None:
+async def _cancel(running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
     """End what is under way."""
     for one in running:
         one.cancel()

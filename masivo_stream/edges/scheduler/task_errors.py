@@ -5,9 +5,10 @@ from typing import Any
 from masivo_stream.core.hand_out import GivenUp
 from masivo_stream.model import errors
 from masivo_stream.model.errors import BugError, MasivoStreamError, WorkerError
-from masivo_stream.model.tasks import Failed, Loss
+from masivo_stream.model.tasks import Failed, Loss, NotBegun
 
 _OPERATION = "let the workers of a scheduler work"
+_SLOW = "check that the workers can read the exports, or set a longer task_timeout"
 _GOES_ON = "then start the same command again: it goes on from the answers that are there"
 
 
@@ -42,6 +43,16 @@ def no_workers(place: str, seconds: float) -> WorkerError:
     )
 
 
+def all_hang(place: str, task_timeout: float) -> WorkerError:
+    """Return the error if each worker has a task that takes too long."""
+    return WorkerError(
+        f"every worker has taken longer than {task_timeout:g} s for its part",
+        operation=_OPERATION,
+        place=place,
+        hint=f"{_SLOW}; {_GOES_ON}",
+    )
+
+
 def name_differences(who: str, differences: list[tuple[str, str, str]], place: str) -> dict[str, Any]:
     """Return the arguments of an error that names what runs here, and there."""
     named = ", ".join(f"{name} {theirs} (here {ours})" for name, ours, theirs in differences)
@@ -61,7 +72,7 @@ def explain_given_up(given_up: GivenUp, place: str, task_timeout: float) -> Work
             f"{name} has taken longer than {task_timeout:g} s on several workers",
             operation=_OPERATION,
             place=place,
-            hint=f"check that the workers can read the exports, or set a longer task_timeout; {_GOES_ON}",
+            hint=f"{_SLOW}; {_GOES_ON}",
         )
     return WorkerError(
         f"the workers that had {name} were lost, again and again",
@@ -71,9 +82,11 @@ def explain_given_up(given_up: GivenUp, place: str, task_timeout: float) -> Work
     )
 
 
-def explain_failure(given_up: GivenUp, failed: Failed, place: str) -> MasivoStreamError:
+def explain_failure(given_up: GivenUp, failed: Failed | NotBegun, place: str) -> MasivoStreamError:
     """Return the error that a worker has had with a task, each time."""
     name = given_up.task.name
+    if isinstance(failed, NotBegun):
+        failed = Failed(failed.error)
     kind = getattr(errors, failed.error, None)
     if failed.message and isinstance(kind, type) and issubclass(kind, MasivoStreamError):
         return kind(failed.message, operation=failed.operation, place=failed.place, hint=failed.hint)

@@ -1,0 +1,270 @@
+"""Real schedulers and workers, in processes of their own: answers, losses, versions, and the end of everything."""
+
+import gc
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+import task_functions
+from dask_processes import TESTS, dask_processes, make_certificates
+
+import masivo_stream
+from masivo_stream.edges.scheduler.dask_client import open_scheduler
+from masivo_stream.model.errors import BugError, ConfigurationError, InputError, WorkerError
+from masivo_stream.model.settings import SchedulerSettings
+from masivo_stream.model.tasks import Task
+
+distributed = pytest.importorskip("distributed", reason="needs pip install -e '.[dev,dask]'")
+dask = pytest.importorskip("dask")
+pytestmark = [
+    pytest.mark.slow,
+    # Dask leaves sockets of failed connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets():
+    """While their warnings are ignored."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Settings for the environment of every side."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory, certificates):
+    """A scheduler that uses TLS."""
+    with dask_processes(tmp_path_factory.mktemp("cluster"), workers=0, certificates=certificates) as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(scheduler):
+    """It has at least two workers."""
+    while len(scheduler.workers) < 2:
+        scheduler.start_worker()
+    return scheduler
+
+
+def configured(certificates):
+    """Configure this process as the environment would."""
+    names = {name: name.removeprefix("DASK_").lower().replace("__", ".").replace("_", "-") for name in certificates}
+    return dask.config.set({names[name]: path for name, path in certificates.items()})
+
+
+def asking(count, **more):
+    return [Task(f"part {number}", json.dumps({"number": number, **more}).encode()) for number in range(count)]
+
+
+async def compute(address, function, tasks, during=None, workers=2, **settings):
+    """Return the answers by name; `during` is called with how many there are after each of them."""
+    settings = SchedulerSettings(scheduler=address, **{"scheduler_timeout": 20.0, **settings})
+    answers = {}
+    async with (
+        open_scheduler(settings, local_workers=workers) as scheduler,
+        aclosing(scheduler.compute(iter(tasks), function)) as found,
+    ):
+        async for task, answer in found:
+            assert task.name not in answers
+            answers[task.name] = answer
+            if during:
+                during(len(answers))
+    return answers
+
+
+def doubled(count):
+    return {f"part {number}": str(2 * number).encode() for number in range(count)}
+
+
+async def test_a_scheduler_without_workers_is_an_error(scheduler, certificates):
+    """After a time. A worker that another test has started is enough, though."""
+    with configured(certificates):
+        if not scheduler.workers:
+            with pytest.raises(WorkerError, match=r"no worker that answers for 0\.3 s"):
+                await compute(scheduler.address, task_functions.double, asking(1), scheduler_timeout=0.3)
+
+
+async def test_all_tasks_are_answered_over_tls(cluster, certificates):
+    """Each once, and as they are without a scheduler."""
+    with configured(certificates):
+        assert await compute(cluster.address, task_functions.double, asking(30)) == doubled(30)
+
+
+async def test_an_error_that_passes_changes_nothing(cluster, certificates, tmp_path):
+    """The task is handed out again."""
+    with configured(certificates):
+        tasks = asking(2, once=str(tmp_path / "once"))
+        assert await compute(cluster.address, task_functions.fail_once, tasks) == doubled(2)
+
+
+async def test_an_error_of_ours_arrives_as_it_is(cluster, certificates):
+    """Class, place and hint: the exit code depends on it."""
+    with configured(certificates), pytest.raises(InputError, match="the export changed") as error:
+        await compute(cluster.address, task_functions.refuse, asking(3))
+    assert (error.value.place, error.value.hint) == ("customers.ndjson", "export it again")
+
+
+async def test_an_error_of_others_quotes_nothing(cluster, certificates):
+    """Neither here nor in the logs of the workers."""
+    with configured(certificates), pytest.raises(BugError, match="part 0 fails on the workers: ValueError") as error:
+        await compute(cluster.address, task_functions.fail, asking(1))
+    assert "example.com" not in str(error.value) + error.value.place + cluster.log()
+
+
+async def test_what_hangs_is_done_elsewhere(cluster, certificates, tmp_path):
+    """What waits behind it, too."""
+    with configured(certificates):
+        tasks = [*asking(1, once=str(tmp_path / "once"), seconds=3), *asking(12)[1:]]
+        found = await compute(cluster.address, task_functions.hang_once, tasks, task_timeout=0.5)
+    assert found == doubled(12)
+
+
+async def test_a_task_that_is_too_large_is_an_error(cluster, certificates):
+    """It names the setting."""
+    with configured(certificates), pytest.raises(WorkerError, match=r"part 0 has taken longer than 0\.3 s") as error:
+        await compute(cluster.address, task_functions.sleep, asking(1, seconds=1.5), task_timeout=0.3)
+    assert "or set a longer task_timeout; then start the same command again" in error.value.hint
+
+
+async def test_without_certificates_nothing_is_connected(cluster):
+    """The variables are named."""
+    with pytest.raises(ConfigurationError) as error:
+        await compute(cluster.address, task_functions.double, asking(1))
+    assert "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT" in error.value.hint
+
+
+async def test_certificates_of_another_authority_are_refused(cluster, tmp_path):
+    """Nobody else can use the scheduler."""
+    others = make_certificates(tmp_path)
+    with configured(others), pytest.raises(WorkerError, match="cannot be reached within 1 s"):
+        await compute(cluster.address, task_functions.double, asking(1), scheduler_timeout=1.0)
+
+
+def other_installation(directory, version=None, change=""):
+    """Make a directory that comes first on a worker's path, with another masivo-stream in it."""
+    package = Path(masivo_stream.__file__).parent
+    if change:
+        shutil.copytree(package, directory / "masivo_stream", ignore=shutil.ignore_patterns("__pycache__"))
+        with (directory / "masivo_stream" / "__init__.py").open("a") as source:
+            source.write(change)
+    if version:
+        (directory / f"masivo_stream-{version}.dist-info").mkdir(parents=True)
+        (directory / f"masivo_stream-{version}.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: masivo-stream\nVersion: {version}\n"
+        )
+    return {"PYTHONPATH": f"{directory}{os.pathsep}{TESTS}"}
+
+
+async def test_a_worker_that_joins_later_with_another_source_ends_the_command(cluster, certificates, tmp_path):
+    """Its answers might differ, even if it has the same version."""
+    started = []
+
+    def join(answers):
+        if answers == 2:
+            started.append(cluster.start_worker(**other_installation(tmp_path / "other", change="# another\n")))
+
+    with configured(certificates), pytest.raises(WorkerError, match="runs other versions: source of") as error:
+        await compute(cluster.address, task_functions.sleep, asking(400, seconds=0.05), join)
+    cluster.stop_worker(started[0])
+    assert "it goes on from the answers that are there" in error.value.hint
+
+
+async def test_a_worker_with_other_versions_is_refused_at_the_beginning(cluster, certificates, tmp_path):
+    """Before anything is asked: exit 2."""
+    worker = cluster.start_worker(**other_installation(tmp_path / "other", version="9.9"))
+
+    async def until_it_has_joined():
+        while True:
+            await compute(cluster.address, task_functions.double, asking(1))
+
+    with configured(certificates), pytest.raises(ConfigurationError, match=r"masivo-stream 9.9 \(here 0.1.0\)"):
+        await until_it_has_joined()
+    cluster.stop_worker(worker)
+
+
+async def test_killed_workers_change_nothing(cluster, certificates):
+    """Others do their tasks; new ones join."""
+
+    def kill(answers):
+        if answers == 3:
+            cluster.workers[0].send_signal(signal.SIGKILL)
+            cluster.workers.pop(0).wait()
+            cluster.start_worker()
+
+    with configured(certificates):
+        found = await compute(cluster.address, task_functions.sleep, asking(20, seconds=0.05), kill)
+    assert found == doubled(20)
+
+
+async def test_a_lost_scheduler_is_an_error_with_its_next_step(cluster, certificates):
+    """And one that is not there, before anything begins."""
+
+    def kill(answers):
+        if answers == 3:
+            cluster.scheduler.send_signal(signal.SIGKILL)
+
+    with configured(certificates):
+        with pytest.raises(WorkerError, match="does not answer any more") as error:
+            await compute(cluster.address, task_functions.sleep, asking(50, seconds=0.05), kill)
+        assert error.value.hint.startswith(
+            "start the scheduler and its workers again; then start the same command again"
+        )
+        with pytest.raises(WorkerError, match=r"cannot be reached within 0\.5 s"):
+            await compute(cluster.address, task_functions.double, asking(1), scheduler_timeout=0.5)
+
+
+LOCAL = """
+import json, os, sys, anyio, task_functions
+from edges.test_scheduler import asking, compute
+
+async def main():
+    found = await compute("local", task_functions.name_secrets, asking(1), workers=1)
+    print(found["part 0"].decode(), flush=True)
+    await compute("local", task_functions.sleep, asking(1, seconds=60), workers=1)
+
+anyio.run(main)
+"""
+
+
+def processes_of(session):
+    """Return the processes whose parent is, or was, one of a session that this process has started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z" and int(fields[3]) in session:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def test_a_local_cluster_knows_no_secret_and_ends_with_its_parent():
+    """Even if the parent is killed while a worker is at work."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "MASIVO_API_KEY": "key", "MASIVO_TOKEN": "token"}
+    process = subprocess.Popen([sys.executable, "-c", LOCAL], stdout=subprocess.PIPE, env=environment)
+    seen = json.loads(process.stdout.readline())
+    assert (seen["MASIVO_API_KEY"], seen["MASIVO_TOKEN"]) == (None, None)
+    assert seen["PATH"] == os.environ["PATH"]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    session = set()
+    while not (session := {int(pid) for pid in children.read_text().split()}) or len(processes_of(session)) < 3:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    while processes_of(session):
+        time.sleep(0.05)
