@@ -3,7 +3,7 @@
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# --build-arg EXTRAS=[prepare] adds DuckDB, for `masivo-stream prepare`.
+# --build-arg EXTRAS=[prepare] adds DuckDB, for `masivo-stream prepare`; [cloud] adds object storage; [cloud,prepare] both.
 ARG EXTRAS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source

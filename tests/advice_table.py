@@ -18,6 +18,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "tools::a_target_accepts_every_batch",
     },
     "cli/bench.py": {
+        "download the exports first": "objects::what_cannot_be_in_object_storage_is_on_this_machine",
         (
             "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}"
         ): "tools::a_tool_works_as_its_hint_says",
@@ -78,6 +79,9 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_command_is_completed",
     },
     "cli/report.py": {
+        "name a file; migrate --publish copies the report of a run to object storage": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
         "use --json or --output, not both": "commands::a_report_goes_to_one_place",
     },
     "cli/resolve.py": {
@@ -119,11 +123,58 @@ TABLE: dict[str, dict[str, str]] = {
             " again"
         ): "account::an_export_with_ids_of_something_else_is_corrected",
     },
+    "core/reading/object_urls.py": {
+        "encode what is not ASCII with %, as browsers do": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "name a file, or an object with s3://, gs://, az:// or https://": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "name each object, or use s3://, gs:// or az://": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        'name the objects in it, for example "{…}*.ndjson"': "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        (
+            "others on this machine can read it in the list of processes: use a presigned URL, or s3://, gs:// or az://"
+        ): "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "use https:// (http:// is for this machine only)": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "write {…}://BUCKET/KEY": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "write {…}://HOST/PATH": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+    },
     "edges/files/catalogue_file.py": {
         (
             'it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]};'
             " masivo-stream check --json > catalogue.json makes one from an account"
         ): "account::a_catalogue_is_made_from_an_account",
+    },
+    "edges/objects/find_objects.py": {
+        "check the URL": "objects::a_url_of_something_else_is_checked",
+        "check the pattern and the bucket, and the endpoint in the environment": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "download it, and name the file": "objects::what_cannot_be_read_in_parts_is_downloaded",
+        "name the object once; if they are two objects, download them, and name the files": (
+            "objects::two_urls_with_one_name_are_named_once"
+        ),
+    },
+    "edges/objects/object_file.py": {
+        "check bucket and key, and the endpoint in the environment": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "check the URL, and region and endpoint in the environment": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "check the credentials in the environment; if they have expired, renew them; then start again": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "download it, and name the file": "objects::what_cannot_be_read_in_parts_is_downloaded",
+        (
+            "put the object back as it was, then start the same command again; put new records into a further"
+            " object beside it"
+        ): "objects::a_replaced_object_is_put_back",
+        "set them in the environment, as docs/object-storage.md describes": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "start the same command again when it answers": "objects::storage_that_does_not_answer_is_tried_again_later",
+    },
+    "edges/objects/store.py": {
+        "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
     },
     "flow/ask_account.py": {
         (
@@ -290,6 +341,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/config.py": {
+        "name a directory on this machine; --publish copies the results to a URL": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
+        "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://…/FOLDER": (
+            "objects::a_place_for_results_is_corrected_as_its_hint_says"
+        ),
         "begin comments with #, and put text in quotes; see config.example.toml": (
             "settings::a_settings_file_of_another_tool_is_rewritten"
         ),
@@ -581,6 +638,15 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
+    "flow/reporting/publish.py": {
+        "publish to another folder or bucket": "objects::a_place_for_results_is_corrected_as_its_hint_says",
+        "set what is missing in the environment, as docs/object-storage.md describes": (
+            "objects::a_place_for_results_is_corrected_as_its_hint_says"
+        ),
+        "start the same command again: what was delivered is not sent again, and the results are published": (
+            "objects::results_that_were_not_published_are_published_later"
+        ),
+    },
     "flow/try_account.py": {
         "events in doubt can be sent again without harm: masivo-stream resolve --resend": (
             "trials::events_in_doubt_are_sent_again"
@@ -674,6 +740,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/pipeline/read_exports.py": {
         (
+            "an object cannot be added to: when the export is finished, write it to a further object, and name"
+            " that one instead, or end the last line with a newline there; the part that was already read is"
+            " recognised"
+        ): "objects::an_unfinished_object_is_written_elsewhere",
+        (
             "copy the file or export again, then start the same command again; its complete lines were already"
             " processed"
         ): "exports::a_truncated_compressed_export_is_copied_again",
@@ -714,6 +785,10 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::an_unread_export_is_named_again"
         ),
         "name it with --{…} too": "exports::the_flag_for_a_moved_export_is_corrected",
+        (
+            "put it back, or check endpoint and credentials in the environment; if it has another URL or signature now,"
+            " add --moved {…}=URL"
+        ): "objects::an_object_that_is_elsewhere_is_named",
         "start migrate once with its present name, which records the new place; or add --moved {…}=PATH": (
             "exports::an_export_is_found_by_commands_that_do_not_name_it"
         ),

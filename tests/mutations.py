@@ -25,6 +25,7 @@ import mutations_of_faults
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_objects
 import mutations_of_plausibility
 import mutations_of_prepare
 import mutations_of_references
@@ -50,6 +51,7 @@ LISTS = (
     mutations_of_totals,
     mutations_of_sent_purchases,
     mutations_of_faults,
+    mutations_of_objects,
     mutations_of_prepare,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

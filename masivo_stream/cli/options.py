@@ -24,7 +24,7 @@ class ExportFlags:
     """Which exports to read."""
 
     customers: Paths = None
-    "Customers exports: files (.ndjson, .gz, .zst), globs, or - for standard input."
+    "Customers exports: files (.ndjson, .gz, .zst), s3://, gs://, az://, https:// URLs, globs, or - for standard input."
     events: Paths = None
     "Events exports, likewise."
     transactions: Paths = None
@@ -202,6 +202,8 @@ class RunFlags:
 
     no_verify: Annotated[bool, Switch] = False
     "Read nothing back at the end. Default: 3 records of each kind, which costs about 10 requests."
+    publish: str | None = None
+    "Folder in object storage, such as s3://BUCKET/FOLDER, for a copy of dead letters and report. Default: none."
     monitor: str | None = None
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
@@ -237,8 +239,13 @@ def settings_from(
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"
-    config = common.config or os.environ.get("MASIVO_CONFIG")
-    return load_settings(config, environment=os.environ, flags=flags)
+    config = common.config or os.environ.get("MASIVO_CONFIG") or ""
+    if "://" not in config:
+        return load_settings(config, environment=os.environ, flags=flags)
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.look_up import read_small
+
+    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
 
 
 def _stdin(path: str) -> str:

@@ -153,6 +153,9 @@ class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared_dir: str = ""
     """Where runs on this machine coordinate: only one sends an export to an account, and all share the account's quota.
     Empty: `masivo-stream` under `$XDG_STATE_HOME` or `~/.local/state`."""
+    publish: str = ""
+    """A folder in object storage (`s3://BUCKET/FOLDER`, `gs://`, `az://`) to which dead letters, lists of skipped
+    records and the report are copied when a run ends. Empty: nowhere."""
     remember_purchases: Annotated[int, Meta(ge=0, le=10_000_000_000)] = 100_000_000
     """How many sent purchases are remembered there, of all accounts, in 12 bytes each: a later run that has one of them
     in another export notices it. 0: purchases are neither remembered nor looked for."""

@@ -50,8 +50,14 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_step(console, step)
     for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
         console.print(Text(f"warning: {printable(warning)}"))
-    if summary.report:
-        console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
+    _print_places(console, summary)
+
+
+def _print_places(console: Console, summary: Summary) -> None:
+    """Print where to find what the run left."""
+    for what, place in (("report", summary.report), ("published", summary.published)):
+        if place:
+            console.print(Text(f"{what}: {printable(place)}"), soft_wrap=True)
 
 
 def print_end(console: Console, summary: Summary) -> None:

@@ -22,7 +22,7 @@ from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import InputError
+from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.notices import ChecksEnded, ChecksStarted
 
@@ -50,7 +50,7 @@ class ChecksBeforeSending:
         """Check, if there is anything left to read and it was not checked before.
 
         Raises:
-            InputError: an export is gone.
+            InputError: an export is gone, or object storage does not answer.
             StorageError: what the checks keep on disk cannot be written.
         """
         directory = self._session.state.path
@@ -94,6 +94,8 @@ class ChecksBeforeSending:
                     async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                         async for block in validated:
                             whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
+            except UnreachableExportError:  # later the run might be able to read it, and would send it unchecked
+                raise
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
                 self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
                 return whole.leave_unfinished()

@@ -196,9 +196,9 @@ class WholeExport:
             _, source = self._sources[number]
             spans = [(place.offset, place.length) for place in of_source]
             if is_compressed(source):
-                bodies = iter(await read_ranges(source, spans, block_bytes=1 << 20))
+                bodies = await read_ranges(source, spans, block_bytes=1 << 20)
             else:
-                bodies = read_places(source, spans)
+                bodies = await read_places(source, spans)
             for place, body in zip(of_source, bodies, strict=True):
                 lines[place] = read_exactly(body)
         return lines

@@ -341,6 +341,11 @@ def _finish_line(found: Input) -> str:
     """Return how to complete the last line."""
     if not is_file(found):
         return f"its complete lines were already processed; {FROM_A_PIPE.format(found.name)}"
+    if found.stored is not None:
+        return (
+            "an object cannot be added to: when the export is finished, write it to a further object, and name that one"
+            " instead, or end the last line with a newline there; the part that was already read is recognised"
+        )
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
     return (
         "start the same command again when the export is finished; if the line will never be finished, end it with a"
