@@ -8,6 +8,8 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import forks
+
 TESTS = Path(__file__).parent
 PATIENCE = 60
 
@@ -40,8 +42,12 @@ def make_certificates(directory):
 class DaskProcesses:
     """A scheduler and its workers, which can be stopped and killed one by one."""
 
-    def __init__(self, directory, certificates=None, prefixes=()):
-        """Keep files in `directory`; `prefixes` are commands before each process, first the scheduler's."""
+    def __init__(self, directory, certificates=None, prefixes=(), *, forked=False):
+        """Keep files in `directory`; `prefixes` are commands before each process, first the scheduler's.
+
+        Processes that are `forked` start in a tenth of the time (`forks`).
+        """
+        self._forked = forked
         self._directory, self._tls = directory, certificates is not None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MASIVO_", "DASK_"))},
@@ -75,16 +81,21 @@ class DaskProcesses:
         process.wait()
 
     def _start(self, role, *arguments, **environment):
-        prefix = self._prefixes.pop(0) if self._prefixes else ()
-        with (self._directory / f"{role}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*prefix, sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._directory,
-                env={**self._environment, **environment},
-            )
+        environment = {**self._environment, **environment}
+        with (self._directory / f"{role}.log").open("ab") as log, open(os.devnull, "rb") as nothing:  # noqa: PTH123
+            prefix = self._prefixes.pop(0) if self._prefixes else ()
+            if prefix or environment["PYTHONPATH"] != str(TESTS) or not self._forked:
+                return subprocess.Popen(
+                    [*prefix, sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments],
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._directory,
+                    env=environment,
+                )
+            streams = nothing.fileno(), log.fileno(), log.fileno()
+            program, where = f"distributed.cli.dask_{role}:main", self._directory
+            return forks.start([role, *arguments], environment=environment, streams=streams, cwd=where, program=program)
 
     def _read_address(self):
         deadline = time.monotonic() + PATIENCE
@@ -117,7 +128,7 @@ class DaskProcesses:
 def dask_processes(directory, *, workers=2, certificates=None):
     """Run a scheduler with workers while the context lasts."""
     with ExitStack() as stack:
-        found = DaskProcesses(directory, certificates)
+        found = DaskProcesses(directory, certificates, forked=True)
         stack.callback(found.stop)
         found.start_scheduler()
         for _ in range(workers):

@@ -68,7 +68,13 @@ TaskResult = Answered | Differs | Failed
 """What a worker sends back, as bytes: it can be read even if the classes of the two sides differ."""
 
 
-class ClusterAccess(Struct, frozen=True):
+class NotStarted(Struct, frozen=True, tag=True):
+    """Why there is no cluster on this machine."""
+
+    why: str
+
+
+class ClusterAccess(Struct, frozen=True, tag=True):
     """Where a scheduler is, and the certificates for its connections: as text, or as paths of PEM files."""
 
     address: str

@@ -8,15 +8,19 @@ input ends; if this process is killed, its workers end as well (`distributed.pro
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 
 import msgspec
 
-from masivo_stream.model.tasks import ClusterAccess
+from masivo_stream.model.tasks import ClusterAccess, NotStarted
 
 
 def serve(workers: int) -> None:
     """Hold a cluster with `workers` workers of one thread until the input ends."""
-    asyncio.run(_serve(workers))
+    try:
+        asyncio.run(_serve(workers))
+    except Exception as error:  # noqa: BLE001 - no record was read yet: whatever it is, the parent reports it
+        _print(NotStarted(f"{type(error).__name__}: {error}"))
 
 
 async def _serve(workers: int) -> None:
@@ -40,6 +44,11 @@ async def _serve(workers: int) -> None:
         access = ClusterAccess(
             cluster.scheduler_address, security.tls_ca_file, security.tls_client_cert, security.tls_client_key
         )
-        sys.stdout.buffer.write(msgspec.json.encode(access) + b"\n")
-        sys.stdout.flush()
+        _print(access)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+
+
+def _print(found: ClusterAccess | NotStarted) -> None:
+    with suppress(OSError):
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        sys.stdout.flush()

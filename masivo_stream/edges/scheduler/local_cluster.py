@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from masivo_stream.model.errors import WorkerError
-from masivo_stream.model.tasks import ClusterAccess
+from masivo_stream.model.tasks import ClusterAccess, NotStarted
 
 _START = (
     "import sys; count = int(sys.argv[1]); sys.path[:] = sys.argv[2:];"
@@ -63,9 +63,10 @@ async def _read_access(process: asyncio.subprocess.Process) -> ClusterAccess:
     line = b""
     with anyio.move_on_after(_START_TIME):
         line = await process.stdout.readline()
-    if not line:
-        raise _not_started("they have not come up")
-    return msgspec.json.decode(line, type=ClusterAccess)
+    found = msgspec.json.decode(line, type=ClusterAccess | NotStarted) if line else NotStarted("they do not come up")
+    if isinstance(found, NotStarted):
+        raise _not_started(found.why)
+    return found
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -83,5 +84,5 @@ def _not_started(why: str) -> WorkerError:
         f"the workers of this machine cannot be started: {why}",
         operation="open the scheduler",
         place="local",
-        hint="check whether memory ran out; then start the same command again, perhaps with fewer --workers",
+        hint="correct what the message names, or use fewer --workers; then start the same command again",
     )

@@ -9,6 +9,7 @@ from masivo_stream.model.tasks import Failed, Loss, NotBegun
 
 _OPERATION = "let the workers of a scheduler work"
 _SLOW = "check that the workers can read the exports, or set a longer task_timeout"
+_KILLED = "check whether the workers were killed, or their memory or disk ran out"
 _GOES_ON = "then start the same command again: it goes on from the answers that are there"
 
 
@@ -78,7 +79,7 @@ def explain_given_up(given_up: GivenUp, place: str, task_timeout: float) -> Work
         f"the workers that had {name} were lost, again and again",
         operation=_OPERATION,
         place=place,
-        hint=f"check whether they were killed or their memory ran out; {_GOES_ON}",
+        hint=f"{_KILLED}; {_GOES_ON}",
     )
 
 
@@ -96,7 +97,7 @@ def explain_failure(given_up: GivenUp, failed: Failed | NotBegun, place: str) ->
             f"{name} fails on the workers ({what})",
             operation=_OPERATION,
             place=failed.place or place,
-            hint=f"check that the workers can read the exports, and have memory; {_GOES_ON}",
+            hint=f"{_KILLED}; {_GOES_ON}",
         )
     where = f" at {failed.place}" if failed.place else ""
     return BugError(
