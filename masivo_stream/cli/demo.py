@@ -116,7 +116,7 @@ def _generate(console: "Console", place: Path, *, records: int, seed: int, inval
         faulty = f", {written.faulty} faulty lines" if written.faulty else ""
         console.print(f"export: {written.records:,} records of {kind}, {written.items:,} items{faulty}", markup=False)
         paths[kind] = (str(path),)
-    return Exports(**paths)
+    return Exports(customers=paths[Kind.CUSTOMERS], events=paths[Kind.EVENTS], transactions=paths[Kind.TRANSACTIONS])
 
 
 def _show_plan(console: "Console", planned: "Plan") -> None:

@@ -12,7 +12,7 @@ from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
     ConfirmationFlags,
-    ExportFlags,
+    DividedExportFlags,
     RunFlags,
     SendingFlags,
     Switch,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MigrateExportFlags(CatalogueFlags, ExportFlags):
+class MigrateExportFlags(CatalogueFlags, DividedExportFlags):
     """Which exports to read, and the names of their rewards."""
 
 
@@ -73,6 +73,7 @@ def migrate(
     """Migrate an export: customers, then events, then transactions.
 
     With --catalogue, findings and totals in the reports have the names of rewards; nothing is compared with it.
+    With --parts, the checks over all files take up what other machines found, so that the first request goes at once.
 
     Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
     once.

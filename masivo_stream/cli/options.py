@@ -44,6 +44,21 @@ class ExportFlags:
         )
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class DividedExportFlags(ExportFlags):
+    """Which exports to read, and what other machines found in them."""
+
+    parts: str | None = None
+    "Directory or folder in object storage with the answers of validate --part: they are taken up. Default: none."
+
+    def named(self) -> "Exports":
+        """Return the exports that were named."""
+        from msgspec.structs import replace
+
+        return replace(super().named(), parts=self.parts or "")
+
+
 EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
 """The ends of an export's name in a directory, in the order in which they are looked for."""
 
@@ -60,7 +75,7 @@ def exports_in(directory: str) -> "Exports":
     found = {}
     for kind in Kind:
         paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+        found[kind] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
     if not any(found.values()):
         raise ConfigurationError(
             "there is no export in this directory",
@@ -68,7 +83,7 @@ def exports_in(directory: str) -> "Exports":
             place=directory,
             hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
         )
-    return Exports(**found)
+    return Exports(customers=found[Kind.CUSTOMERS], events=found[Kind.EVENTS], transactions=found[Kind.TRANSACTIONS])
 
 
 @Parameter(name="*")

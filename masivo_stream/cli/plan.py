@@ -6,7 +6,7 @@ from masivo_stream.cli.check import CatalogueFlags
 from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
-    ExportFlags,
+    DividedExportFlags,
     SendingFlags,
     ValidationFlags,
     settings_from,
@@ -15,7 +15,7 @@ from masivo_stream.cli.options import (
 
 def plan(
     *,
-    exports: ExportFlags | None = None,
+    exports: DividedExportFlags | None = None,
     validation: ValidationFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     sending: SendingFlags | None = None,
@@ -27,7 +27,7 @@ def plan(
     Ends with 0, or with 3 if some records would be dead letters, or if the API would refuse them. What the exports name
     is counted, and compared with --catalogue if that is given. With --canary, the requests are those of a migration
     with --canary. The API key is not needed: it only names the account, so that the plan counts what this machine has
-    used of its quota.
+    used of its quota. With --parts, what other machines found is taken up (validate --part).
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
@@ -39,7 +39,7 @@ def plan(
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending, canary)
-    named = (exports or ExportFlags()).named()
+    named = (exports or DividedExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = sending.credentials_if_any()
         known = (catalogue or CatalogueFlags()).catalogue or ""

@@ -17,6 +17,9 @@ class Exports(Struct, frozen=True, kw_only=True):
     customers: Sequence[str] = ()
     events: Sequence[str] = ()
     transactions: Sequence[str] = ()
+    parts: str = ""
+    """Where answers of parts are, which other machines have validated: a directory, or a URL of a folder. Without it,
+    everything is validated here."""
 
     def found(self, retry: RetrySettings) -> "FoundExports":
         """Return these exports with the inputs that they stand for: an object is read as it was found at first.
@@ -29,6 +32,7 @@ class Exports(Struct, frozen=True, kw_only=True):
             customers=self.customers,
             events=self.events,
             transactions=self.transactions,
+            parts=self.parts,
             inputs=self.find(retry),
         )
 

@@ -41,6 +41,17 @@ def find_objects(names: Iterable[str], patience: Patience, timing: Timing | None
     return _in_threads(finder.begin, list(urls.values()))
 
 
+def list_objects(pattern: str, patience: Patience, timing: Timing | None = None) -> list[str]:
+    """Return the URLs that a pattern matches, sorted by key; it may match none.
+
+    Raises:
+        ConfigurationError: the URL cannot be read from.
+        InputError: the bucket cannot be listed.
+    """
+    url = read_url(pattern)
+    return [each.shown for each in _Finder(patience, timing or Timing()).match(url)]
+
+
 def _in_threads(work: Callable[[ObjectUrl], T], urls: Sequence[ObjectUrl]) -> list[T]:
     """Do something for each URL, several at once. The main thread only waits, so that it takes signals meanwhile."""
     if not urls:
@@ -78,16 +89,20 @@ class _Finder:
         """Return the URLs that a pattern stands for."""
         if not url.is_pattern:
             return [url]
-        listed = self._patiently(url, lambda store: store.list(url))
-        keys = matching((key for key in listed if not key.endswith("/")), url.key)
-        if not keys:
+        found = self.match(url)
+        if not found:
             raise InputError(
                 "no object matches the pattern",
                 operation="find the export",
                 place=url.shown,
                 hint="check the pattern and the bucket, and the endpoint in the environment",
             )
-        return [url.at(key) for key in keys]
+        return found
+
+    def match(self, url: ObjectUrl) -> list[ObjectUrl]:
+        """Return the URLs that a pattern matches."""
+        listed = self._patiently(url, lambda store: store.list(url))
+        return [url.at(key) for key in matching((key for key in listed if not key.endswith("/")), url.key)]
 
     def begin(self, url: ObjectUrl) -> ObjectFile:
         """Look at an object: one request, two if it may be empty."""

@@ -1,7 +1,7 @@
 """Check a run's exports as a whole before its first batch is sent, unless what was found before still holds."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -17,7 +17,7 @@ from masivo_stream.edges.files.findings_file import (
     read_findings,
 )
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
-from masivo_stream.flow.checks.whole_export import WholeExport
+from masivo_stream.flow.checks.whole_export import AnsweredChecks, WholeExport
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
@@ -25,6 +25,14 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.notices import ChecksEnded, ChecksStarted
+
+OpenAnswers = Callable[[Mapping[Kind, Sequence[Input]]], Awaitable[AnsweredChecks]]
+"""Opens the answers of parts to all of these inputs."""
+
+_NOT_TAKEN_UP = (
+    "the answers of parts are not taken up, because the run has dead letters of which they know nothing: the exports"
+    " are checked as a whole without them"
+)
 
 
 class ChecksBeforeSending:
@@ -45,6 +53,25 @@ class ChecksBeforeSending:
         """Sentences for the summary."""
         self._reads_on = any(self._is_left(kind, found) for kind, found in sources.items())
         self._findings: FindingsFile | None = None
+        self._answers: AnsweredChecks | None = None
+
+    async def take_up(self, open_answers: OpenAnswers) -> None:
+        """Open the answers of parts, if checks are left to make: then they are made by these, and no line is read.
+
+        Raises:
+            ConfigurationError: answers are missing.
+            InputError: an export is gone, or an answer cannot be read.
+        """
+        if self._policy is None or not self._inputs or not self._reads_on:
+            return
+        identity = identify(self._inputs, self._settings.validation, self._policy)
+        known = read_findings(self._session.state.path, identity)
+        if known is not None:
+            known.close()
+        elif any(map(self._dead_lines, self._inputs)):
+            self.warnings.append(_NOT_TAKEN_UP)
+        else:
+            self._answers = await open_answers(self._inputs)
 
     async def make(self) -> None:
         """Check, if there is anything left to read and it was not checked before.
@@ -87,6 +114,9 @@ class ChecksBeforeSending:
     async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
         """Validate all exports from their beginnings, take notes, and look at them."""
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
+            if self._answers is not None:
+                await whole.take_answers(self._answers)
+                return await whole.finish(identity)
             try:
                 for kind, inputs in self._inputs.items():
                     dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with

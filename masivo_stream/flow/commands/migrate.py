@@ -1,5 +1,7 @@
 """Migrate: exports in, a summary that accounts for every record out."""
 
+from functools import partial
+
 import msgspec
 
 from masivo_stream.core.reading.object_urls import shown_url
@@ -13,6 +15,7 @@ from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
+from masivo_stream.flow.parts.take_parts import take_parts
 from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
@@ -50,10 +53,10 @@ async def migrate(
         The summary. A run that stopped early returns it, too: its outcome, message and exit code say why.
 
     Raises:
-        ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
-            are not named, an export is named twice, the account already has one of them from elsewhere, or a file is no
-            catalogue; with
-            `OnlyMissing`, nothing was taken back, or it cannot be known what was.
+        ConfigurationError: answers of parts are missing, the state directory cannot be used or belongs to another
+            account, its run reads exports that are not named, an export is named twice, the account already has one of
+            them from elsewhere, or a file is no catalogue; with `OnlyMissing`, nothing was taken back, or it cannot be
+            known what was.
         InputError: an export does not exist, is no export, or is not what was read of it. One that turns out to be
             unreadable on the way is reported in the summary.
         StorageError: the state directory cannot be written at the start.
@@ -96,6 +99,7 @@ async def migrate(
             reporting=reporting,
             failure=failure,
             canary=settings.verify.canary and missing is None,
+            answers=partial(take_parts, named, settings=settings) if named.parts else None,
         )
 
 

@@ -1,0 +1,97 @@
+"""Validate one part of exports: write the answer that `validate`, `plan` and `migrate` take up with `--parts`."""
+
+import re
+from collections.abc import Mapping
+
+from masivo_stream.flow.exports import Exports, check_inputs
+from masivo_stream.flow.look_up import patience_of
+from masivo_stream.flow.parts.answer_store import OpenAnswer, check_place, list_answers, open_answer, put_answer
+from masivo_stream.flow.parts.make_part import about_answer, answer_part, ask_for_part, name_of
+from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.parts import WrittenPart
+from masivo_stream.model.settings import Settings
+
+_PART = re.compile(r"(?P<part>[0-9]{1,5}|auto)/(?P<parts>[0-9]{1,5})")
+
+INDEXES = ("JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX", "CLOUD_RUN_TASK_INDEX")
+"""Variables in which Kubernetes, AWS Batch and Cloud Run number the tasks of a job, from 0."""
+
+
+def read_part(text: str, environment: Mapping[str, str]) -> tuple[int, int]:
+    """Return number and count from `3/8`, or from `auto/8`: then the environment numbers the tasks of a job from 0.
+
+    Raises:
+        ConfigurationError: it is neither, or the environment numbers nothing.
+    """
+    found = _PART.fullmatch(text)
+    if found is None:
+        raise _wrong(text, "this is not a part", "write 3/8 for the third of eight parts, or auto/8 in a job")
+    parts = int(found["parts"])
+    if found["part"] != "auto":
+        return int(found["part"]), parts
+    index = next((environment[name] for name in INDEXES if name in environment), "")
+    if not index.isdecimal():
+        raise _wrong(text, f"no variable numbers the parts: {', '.join(INDEXES)}", "write the number, such as 3/8")
+    return int(index) + 1, parts
+
+
+async def validate_part(settings: Settings, exports: Exports, part: int, parts: int, *, out: str) -> WrittenPart:
+    """Validate part `part` (from 1) of `parts`, and write its answer. Nothing is sent, and no state directory is used.
+
+    An answer that is there already and complete is left as it is.
+
+    Args:
+        settings: see `load_settings`.
+        exports: all exports, the same ones for every part.
+        part: which part.
+        parts: how many parts there are.
+        out: a directory that all machines share, or the URL of a folder in object storage.
+
+    Raises:
+        ConfigurationError: there is no such part, no export is named, or one comes from a pipe.
+        InputError: an export cannot be read, or changed while it was read.
+        StorageError: the answer cannot be written.
+    """
+    check_place(out, "--out")
+    inputs = exports.find(settings.retry)
+    check_inputs(inputs)
+    request = ask_for_part(inputs, settings, part, parts)
+    about, patience = about_answer(request), patience_of(settings.retry)
+    name = name_of(about)
+    known = await _open(out, name, settings)
+    if known is None or known.header.about != about:
+        sources = dict(enumerate(each for found in inputs.values() for each in found))
+        await put_answer(out, name, await answer_part(request, sources), patience)
+        written = await _open(out, name, settings)
+    else:
+        written = known
+    if written is None:
+        raise StorageError(
+            "the answer of the part is not there after it was written",
+            operation="validate a part",
+            place=out,
+            hint="check whether another program deletes files there, then start the same command again",
+        )
+    return _describe(written, known=written is known)
+
+
+async def _open(out: str, name: str, settings: Settings) -> OpenAnswer | None:
+    there = await list_answers(out, patience_of(settings.retry), name)
+    return await open_answer(there[name]) if name in there else None
+
+
+def _describe(answer: OpenAnswer, *, known: bool) -> WrittenPart:
+    frames = [frame for stretch in answer.header.stretches for frame in stretch.frames]
+    return WrittenPart(
+        part=answer.header.about.part,
+        parts=answer.header.about.parts,
+        answer=answer.shown,
+        bytes=answer.size,
+        lines=sum(frame.lines for frame in frames),
+        again=sum(frame.again for frame in frames),
+        known=known,
+    )
+
+
+def _wrong(text: str, what: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(what, operation="read the command", place=f"--part {text}", hint=hint)
