@@ -134,6 +134,15 @@ class ValidationFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class SchedulerFlags:
+    """Which workers validate."""
+
+    scheduler: str | None = None
+    "Dask scheduler whose workers validate: local, tls://HOST:PORT, or tcp:// on this machine. Default: none."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class SendingFlags:
     """How requests are sent."""
 
@@ -233,7 +242,7 @@ class CanaryFlags:
 
 
 def settings_from(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> "Settings":
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings

@@ -10,6 +10,8 @@ class Task(Struct, frozen=True):
 
     name: str
     """For people: "part 3 of 64"."""
+    number: int
+    """For the one who asks."""
     request: bytes
 
 

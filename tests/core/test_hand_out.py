@@ -12,7 +12,7 @@ TIMEOUT = 60.0
 
 
 def board_of(count, timeout=TIMEOUT):
-    return HandOut((Task(f"part {number}", b"") for number in range(count)), task_timeout=timeout)
+    return HandOut((Task(f"part {number}", number, b"") for number in range(count)), task_timeout=timeout)
 
 
 def test_tasks_are_handed_out_in_order_and_bounded():

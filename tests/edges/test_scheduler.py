@@ -66,7 +66,7 @@ def configured(certificates):
 
 
 def asking(count, **more):
-    return [Task(f"part {number}", json.dumps({"number": number, **more}).encode()) for number in range(count)]
+    return [Task(f"part {number}", number, json.dumps({"number": number, **more}).encode()) for number in range(count)]
 
 
 async def compute(address, function, tasks, during=None, workers=2, **settings):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn
 
@@ -175,7 +175,7 @@ class DaskScheduler:
             await self._look()
         await self._compare(begun=False)
 
-    async def compute(self, tasks: Iterator[Task], function: Function) -> AsyncIterator[tuple[Task, bytes]]:
+    async def compute(self, tasks: Iterator[Task], function: Function) -> AsyncGenerator[tuple[Task, bytes]]:
         """Yield the answers of `function` to all tasks, as they come.
 
         Close the iterator if you leave it early: it takes back what is under way.
