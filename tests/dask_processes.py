@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import forks
+
+import masivo_stream
 
 TESTS = Path(__file__).parent
 PATIENCE = 60
@@ -39,6 +42,23 @@ def make_certificates(directory):
     return {f"{prefix}CA_FILE": files["ca"], **sides}
 
 
+def other_installation(directory, *, version="", change="", broken=False):
+    """Make a directory that comes first on a worker's path, with another masivo-stream in it."""
+    package, own = Path(masivo_stream.__file__).parent, directory / "masivo_stream"
+    if change:
+        shutil.copytree(package, own, ignore=shutil.ignore_patterns("__pycache__"))
+        with (own / "__init__.py").open("a") as source:
+            source.write(change)
+    if broken:
+        own.mkdir(parents=True)
+        (own / "__init__.py").write_text("")
+    if version:
+        metadata = directory / f"masivo_stream-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: masivo-stream\nVersion: {version}\n")
+    return {"PYTHONPATH": f"{directory}{os.pathsep}{TESTS}"}
+
+
 class DaskProcesses:
     """A scheduler and its workers, which can be stopped and killed one by one."""
 
@@ -60,12 +80,12 @@ class DaskProcesses:
         self._file = directory / "scheduler.json"
         self.address, self.scheduler, self.workers = "", None, []
 
-    def start_scheduler(self, host="127.0.0.1", port=0):
+    def start_scheduler(self, host="127.0.0.1", port=0, **environment):
         """Start the scheduler, and wait until it listens."""
         self._file.unlink(missing_ok=True)
         protocol = ("--protocol", "tls") if self._tls else ()
         more = ("--host", host, "--port", str(port), "--no-show", "--no-dashboard", "--scheduler-file", str(self._file))
-        self.scheduler = self._start("scheduler", *protocol, *more)
+        self.scheduler = self._start("scheduler", *protocol, *more, **environment)
         self.address = self._read_address()
 
     def start_worker(self, *arguments, host="127.0.0.1", **environment):

@@ -1,12 +1,14 @@
 """Hand out tasks to workers that may be killed, hang or fail: which one is next, and when to give up.
 
 A task is pure: it may be handed out again, and its first answer counts. Each time has a ticket of its own. A task comes
-back without an answer for three reasons:
+back without an answer for four reasons:
 
-1. Its worker was lost (KILLED), or the function failed (FAILED). It is handed out again, up to MOST_TRIES times.
-2. It took longer than `task_timeout` since its worker began (SLOW). A thread cannot be stopped from outside, so its
+1. The function failed (FAILED). It is handed out again, up to MOST_TRIES times.
+2. Its worker was lost (KILLED). Workers may be lost all the time, and take other tasks with them, so this counts only
+   while no other task is answered: up to MOST_TRIES times in a row, and MOST_KILLED times in all.
+3. It took longer than `task_timeout` since its worker began (SLOW). A thread cannot be stopped from outside, so its
    worker is avoided from then on, and the task is handed out again, up to MOST_SLOW times.
-3. It waits behind a task that hangs. It has not begun, so this counts as nothing.
+4. It waits behind a task that hangs. It has not begun, so this counts as nothing.
 """
 
 from collections import deque
@@ -17,7 +19,9 @@ from msgspec import Struct
 from masivo_stream.model.tasks import Loss, Task
 
 MOST_TRIES = 3
-"""How often a task is handed out. A scheduler tries some times by itself before it reports that workers were lost."""
+"""How often a task is handed out, in a row. A scheduler tries some times by itself before it reports lost workers."""
+MOST_KILLED = 10
+"""How often a task may lose its workers while others are answered: it may be what kills them."""
 MOST_SLOW = 2
 """On how many workers a task may take too long: one may hang, for two the task itself is large."""
 
@@ -36,7 +40,6 @@ class GivenUp(Struct, frozen=True):
 
     task: Task
     loss: Loss
-    tries: int
 
 
 class _Out(Struct):
@@ -45,6 +48,35 @@ class _Out(Struct):
     task: Task
     worker: str = ""
     began: float | None = None
+
+
+class _Losses(Struct):
+    """How often a task was lost."""
+
+    failed: int = 0
+    slow: int = 0
+    killed: int = 0
+    in_a_row: int = 0
+    """Of those killed, since another task was answered last."""
+    answers: int = -1
+    """How many tasks had been answered when it was killed last."""
+
+    def add(self, loss: Loss, answers: int) -> bool:
+        """Note a loss after this number of answers. Returns whether it was one too many."""
+        match loss:
+            case Loss.FAILED:
+                self.failed += 1
+            case Loss.SLOW:
+                self.slow += 1
+            case Loss.KILLED:
+                self.killed += 1
+                self.in_a_row = self.in_a_row + 1 if answers == self.answers else 1
+                self.answers = answers
+        return (
+            self.slow >= MOST_SLOW
+            or self.killed >= MOST_KILLED
+            or self.failed + self.slow + self.in_a_row >= MOST_TRIES
+        )
 
 
 class HandOut:
@@ -57,8 +89,9 @@ class HandOut:
         self._again: deque[Task] = deque()
         self._out: dict[int, _Out] = {}
         self._tickets = 0
-        self._lost: dict[str, list[Loss]] = {}
-        """How each unanswered task was lost so far, by the task's name."""
+        self._lost: dict[str, _Losses] = {}
+        """Of unanswered tasks, by the task's name."""
+        self._answers = 0
         self._avoid: set[str] = set()
 
     @property
@@ -72,7 +105,7 @@ class HandOut:
         return frozenset(self._avoid)
 
     def next(self, most: int) -> Handed | None:
-        """Return the task to hand out now; None if `most` are under way, or if none is left."""
+        """Return the task to hand out now; None if `most` are under way, or if no task is left."""
         if len(self._out) >= most:
             return None
         task = self._again.popleft() if self._again else next(self._left, None)
@@ -91,6 +124,7 @@ class HandOut:
         """Note an answer. Returns whether it is the first one of its task."""
         out = self._out.pop(ticket, None)
         if out is not None:
+            self._answers += 1
             self._lost.pop(out.task.name, None)
         return out is not None
 
@@ -99,10 +133,8 @@ class HandOut:
         out = self._out.pop(ticket, None)
         if out is None:
             return None
-        losses = self._lost.setdefault(out.task.name, [])
-        losses.append(loss)
-        if len(losses) >= MOST_TRIES or losses.count(Loss.SLOW) >= MOST_SLOW:
-            return GivenUp(out.task, loss, len(losses))
+        if self._lost.setdefault(out.task.name, _Losses()).add(loss, self._answers):
+            return GivenUp(out.task, loss)
         self._again.append(out.task)
         return None
 

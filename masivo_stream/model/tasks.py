@@ -47,7 +47,7 @@ class Differs(Struct, frozen=True, tag=True):
     installed: Installed
 
 
-class Failed(Struct, frozen=True, tag=True):
+class TaskFailed(Struct, frozen=True, tag=True):
     """The function has raised an error: its class and, if the error is one of ours, its words.
 
     Errors of others may quote a record; of these only the class and the places in the source are known.
@@ -66,7 +66,7 @@ class NotBegun(Struct, frozen=True):
     error: str
 
 
-TaskResult = Answered | Differs | Failed
+TaskResult = Answered | Differs | TaskFailed
 """What a worker sends back, as bytes: it can be read even if the classes of the two sides differ."""
 
 

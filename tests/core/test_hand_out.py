@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from masivo_stream.core.hand_out import MOST_SLOW, MOST_TRIES, HandOut
+from masivo_stream.core.hand_out import MOST_KILLED, MOST_SLOW, MOST_TRIES, HandOut
 from masivo_stream.model.tasks import Installed, Loss, Task
 
 TIMEOUT = 60.0
@@ -38,7 +38,28 @@ def test_a_lost_task_is_handed_out_again_and_at_last_given_up(loss):
         given_up = board.lost(handed.ticket, loss)
         assert (given_up is not None) == (time == MOST_TRIES)
     assert len(tickets) == MOST_TRIES
-    assert (given_up.task.name, given_up.loss, given_up.tries) == ("part 0", loss, MOST_TRIES)
+    assert (given_up.task.name, given_up.loss) == ("part 0", loss)
+
+
+def test_workers_that_are_lost_all_the_time_are_no_reason_to_give_up():
+    """While others are answered, a task may only be in their way, unless it happens again and again."""
+    board, given_up = board_of(100), None
+    first = board.next(2)
+    for _ in range(MOST_KILLED):
+        assert given_up is None
+        other = board.next(2)
+        given_up = board.lost(first.ticket, Loss.KILLED)
+        assert board.answered(other.ticket)
+        first = board.next(1) or first
+    assert given_up.task.name == "part 0"
+
+
+def test_losses_of_several_kinds_add_up():
+    """A task that fails and is lost is handed out three times, too."""
+    board = board_of(1)
+    assert board.lost(board.next(1).ticket, Loss.KILLED) is None
+    assert board.lost(board.next(1).ticket, Loss.FAILED) is None
+    assert board.lost(board.next(1).ticket, Loss.KILLED) is not None
 
 
 def test_a_task_that_hangs_is_done_elsewhere():
@@ -129,9 +150,13 @@ class AnyWorkers(RuleBasedStateMachine):
     def _lost(self, ticket, loss):
         task = self.out.pop(ticket)
         losses = self.losses.setdefault(task.name, [])
-        losses.append(loss)
+        losses.append((loss, len(self.answered)))
         given_up = self.board.lost(ticket, loss)
-        enough = len(losses) >= MOST_TRIES or losses.count(Loss.SLOW) >= MOST_SLOW
+        kinds = [kind for kind, _ in losses]
+        killed_at = [answers for kind, answers in losses if kind is Loss.KILLED]
+        in_a_row = killed_at.count(killed_at[-1]) if killed_at else 0
+        others = kinds.count(Loss.SLOW) + kinds.count(Loss.FAILED)
+        enough = others + in_a_row >= MOST_TRIES or kinds.count(Loss.SLOW) >= MOST_SLOW
         assert (given_up is not None) == enough
         if enough:
             self.given_up.add(task.name)

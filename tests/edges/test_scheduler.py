@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from pathlib import Path
 
 import pytest
 import task_functions
-from dask_processes import TESTS, dask_processes, make_certificates
+from dask_processes import TESTS, dask_processes, make_certificates, other_installation
 
-import masivo_stream
 from masivo_stream.edges.scheduler.dask_client import open_scheduler
 from masivo_stream.model.errors import BugError, ConfigurationError, InputError, WorkerError
 from masivo_stream.model.settings import SchedulerSettings
@@ -114,7 +112,10 @@ async def test_an_error_of_ours_arrives_as_it_is(cluster, certificates):
     """Class, place and hint: the exit code depends on it."""
     with configured(certificates), pytest.raises(InputError, match="the export changed") as error:
         await compute(cluster.address, task_functions.refuse, asking(3))
-    assert (error.value.place, error.value.hint) == ("customers.ndjson", "export it again")
+    assert (error.value.place, error.value.hint) == (
+        f"customers.ndjson, on a worker of {cluster.address}",
+        "export it again",
+    )
 
 
 async def test_an_error_of_others_quotes_nothing(cluster, certificates):
@@ -147,25 +148,10 @@ async def test_without_certificates_nothing_is_connected(cluster):
 
 
 async def test_certificates_of_another_authority_are_refused(cluster, tmp_path):
-    """Nobody else can use the scheduler."""
+    """No other program can use the scheduler."""
     others = make_certificates(tmp_path)
     with configured(others), pytest.raises(WorkerError, match="cannot be reached within 1 s"):
         await compute(cluster.address, task_functions.double, asking(1), scheduler_timeout=1.0)
-
-
-def other_installation(directory, version=None, change=""):
-    """Make a directory that comes first on a worker's path, with another masivo-stream in it."""
-    package = Path(masivo_stream.__file__).parent
-    if change:
-        shutil.copytree(package, directory / "masivo_stream", ignore=shutil.ignore_patterns("__pycache__"))
-        with (directory / "masivo_stream" / "__init__.py").open("a") as source:
-            source.write(change)
-    if version:
-        (directory / f"masivo_stream-{version}.dist-info").mkdir(parents=True)
-        (directory / f"masivo_stream-{version}.dist-info" / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: masivo-stream\nVersion: {version}\n"
-        )
-    return {"PYTHONPATH": f"{directory}{os.pathsep}{TESTS}"}
 
 
 async def test_a_worker_that_joins_later_with_another_source_ends_the_command(cluster, certificates, tmp_path):

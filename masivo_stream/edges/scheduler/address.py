@@ -25,9 +25,9 @@ def check_address(scheduler: str) -> str:
         parts = urlsplit(scheduler)
         host, port = parts.hostname, parts.port or DEFAULT_PORT
     except ValueError as error:
-        raise _wrong(scheduler, f"is no address: {error}") from error
+        raise _wrong(scheduler, f"this is no address: {error}") from error
     if parts.scheme not in {"tcp", "tls"} or not host or _has_more(parts):
-        raise _wrong(scheduler, "is no address of a scheduler")
+        raise _wrong(scheduler, "this is no address of a scheduler")
     if parts.scheme == "tcp":
         host = _loopback(scheduler, host)
     return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"
@@ -46,7 +46,7 @@ def _loopback(scheduler: str, host: str) -> str:
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
-        raise _wrong(scheduler, "names a host that cannot be found") from error
+        raise _wrong(scheduler, "the host of the scheduler cannot be found") from error
     if not all(ipaddress.ip_address(number.partition("%")[0]).is_loopback for number in found):
         raise ConfigurationError(
             "a scheduler on another machine is used with TLS only: without it, every machine in the network could run"
@@ -60,7 +60,7 @@ def _loopback(scheduler: str, host: str) -> str:
 
 def _wrong(scheduler: str, what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"--scheduler {what}",
+        what,
         operation="read the settings",
         place=scheduler,
         hint=f"use {_FORMS}",

@@ -35,11 +35,11 @@ from masivo_stream.model.tasks import (
     Answered,
     ClusterAccess,
     Differs,
-    Failed,
     Installed,
     Loss,
     NotBegun,
     Task,
+    TaskFailed,
     TaskResult,
 )
 
@@ -89,7 +89,7 @@ def _import_dask() -> Any:  # noqa: ANN401 - the library has no types
         import distributed  # noqa: PLC0415 - an extra, which takes half a second to import
     except ImportError as error:
         raise ConfigurationError(
-            "--scheduler needs Dask, which is not installed", operation="open the scheduler", hint=INSTALL
+            "a scheduler needs Dask, which is not installed", operation="open the scheduler", hint=INSTALL
         ) from error
     for name in ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application"):
         logger = logging.getLogger(name)
@@ -247,7 +247,7 @@ class DaskScheduler:
             future.release()  # also cancels what is under way, because no other client wants it
 
     async def _note_loss(
-        self, board: HandOut, handed: Handed, result: Differs | Failed | NotBegun | Loss, *, begun: bool
+        self, board: HandOut, handed: Handed, result: Differs | TaskFailed | NotBegun | Loss, *, begun: bool
     ) -> None:
         """Hand a task out again.
 
@@ -261,10 +261,10 @@ class DaskScheduler:
         self._check_connection()
         self._give_up(board.lost(handed.ticket, result if isinstance(result, Loss) else Loss.FAILED), result)
 
-    def _give_up(self, given_up: GivenUp | None, result: Failed | NotBegun | Loss) -> None:
+    def _give_up(self, given_up: GivenUp | None, result: TaskFailed | NotBegun | Loss) -> None:
         if given_up is None:
             self.again += 1
-        elif isinstance(result, Failed | NotBegun):
+        elif isinstance(result, TaskFailed | NotBegun):
             raise explain_failure(given_up, result, self._place)
         else:
             raise explain_given_up(given_up, self._place, self._settings.task_timeout)
@@ -314,7 +314,7 @@ class DaskScheduler:
         """Return an answer of the scheduler.
 
         Raises:
-            WorkerError: there is none.
+            WorkerError: it does not answer.
         """
         try:
             async with asyncio.timeout(self._settings.scheduler_timeout):

@@ -1,4 +1,4 @@
-"""A worker's end: run the function of a task, and send back what came of it.
+"""A worker's end: run the function of a task, and send back its result.
 
 No error leaves a worker as it is: Dask would write it into the worker's log together with its arguments, and errors of
 libraries may quote a record.
@@ -14,7 +14,7 @@ import msgspec
 import masivo_stream
 from masivo_stream.edges.scheduler.installed import installed
 from masivo_stream.model.errors import MasivoStreamError
-from masivo_stream.model.tasks import Answered, Differs, Failed, Installed, TaskResult
+from masivo_stream.model.tasks import Answered, Differs, Installed, TaskFailed, TaskResult
 
 Function = Callable[[bytes], bytes]
 """A function of a module, without side effects."""
@@ -23,7 +23,7 @@ Function = Callable[[bytes], bytes]
 def run_task(function: Function, request: bytes, expected: dict[str, str], topic: str, ticket: int) -> bytes:
     """Return the `TaskResult` of `function`, as bytes, unless this process runs other versions than are expected.
 
-    Its begin is an event of the scheduler under `topic`, so that a task that hangs can be told from one that waits.
+    Its begin is an event of the scheduler under `topic`, so that a task that hangs is not taken for one that waits.
     """
     here = installed()
     if here.differences(Installed(expected)):
@@ -36,11 +36,11 @@ def _run(function: Function, request: bytes) -> TaskResult:
     try:
         return Answered(function(request))
     except MasivoStreamError as error:
-        return Failed(type(error).__name__, str(error), error.operation, error.place, error.hint)
+        return TaskFailed(type(error).__name__, str(error), error.operation, error.place, error.hint)
     except OSError as error:
-        return Failed(type(error).__name__, error.strerror or "", place=str(error.filename or ""))
+        return TaskFailed(type(error).__name__, error.strerror or "", place=str(error.filename or ""))
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays here
-        return Failed(type(error).__name__, place=_where(error))
+        return TaskFailed(type(error).__name__, place=_where(error))
 
 
 def _where(error: Exception) -> str:

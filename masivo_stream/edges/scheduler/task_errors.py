@@ -5,7 +5,7 @@ from typing import Any
 from masivo_stream.core.hand_out import GivenUp
 from masivo_stream.model import errors
 from masivo_stream.model.errors import BugError, MasivoStreamError, WorkerError
-from masivo_stream.model.tasks import Failed, Loss, NotBegun
+from masivo_stream.model.tasks import Loss, NotBegun, TaskFailed
 
 _OPERATION = "let the workers of a scheduler work"
 _SLOW = "check that the workers can read the exports, or set a longer task_timeout"
@@ -83,20 +83,21 @@ def explain_given_up(given_up: GivenUp, place: str, task_timeout: float) -> Work
     )
 
 
-def explain_failure(given_up: GivenUp, failed: Failed | NotBegun, place: str) -> MasivoStreamError:
+def explain_failure(given_up: GivenUp, failed: TaskFailed | NotBegun, place: str) -> MasivoStreamError:
     """Return the error that a worker has had with a task, each time."""
     name = given_up.task.name
     if isinstance(failed, NotBegun):
-        failed = Failed(failed.error)
+        failed = TaskFailed(failed.error)
+    on_worker = ", ".join(filter(None, (failed.place, f"on a worker of {place}")))
     kind = getattr(errors, failed.error, None)
     if failed.message and isinstance(kind, type) and issubclass(kind, MasivoStreamError):
-        return kind(failed.message, operation=failed.operation, place=failed.place, hint=failed.hint)
+        return kind(failed.message, operation=failed.operation, place=on_worker, hint=failed.hint)
     if issubclass(_builtin(failed.error), OSError | MemoryError):
         what = f"{failed.error}: {failed.message}" if failed.message else failed.error
         return WorkerError(
             f"{name} fails on the workers ({what})",
             operation=_OPERATION,
-            place=failed.place or place,
+            place=on_worker,
             hint=f"{_KILLED}; {_GOES_ON}",
         )
     where = f" at {failed.place}" if failed.place else ""

@@ -93,7 +93,7 @@ def _absolute(found: PartInput) -> PartInput:
         path.encode()
     except UnicodeEncodeError as error:
         raise ConfigurationError(
-            "the name of an export is not UTF-8, so workers cannot be told of it",
+            "the name of an export is not UTF-8, so it cannot be sent to workers",
             operation="let the workers of a scheduler work",
             place=printable(path),
             hint="rename the file, and name it as it is called then",
