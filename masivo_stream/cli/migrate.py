@@ -99,7 +99,7 @@ def migrate(
     work = partial(
         command.migrate,
         settings,
-        sending.credentials(),
+        sending.credentials(common),
         OnlyMissing(exports=named, others_stayed=missing.others_stayed) if missing.only_missing else named,
         confirmations=(confirmations or MigrateConfirmationFlags()).confirmed(),
         handle_signals=True,

@@ -11,6 +11,7 @@ from masivo_stream.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.flow.exports import Exports
+    from masivo_stream.flow.fleet_file import FleetAccount
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
@@ -30,11 +31,11 @@ class ExportFlags:
     transactions: Paths = None
     "Transactions exports, likewise."
     from_: Annotated[str | None, Parameter(name="--from")] = None
-    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
+    "Directory or s3:// folder with customers.ndjson, events.ndjson and transactions.ndjson, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
-        from masivo_stream.flow.exports import Exports
+        from masivo_stream.flow.exports import Exports, exports_in
 
         found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
@@ -59,33 +60,6 @@ class DividedExportFlags(ExportFlags):
         return replace(super().named(), parts=self.parts or "")
 
 
-EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
-"""The ends of an export's name in a directory, in the order in which they are looked for."""
-
-
-def exports_in(directory: str) -> "Exports":
-    """Return the exports in a directory, by their names.
-
-    Raises:
-        ConfigurationError: there is no export.
-    """
-    from masivo_stream.flow.exports import Exports
-    from masivo_stream.model.contract import Kind
-
-    found = {}
-    for kind in Kind:
-        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
-    if not any(found.values()):
-        raise ConfigurationError(
-            "there is no export in this directory",
-            operation="read the command",
-            place=directory,
-            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
-        )
-    return Exports(customers=found[Kind.CUSTOMERS], events=found[Kind.EVENTS], transactions=found[Kind.TRANSACTIONS])
-
-
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class CommonFlags:
@@ -93,6 +67,8 @@ class CommonFlags:
 
     config: str | None = None
     "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
+    fleet: str | None = None
+    "FILE:NAME takes settings, key and state directory of an account of a fleet file."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None
@@ -175,18 +151,20 @@ class SendingFlags:
     proxy: str | None = None
     "URL of an HTTP proxy."
 
-    def credentials(self) -> "Credentials":
-        """Return the API key or token."""
+    def credentials(self, common: CommonFlags) -> "Credentials":
+        """Return the API key or token: the named file's, that of the fleet's account, or the environment's."""
         from masivo_stream.edges.secret import load_credentials
 
+        if common.fleet and not self.api_key_file:
+            return _account(common.fleet, common).credentials()
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
-    def credentials_if_any(self) -> "Credentials | None":
+    def credentials_if_any(self, common: CommonFlags) -> "Credentials | None":
         """Return the API key or token; None if neither is set."""
         from masivo_stream.edges.secret import API_KEY_VARIABLE, TOKEN_VARIABLE
 
         named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
-        return self.credentials() if named else None
+        return self.credentials(common) if named or common.fleet else None
 
 
 @Parameter(name="*")
@@ -247,6 +225,22 @@ def settings_from(
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 
+    flags = read_flags(common, *groups)
+    if common.fleet:
+        return _account(common.fleet, common, flags).settings
+    config = config_file(common)
+    if "://" not in config:
+        return load_settings(config, environment=os.environ, flags=flags)
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.look_up import read_small
+
+    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
+
+
+def read_flags(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> dict[str, Any]:
+    """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
     for group in groups:
         for field in fields(group) if group is not None else ():
@@ -263,13 +257,25 @@ def settings_from(
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"
-    config = common.config or os.environ.get("MASIVO_CONFIG") or ""
-    if "://" not in config:
-        return load_settings(config, environment=os.environ, flags=flags)
-    from masivo_stream.core.reading.object_urls import shown_url
-    from masivo_stream.flow.look_up import read_small
+    return flags
 
-    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
+
+def config_file(common: CommonFlags) -> str:
+    """Return the settings file that is named; empty without one."""
+    return common.config or os.environ.get("MASIVO_CONFIG") or ""
+
+
+def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
+    """Return the account that `--fleet FILE:NAME` names."""
+    from masivo_stream.flow.fleet_file import load_fleet
+
+    file, colon, name = named.rpartition(":")
+    if not colon or not file or not name:
+        raise ConfigurationError(
+            "names no account", operation="read the command", place="--fleet", hint="write it as --fleet FILE:NAME"
+        )
+    found = load_fleet(file, environment=os.environ, flags=flags, config=config_file(common))
+    return found.only([name]).accounts[0]
 
 
 def _stdin(path: str) -> str:

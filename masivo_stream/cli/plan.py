@@ -44,7 +44,7 @@ def plan(
     settings = settings_from(common, validation, scheduler, sending, canary)
     named = (exports or DividedExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        credentials = sending.credentials_if_any()
+        credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
         work = partial(command.plan, settings, named, credentials=credentials, files=files, catalogue=known)
         found = anyio.run(work)

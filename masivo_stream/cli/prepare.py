@@ -1,5 +1,6 @@
 """`masivo-stream prepare`."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -41,11 +42,23 @@ class StartFlags:
     "Print the mapping of a preset, to copy from; `list` names all presets."
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class ShareFlags:
+    """Work that several machines share."""
+
+    part: Annotated[str | None, Parameter(negative="")] = None
+    "Make one part of the work, such as 2/4 (auto/4 in a job of numbered tasks), in the directory that -o names."
+    parts: Annotated[str | None, Parameter(negative="")] = None
+    "Write the exports from the parts in this directory."
+
+
 def prepare(
     *paths: str,
     output: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
     check: Annotated[bool, Switch] = False,
     start: StartFlags | None = None,
+    in_parts: ShareFlags | None = None,
     validation: ValidationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -53,7 +66,7 @@ def prepare(
 
     Writes customers.ndjson, events.ndjson and transactions.ndjson; left-out.csv, which names every row that was left
     out, merged, corrected or guessed, by file and line; and prepare.json with the sums. Then it validates and checks
-    them as validate does. If it was stopped, the same command continues.
+    them as validate does. If it was stopped, the same command continues. Several machines can share the work: --part.
 
     Ends with 0; with 3 if the API would refuse records; with 1 if the figures do not close.
 
@@ -69,6 +82,9 @@ def prepare(
         Write nothing: only show what would be written and left out.
     """
     start = start or StartFlags()
+    in_parts = in_parts or ShareFlags()
+    _check_output(output)
+    _check_parts(in_parts.parts)
     if start.print_sql is not None:
         return _print_preset(start.print_sql)
     if start.init is not None:
@@ -77,24 +93,42 @@ def prepare(
         raise _wrong("needs one mapping", "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
     common = common or CommonFlags()
     settings = settings_from(common, validation)
+    if in_parts.part is not None:
+        return _make_part(paths[0], in_parts, output, settings, common, check=check)
+    work = _Work(paths[0], in_parts.parts)
     if check:
         with tempfile.TemporaryDirectory(prefix="masivo-prepare-") as nowhere:
-            return _prepare(paths[0], Path(nowhere), settings, common, output="")
+            return _prepare(work, Path(nowhere), settings, common, output="")
     if output is None:
         raise _wrong("needs a directory to write to", "name it: -o export; or write nothing: --check")
-    return _prepare(paths[0], Path(output), settings, common, output=output)
+    return _prepare(work, Path(output), settings, common, output=output)
 
 
-def _prepare(mapping: str, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
+@dataclass(frozen=True)
+class _Work:
+    """What exports are made from."""
+
+    mapping: str
+    parts: str | None
+    """The directory of parts; None: the sources."""
+
+
+def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
     import anyio
 
-    from masivo_stream.cli.options import exports_in
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
+    from masivo_stream.flow.exports import exports_in
+    from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.prepare.engine.run import prepare as run
+    from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
-        found = run(mapping, directory, show)
+        remote = ObjectStorage(settings.retry)
+        if work.parts is None:
+            found = run(work.mapping, directory, show, remote)
+        else:
+            found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show)
     planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
     if planned is not None and not output:
         planned = _without(str(directory), planned)
@@ -105,6 +139,37 @@ def _prepare(mapping: str, directory: Path, settings: "Settings", common: Common
     from masivo_stream.observe.preparation_table import print_preparation
 
     return answer(lambda: print_preparation(Output(), found, planned, output), code, question=True)
+
+
+def _make_part(
+    mapping: str, in_parts: ShareFlags, output: str | None, settings: "Settings", common: CommonFlags, *, check: bool
+) -> int:
+    import shlex
+
+    from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.commands.validate_part import read_part
+    from masivo_stream.flow.remote_files import ObjectStorage
+    from masivo_stream.prepare.engine.share import Share
+    from masivo_stream.prepare.parts.make_share import request_share, take_share
+
+    share = Share(*read_part(in_parts.part or "", os.environ))
+    if not 1 <= share.number <= share.of:
+        raise _wrong(f"has no part {in_parts.part}", "name it as in --part 2/4: the second of four")
+    if in_parts.parts is not None or check:
+        raise _wrong("makes a part, or looks at all of them", "leave out --part, or --parts and --check")
+    if output is None:
+        raise _wrong("needs a directory for the part", "name it, the same for all parts: -o parts")
+    with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
+        remote = ObjectStorage(settings.retry)
+        made = take_share(request_share(mapping, output, share, remote), show, remote)
+    if common.json:
+        return print_json({"part": made}, question=True)
+    groups = f"{made.partitions:,} of {made.of_partitions:,} groups of customers"
+    was = "is there already" if made.was_there else "is made"
+    next_step = f"masivo-stream prepare {shlex.quote(shown_url(mapping))} --parts {shlex.quote(output)} -o export"
+    text = f"part {made.number} of {made.of} {was}: {groups}\nnext, when all parts are there:\n  {next_step}\n"
+    return answer(lambda: sys.stdout.write(text), question=True)
 
 
 def _without(directory: str, planned: "Plan") -> "Plan":
@@ -127,8 +192,16 @@ def _print_preset(name: str) -> int:
 
 
 def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
+    from masivo_stream.core.reading.object_urls import is_url, shown_url
     from masivo_stream.prepare.presets.begin_mapping import begin_mapping
 
+    for url in filter(is_url, paths):
+        raise ConfigurationError(
+            "a mapping is begun from files on this machine",
+            operation="write the mapping",
+            place=shown_url(url),
+            hint="download one file of each kind and name these; then write the URLs in their place into the mapping",
+        )
     text = begin_mapping(preset, paths)
     if output is None:
         sys.stdout.write(text)
@@ -141,6 +214,32 @@ def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
     path.write_text(text)
     sys.stderr.write(f"written: {output}\nnext: read its comments, then masivo-stream prepare {output} --check\n")
     return ExitCode.COMPLETE
+
+
+def _check_output(output: str | None) -> None:
+    """Refuse a URL: work that was stopped continues in the directory, and a mapping is for a person to read."""
+    from masivo_stream.core.reading.object_urls import is_url
+
+    if output is not None and is_url(output):
+        raise ConfigurationError(
+            "prepare writes to this machine",
+            operation="read the command",
+            place="-o",
+            hint="name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy",
+        )
+
+
+def _check_parts(parts: str | None) -> None:
+    from masivo_stream.core.reading.object_urls import is_url
+
+    if parts is not None and is_url(parts):
+        raise ConfigurationError(
+            "parts are read from this machine",
+            operation="read the command",
+            place="--parts",
+            hint="copy them to a directory, and name that",
+        )
 
 
 @contextmanager

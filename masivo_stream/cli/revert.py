@@ -51,7 +51,7 @@ def revert(
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending)
-    credentials = sending.credentials()
+    credentials = sending.credentials(common)
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
     sys.stderr.write(_describe(found, settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):

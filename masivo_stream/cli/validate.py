@@ -37,9 +37,13 @@ class PartFlags:
         if self.part is None and self.out is None:
             return False
         if self.part is None or self.out is None:
-            raise _wrong("--part and --out are used together", "name the part and where its answer goes")
+            raise _wrong(
+                "a part and the place of its answer are named together", "name the part, and where its answer goes"
+            )
         if parts:
-            raise _wrong("--part and --parts contradict each other", "make all parts with --part; then take them up")
+            raise _wrong(
+                "answers are either made or taken up", "make the answers of all parts first; then take them up"
+            )
         return True
 
 
@@ -86,7 +90,7 @@ def validate(
         written = anyio.run(partial(validate_part, settings, named, *number, out=part.out or ""))
         return show_part(written, json=common.json)
     with writing_dead_letters(settings.state.state_dir) as files:
-        credentials = SendingFlags().credentials_if_any()
+        credentials = SendingFlags().credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
         work = partial(command.validate, settings, named, credentials=credentials, files=files, catalogue=known)
         summary = anyio.run(work)

@@ -17,6 +17,7 @@ from masivo_stream.flow.reporting.publish import publish_results
 from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
+from masivo_stream.flow.stop import SharedSignals
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import RunEnded
@@ -90,7 +91,7 @@ async def send_pending(
     session: Session,
     matched: Matched,
     *,
-    handle_signals: bool,
+    handle_signals: bool | SharedSignals,
     reporting: Reporting,
     failure: MasivoStreamError | None = None,
     canary: bool = False,
@@ -141,7 +142,9 @@ async def _list_all_sources(session: Session, matched: Matched) -> dict[Kind, li
     }
 
 
-async def _read_samples_back(session: Session, run: Run, summary: Summary, *, handle_signals: bool) -> Summary:
+async def _read_samples_back(
+    session: Session, run: Run, summary: Summary, *, handle_signals: bool | SharedSignals
+) -> Summary:
     """Read some of the accepted records back, and add what is seen to the summary."""
     samples = run.samples()
     if not samples:

@@ -15,7 +15,8 @@ The path of a row:
 
 Rooms: `mapping` reads the frame, and `settling` decides what happens to the rows of one customer. Both touch nothing
 outside. `sources` turns files into numbered rows. `engine` loads, selects and writes; only `engine.database` imports
-DuckDB, which is an optional extra. `presets` has mappings to begin with, and fits them to files by what these hold.
+DuckDB, which is an optional extra. `parts` shares the work between machines. `presets` has mappings to begin with, and
+fits them to files by what these hold.
 
 Decisions:
 
@@ -29,6 +30,10 @@ Decisions:
 * Amounts are whole numbers of millionths from the flat row to the record, so no sum depends on an order of additions.
 * A partition is chosen by MD5, which is the same in all versions, and the number of partitions depends on the number of
   rows alone. So the bytes written depend on sources and mapping, not on threads, memory or interruptions.
+* A share of the work is a group of neighbouring partitions. So what shares write follows each other as it does in one
+  process, which writes the same bytes. What no partition can know (whether a row was returned at all, in which order
+  values were remarkable) is divided by the places of rows, and merged in their order. All customers are selected by
+  each share: any of them may keep another one's email.
 * A local time that occurs twice is taken as the later one, and a time that daylight saving skips as the moment that a
   clock without the change would show. Both are counted and listed.
 """

@@ -140,3 +140,35 @@ def test_figures_that_do_not_close_are_a_bug(command, shop, monkeypatch):
     assert ended.code == 1
     assert "do not close" in ended.err
     assert not (shop / "export/customers.ndjson").exists()
+
+
+def test_a_shop_is_prepared_in_parts(command, shop):
+    """Part by part, then all at once: the same screen and files as by one process, also with --check and --json."""
+    whole = command("prepare", "mapping.toml", "-o", "whole")
+    for number in (2, 1):
+        made = command("prepare", "mapping.toml", "--part", f"{number}/2", "-o", "parts")
+        assert (made.code, made.err) == (0, "")
+        first, *rest = made.out.splitlines()
+        assert first == f"part {number} of 2 is made: {2 - number} of 1 groups of customers"
+        assert rest[-1] == "  masivo-stream prepare mapping.toml --parts parts -o export"
+    assert command("prepare", "mapping.toml", "--part", "1/2", "-o", "parts").out.startswith("part 1 of 2 is there")
+    ended = command("prepare", "mapping.toml", "--parts", "parts", "-o", "export")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == whole.out.replace("whole", "export")
+    for path in (shop / "whole").iterdir():
+        assert path.read_bytes() == (shop / "export" / path.name).read_bytes()
+    checked = json.loads(command("prepare", "mapping.toml", "--parts", "parts", "--check", "--json").out)
+    assert checked["preparation"] == json.loads((shop / "export/prepare.json").read_bytes())
+    document = json.loads(command("prepare", "mapping.toml", "--part", "2/2", "-o", "parts", "--json").out)
+    assert {**document["part"], "identity": "", "directory": ""} == {
+        "number": 2, "of": 2, "identity": "", "directory": "", "partitions": 0, "of_partitions": 1, "was_there": True
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["2", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2", "", "/"])
+def test_a_part_that_does_not_exist_is_refused(command, shop, part):
+    """Before anything is read."""
+    ended = command("prepare", "mapping.toml", f"--part={part}", "-o", "parts")
+    assert ended.code == 2
+    assert "hint: name it as in --part 2/4" in ended.err or "hint: write 3/8" in ended.err
+    assert not (shop / "parts").exists()

@@ -233,6 +233,38 @@ def test_what_cannot_be_in_object_storage_is_on_this_machine(served, bucket, wor
     assert done.returncode == 0, done.stderr
 
 
+SOURCE = b"id,name,email,registration_date\nC1,Ana,a@b.co,2020-01-01T10:00:00Z\nC2,Eva,e@b.co,2021-01-01T10:00:00Z\n"
+
+
+def test_tables_in_a_bucket_are_prepared_as_the_hints_say(served, bucket, work):
+    """A mapping is begun from a download, and reads the bucket; the exports are written here, and copied there."""
+    bucket.objects["shop/people.csv"] = SOURCE
+    options = {"cwd": work, **environment_of(bucket)}
+    done = run("prepare", "--init", "three-tables", "s3://shop/people.csv", **options)
+    assert done.returncode == 2
+    expect_advice(
+        done, "download one file of each kind and name these; then write the URLs in their place into the mapping"
+    )
+    (work / "people.csv").write_bytes(SOURCE)
+    assert run("prepare", "--init", "three-tables", "people.csv", **options).returncode == 0
+    (work / "mapping.toml").write_text(
+        '[sources]\npeople = "s3://shop/people.csv"\n[customers]\nselect = "SELECT * FROM people"\n'
+    )
+    (work / "people.csv").unlink()
+    done = run("prepare", "mapping.toml", "-o", "s3://results/export", **options)
+    assert done.returncode == 2
+    expect_advice(
+        done,
+        "name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+        " --recursive; migrate --from takes the URL of its copy",
+    )
+    done = run("prepare", "mapping.toml", "-o", "export", **options)
+    assert done.returncode == 0, done.stderr
+    bucket.objects["results/export/customers.ndjson"] = (work / "export/customers.ndjson").read_bytes()
+    assert migrate(served, bucket, work, "--from", "s3://results/export").returncode == 0
+    assert served.ledger()["customers"] == {"C1": 1, "C2": 1}
+
+
 def test_a_url_of_something_else_is_checked(bucket, work):
     """Settings have some kilobytes."""
     bucket.objects["exports/config.toml"] = bytes(17 * 1024 * 1024)

@@ -1,4 +1,4 @@
-"""Exports that are validated in parts, in this process, and what comes of it."""
+"""Exports that are validated in parts, in this process, and the outcome."""
 
 import json
 from pathlib import Path
@@ -35,10 +35,12 @@ def make_parts(exports, settings, parts, folder):
     return asked
 
 
-async def planned(exports, settings):
-    """Plan a migration; return the plan and the files that it leaves, as they are at any time."""
+async def planned(exports, settings, later=0):
+    """Plan a migration, some seconds `later`; return the plan and the files that it leaves, as they are at any time."""
+    clock = FakeClock()
+    clock.advance(later)
     with writing_dead_letters(settings.state.state_dir) as files:
-        found = await plan(settings, exports, files=files, runtime=Runtime(clock=FakeClock()))
+        found = await plan(settings, exports, files=files, runtime=Runtime(clock=clock))
     return found, _left_in(Path(settings.state.state_dir))
 
 

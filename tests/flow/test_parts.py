@@ -1,7 +1,6 @@
 """Exports validated in parts, and taken up, are what one process finds: byte by byte, whatever the parts are."""
 
 import gzip
-import json
 import random
 import re
 import tempfile
@@ -18,8 +17,10 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 from random_exports import RandomExport
 
+from masivo_stream.core.reading.lines import is_complete
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
+from masivo_stream.model.results import Line
 
 LATE = "2023-11-16T01:00:00Z"
 """More than a day after the fixed date of the fake clock."""
@@ -74,21 +75,12 @@ def write_lines(chance, path, lines):
     end = chance.choice((b"\n", b"\n", b"\r\n"))
     marks = (b"\xef\xbb\xbf" if chance.random() < 0.1 else b"" for _ in lines)
     text = b"".join(mark + line + end for mark, line in zip(marks, lines, strict=True))
-    if lines and is_json(lines[-1]) and chance.random() < 0.3:
+    if lines and len(lines[-1]) <= CAP and is_complete(Line(1, 0, lines[-1], len(lines[-1]))) and chance.random() < 0.3:
         text = text.removesuffix(end)
     if chance.random() < 0.25:
         path, text = path.with_suffix(".ndjson.gz"), gzip.compress(text)
     path.write_bytes(text)
     return path
-
-
-def is_json(line):
-    """Return whether a line without a newline is complete."""
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return len(line) <= CAP
 
 
 async def compare(chance, folder, parts, **validation):

@@ -23,7 +23,7 @@ class LineChecks:
     def __init__(self, collector: Collector, now: Timestamp | None, left_out: Collection[CheckName] = ()) -> None:
         """Report to `collector`, except what is `left_out`. Dates more than a day after `now` are in the future.
 
-        `now` is None if another process judges that, which wants to know the latest dates.
+        `now` is None if another process decides that, which wants to know the latest dates.
         """
         self._collector, self._left_out = collector, left_out
         self._plausibility = TimelessPlausibility() if now is None else Plausibility(now)

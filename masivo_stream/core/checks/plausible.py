@@ -70,7 +70,7 @@ class Plausibility:
 
     def __init__(self, now: Timestamp) -> None:
         """Take dates that are more than a day after `now` for dates in the future."""
-        self._latest = latest_allowed(now)
+        self._latest = after(now, DAY_SECONDS)
         self._year = now.year
         """A date of an earlier year is not in the future, whatever its time zone: a number is compared faster."""
         self._near: dict[str, bool] = {}
@@ -190,7 +190,7 @@ class TimelessPlausibility(Plausibility):
         self._latest_seen: Timestamp | None = None
 
     def take_latest(self) -> Timestamp | None:
-        """Return the latest date since the last call that may be in the future, None if there was none."""
+        """Return the latest date since the last call that may be in the future, None if no date was seen."""
         latest, self._latest_seen = self._latest_seen, None
         return latest
 

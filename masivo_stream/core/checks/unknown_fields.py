@@ -158,13 +158,8 @@ class UnknownFields:
                 continue
             for name in names:
                 named.setdefault(name, _Occurrences()).add(place, self._most)
-            self._bound(kind, path)
-
-    def _bound(self, kind: Kind, path: str) -> None:
-        """Keep the unknown names of an object together if they are too many."""
-        named = self._names[kind, path]
-        if len(named) > MOST_NAMES or (MANY in named and len(named) > 1):
-            self._names[kind, path] = {MANY: self._objects[kind, path]}
+            if len(named) > MOST_NAMES:
+                self._names[kind, path] = {MANY: self._objects[kind, path]}
 
     def pack(self) -> list[PackedUnknown]:
         """Return all that `merge` needs in another process."""
@@ -194,7 +189,8 @@ class UnknownFields:
                     named[MANY] = self._objects[key]
                 else:
                     named.setdefault(name, _Occurrences()).merge(seen, lines_before, self._most)
-            self._bound(*key)
+            if MANY in named or len(named) > MOST_NAMES:
+                self._names[key] = {MANY: self._objects[key]}
 
     def found(self) -> Iterator[tuple[CheckName, FieldCount, list[LinePlace]]]:
         """Yield each unknown field: the check, the field with its count, and its first places."""

@@ -169,8 +169,11 @@ class AnswerWriter:
         header = msgspec.msgpack.encode(
             AnswerHeader(FORMAT, self._about, tuple(self._stretches), tuple(self._notes), frame, self._length)
         )
-        content = b"".join((PREFIX.pack(MAGIC, len(header)), header, *self._body))
-        return content + SUFFIX.pack(zlib.crc32(content), END)
+        pieces = [PREFIX.pack(MAGIC, len(header)), header, *self._body]
+        crc = 0
+        for piece in pieces:
+            crc = zlib.crc32(piece, crc)
+        return b"".join((*pieces, SUFFIX.pack(crc, END)))
 
     def _add(self, content: bytes) -> tuple[int, int]:
         compressed = self._compress(content)
@@ -200,7 +203,7 @@ def read_header(content: bytes) -> AnswerHeader:
     """Return the header of an answer.
 
     Raises:
-        Damage: it is none, or one of another format.
+        Damage: it is something else, or has another format.
     """
     return _decode(content, AnswerHeader)
 

@@ -34,7 +34,7 @@ def divide(inputs: Sequence[PartInput], part: int, parts: int) -> list[Stretch]:
     for source, (each, end) in enumerate(zip(inputs, ends, strict=True)):
         begin = end - each.size
         if each.compressed:
-            if low <= begin < high:
+            if each.size and low <= begin < high:
                 found.append(Stretch(source, 0, None))
         elif max(low, begin) < min(high, end):
             found.append(Stretch(source, max(low, begin) - begin, min(high, end) - begin))

@@ -1,6 +1,6 @@
 """The CRC-32 of bytes that follow one another, from the CRC-32 of each piece: the pieces need not be in one place.
 
-As in zlib's `crc32_combine`: to append a zero bit multiplies by a matrix over the field of two elements, and to append
+As zlib does it: to append a zero bit multiplies by a matrix over the field of two elements, and to append
 many is a power of it (M. Adler).
 """
 

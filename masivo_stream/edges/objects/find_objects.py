@@ -41,17 +41,6 @@ def find_objects(names: Iterable[str], patience: Patience, timing: Timing | None
     return _in_threads(finder.begin, list(urls.values()))
 
 
-def list_objects(pattern: str, patience: Patience, timing: Timing | None = None) -> list[str]:
-    """Return the URLs that a pattern matches, sorted by key; it may match none.
-
-    Raises:
-        ConfigurationError: the URL cannot be read from.
-        InputError: the bucket cannot be listed.
-    """
-    url = read_url(pattern)
-    return [each.shown for each in _Finder(patience, timing or Timing()).match(url)]
-
-
 def _in_threads(work: Callable[[ObjectUrl], T], urls: Sequence[ObjectUrl]) -> list[T]:
     """Do something for each URL, several at once. The main thread only waits, so that it takes signals meanwhile."""
     if not urls:
@@ -81,15 +70,23 @@ def read_object(name: str) -> bytes:
     return found.read_at(0, found.facts.size)
 
 
+def list_folder(name: str, patience: Patience) -> list[str]:
+    """Return the URLs of the objects in a folder, without those in folders below it, sorted.
+
+    Raises:
+        ConfigurationError: it cannot be listed.
+        InputError: it cannot be read.
+    """
+    return [url.shown for url in _Finder(patience, Timing()).matching(read_url(f"{name.rstrip('/')}/*"))]
+
+
 class _Finder:
     def __init__(self, patience: Patience, timing: Timing) -> None:
         self._patience, self._timing = patience, timing
 
     def expand(self, url: ObjectUrl) -> list[ObjectUrl]:
         """Return the URLs that a pattern stands for."""
-        if not url.is_pattern:
-            return [url]
-        found = self.match(url)
+        found = self.matching(url) if url.is_pattern else [url]
         if not found:
             raise InputError(
                 "no object matches the pattern",
@@ -99,8 +96,8 @@ class _Finder:
             )
         return found
 
-    def match(self, url: ObjectUrl) -> list[ObjectUrl]:
-        """Return the URLs that a pattern matches."""
+    def matching(self, url: ObjectUrl) -> list[ObjectUrl]:
+        """Return the URLs that match a pattern."""
         listed = self._patiently(url, lambda store: store.list(url))
         return [url.at(key) for key in matching((key for key in listed if not key.endswith("/")), url.key)]
 
@@ -131,7 +128,7 @@ class _Finder:
 def _look(store: ObjectStore, key: str) -> tuple[ObjectFacts, bytes]:
     try:
         facts, content = store.get(key, 0, HEAD_BYTES)
-        return facts, bytes(content)
+        return facts, b"".join(content)
     except ObjectError as error:
         # How servers answer to a range of an empty object: 416, or all of it, which is nothing.
         if error.failure.fault not in {ObjectFault.WHOLE, ObjectFault.WRONG_LENGTH}:

@@ -9,7 +9,7 @@ and if such a thread waits for the interpreter while that ends, the process abor
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -30,6 +30,12 @@ _CONNECT_SECONDS, _READ_SECONDS = 10, 120
 """A read of 8 MiB fails after this; then a smaller part is tried (`core.reading.object_ranges`)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_STORES = 64
+_PIECE_BYTES = 256 * 1024
+"""An answer is kept in pieces of about this size. The library would put them together in a copy, and large buffers
+leave gaps in memory into which the next one does not fit: a migration at full speed took 121 MB, now 108 MB at most."""
+
+Pieces = Sequence[memoryview]
+"""Bytes that follow each other."""
 
 
 class ObjectError(Exception):
@@ -76,8 +82,8 @@ class ObjectStore:
         with _translated():
             return _facts(obstore.head(self._library, key))
 
-    def get(self, key: str, start: int, end: int, *, condition: str = "") -> tuple[ObjectFacts, memoryview]:
-        """Return bytes `start` to `end` of an object, or fewer from `start` on, and what is known of it.
+    def get(self, key: str, start: int, end: int, *, condition: str = "") -> tuple[ObjectFacts, Pieces]:
+        """Return what is known of an object, and its bytes `start` to `end` in pieces, or fewer from `start` on.
 
         `condition`: the ETag that it must have.
 
@@ -88,7 +94,7 @@ class ObjectStore:
 
         with _translated():
             answer = obstore.get(self._library, key, options=_options(start, end, condition))
-            return _checked(answer, start, end, memoryview(answer.bytes()))
+            return _checked(answer, start, end, [memoryview(piece) for piece in answer.stream(_PIECE_BYTES)])
 
     def put(self, key: str, file: Path) -> None:
         """Write a file from disk to an object.
@@ -148,11 +154,12 @@ def _checked(
     answer: Any,  # noqa: ANN401 - the library's
     start: int,
     end: int,
-    content: memoryview,
-) -> tuple[ObjectFacts, memoryview]:
+    content: Pieces,
+) -> tuple[ObjectFacts, Pieces]:
     """Return an answer whose range is what its bytes are."""
     first, last = answer.range
-    if first != start or last - first != len(content) or not content or last > end:
+    length = sum(map(len, content))
+    if first != start or last - first != length or not length or last > end:
         raise ObjectError(ObjectFailure(ObjectFault.WRONG_LENGTH, "an answer of the wrong length"))
     return _facts(answer.meta), content
 

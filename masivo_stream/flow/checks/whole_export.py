@@ -85,7 +85,7 @@ class AnsweredChecks(Protocol):
         ...
 
     async def find_late(self, today: datetime) -> Sequence[ExportFault]:
-        """Return the dates that are in the future; no other machine judges that."""
+        """Return the dates that are in the future; other machines leave that open."""
         ...
 
 

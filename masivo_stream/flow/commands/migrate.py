@@ -19,7 +19,7 @@ from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
-from masivo_stream.flow.stop import work_under
+from masivo_stream.flow.stop import SharedSignals, work_under
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -32,7 +32,7 @@ async def migrate(
     *,
     confirmations: Confirmations | None = None,
     observer: Observer | None = None,
-    handle_signals: bool = False,
+    handle_signals: bool | SharedSignals = False,
     runtime: Runtime | None = None,
 ) -> Summary:
     """Migrate exports, and report the outcome of every record.
@@ -44,7 +44,8 @@ async def migrate(
         confirmations: what a person confirms: that two accounts are one, that an export is to be sent again, or where
             an export is now.
         observer: receives a notice of everything that happens.
-        handle_signals: stop in an orderly way on SIGINT and SIGTERM. Only in the main thread.
+        handle_signals: stop in an orderly way on SIGINT and SIGTERM, only in the main thread; or what several runs
+            of this process share for that.
         runtime: the clock, chance and reporting; the defaults are right for a program.
 
     Returns:
@@ -101,7 +102,9 @@ async def migrate(
         )
 
 
-async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:
+async def _find_taken_back(
+    session: Session, missing: OnlyMissing, *, handle_signals: bool | SharedSignals
+) -> MasivoStreamError | None:
     """Make an input of what reverts took back; return what to report of customers that could not be read back."""
     reverts = check_taken_back(session.journal, session.settings.state.state_dir)
     if not reverts.done:

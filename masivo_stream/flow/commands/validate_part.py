@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 
+from masivo_stream.core.parts.answer_format import PREFIX, AnswerHeader, read_header, read_prefix
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.look_up import patience_of
 from masivo_stream.flow.parts.answer_store import OpenAnswer, check_place, list_answers, open_answer, put_answer
 from masivo_stream.flow.parts.make_part import about_answer, answer_part, ask_for_part, name_of
-from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.parts import WrittenPart
 from masivo_stream.model.settings import Settings
 
@@ -59,20 +61,13 @@ async def validate_part(settings: Settings, exports: Exports, part: int, parts: 
     about, patience = about_answer(request), patience_of(settings.retry)
     name = name_of(about)
     known = await _open(out, name, settings)
-    if known is None or known.header.about != about:
-        sources = dict(enumerate(each for found in inputs.values() for each in found))
-        await put_answer(out, name, await answer_part(request, sources), patience)
-        written = await _open(out, name, settings)
-    else:
-        written = known
-    if written is None:
-        raise StorageError(
-            "the answer of the part is not there after it was written",
-            operation="validate a part",
-            place=out,
-            hint="check whether another program deletes files there, then start the same command again",
-        )
-    return _describe(written, known=written is known)
+    if known is not None and known.header.about == about:
+        return _describe(known.header, known.shown, known.size, known=True)
+    sources = dict(enumerate(each for found in inputs.values() for each in found))
+    content = await answer_part(request, sources)
+    await put_answer(out, name, content, patience)
+    header = read_header(content[PREFIX.size : PREFIX.size + read_prefix(content)])
+    return _describe(header, f"{shown_url(out).rstrip('/')}/{name}", len(content), known=False)
 
 
 async def _open(out: str, name: str, settings: Settings) -> OpenAnswer | None:
@@ -80,13 +75,13 @@ async def _open(out: str, name: str, settings: Settings) -> OpenAnswer | None:
     return await open_answer(there[name]) if name in there else None
 
 
-def _describe(answer: OpenAnswer, *, known: bool) -> WrittenPart:
-    frames = [frame for stretch in answer.header.stretches for frame in stretch.frames]
+def _describe(header: AnswerHeader, shown: str, size: int, *, known: bool) -> WrittenPart:
+    frames = [frame for stretch in header.stretches for frame in stretch.frames]
     return WrittenPart(
-        part=answer.header.about.part,
-        parts=answer.header.about.parts,
-        answer=answer.shown,
-        bytes=answer.size,
+        part=header.about.part,
+        parts=header.about.parts,
+        answer=shown,
+        bytes=size,
         lines=sum(frame.lines for frame in frames),
         again=sum(frame.again for frame in frames),
         known=known,
@@ -94,4 +89,4 @@ def _describe(answer: OpenAnswer, *, known: bool) -> WrittenPart:
 
 
 def _wrong(text: str, what: str, hint: str) -> ConfigurationError:
-    return ConfigurationError(what, operation="read the command", place=f"--part {text}", hint=hint)
+    return ConfigurationError(what, operation="read the command", place=text, hint=hint)

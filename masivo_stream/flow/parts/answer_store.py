@@ -20,7 +20,7 @@ from masivo_stream.core.parts.answer_format import (
 from masivo_stream.core.reading.object_answers import Patience
 from masivo_stream.core.reading.object_urls import is_folder_url, is_url, read_folder, shown_url
 from masivo_stream.edges.files import part_files
-from masivo_stream.edges.objects.find_objects import find_objects, list_objects
+from masivo_stream.edges.objects.find_objects import find_objects, list_folder
 from masivo_stream.edges.objects.publish import publish_files
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.ports import StoredObject
@@ -100,7 +100,6 @@ def unreadable(place: str, why: str) -> InputError:
         f"the answer of a part cannot be read: {why}",
         operation="take parts up",
         place=place,
-        hint="start the same command again: it names the parts that have to be made again",
     )
 
 
@@ -129,13 +128,18 @@ async def list_answers(place: str, patience: Patience, name: str = "") -> dict[s
     """
     if not is_url(place):
         return dict(part_files.list_answers(Path(place)))
-    pattern = f"{read_folder(place).shown.rstrip('/')}/{name.removesuffix(part_files.SUFFIX)}*{part_files.SUFFIX}"
 
     def look() -> list[StoredObject]:
-        return list(find_objects(list_objects(pattern, patience), patience))
+        there = [url for url in list_folder(place, patience) if _is_answer(url.rpartition("/")[2], name)]
+        return list(find_objects(there, patience))
 
     found = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
     return {each.shown.rpartition("/")[2]: _AnswerObject(each) for each in found}
+
+
+def _is_answer(file: str, name: str) -> bool:
+    """Return whether a file or an object has the name of an answer; if a `name` is given, whether it has that one."""
+    return file == name if name else file.endswith(part_files.SUFFIX)
 
 
 async def put_answer(place: str, name: str, content: bytes, patience: Patience) -> None:

@@ -44,7 +44,6 @@ from masivo_stream.model.settings import RetrySettings, Settings, ValidationSett
 MOST_PARTS = 99_999
 _OPERATION = "validate a part"
 _LINES_A_FRAME = 64 * MOST_LINES
-_SMALLER = "divide the exports into more parts"
 
 CHANGED = (
     "make the part again if the export is as it should be now; answers of parts of the export as it was before are not"
@@ -130,8 +129,8 @@ async def answer_part(request: PartRequest, inputs: Mapping[int, Input]) -> byte
     stretches = divide(request.inputs, request.part, request.parts)
     before = {each.source: _check(inputs[each.source], request.inputs[each.source]) for each in stretches}
     about = about_answer(request)
-    with Spill(about.partitions, None, otherwise=_SMALLER) as spill:
-        work = _Part(request, about, spill)
+    with Spill(about.partitions, None, of_part=True) as spill:
+        work = _PartReader(request, about, spill)
         for stretch in stretches:
             await work.read(stretch, inputs[stretch.source])
         for source, known in before.items():  # what was read may have been written meanwhile
@@ -147,7 +146,7 @@ def _describe(kind: Kind, found: Input) -> PartInput:
 def _identity_digest(identity: Identity, found: Input) -> bytes:
     """Return a digest of an export's content: of size and samples, or of what object storage says of it.
 
-    Where it is and when it was written make no difference, because machines may have copies.
+    Its place and the time when it was written make no difference, because machines may have copies.
     """
     if identity.stream:
         raise ConfigurationError(
@@ -181,7 +180,7 @@ def _digest(value: object) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(value), digest_size=8).digest()
 
 
-class _Lines(Struct):
+class _FewLines(Struct):
     """A few lines that follow one another."""
 
     source: int
@@ -190,7 +189,7 @@ class _Lines(Struct):
     latest: int | None = None
 
 
-class _Part:
+class _PartReader:
     """Reads stretches, and puts the answer together."""
 
     def __init__(self, request: PartRequest, about: AnswerAbout, spill: Spill) -> None:
@@ -208,7 +207,7 @@ class _Part:
         self._notes = NoteTaker(about.partitions, spill.add, files, self._checks, SharedHash(about.export))
         self._read: list[int] = []
         self._dates: list[LatestDate] = []
-        self._few: _Lines | None = None
+        self._few: _FewLines | None = None
 
     async def read(self, stretch: Stretch, found: Input) -> None:
         """Validate the lines of a stretch."""
@@ -239,7 +238,7 @@ class _Part:
             if self._columns.lines >= _LINES_A_FRAME:
                 self._end_frame()
         if self._few is None:
-            self._few = _Lines(source, number, begin)
+            self._few = _FewLines(source, number, begin)
         kind = self._request.inputs[source].kind
         results, emails, signs = self._decoder(kind).validate(pieces, str(source), source)
         self._columns.add(results, emails, signs)

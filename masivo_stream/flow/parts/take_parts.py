@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
+import anyio.lowlevel
 from msgspec import structs
 
 from masivo_stream.core.checks.look_at_lines import LateDates
@@ -40,7 +41,7 @@ from masivo_stream.flow.parts.answer_store import (
     unreadable,
 )
 from masivo_stream.flow.parts.answered_validator import AnsweredValidator, InputAnswers, OfPart
-from masivo_stream.flow.parts.make_part import about_answer, ask_for_part, name_of
+from masivo_stream.flow.parts.make_part import about_answer, ask_for_part, changed_since, name_of
 from masivo_stream.flow.pipeline.read_exports import WORTH_WORKERS, make_rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
@@ -82,6 +83,7 @@ class TakenPart:
                     yield partition, notes
             except Damage as error:
                 raise unreadable(self._answer.shown, "it was changed") from error
+            await anyio.lowlevel.checkpoint()  # a file comes without a wait: give other tasks a turn
 
 
 class TakenParts:
@@ -204,6 +206,7 @@ async def take_parts(exports: Exports, inputs: Mapping[Kind, Sequence[Input]], s
             place=shown_url(exports.parts),
             hint=_hint(exports, settings, found.missing if found.names.parts else [], parts),
         )
+    _check_stretches([each for found_of in inputs.values() for each in found_of], found.answers)
     return TakenParts(inputs, settings, found.answers)
 
 
@@ -249,6 +252,20 @@ async def look_for_answers(exports: Exports, asked: PartRequest, settings: Setti
     return found
 
 
+def _check_stretches(inputs: Sequence[Input], answers: Sequence[OpenAnswer]) -> None:
+    """Check that in each input every part begins where the one before it ended: they were made of the same lines.
+
+    Raises:
+        InputError: an export changed between two parts, without a sample that shows it.
+    """
+    ends = defaultdict[int, int](int)
+    for answer in answers:
+        for lines in answer.header.stretches:
+            if lines.begin != ends[lines.source]:
+                raise changed_since(inputs[lines.source])
+            ends[lines.source] = lines.end
+
+
 class _Names:
     """What the names of answers say."""
 
@@ -277,8 +294,9 @@ class _Names:
 def _describe(found: _Names, missing: Sequence[int], damaged: int) -> str:
     if found.parts:
         named = ", ".join(map(str, missing[:_MOST_NAMED])) + (" …" if len(missing) > _MOST_NAMED else "")
-        broken = f", {damaged} of them damaged" if damaged else ""
-        return f"{len(missing)} of {found.parts} parts are missing{broken}: {named}"
+        broken = f" ({damaged} damaged)" if damaged else ""
+        verb = "is" if len(missing) == 1 else "are"
+        return f"{len(missing)} of {found.parts} parts {verb} missing{broken}: {named}"
     if found.other_settings:
         return "the answers there were made with other settings, or by another version of this program or of Python"
     if found.other_exports:
@@ -287,7 +305,7 @@ def _describe(found: _Names, missing: Sequence[int], damaged: int) -> str:
 
 
 def _hint(exports: Exports, settings: Settings, missing: Sequence[int], parts: int) -> str:
-    """Return the command that makes the missing parts; all of them if they are many, or if none is there."""
+    """Return the command that makes the missing parts; all of them if they are many, or if no answer is there."""
     if len(missing) == 1:
         return f"make it, on any machine that sees the exports: {_command(exports, settings, f'{missing[0]}/{parts}')}"
     numbers = " ".join(map(str, missing)) if 0 < len(missing) <= _MOST_NAMED else f"$(seq {parts})"

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Protocol
 
 import anyio.lowlevel
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.reading.decode import Decoder
@@ -175,6 +175,21 @@ def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool) ->
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
     )
+
+
+LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}
+"""A customer, an event, and a customer's transactions have at least this number of bytes if they are valid."""
+
+
+def fit_memory(settings: Settings, kind: Kind, size: int) -> Settings:
+    """Return settings that remember no more than an export of `size` bytes can hold; 0 if the size is not known.
+
+    A process that migrates many accounts keeps this memory for each.
+    """
+    most = size // LEAST_BYTES[kind] + 1
+    if not size or most >= settings.validation.remember_ids:
+        return settings
+    return structs.replace(settings, validation=structs.replace(settings.validation, remember_ids=most))
 
 
 async def validate_sources(

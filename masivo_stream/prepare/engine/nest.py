@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.prepare.engine.casts import literal
 from masivo_stream.prepare.engine.database import Database
-from masivo_stream.prepare.engine.output_files import OutputFiles
+from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import SelectedTable, part_of, read_rows
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.settling.rows import BalanceRow, CustomerRow, CustomerRows, FlatRow, LedgerRow, LineItemRow
 from masivo_stream.prepare.settling.settle import SettlingRules, leave_out_rows, settle
 from masivo_stream.prepare.settling.written_records import encode
-from masivo_stream.prepare.sources.places import PlaceNames
 
 R = TypeVar("R", CustomerRow, BalanceRow, LineItemRow, LedgerRow)
 
@@ -32,9 +31,17 @@ class PartitionToNest(Struct, frozen=True):
     lost_emails: Path
 
 
-def nest(
-    database: Database, asked: PartitionToNest, rules: SettlingRules, outputs: OutputFiles, names: PlaceNames
-) -> None:
+class NestedFiles(Protocol):
+    """Where records and remarks go."""
+
+    settling: RemarkList
+
+    def write(self, kind: Kind, record: bytes) -> None:
+        """Add a record."""
+        ...
+
+
+def nest(database: Database, asked: PartitionToNest, rules: SettlingRules, outputs: NestedFiles) -> None:
     """Write the records of a partition, in the order of the customers' ids, and the remarks about its rows."""
     in_part = f"{part_of('id', asked.of)} = {asked.number}"
     lost = {str(row[0]) for row in database.rows(f"SELECT id FROM {literal(str(asked.lost_emails))} WHERE {in_part}")}
@@ -49,7 +56,7 @@ def nest(
             why = Why.NO_CUSTOMER if id_ is None else Why.UNKNOWN_CUSTOMER
             for each in (customers, balances, events, ledger):
                 for remark in leave_out_rows(each.table, each.take(id_), why):
-                    outputs.remark(remark, names)
+                    outputs.settling.remark(remark)
             continue
         rows = CustomerRows(
             id_,
@@ -59,10 +66,10 @@ def nest(
             list(ledger.take(id_)),
             email_lost=id_ in lost,
         )
-        _write(rows, rules, outputs, names)
+        _write(rows, rules, outputs)
 
 
-def _write(rows: CustomerRows, rules: SettlingRules, outputs: OutputFiles, names: PlaceNames) -> None:
+def _write(rows: CustomerRows, rules: SettlingRules, outputs: NestedFiles) -> None:
     settled = settle(rows, rules)
     for kind, record in (
         (Kind.CUSTOMERS, settled.customer),
@@ -72,7 +79,7 @@ def _write(rows: CustomerRows, rules: SettlingRules, outputs: OutputFiles, names
         if record is not None:
             outputs.write(kind, encode(record))
     for remark in settled.remarks:
-        outputs.remark(remark, names)
+        outputs.settling.remark(remark)
 
 
 def _order(id_: str | None) -> tuple[bool, bytes]:

@@ -37,6 +37,8 @@ class SavedSums(Struct):
     action: str
     why: str
     sums: RemarkSums
+    file: str
+    """The name of the list of remarks that they are of."""
 
 
 class PrepareProgress(Struct):

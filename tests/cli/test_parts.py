@@ -1,0 +1,112 @@
+"""Commands with exports that are divided into parts: in a directory, and in object storage."""
+
+import json
+import os
+
+import msgspec
+import pytest
+from fakes import record
+from object_server import credentials, serving
+
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.parts.make_part import answer_name, ask_for_part, make_part
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.settings import RetrySettings, Settings
+
+
+@pytest.fixture
+def bucket(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
+    with serving() as found:
+        for name, value in credentials(found.url).items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def lines(kind, numbers, name):
+    """Return lines of customers of one test; some are wrong, some come twice, one is of an unknown customer."""
+    found = []
+    for number in numbers:
+        each = {**record(kind, number), "id": f"{name}-{number}"}
+        if kind is Kind.CUSTOMERS:
+            each |= {"email": f"{name}.{number}@example.com", **({"email": 7} if number % 10 == 9 else {})}
+        found.append(json.dumps(each).encode() + b"\n")
+    return b"".join([*found, found[1]])
+
+
+def exports(directory, name):
+    """Write exports of customers and events; return the flags that name them."""
+    (directory / "c.ndjson").write_bytes(lines(Kind.CUSTOMERS, range(40), name))
+    (directory / "e.ndjson").write_bytes(lines(Kind.EVENTS, range(45), name))
+    return ["--customers", "c.ndjson", "--events", "e.ndjson"]
+
+
+def timeless(directory):
+    """Return the dead letters in a state directory, without the time at which they were written."""
+    found = {}
+    for path in sorted(directory.glob("dead-letter.*")):
+        found[path.name] = [json.loads(line) | {"at": "", "batch": ""} for line in path.read_bytes().splitlines()]
+    return found
+
+
+def test_a_migration_takes_parts_up(online, tmp_path):
+    """Findings and dead letters are those of one process. When the run goes on, the answers may be gone."""
+    named = exports(tmp_path, "divided")
+    planned = online("plan", *named, "--state-dir", "planned", "--json")
+    for part in (1, 2, 3):
+        done = online("validate", *named, "--part", f"{part}/3", "--out", "parts", "--json")
+        assert (done.code, json.loads(done.out)["part"]) == (0, part), done.err
+    by_parts = online("plan", *named, "--parts", "parts", "--state-dir", "by-parts", "--json")
+    sent = online("migrate", *named, "--parts", "parts", "--json")
+    assert (planned.code, by_parts.code, sent.code) == (3, 3, 3)
+    plans = [json.loads(each.out) for each in (planned, by_parts)]
+    assert [each["requests"] for each in plans] == [2, 2]
+    assert plans[0]["summary"]["checks"] == plans[1]["summary"]["checks"]
+    wanted = timeless(tmp_path / "planned")
+    assert sum(map(len, wanted.values())) == 15
+    assert timeless(tmp_path / "by-parts") == wanted == timeless(tmp_path / "masivo-state")
+    for path in (tmp_path / "parts").iterdir():
+        path.unlink()
+    again = online("migrate", *named, "--parts", "parts", "--json")
+    assert again.code == 3, again.err
+    assert online("validate", *named, "--parts", "parts").code == 2
+
+
+def test_a_migration_without_all_parts_sends_nothing(online, tmp_path):
+    """And leaves nothing that would ask for these exports the next time."""
+    named = exports(tmp_path, "lacking")
+    online("validate", *named, "--part", "1/2", "--out", "parts")
+    refused = online("migrate", *named, "--parts", "parts")
+    assert refused.code == 2
+    assert "1 of 2 parts is missing: 2" in refused.err
+    assert "--part 2/2 --out parts" in refused.err
+    (tmp_path / "e.ndjson").unlink()
+    assert online("migrate", "--customers", "c.ndjson").code == 3
+
+
+def test_parts_and_exports_may_be_in_object_storage(command, bucket, tmp_path):
+    """The answers, too; they are written once, and another part of the bucket does not matter."""
+    bucket.objects["exports/c/1.ndjson"] = lines(Kind.CUSTOMERS, range(30), "remote")
+    bucket.objects["exports/c/2.ndjson"] = lines(Kind.CUSTOMERS, range(30, 40), "remote")
+    bucket.objects["results/parts/readme.txt"] = b"other"
+    named, place = ["--customers", "s3://exports/c/*.ndjson"], "s3://results/parts"
+    assert "there is no answer" in command("plan", *named, "--parts", place).err
+    for part in (1, 2):
+        done = command("validate", *named, "--part", f"{part}/2", "--out", place)
+        assert done.code == 0, done.err
+        assert f"part {part} of 2: " in done.out
+        assert f"{place}/part-0000{part}-of-00002." in done.out.replace("\n", "")
+    inputs = Exports(customers=named[1:]).find(RetrySettings())
+    asked = ask_for_part(inputs, Settings(), 2, 2)
+    assert make_part(msgspec.msgpack.encode(asked)) == bucket.objects[f"results/parts/{answer_name(asked)}"]
+    assert "was there already" in command("validate", *named, "--part", "2/2", "--out", place).out.replace("\n", " ")
+    found = [command("plan", *named, "--json", *more) for more in ([], ["--parts", place])]
+    assert [each.code for each in found] == [3, 3], found[1].err
+    one, several = (json.loads(each.out) for each in found)
+    assert one["summary"]["checks"] == several["summary"]["checks"]
+    assert one["summary"]["kinds"]["customers"]["reasons"] == several["summary"]["kinds"]["customers"]["reasons"]
+    (name,) = [key for key in bucket.objects if "part-00001" in key]
+    bucket.objects[name] = bucket.objects[name][:-9]
+    assert "1 of 2 parts is missing (1 damaged): 1" in command("plan", *named, "--parts", place).err

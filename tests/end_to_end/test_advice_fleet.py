@@ -1,0 +1,205 @@
+"""Advice about a fleet: what is wrong in its file, its keys and its state is corrected, and everything arrives."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from advice_tools import QUICK, expect_advice, paste
+from end_to_end_tools import COMMAND, clean_environment, run, serving, wait_until
+from fakes import record, write_export
+
+from masivo_stream.model.contract import Kind, sandbox_key
+
+pytestmark = pytest.mark.slow
+
+NORTH = '[[accounts]]\nname = "north"\ncustomers = ["north.ndjson"]\n'
+SOUTH = NORTH.replace("north", "south")
+KEYS = {"MASIVO_API_KEY_NORTH": sandbox_key(1), "MASIVO_API_KEY_SOUTH": sandbox_key(2)}
+
+
+@pytest.fixture
+def accounts(tmp_path):
+    """A sandbox with two accounts, and an export for each."""
+    for name in ("north", "south"):
+        write_export(tmp_path / f"{name}.ndjson", [record(Kind.CUSTOMERS, f"{name}-{each}") for each in range(3)])
+    with serving(tmp_path, "--limits", "none", "--accounts", 2) as served:
+        yield served
+
+
+def settings(served):
+    return f'[settings.api]\nbase_url = "{served.url}"\n[settings.limits]\nlimit = []\n[settings.verify]\nsample = 0\n'
+
+
+def fleet(directory, action, *arguments, text=None, environment=KEYS):
+    if text is not None:
+        (directory / "fleet.toml").write_text(text)
+    return run("fleet", action, "fleet.toml", *arguments, cwd=directory, **QUICK, **environment)
+
+
+def both_arrived(served):
+    for number, name in enumerate(("north", "south"), 1):
+        path = f"/__sandbox/ledger?account={number}"
+        wait_until(lambda path=path: served.get(path)["queue"] == 0)
+        assert served.get(path)["customers"] == {f"c{name}-{each}": 1 for each in range(3)}
+
+
+CORRECTIONS = {
+    "no account": ("", "add a table [[accounts]] for each; docs/fleets.md shows a fleet file", NORTH),
+    "no export": (
+        '[[accounts]]\nname = "north"\n',
+        "add customers, events or transactions, or from = the directory of prepare",
+        NORTH,
+    ),
+    "a misspelt field": (NORTH + 'key_fil = "k"\n', "did you mean {…}?", NORTH + 'key_file = "k"\n'),
+    "an unknown field": (NORTH + "zzz = 1\n", "the known names are: {…}", NORTH),
+    "a number": (NORTH + "key_file = 1\n", "docs/fleets.md shows a fleet file", NORTH + 'key_file = "k"\n'),
+    "a name twice": (NORTH + NORTH, "give each account a name of its own", NORTH + SOUTH),
+    "a state directory twice": (
+        NORTH + SOUTH + 'state_dir = "fleet-state/north"\n',
+        "give each account a state_dir of its own",
+        NORTH + SOUTH + 'state_dir = "fleet-state/other"\n',
+    ),
+    "a key file twice": (
+        NORTH + 'key_file = "k"\n' + SOUTH + 'key_file = "k"\n',
+        "name its own key as {…}; exports of the same account belong in one table",
+        NORTH + 'key_file = "k"\n' + SOUTH + 'key_file = "other"\n',
+    ),
+    "a key file and a variable": (
+        NORTH + 'key_file = "k"\nkey_variable = "K"\n',
+        "name only one of them",
+        NORTH + 'key_file = "k"\n',
+    ),
+    "none at once": ("at_once = 0\n" + NORTH, "use a number from 1 to {…}", "at_once = 1\n" + NORTH),
+    "a bad name": (
+        NORTH.replace('"north"', '"no rth"'),
+        "use up to 64 letters, digits, - and _",
+        NORTH.replace('"north"', '"no-rth"'),
+    ),
+    "a section": (
+        NORTH + "upload.uploaders = 3\n",
+        "write it as settings.{…}",
+        NORTH + "settings.upload.uploaders = 3\n",
+    ),
+    "a common setting": (
+        NORTH + 'settings.monitor.monitor = "0"\n',
+        "write it below [settings]",
+        '[settings.monitor]\nmonitor = "0"\n' + NORTH,
+    ),
+    "a state directory for all": (
+        '[settings.state]\nstate_dir = "s"\n' + NORTH,
+        "write state_dir in [[accounts]]",
+        NORTH + 'state_dir = "s"\n',
+    ),
+    "standard input": (
+        NORTH.replace('"north.ndjson"', '"-"'),
+        "write the export to a file: a fleet has several accounts",
+        NORTH,
+    ),
+}
+
+
+@pytest.mark.parametrize(("wrong", "hint", "right"), CORRECTIONS.values(), ids=CORRECTIONS.keys())
+def test_a_fleet_file_is_corrected_as_the_hint_says(wrong, hint, right, tmp_path):
+    """Then the file is accepted: no account has begun."""
+    done = fleet(tmp_path, "status", text=wrong)
+    assert done.returncode == 2
+    expect_advice(done, hint)
+    done = fleet(tmp_path, "status", text=right)
+    assert (done.returncode, b"not begun" in done.stdout) == (6, True), done.stderr
+
+
+def test_the_fleet_file_and_the_account_are_found(accounts, tmp_path):
+    """A file that is not there, an account that is not in it, and an account that a flag names in another way."""
+    expect_advice(fleet(tmp_path, "status"), "check the path of the fleet file, and the working directory")
+    done = fleet(tmp_path, "migrate", "--only", "nroth", text=settings(accounts) + NORTH + SOUTH)
+    (names,) = expect_advice(done, "its accounts are: {…}")
+    assert names == "north, south"
+    assert fleet(tmp_path, "migrate", "--only", names.split(", ")[0]).returncode == 0
+    done = run("status", "--fleet", "fleet.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    expect_advice(done, "write it as --fleet FILE:NAME")
+    assert run("status", "--fleet", "fleet.toml:north", cwd=tmp_path).returncode == 0
+
+
+def test_an_account_that_has_not_begun_is_begun(accounts, tmp_path):
+    """By the command that is shown below it."""
+    text = settings(accounts) + NORTH + SOUTH
+    done = fleet(tmp_path, "status", "--json", text=text)
+    assert done.returncode == 6
+    expect_advice(done, "begin it")
+    for each in json.loads(done.stdout)["accounts"]:
+        assert paste(each["failure"]["command"], cwd=tmp_path, **KEYS).returncode == 0
+    both_arrived(accounts)
+
+
+@pytest.mark.parametrize("way", ["variable", "file"])
+def test_a_key_is_given_in_each_of_the_ways_listed(way, accounts, tmp_path):
+    """The account without one is the only one that waits for it, and its command is shown."""
+    text = settings(accounts) + NORTH + SOUTH
+    some = {"MASIVO_API_KEY_NORTH": KEYS["MASIVO_API_KEY_NORTH"]}
+    done = fleet(tmp_path, "migrate", "--json", text=text, environment=some)
+    assert done.returncode == 2
+    (variable,) = expect_advice(done, "set {…}, or write key_file = the path of a file (mode 0600) that holds the key")
+    (command,) = [each["failure"]["command"] for each in json.loads(done.stdout)["accounts"] if "failure" in each]
+    if way == "variable":
+        some[variable] = sandbox_key(2)
+    else:
+        (tmp_path / "key").touch(0o600)
+        (tmp_path / "key").write_text(sandbox_key(2))
+        (tmp_path / "fleet.toml").write_text(text + 'key_file = "key"\n')
+    assert paste(command, cwd=tmp_path, **some).returncode == 0
+    both_arrived(accounts)
+
+
+def test_two_accounts_with_the_same_key_get_their_own(accounts, tmp_path):
+    """Nothing of the second one was sent with the key of the first."""
+    same = {**KEYS, "MASIVO_API_KEY_SOUTH": sandbox_key(1)}
+    done = fleet(tmp_path, "migrate", text=settings(accounts) + NORTH + SOUTH, environment=same)
+    assert done.returncode == 2
+    expect_advice(done, "give it its own key; exports of the same account belong in one table")
+    assert fleet(tmp_path, "migrate").returncode == 0
+    both_arrived(accounts)
+
+
+def test_more_accounts_than_files_may_be_open_are_migrated_in_both_ways(accounts, tmp_path):
+    """With the limit that is named, or one after the other."""
+    text = settings(accounts) + NORTH + SOUTH
+
+    def limited(files, text):
+        (tmp_path / "fleet.toml").write_text(text)
+        return subprocess.run(
+            ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", COMMAND, "fleet", "migrate", "fleet.toml"],
+            cwd=tmp_path, env=clean_environment(**QUICK, **KEYS), capture_output=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    done = limited(140, text)
+    assert done.returncode == 2
+    advice = "raise the limit (ulimit -n {…}), or write at_once = {…} above the first table"
+    needed, at_once = expect_advice(done, advice)
+    assert limited(140, f"at_once = {at_once}\n{text}").returncode == 0
+    assert limited(needed, text).returncode == 0
+    both_arrived(accounts)
+
+
+def test_a_bug_in_one_run_can_be_reported(accounts, tmp_path):
+    """The places are shown, the text of the exception is not. A bug is simulated; the other account arrives."""
+    (tmp_path / "fleet.toml").write_text(settings(accounts) + NORTH + SOUTH)
+    code = (
+        "import sys\nfrom masivo_stream.flow.commands import fleet\nfrom masivo_stream.cli.main import run\n"
+        "whole = fleet.migrate\n"
+        "async def broken(settings, *others, **named):\n"
+        "    if 'south' in settings.state.state_dir: raise ValueError('what a record says')\n"
+        "    return await whole(settings, *others, **named)\n"
+        "fleet.migrate = broken\nsys.exit(run(['fleet', 'migrate', 'fleet.toml']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, cwd=tmp_path, check=False, env=clean_environment(**QUICK, **KEYS), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 1
+    expect_advice(done, "please report it with these places; the other accounts were not touched by it")
+    assert b"flow/commands/fleet.py:" in done.stdout
+    assert b"what a record says" not in done.stdout + done.stderr
+    assert fleet(tmp_path, "migrate", "--only", "south").returncode == 0
+    both_arrived(accounts)
