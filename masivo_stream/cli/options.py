@@ -238,7 +238,7 @@ def settings_from(
 
 
 def read_flags(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> dict[str, Any]:
     """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
