@@ -19,11 +19,15 @@ AT_WORK = 0.15
 class Fault(WorkerPlugin):
     """Waits for the first task."""
 
+    def __init__(self):
+        self.is_first = True
+
     def transition(self, key, start, finish, **more):
         """Hear of each step of a task."""
         if finish == "executing" and os.environ["FAULT"] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        elif finish == "executing":
+        elif finish == "executing" and self.is_first:
+            self.is_first = False
             threading.Thread(target=stop_at_work).start()
 
 

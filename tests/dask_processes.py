@@ -131,17 +131,11 @@ class DaskProcesses:
         return "".join(path.read_text() for path in sorted(self._directory.glob("*.log")))
 
     def stop(self):
-        """End all processes."""
-        for process in (*self.workers, self.scheduler):
-            if process is not None and process.poll() is None:
-                process.terminate()
-        for process in (*self.workers, self.scheduler):
-            if process is not None:
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        """End all processes at once: a worker without its scheduler takes seconds to end in an orderly way."""
+        for process in filter(None, (*self.workers, self.scheduler)):
+            process.kill()
+            process.wait()
+        self.workers.clear()
 
 
 @contextmanager

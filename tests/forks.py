@@ -63,6 +63,7 @@ class _Server:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, __file__, str(theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        self._turn = threading.Lock()
         theirs.close()
         atexit.register(self._end)
 
@@ -74,8 +75,9 @@ class _Server:
         text = json.dumps(what).encode()
         assert len(text) < _MESSAGE
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))] if streams else []
-        self._socket.sendmsg([text], rights)
-        return json.loads(self._socket.recv(_MESSAGE))
+        with self._turn:  # threads of a test may ask at the same time
+            self._socket.sendmsg([text], rights)
+            return json.loads(self._socket.recv(_MESSAGE))
 
 
 @cache

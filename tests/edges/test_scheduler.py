@@ -15,7 +15,7 @@ import task_functions
 from dask_processes import TESTS, dask_processes, make_certificates, other_installation
 
 from masivo_stream.edges.scheduler.dask_client import open_scheduler
-from masivo_stream.model.errors import BugError, ConfigurationError, InputError, WorkerError
+from masivo_stream.model.errors import BugError, InputError, WorkerError
 from masivo_stream.model.settings import SchedulerSettings
 from masivo_stream.model.tasks import Task
 
@@ -87,14 +87,6 @@ def doubled(count):
     return {f"part {number}": str(2 * number).encode() for number in range(count)}
 
 
-async def test_a_scheduler_without_workers_is_an_error(scheduler, certificates):
-    """After a time. A worker that another test has started is enough, though."""
-    with configured(certificates):
-        if not scheduler.workers:
-            with pytest.raises(WorkerError, match=r"no worker that answers for 0\.3 s"):
-                await compute(scheduler.address, task_functions.double, asking(1), scheduler_timeout=0.3)
-
-
 async def test_all_tasks_are_answered_over_tls(cluster, certificates):
     """Each once, and as they are without a scheduler."""
     with configured(certificates):
@@ -133,20 +125,6 @@ async def test_what_hangs_is_done_elsewhere(cluster, certificates, tmp_path):
     assert found == doubled(12)
 
 
-async def test_a_task_that_is_too_large_is_an_error(cluster, certificates):
-    """It names the setting."""
-    with configured(certificates), pytest.raises(WorkerError, match=r"part 0 has taken longer than 0\.3 s") as error:
-        await compute(cluster.address, task_functions.sleep, asking(1, seconds=1.5), task_timeout=0.3)
-    assert "or set a longer task_timeout; then start the same command again" in error.value.hint
-
-
-async def test_without_certificates_nothing_is_connected(cluster):
-    """The variables are named."""
-    with pytest.raises(ConfigurationError) as error:
-        await compute(cluster.address, task_functions.double, asking(1))
-    assert "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT" in error.value.hint
-
-
 async def test_certificates_of_another_authority_are_refused(cluster, tmp_path):
     """No other program can use the scheduler."""
     others = make_certificates(tmp_path)
@@ -168,19 +146,6 @@ async def test_a_worker_that_joins_later_with_another_source_ends_the_command(cl
     assert "it goes on from the answers that are there" in error.value.hint
 
 
-async def test_a_worker_with_other_versions_is_refused_at_the_beginning(cluster, certificates, tmp_path):
-    """Before anything is asked: exit 2."""
-    worker = cluster.start_worker(**other_installation(tmp_path / "other", version="9.9"))
-
-    async def until_it_has_joined():
-        while True:
-            await compute(cluster.address, task_functions.double, asking(1))
-
-    with configured(certificates), pytest.raises(ConfigurationError, match=r"masivo-stream 9.9 \(here 0.1.0\)"):
-        await until_it_has_joined()
-    cluster.stop_worker(worker)
-
-
 async def test_killed_workers_change_nothing(cluster, certificates):
     """Others do their tasks; new ones join."""
 
@@ -193,23 +158,6 @@ async def test_killed_workers_change_nothing(cluster, certificates):
     with configured(certificates):
         found = await compute(cluster.address, task_functions.sleep, asking(20, seconds=0.05), kill)
     assert found == doubled(20)
-
-
-async def test_a_lost_scheduler_is_an_error_with_its_next_step(cluster, certificates):
-    """And one that is not there, before anything begins."""
-
-    def kill(answers):
-        if answers == 3:
-            cluster.scheduler.send_signal(signal.SIGKILL)
-
-    with configured(certificates):
-        with pytest.raises(WorkerError, match="does not answer any more") as error:
-            await compute(cluster.address, task_functions.sleep, asking(50, seconds=0.05), kill)
-        assert error.value.hint.startswith(
-            "start the scheduler and its workers again; then start the same command again"
-        )
-        with pytest.raises(WorkerError, match=r"cannot be reached within 0\.5 s"):
-            await compute(cluster.address, task_functions.double, asking(1), scheduler_timeout=0.5)
 
 
 LOCAL = """
