@@ -56,6 +56,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
+        "name a file or directory on this machine, and copy it when it is written": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from masivo_stream.cli.options import Switch
+from masivo_stream.cli.options import Switch, check_here
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def demo(
             operation="demo",
             hint="use --records of 1 or more, and --invalid from 0 to 0.9",
         )
+    check_here(directory, "--directory")
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))

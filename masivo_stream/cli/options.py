@@ -60,6 +60,23 @@ class DividedExportFlags(ExportFlags):
         return replace(super().named(), parts=self.parts or "")
 
 
+def check_here(path: str | None, flag: str) -> None:
+    """Check that what is written is written to this machine, and not into a directory that is called like a URL.
+
+    Raises:
+        ConfigurationError: it is a URL.
+    """
+    from masivo_stream.core.reading.object_urls import is_url, shown_url
+
+    if path is not None and is_url(path):
+        raise ConfigurationError(
+            f"{shown_url(path)} is not on this machine",
+            operation="read the command",
+            place=flag,
+            hint="name a file or directory on this machine, and copy it when it is written",
+        )
+
+
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class CommonFlags:

@@ -433,6 +433,8 @@ def test_settings_and_catalogue_may_be_objects(command, bucket, lines):
         (["validate", "--customers", "c.ndjson", "--state-dir", "s3://results/state"], "--publish"),
         (["bench", "--customers", "s3://exports/a"], "download the exports"),
         (["report", "-o", "s3://results/page.html"], "migrate --publish"),
+        (["generate", "customers", "--records", "1", "-o", "s3://results/c.ndjson"], "copy it when it is written"),
+        (["demo", "--records", "1", "--directory", "s3://results/demo"], "copy it when it is written"),
         (["validate", "--customers", "ftp://a.test/x"], "s3://, gs://, az:// or https://"),
         (["validate", "--customers", "https://a.test/*.ndjson"], "cannot be listed"),
     ],

@@ -226,6 +226,11 @@ def test_what_cannot_be_in_object_storage_is_on_this_machine(served, bucket, wor
     done = run("report", "-o", "s3://results/page.html", *sending(served, work)[-2:], cwd=work)
     assert done.returncode == 2
     expect_advice(done, "name a file; migrate --publish copies the report of a run to object storage")
+    for wrong, right in ((["-o", "s3://results/c"], ["-o", "c"]), (["--invalid", 0.1, "-o", "az://c/c"], ["-o", "d"])):
+        done = run("generate", "customers", "--records", 1, *wrong, cwd=work)
+        assert done.returncode == 2
+        expect_advice(done, "name a file or directory on this machine, and copy it when it is written")
+        assert run("generate", "customers", "--records", 1, *right, cwd=work).returncode == 0
     done = run("bench", "--customers", RIGHT, cwd=work)
     assert done.returncode == 2
     expect_advice(done, "download the exports first")
