@@ -86,6 +86,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
+        "name one that all of them share: --parts parts": ("scheduler::a_preparation_names_a_directory_for_its_parts"),
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
         "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
         "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",

@@ -1,6 +1,7 @@
 """Advice about schedulers and their workers is followed to a good end: the same command goes on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,6 +215,28 @@ def test_an_export_is_renamed_for_the_workers(here, cluster):
     expect_advice(done, "rename the file, and name it as it is called then")
     odd.rename("customers.ndjson")
     check_complete(run("validate", "--customers", "customers.ndjson", *more))
+
+
+def test_a_preparation_names_a_directory_for_its_parts(tmp_path, monkeypatch, cluster):
+    """Its workers make what is missing there; the exports are those of one process, byte by byte."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(TESTS / "prepare" / "samples" / "shopify", "src")
+    for arguments in (["--init", "shopify", "src", "-o", "mapping.toml"], ["mapping.toml", "-o", "alone"]):
+        assert run("prepare", *arguments).returncode == 0
+    cluster.start_scheduler()
+    cluster.start_worker()
+    asked = ["prepare", "mapping.toml", "-o", "export", "--scheduler", cluster.address]
+    done = run(*asked)
+    assert done.returncode == 2
+    expect_advice(done, "name one that all of them share: --parts parts")
+    assert run(*asked, "--parts", "parts").returncode == 0
+    assert len([*Path("parts").glob("share-*")]) == 2
+    for name in ("customers.ndjson", "events.ndjson", "transactions.ndjson", "left-out.csv", "prepare.json"):
+        alone, together = (Path(folder, name) for folder in ("alone", "export"))
+        assert alone.exists() == together.exists()
+        assert not alone.exists() or alone.read_bytes() == together.read_bytes()
+    cluster.stop()
+    assert run(*asked, "--parts", "parts").returncode == 0  # everything is there
 
 
 def test_dask_is_installed(here):

@@ -162,6 +162,11 @@ class DaskScheduler:
         self.again = 0
         """How many tasks were handed out again."""
 
+    @property
+    def threads(self) -> int:
+        """How many threads all workers have."""
+        return sum(self._threads.values())
+
     async def check(self) -> None:
         """Wait for a worker, and compare the versions of the scheduler and its workers with ours.
 

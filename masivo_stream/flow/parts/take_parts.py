@@ -228,7 +228,7 @@ class FoundAnswers:
 
 
 async def look_for_answers(exports: Exports, asked: PartRequest, settings: Settings) -> FoundAnswers:
-    """Return the answers at `exports.parts` that are right. If there are none, all parts of `asked` are missing.
+    """Return the answers at `exports.parts` that are right. Without any, all parts of `asked` are missing.
 
     Raises:
         ConfigurationError: there can be no answers at this place.
