@@ -42,6 +42,7 @@ def hang_once(request):
     asked = json.loads(request)
     if asked.get("once") and _first(asked):
         time.sleep(asked["seconds"])
+    time.sleep(asked.get("pause", 0))
     return double(request)
 
 
@@ -68,8 +69,3 @@ def refuse(request):
 def fail(request):
     """Have an error whose text quotes a record."""
     raise ValueError("ana@example.com")
-
-
-def name_secrets(request):
-    """Return what the environment of a worker names."""
-    return json.dumps({name: os.environ.get(name) for name in ("MASIVO_API_KEY", "MASIVO_TOKEN", "PATH")}).encode()

@@ -12,7 +12,7 @@ back without an answer for four reasons:
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
@@ -119,6 +119,12 @@ class HandOut:
         """Note that a worker has begun with a task. A scheduler may begin it again elsewhere."""
         if ticket in self._out:
             self._out[ticket].worker, self._out[ticket].began = worker, now
+
+    def keep_workers(self, workers: Collection[str]) -> None:
+        """Note which workers there are: what another one had begun waits for a worker again."""
+        for out in self._out.values():
+            if out.began is not None and out.worker not in workers:
+                out.worker, out.began = "", None
 
     def answered(self, ticket: int) -> bool:
         """Note an answer. Returns whether it is the first one of its task."""

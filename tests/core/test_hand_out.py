@@ -104,6 +104,18 @@ def test_a_task_that_begins_again_elsewhere_has_its_time_again():
     assert board.avoid == {"b"}
 
 
+def test_what_a_lost_worker_had_begun_waits_again():
+    """Its time is that of the next worker."""
+    board = board_of(2)
+    first, second = board.next(2), board.next(2)
+    board.begun(first.ticket, "a", 0.0)
+    board.begun(second.ticket, "b", 0.0)
+    board.keep_workers({"b", "c"})
+    assert board.not_begun() == [first.ticket]
+    assert board.overdue(TIMEOUT + 1) == [second.ticket]
+    assert board.avoid == {"b"}
+
+
 def test_what_is_known_late_counts_for_nothing():
     """Messages of a ticket that has ended."""
     board = board_of(1)
@@ -165,6 +177,10 @@ class AnyWorkers(RuleBasedStateMachine):
     @rule(data=st.data(), worker=st.sampled_from("abc"))
     def begin(self, data, worker):
         self.board.begun(data.draw(st.sampled_from(sorted(self.out))), worker, self.now)
+
+    @rule(workers=st.sets(st.sampled_from("abc")))
+    def lose_workers(self, workers):
+        self.board.keep_workers(workers)
 
     @rule(seconds=st.floats(0, 2 * TIMEOUT))
     def wait(self, seconds):

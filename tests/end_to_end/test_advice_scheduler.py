@@ -1,5 +1,6 @@
 """Advice about schedulers and their workers is followed to a good end: the same command goes on."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from advice_tools import expect_advice, make_exports, named
 from dask_processes import TESTS, DaskProcesses, make_certificates, other_installation
-from end_to_end_tools import clean_environment, run, wait_until
+from end_to_end_tools import KINDS, clean_environment, expected_ledger, run, wait_until
 
 from masivo_stream.core.hand_out import MOST_TRIES
 
@@ -215,6 +216,33 @@ def test_an_export_is_renamed_for_the_workers(here, cluster):
     expect_advice(done, "rename the file, and name it as it is called then")
     odd.rename("customers.ndjson")
     check_complete(run("validate", "--customers", "customers.ndjson", *more))
+
+
+def timeless(kinds):
+    return {name: {key: value for key, value in kind.items() if key != "finished_at"} for name, kind in kinds.items()}
+
+
+def test_plan_takes_up_what_validate_has_had_made(here, cluster, served):
+    """Without workers, until an answer is damaged; then they make that one again. `migrate` sends each record once."""
+    cluster.start_scheduler()
+    cluster.start_worker()
+    check_complete(validate(here, cluster.address))
+    cluster.stop()
+    asked = ["plan", *named(here), "--state-dir", here / "state", "--json"]
+    unreachable = {"MASIVO_SCHEDULER_TIMEOUT": "0.3"}
+    done = run(*asked, "--scheduler", cluster.address, **unreachable)
+    check_complete(done)
+    alone = run(*asked, "--workers", "1")
+    assert timeless(json.loads(done.stdout)["kinds"]) == timeless(json.loads(alone.stdout)["kinds"])
+    (answer,) = (here / "state" / "parts").iterdir()
+    answer.write_bytes(answer.read_bytes()[:-9])
+    assert run(*asked, "--scheduler", cluster.address, **unreachable).returncode == 6
+    cluster.start_scheduler()
+    cluster.start_worker()
+    check_complete(run(*asked, "--scheduler", cluster.address))
+    done = served.migrate(here, "--scheduler", cluster.address, "--parts", here / "state" / "parts", state="other")
+    check_complete(done)
+    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(here)
 
 
 def test_a_preparation_names_a_directory_for_its_parts(tmp_path, monkeypatch, cluster):

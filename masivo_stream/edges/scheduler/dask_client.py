@@ -50,8 +50,10 @@ _RETRIES = 2
 """How often Dask itself repeats a task whose worker could not even begin it."""
 _POLL = 1.0
 """Seconds between two looks at the workers."""
-TaskEnd = TaskResult | NotBegun | Loss
+_TaskEnd = TaskResult | NotBegun | Loss
 """What a worker sends back for a task, or why it sends nothing."""
+_Running = dict["asyncio.Task[_TaskEnd]", tuple[Handed, list[str]]]
+"""What is under way, and the only workers that may do it; no workers: all may."""
 _TLS_VARIABLES = {
     "tls_ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
     "tls_client_cert": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT",
@@ -191,7 +193,7 @@ class DaskScheduler:
             MasivoStreamError: what `function` raised, on each worker that tried.
         """
         board = HandOut(tasks, task_timeout=self._settings.task_timeout)
-        running: dict[asyncio.Task[TaskEnd], Handed] = {}
+        running: _Running = {}
         self._client.subscribe_topic(self._topic, lambda event: _note_begin(board, event[1]))
         answers = 0
         try:
@@ -201,7 +203,7 @@ class DaskScheduler:
                     return
                 done, _ = await asyncio.wait(running, timeout=_POLL, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
-                    handed, result = running.pop(one), one.result()
+                    (handed, _), result = running.pop(one), one.result()
                     if isinstance(result, Answered):
                         if board.answered(handed.ticket):
                             answers += 1
@@ -209,20 +211,23 @@ class DaskScheduler:
                     else:
                         await self._note_loss(board, handed, result, begun=answers > 0)
                 await self._look()
+                board.keep_workers(self._threads)
+                self._take_back_stranded(board, running)
                 self._take_back_overdue(board, running)
         finally:
             await _cancel(running)
 
-    def _hand_out(self, board: HandOut, function: Function, running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
+    def _hand_out(self, board: HandOut, function: Function, running: _Running) -> None:
         """Hand out as many tasks as fit the workers."""
         usable = {address: count for address, count in self._threads.items() if address not in board.avoid}
         if self._threads and not usable and board.under_way == 0:
             raise all_hang(self._place, self._settings.task_timeout)
         while (handed := board.next(PER_THREAD * max(1, sum(usable.values())))) is not None:
-            running[asyncio.create_task(self._do(handed, function, sorted(usable)))] = handed
+            only = sorted(usable) if handed.avoid else []
+            running[asyncio.create_task(self._do(handed, function, only))] = handed, only
 
-    async def _do(self, handed: Handed, function: Function, usable: list[str]) -> TaskEnd:
-        """Have one task done. Returns what its worker sends back, or why nothing comes."""
+    async def _do(self, handed: Handed, function: Function, only: list[str]) -> _TaskEnd:
+        """Have one task done, by one of `only` these workers. Returns what is sent back, or why nothing comes."""
         distributed = _import_dask()
         future = self._client.submit(
             run_task,
@@ -233,7 +238,7 @@ class DaskScheduler:
             handed.ticket,
             pure=False,
             retries=_RETRIES,
-            workers=usable if handed.avoid else None,
+            workers=only or None,
             key=f"masivo-stream-{self._client.id}-{handed.ticket}",
         )
         try:
@@ -286,13 +291,21 @@ class DaskScheduler:
         error = WorkerError if begun else ConfigurationError
         raise error(**name_differences(who, differences, self._place))
 
-    def _take_back_overdue(self, board: HandOut, running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
+    def _take_back_stranded(self, board: HandOut, running: _Running) -> None:
+        """Hand out again what only workers may do that are all gone: the scheduler would wait for them."""
+        for one, (handed, only) in [*running.items()]:
+            if only and not self._threads.keys() & set(only) and not one.done():
+                one.cancel()
+                del running[one]
+                self._give_up(board.lost(handed.ticket, Loss.KILLED), Loss.KILLED)
+
+    def _take_back_overdue(self, board: HandOut, running: _Running) -> None:
         """Hand out elsewhere what hangs, and what may wait behind it."""
         overdue = board.overdue(time.monotonic())
         if not overdue:
             return
         waiting = board.not_begun()
-        for one, handed in [*running.items()]:
+        for one, (handed, _) in [*running.items()]:
             if handed.ticket in {*overdue, *waiting}:
                 one.cancel()
                 del running[one]
@@ -336,7 +349,7 @@ def _note_begin(board: HandOut, message: dict[str, Any]) -> None:
     board.begun(message["ticket"], message["worker"], time.monotonic())
 
 
-async def _cancel(running: "dict[asyncio.Task[TaskEnd], Handed]") -> None:
+async def _cancel(running: _Running) -> None:
     """End what is under way."""
     for one in running:
         one.cancel()
