@@ -73,6 +73,14 @@ MUTATIONS = (
         (CLI + "a_plan_writes_dead_letters_and_leaves_those_of_a_run",),
     ),
     Mutation(
+        "all accounts check their exports at the same time",
+        "flow/commands/fleet.py",
+        "CapacityLimiter(fleet.at_once), CapacityLimiter(1)\n",
+        "CapacityLimiter(fleet.at_once), CapacityLimiter(fleet.at_once)\n",
+        "No account sends before the last one is checked, and the notes of all are on the disk at once.",
+        (CLI + "exports_are_checked_one_after_the_other",),
+    ),
+    Mutation(
         "the best exit code counts",
         "model/fleet.py",
         "    worst = max(",

@@ -98,7 +98,9 @@ def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags) -> "FleetResult
     _give_memory_back()
     gc.freeze()  # see `cli.watched`
     with _watching(fleet, quiet=common.quiet) as runs:
-        runtime = FleetRuntime(runtime_of=_runtime_of(fleet.file, run, common), watch=runs, handle_signals=True)
+        runtime = FleetRuntime(
+            runtime_of=_runtime_of(fleet.file, run, common), watch=runs, observer=runs.own_log, handle_signals=True
+        )
         pointer = Pointer() if sys.stderr.isatty() and not common.quiet else None
 
         async def work() -> "FleetResult":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.settings import Settings
+    from masivo_stream.prepare.engine.record_origins import OriginsOfLines
     from masivo_stream.prepare.engine.run import ShowStep
 
 SECONDS_PER_LINE = 10.0
@@ -128,21 +129,25 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     from masivo_stream.flow.exports import exports_in
     from masivo_stream.flow.remote_files import ObjectStorage
     from masivo_stream.model.settings import SchedulerSettings
+    from masivo_stream.prepare.engine.record_origins import OriginsOfLines
     from masivo_stream.prepare.engine.run import prepare as run
     from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
-    with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
-        remote = ObjectStorage(settings.retry)
-        if work.parts is None:
-            found = run(work.mapping, directory, show, remote)
-        else:
-            if settings.scheduler.scheduler:
-                from masivo_stream.cli.shares_on_workers import SharesToMake, make_missing_shares
+    with OriginsOfLines() as origins:
+        with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
+            remote = ObjectStorage(settings.retry)
+            if work.parts is None:
+                found = run(work.mapping, directory, show, remote, origins)
+            else:
+                if settings.scheduler.scheduler:
+                    from masivo_stream.cli.shares_on_workers import SharesToMake, make_missing_shares
 
-                make_missing_shares(SharesToMake(work.mapping, work.parts, settings), show)
-            found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show)
-    settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
-    planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
+                    make_missing_shares(SharesToMake(work.mapping, work.parts, settings), show)
+                found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show, origins)
+        settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
+        planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
+        if planned is not None:
+            planned = _with_origins(planned, origins)
     if planned is not None and not output:
         planned = _without(str(directory), planned)
     code = planned.summary.exit_code if planned is not None else ExitCode.DEAD_LETTERS
@@ -152,6 +157,19 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     from masivo_stream.observe.preparation_table import print_preparation
 
     return answer(lambda: print_preparation(Output(), found, planned, output), code, question=True)
+
+
+def _with_origins(planned: "Plan", origins: "OriginsOfLines") -> "Plan":
+    """Return a plan whose findings name the rows of sources from which lines were made."""
+    from msgspec import UnsetType, structs
+
+    from masivo_stream.core.checks.name_origins import name_origins
+
+    checks = planned.summary.checks
+    if isinstance(checks, UnsetType):
+        return planned
+    summary = structs.replace(planned.summary, checks=name_origins(checks, origins.find))
+    return structs.replace(planned, summary=summary)
 
 
 def _make_part(

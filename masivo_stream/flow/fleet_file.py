@@ -52,6 +52,7 @@ class _AccountTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     customers: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     transactions: tuple[str, ...] = ()
+    parts: str = ""
     settings: dict[str, Any] = {}
 
 
@@ -73,6 +74,8 @@ class FleetAccount(Struct, frozen=True, kw_only=True):
     customers: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     transactions: tuple[str, ...] = ()
+    parts: str = ""
+    """A directory or folder with answers of parts; empty without any."""
     key: str
     """The file or the variable that holds the key."""
     has_key: bool
@@ -175,6 +178,7 @@ def _make_account(table: _AccountTable, settings: Settings, environment: Mapping
         customers=table.customers,
         events=table.events,
         transactions=table.transactions,
+        parts=table.parts,
         key=table.key_file or variable,
         has_key=bool(table.key_file or environment.get(variable)),
         credentials=read_key,

@@ -20,7 +20,7 @@ from anyio.abc import TaskStatus
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
-from masivo_stream.model.notices import LoopStalled, MinutePassed, Stopping
+from masivo_stream.model.notices import LoopStalled, MinutePassed, Notice, Stopping
 from masivo_stream.model.ports import Clock
 
 
@@ -72,10 +72,15 @@ _OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SharedSignals:
-    """What lets several runs of one process stop on its signals: a signal has one receiver in an event loop."""
+    """What lets several runs of one process stop on its signals: a signal has one receiver in an event loop.
 
-    def __init__(self) -> None:
+    It also lets them share a watch on the loop, which would cost each of a hundred runs 20 timers per second: it is the
+    observer of that watch. Runs receive the minutes; `observer` receives the stalls, once and not for each run.
+    """
+
+    def __init__(self, observer: Observer | None = None) -> None:
         """No signal has come yet."""
+        self._observer = observer
         self._stops: dict[StopControl, Observer] = {}
         self.received: Interrupted | None = None
         """The signal that stops every run, also one that begins later."""
@@ -109,6 +114,14 @@ class SharedSignals:
                 elif received is signal.SIGINT:
                     leave_at_once()
 
+    def notify(self, notice: Notice) -> None:
+        """Pass a notice of the watch on the loop on."""
+        if isinstance(notice, MinutePassed):
+            for observer in list(self._stops.values()):
+                observer.notify(notice)
+        elif self._observer is not None:
+            self._observer.notify(notice)
+
     def _begin(self, stop: StopControl, observer: Observer, cause: Interrupted) -> None:
         observer.notify(Stopping(why=cause.signal, in_flight=stop.in_flight, drain_time=stop.drain_time))
         stop.begin(cause)
@@ -128,7 +141,8 @@ async def work_under(
     shared = handle_signals if isinstance(handle_signals, SharedSignals) else None
     async with anyio.create_task_group() as beside:
         beside.start_soon(stop.drain)
-        beside.start_soon(watch_loop_lag, stop.clock, observer)
+        if shared is None:
+            beside.start_soon(watch_loop_lag, stop.clock, observer)
         if handle_signals and shared is None:
             await beside.start(obey_signals, stop, observer)  # before any work, so no signal is missed
         with shared.stopping(stop, observer) if shared is not None else nullcontext(), stop.work:

@@ -110,7 +110,7 @@ def test_each_log_line_names_its_account(fleet):
     assert {each["account_name"] for each in lines if each["event"] == "run_started"} == {"north", "west"}
     (failed,) = [each for each in lines if each["event"] == "account_failed"]
     assert (failed["account_name"], failed["exit_code"], failed["where"]) == ("south", 2, "none/such")
-    assert all("account_name" in each for each in lines)
+    assert {each["event"] for each in lines if "account_name" not in each} <= {"loop_stalled"}
 
 
 def test_a_wrong_key_stops_its_account_alone(fleet, accounts, monkeypatch):
@@ -243,4 +243,24 @@ def test_few_accounts_at_once_are_all_done(fleet, accounts, tmp_path):
     from masivo_stream.cli.main import run
 
     assert run(["fleet", "migrate", "slow.toml", "--quiet"]) == 0
+    assert arrived(accounts) == [1, 2, 3]
+
+
+def test_exports_are_checked_one_after_the_other(fleet):
+    """The first account sends while the others are checked, and the notes of one account are on the disk."""
+    ended = fleet("migrate", "--log-format", "json")
+    lines = [json.loads(line) for line in ended.err.splitlines()]
+    checks = [each for each in lines if each["event"] in {"checks_started", "checks_ended"}]
+    assert [each["event"] for each in checks] == ["checks_started", "checks_ended"] * 3
+    assert [each["account_name"] for each in checks[::2]] == [each["account_name"] for each in checks[1::2]]
+
+
+def test_answers_of_parts_are_taken_up(fleet, accounts, command):
+    """For the account that names them; without an answer, that account alone does not begin."""
+    part = ("validate", "--customers", "south.ndjson", "--part", "1/1", "--out", "answers")
+    assert command(*part, "--discounted-value", "optional").code == 0  # of other settings
+    ended = fleet("migrate", more={"south": 'parts = "answers"'})
+    assert (ended.code, arrived(accounts)) == (2, [1, 0, 3])
+    assert command(*part).code == 0
+    assert fleet("migrate", "--only", "south", more={"south": 'parts = "answers"'}).code == 0
     assert arrived(accounts) == [1, 2, 3]

@@ -22,7 +22,7 @@ from masivo_stream.model import contract
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 
-FLEET, BUSY, QUIET = 20, 600.0, 120.0
+FLEET, BUSY, QUIET = 20, 200.0, 30.0
 COMMIT, BESIDE = 0.005, 0.15
 POLICY = RetryPolicy(first_delay=1, longest_delay=60, outage_limit=3600, longest_hold=3660)
 
@@ -82,7 +82,7 @@ async def be_late(chance, most, *, until):
 
 
 async def migrate(accounts, late):
-    """Send to all accounts for ten minutes, then to the first one alone."""
+    """Send to all accounts for some minutes, then to the first one alone."""
     clock = LoopClock()
     disk, chance = Disk(clock), random.Random(5)
     async with anyio.create_task_group() as road:

@@ -8,9 +8,11 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
+import zstandard
 from fakes import record, write_export
 from flow.divided import CAP, make_parts, named, planned, settings_of
 
+from masivo_stream.core.parts.answer_format import PREFIX, read_header, read_prefix
 from masivo_stream.edges.export.source import find_inputs, line_after
 from masivo_stream.flow.commands.validate_part import read_part, validate_part
 from masivo_stream.flow.parts.make_part import answer_name, ask_for_part, make_part
@@ -273,3 +275,24 @@ async def test_parts_of_two_versions_of_an_export_are_not_joined(export):
         await validate_part(settings, with_parts(export, ""), part, 3, out=str(export / "parts"))
     with pytest.raises(InputError, match="the export has changed"):
         await planned(with_parts(export), settings)
+
+
+def test_an_answer_holds_nothing_of_a_record(export):
+    """No id, email, name or purchase, in whatever form: only what summaries show anyway, and names of fields."""
+    customer = record(Kind.CUSTOMERS, 1, id="secret-id", email="secret@mail.test", name="Secret", remark="Secret")
+    odd = record(Kind.CUSTOMERS, 2, id="secret-2", email=7, name="Secret Name")
+    events = record(Kind.EVENTS, 1, id="secret-id")
+    events["events"][0]["order"]["purchase_id"] = "secret-purchase"
+    write_export(export / "customers.ndjson", [customer, odd])
+    write_export(export / "events.ndjson", [events])
+    paths = {"customers": [export / "customers.ndjson"], "events": [export / "events.ndjson"]}
+    asked = ask_for_part(named(paths).find(RetrySettings()), settings_of(export / "state"), 1, 1)
+    content = make_part(msgspec.msgpack.encode(asked))
+    body = PREFIX.size + read_prefix(content)
+    header = read_header(content[PREFIX.size : body])
+    frames = [header.checks, *header.notes, *(each for lines in header.stretches for each in lines.frames)]
+    packed = (content[body + frame.offset : body + frame.offset + frame.length] for frame in frames)
+    text = content[:body] + b"".join(map(zstandard.decompress, packed))
+    assert b"remark" in text
+    assert b"secret" not in text.lower()
+    assert b"mail.test" not in text

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 
 import msgspec
 
@@ -90,11 +90,17 @@ class ChecksBeforeSending:
             self._notify_end(_checks_of(self._findings), seconds=0.0, known=True)
             return
         (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
-        began = self._session.clock.now()
         files = [each for found in self._inputs.values() for each in found]
+        # Object storage may not answer for an hour: who reads from there keeps no other run waiting.
+        turn = None if any(each.stored for each in files) else self._session.runtime.turn_to_check
+        async with nullcontext() if turn is None else turn:
+            await self._make(self._policy, identity, files)
+
+    async def _make(self, policy: CheckPolicy, identity: bytes, files: Sequence[Input]) -> None:
+        directory, began = self._session.state.path, self._session.clock.now()
         with marked_under_way(directory):
             self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
-            checked = await self._check(self._policy, identity)
+            checked = await self._check(policy, identity)
         if not checked.unfinished:
             self._findings = read_findings(directory, identity)
         self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)

@@ -4,6 +4,7 @@ Each account has its own rate windows, so N accounts send N requests where one s
 and the process's signals.
 """
 
+import re
 import shlex
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +20,7 @@ from anyio import CapacityLimiter, from_thread, lowlevel
 from msgspec import Struct, structs
 
 from masivo_stream.core.reading.object_urls import is_url
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.secret import API_KEY_VARIABLE, name_quota
 from masivo_stream.flow.commands.migrate import migrate
@@ -30,9 +32,9 @@ from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.flow.stop import SharedSignals
+from masivo_stream.flow.stop import SharedSignals, watch_loop_lag
 from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, OutageError
-from masivo_stream.model.fleet import AccountResult, FleetResult, fail, join
+from masivo_stream.model.fleet import AccountFailure, AccountResult, FleetResult, fail, join
 from masivo_stream.model.summary import Summary
 
 _T = TypeVar("_T", bound=Struct)
@@ -56,6 +58,8 @@ class FleetRuntime(Struct, frozen=True, kw_only=True):
     runtime_of: Callable[[str], Runtime] = lambda _: Runtime()
     """Returns the runtime of an account's run."""
     watch: FleetWatch | None = None
+    observer: Observer | None = None
+    """Receives notices that are about no account."""
     handle_signals: bool = False
     """Whether SIGINT and SIGTERM stop all runs in an orderly way. Only in the main thread."""
 
@@ -66,8 +70,10 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     Returns:
         The summary of each account, or why it could not begin. The exit code is the worst.
     """
-    runtime, signals, shared = runtime or FleetRuntime(), SharedSignals(), find_shared_keys(fleet)
-    limiter, found = CapacityLimiter(fleet.at_once), dict[str, AccountResult]()
+    runtime = runtime or FleetRuntime()
+    signals, shared = SharedSignals(runtime.observer), find_shared_keys(fleet)
+    limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(1)
+    found = dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
         again = shlex.join(runtime.runtime_of(account.name).reporting.invocation.again)
@@ -75,12 +81,13 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
             if (error := signals.received or shared.get(account.name)) is not None:
                 found[account.name] = fail(account.name, error, command=again)
             else:
-                work = partial(_migrate, account, runtime, signals)
-                found[account.name] = await _isolated(account.name, work, command=again)
+                work = partial(_migrate, account, runtime, signals, turn_to_check)
+                found[account.name] = _name_key(await _isolated(account.name, work, command=again), account)
         if runtime.watch is not None:
             runtime.watch.ended(found[account.name])
 
     async with anyio.create_task_group() as beside:
+        beside.start_soon(watch_loop_lag, SystemClock(), signals)
         if runtime.handle_signals:
             await beside.start(signals.obey)
         async with anyio.create_task_group() as runs:
@@ -90,7 +97,9 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     return join(found[account.name] for account in fleet.accounts)
 
 
-async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals) -> AccountResult:
+async def _migrate(
+    account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals, turn_to_check: CapacityLimiter
+) -> AccountResult:
     credentials, exports = account.credentials(), await _look_up(account, signals)
     summary = await migrate(
         account.settings,
@@ -98,9 +107,10 @@ async def _migrate(account: FleetAccount, runtime: FleetRuntime, signals: Shared
         exports,
         observer=runtime.watch.observer_of(account.name) if runtime.watch is not None else None,
         handle_signals=signals,
-        runtime=runtime.runtime_of(account.name),
+        # One after the other: the first ones send while the others are checked, and notes of one are on the disk.
+        runtime=structs.replace(runtime.runtime_of(account.name), turn_to_check=turn_to_check),
     )
-    return AccountResult(name=account.name, exit_code=summary.exit_code, summary=_name_key(summary, account))
+    return AccountResult(name=account.name, exit_code=summary.exit_code, summary=summary)
 
 
 async def _look_up(account: FleetAccount, signals: SharedSignals) -> Exports:
@@ -141,16 +151,23 @@ async def _cancel_after(come: Callable[[], Awaitable[object]], scope: anyio.Canc
     scope.cancel()
 
 
-def _name_key(summary: Summary, account: FleetAccount) -> Summary:
-    """Return the summary with the account's own key where its steps speak of the key that other commands take."""
+def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
+    """Return the result with the account's own key where its steps speak of the key that other commands take."""
 
-    def named(step: _T, *fields: str) -> _T:
+    def named(part: _T, *fields: str) -> _T:
         return structs.replace(
-            step, **{field: getattr(step, field).replace(API_KEY_VARIABLE, account.key) for field in fields}
+            part, **{field: _OTHERS_KEY.sub(lambda _: account.key, getattr(part, field)) for field in fields}
         )
 
-    summary = named(summary, "hint", "message")
-    return structs.replace(summary, next_steps=tuple(named(step, "text") for step in summary.next_steps))
+    if isinstance(failure := result.failure, AccountFailure):
+        return structs.replace(result, failure=named(failure, "message", "place", "hint"))
+    if not isinstance(summary := result.summary, Summary):
+        return result
+    steps = tuple(named(step, "text") for step in summary.next_steps)
+    return structs.replace(result, summary=structs.replace(named(summary, "hint", "message"), next_steps=steps))
+
+
+_OTHERS_KEY = re.compile(rf"\b{API_KEY_VARIABLE}\b")
 
 
 async def plan_fleet(fleet: Fleet, progress: Callable[[str], None] = lambda _: None) -> FleetResult:
@@ -203,7 +220,7 @@ def _status(file: str, account: FleetAccount) -> AccountResult:
         found = status(directory)
     except MasivoStreamError as error:
         return fail(account.name, error)
-    return AccountResult(name=account.name, exit_code=found.exit_code, summary=_name_key(found, account))
+    return _name_key(AccountResult(name=account.name, exit_code=found.exit_code, summary=found), account)
 
 
 def exports_of(account: FleetAccount) -> Exports:
@@ -217,6 +234,7 @@ def exports_of(account: FleetAccount) -> Exports:
         customers=(*found.customers, *account.customers),
         events=(*found.events, *account.events),
         transactions=(*found.transactions, *account.transactions),
+        parts=account.parts,
     )
 
 
