@@ -294,4 +294,23 @@ MUTATIONS = (
         "A part is of half of one table and half of another.",
         (PARTS + "a_source_that_changes_meanwhile_is_refused",),
     ),
+    Mutation(
+        "rows that were left out are where a record comes from",
+        "prepare/engine/nest.py",
+        "            left = {each.place for each in left_out if each.table is table}\n",
+        "            left = set()\n",
+        "A person corrects a row that was not even used.",
+        ("cli/test_prepare.py::test_findings_name_the_rows_of_sources",),
+    ),
+    Mutation(
+        "an id with an exponent is used as it is shown",
+        "prepare/engine/select.py",
+        '        elif name in IDS and kind == "VARCHAR":\n',
+        "        elif False:\n",
+        "Customers get ids that a spreadsheet has rounded, and two of them one id.",
+        (
+            GUESSES + "an_id_with_an_exponent_is_left_out",
+            GUESSES + "an_id_of_sqlite_that_has_lost_its_digits_is_left_out",
+        ),
+    ),
 )

@@ -11,6 +11,8 @@ The path of a row:
 * *place*: the file and line of a source row in one number. Every table has it as the column `place`, and every SELECT
   returns it, so that whatever is left out can be named by file and line.
 * *remark*: a flat row that was left out, merged, corrected, added or guessed, with the reason and the amounts.
+* *origin*: the first row of a source that is in a record, and how many are. It is kept for each line until the exports
+  were validated, so that a finding can name it.
 * *partition*: the flat rows of some customers, chosen by the hash of the customer's id. Memory holds one partition.
 
 Rooms: `mapping` reads the frame, and `settling` decides what happens to the rows of one customer. Both touch nothing

@@ -248,7 +248,7 @@ def test_figures_that_do_not_close_are_not_published(here):
 
 def test_a_part_that_loses_a_record_is_not_made(here, monkeypatch):
     """Each part adds up by itself."""
-    monkeypatch.setattr(share_files.ShareFiles, "write", lambda self, kind, record: None)
+    monkeypatch.setattr(share_files.ShareFiles, "write", lambda *_: None)
     with pytest.raises(BugError, match="do not close"):
         make(1, 3)
 

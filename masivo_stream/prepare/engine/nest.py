@@ -10,10 +10,11 @@ from msgspec import Struct
 from masivo_stream.model.contract import Kind
 from masivo_stream.prepare.engine.casts import literal
 from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.record_origins import RecordOrigin, origin_of
 from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import SelectedTable, part_of, read_rows
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
-from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.settling.remarks import Action, Why
 from masivo_stream.prepare.settling.rows import BalanceRow, CustomerRow, CustomerRows, FlatRow, LedgerRow, LineItemRow
 from masivo_stream.prepare.settling.settle import SettlingRules, leave_out_rows, settle
 from masivo_stream.prepare.settling.written_records import encode
@@ -36,7 +37,7 @@ class NestedFiles(Protocol):
 
     settling: RemarkList
 
-    def write(self, kind: Kind, record: bytes) -> None:
+    def write(self, kind: Kind, record: bytes, origin: RecordOrigin) -> None:
         """Add a record."""
         ...
 
@@ -71,13 +72,18 @@ def nest(database: Database, asked: PartitionToNest, rules: SettlingRules, outpu
 
 def _write(rows: CustomerRows, rules: SettlingRules, outputs: NestedFiles) -> None:
     settled = settle(rows, rules)
-    for kind, record in (
-        (Kind.CUSTOMERS, settled.customer),
-        (Kind.EVENTS, settled.events),
-        (Kind.TRANSACTIONS, settled.transactions),
+    left_out = [each for each in settled.remarks if each.action is Action.LEFT_OUT]
+    for kind, record, table, source in (
+        (Kind.CUSTOMERS, settled.customer, FlatTable.CUSTOMERS, rows.customers),
+        (Kind.EVENTS, settled.events, FlatTable.EVENTS, rows.line_items),
+        (Kind.TRANSACTIONS, settled.transactions, FlatTable.TRANSACTIONS, rows.ledger),
     ):
         if record is not None:
-            outputs.write(kind, encode(record))
+            left = {each.place for each in left_out if each.table is table}
+            origin = origin_of({row.place for row in source} - left)
+            if not origin.rows:  # an opening entry
+                origin = origin_of({row.place for row in rows.balances})
+            outputs.write(kind, encode(record), origin)
     for remark in settled.remarks:
         outputs.settling.remark(remark)
 

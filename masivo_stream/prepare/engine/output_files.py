@@ -8,6 +8,7 @@ from typing import BinaryIO, Self
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.prepare.engine.find_remarks import FlatWords, remark_flat_words, remark_not_selected
+from masivo_stream.prepare.engine.record_origins import ORIGIN_FILES, RecordOrigin
 from masivo_stream.prepare.engine.remark_list import HEADER, RemarkList
 from masivo_stream.prepare.engine.spill_dir import PrepareProgress, SavedSums, cannot_write
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
@@ -122,26 +123,28 @@ class GrowingFiles:
 class OutputFiles(GrowingFiles):
     """The exports and the list of remarks, in one directory. Use it as a context."""
 
-    def __init__(self, directory: Path, progress: PrepareProgress, names: PlaceNames) -> None:
-        """Open them where the work has come to.
+    def __init__(self, directory: Path, spill: Path, progress: PrepareProgress, names: PlaceNames) -> None:
+        """Open them where the work has come to; `spill` is the spill directory.
 
         Raises:
             StorageError: a file cannot be written.
         """
-        super().__init__(self.partials(directory), progress)
+        super().__init__(self.paths_in(directory, spill), progress)
         self.directory = directory
         self.reading = self.settling = self.open_list(LEFT_OUT_FILE, names)
         if not progress.sizes:
             self.append(LEFT_OUT_FILE, HEADER)
 
     @staticmethod
-    def partials(directory: Path) -> dict[str, Path]:
+    def paths_in(directory: Path, spill: Path) -> dict[str, Path]:
         """Return the paths of the files while they grow."""
-        return {name: partial_path(directory, name) for name in OUTPUT_FILES}
+        partials = {name: partial_path(directory, name) for name in OUTPUT_FILES}
+        return {**partials, **{name: spill / name for name in ORIGIN_FILES.values()}}
 
-    def write(self, kind: Kind, record: bytes) -> None:
+    def write(self, kind: Kind, record: bytes, origin: RecordOrigin) -> None:
         """Add a record."""
         self.append(EXPORT_FILES[kind], record + b"\n")
+        self.append(ORIGIN_FILES[kind], origin.encode())
 
     def add_words(self, table: FlatTable, rows: Iterable[FlatWords]) -> None:
         """Add remarks about remarkable values that the SELECT of a table returned."""

@@ -34,6 +34,7 @@ from masivo_stream.prepare.engine.output_files import (
     check_directory,
     partial_path,
 )
+from masivo_stream.prepare.engine.record_origins import OriginsOfLines
 from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import (
     SelectedTable,
@@ -80,11 +81,16 @@ _WEIGHTS = {"load": 45.0, "select": 20.0, "find": 5.0, "nest": 25.0, "count": 5.
 
 
 def prepare(
-    mapping_file: str, directory: Path, show: ShowStep = lambda _: None, remote: RemoteFiles | None = None
+    mapping_file: str,
+    directory: Path,
+    show: ShowStep = lambda _: None,
+    remote: RemoteFiles | None = None,
+    origins: OriginsOfLines | None = None,
 ) -> Preparation:
     """Write the exports that a mapping describes into a directory.
 
     `remote` finds the mapping and the sources that are named by a URL; without it, every name is one of a file.
+    `origins` is opened, and knows afterwards from which rows each line was made.
 
     Raises:
         ConfigurationError: the mapping is wrong, or does not fit its sources; DuckDB is not installed.
@@ -107,17 +113,19 @@ def prepare(
             files[name] = find_files(source, f"{mapping_file}: [sources] {name}", spaces)
         check_directory(directory)
         with SpillDirectory(spill, _identity(text, directory, files)) as space:
-            if not are_intact(OutputFiles.partials(directory), space.progress.sizes):
+            if not are_intact(OutputFiles.paths_in(directory, spill), space.progress.sizes):
                 space.begin_again()
             work = PreparationSteps(WorkToDo(mapping, WrittenMapping(mapping_file, text), files), space, show)
             warnings = (*warn_of_standard_input(mapping, files), *warn_of_rewards(mapping))
-            with OutputFiles(directory, space.progress, work.names) as outputs:
+            with OutputFiles(directory, spill, space.progress, work.names) as outputs:
                 work.take(outputs)
                 show(StepProgress("count what was written", work.share_done))
                 went = count_exports({kind: partial_path(directory, name) for kind, name in EXPORT_FILES.items()})
                 figures = work.figures(went, warnings)
                 found = describe(mapping_file, figures, outputs.settling.tally, spill)
                 outputs.publish(encode_summary(found), figures.kinds)
+            if origins is not None:
+                origins.open(spill, work.names)
             space.remove()
     finally:
         if spool is not None:

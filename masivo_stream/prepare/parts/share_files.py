@@ -18,6 +18,7 @@ from msgspec import Struct
 from masivo_stream.model.contract import Kind
 from masivo_stream.prepare.engine.find_remarks import FlatWords
 from masivo_stream.prepare.engine.output_files import EXPORT_FILES, LEFT_OUT_FILE, GrowingFiles
+from masivo_stream.prepare.engine.record_origins import ORIGIN_FILES, RecordOrigin
 from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.share import Share
 from masivo_stream.prepare.engine.spill_dir import PrepareProgress, SavedSums, SourceFigures, cannot_write
@@ -33,9 +34,11 @@ WORDS_FILE = "words.csv"
 NOT_SELECTED_FILE = "not-selected.csv"
 """Source and place of rows that no SELECT returned."""
 SUMMARY_FILE = "share.json"
-SHARE_FILES = (*EXPORT_FILES.values(), LEFT_OUT_FILE, READING_FILE, WORDS_FILE, NOT_SELECTED_FILE)
+COPIED = (*EXPORT_FILES.values(), *ORIGIN_FILES.values(), LEFT_OUT_FILE)
+"""Files that are copied when shares are taken up."""
 LISTS = (READING_FILE, WORDS_FILE, NOT_SELECTED_FILE)
-"""Files that are put in order when shares are taken up; the others are copied."""
+"""Files that are put in order."""
+SHARE_FILES = (*COPIED, *LISTS)
 BLOCK = 1 << 20
 
 
@@ -122,9 +125,10 @@ class ShareFiles(GrowingFiles):
         """Return the paths of the files."""
         return {name: directory / name for name in SHARE_FILES}
 
-    def write(self, kind: Kind, record: bytes) -> None:
+    def write(self, kind: Kind, record: bytes, origin: RecordOrigin) -> None:
         """Add a record."""
         self.append(EXPORT_FILES[kind], record + b"\n")
+        self.append(ORIGIN_FILES[kind], origin.encode())
 
     def add_words(self, table: FlatTable, rows: Iterable[FlatWords]) -> None:
         """List what was remarkable about values that the SELECT of a table returned."""

@@ -14,7 +14,8 @@ from masivo_stream.model.ports import RemoteFiles
 from masivo_stream.model.preparation import Preparation
 from masivo_stream.prepare.engine.describe import PreparedFigures, describe
 from masivo_stream.prepare.engine.find_remarks import FlatWords
-from masivo_stream.prepare.engine.output_files import EXPORT_FILES, LEFT_OUT_FILE, OutputFiles, check_directory
+from masivo_stream.prepare.engine.output_files import LEFT_OUT_FILE, OutputFiles, check_directory
+from masivo_stream.prepare.engine.record_origins import OriginsOfLines
 from masivo_stream.prepare.engine.run import (
     SPILL,
     ShowStep,
@@ -30,6 +31,7 @@ from masivo_stream.prepare.parts.find_shares import DAMAGED, FoundShare, ShareCo
 from masivo_stream.prepare.parts.identity import identify
 from masivo_stream.prepare.parts.make_share import find_all_files
 from masivo_stream.prepare.parts.share_files import (
+    COPIED,
     READING_FILE,
     FileDigest,
     read_file,
@@ -50,8 +52,15 @@ class PartsToTakeUp(Struct, frozen=True):
     """What finds the mapping and the sources that are named by a URL."""
 
 
-def take_up(asked: PartsToTakeUp, directory: Path, show: ShowStep = lambda _: None) -> Preparation:
+def take_up(
+    asked: PartsToTakeUp,
+    directory: Path,
+    show: ShowStep = lambda _: None,
+    origins: OriginsOfLines | None = None,
+) -> Preparation:
     """Write the exports that a mapping describes into a directory, from the shares in the directory of parts.
+
+    `origins` is opened, and knows afterwards from which rows each line was made.
 
     Raises:
         ConfigurationError: the mapping is wrong; shares are missing, stale or damaged.
@@ -77,7 +86,7 @@ def take_up(asked: PartsToTakeUp, directory: Path, show: ShowStep = lambda _: No
     names = PlaceNames(tuple(each.name for found in files.values() for each in found))
     with SpillDirectory(directory / SPILL, "") as space:
         space.begin_again()
-        with OutputFiles(directory, space.progress, names) as outputs:
+        with OutputFiles(directory, space.path, space.progress, names) as outputs:
             damaged = _combine(shares, outputs, show)
             check_complete(command, len(shares), shares, {DAMAGED: damaged})
             outputs.settle_step()
@@ -85,6 +94,8 @@ def take_up(asked: PartsToTakeUp, directory: Path, show: ShowStep = lambda _: No
             figures = PreparedFigures(first.sources, _add_up(shares, "came"), _add_up(shares, "went"), warnings)
             found = describe(mapping_file, figures, outputs.settling.tally, directory)
             outputs.publish(encode_summary(found), figures.kinds)
+        if origins is not None:
+            origins.open(space.path, names)
         space.remove()
     return found
 
@@ -105,7 +116,7 @@ def _combine(shares: list[FoundShare], outputs: OutputFiles, show: ShowStep) -> 
     damaged = set()
     for number, share in enumerate(shares, start=1):
         show(StepProgress(f"take up part {number} of {len(shares)}", number / (len(shares) + 1)))
-        for name in (*EXPORT_FILES.values(), LEFT_OUT_FILE):
+        for name in COPIED:
             if _copy(share.directory / name, name, outputs) != share.summary.files[name]:
                 damaged.add(number)
         _add_sums(share.summary.sums, LEFT_OUT_FILE, outputs)
