@@ -173,7 +173,7 @@ def _become(what, streams):
     os.chdir(what["cwd"])
     os.environ.clear()
     os.environ.update(what["environment"])
-    sys.path.extend(what["environment"].get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = what["environment"].get("PYTHONPATH", "").split(os.pathsep)
     if what["needs"]:
         sys.modules["dask"].config.refresh()  # it has read the environment of this process
     for number, stream in enumerate(streams):

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import msgspec
@@ -39,6 +39,9 @@ async def open_cluster(workers: int) -> AsyncIterator[ClusterAccess]:
         process = await _spawn(workers)
     try:
         yield await _read_access(process)
+    except BaseException:
+        _kill(process)  # its workers may be at work; they watch it, and end with it
+        raise
     finally:
         with anyio.CancelScope(shield=True):
             await _end(process)
@@ -75,8 +78,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with anyio.move_on_after(_GRACE):
         await process.wait()
         return
-    process.kill()  # its workers watch it, and end with it
+    _kill(process)
     await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        process.kill()
 
 
 def _not_started(why: str) -> WorkerError:
