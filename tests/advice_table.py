@@ -86,6 +86,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
+        "name one that all of them share: --parts parts": ("scheduler::a_preparation_names_a_directory_for_its_parts"),
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
         "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
         "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",
@@ -507,6 +508,53 @@ TABLE: dict[str, dict[str, str]] = {
             " (*.quota.db*), and only while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
+    "edges/scheduler/address.py": {
+        "start the scheduler and its workers with certificates, and name it as tls://HOST:PORT": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+        "use local, tls://HOST:PORT, or tcp://HOST:PORT on this machine": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+    },
+    "edges/scheduler/dask_client.py": {
+        "pip install 'masivo-stream[dask]'": "scheduler::dask_is_installed",
+        "set {…} to the paths of PEM files, or the same in Dask's configuration file": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+    },
+    "edges/scheduler/local_cluster.py": {
+        "correct what the message names, or use fewer --workers; then start the same command again": (
+            "scheduler::local_workers_start_when_the_cause_is_corrected"
+        ),
+    },
+    "edges/scheduler/task_errors.py": {
+        (
+            "check that it runs at this address, and that the certificates are of one authority; then start the same"
+            " command again"
+        ): "scheduler::a_scheduler_is_started_and_then_its_workers",
+        "check that masivo-stream is installed there as it is here; if it is, please report this": (
+            "scheduler::workers_have_the_same_installed"
+        ),
+        (
+            "check that the workers can read the exports, or set a longer task_timeout; then start the same command"
+            " again: it goes on from the answers that are there"
+        ): "scheduler::a_worker_that_hangs_goes_on_with_more_time",
+        (
+            "check whether the workers were killed, or their memory or disk ran out; then start the same command again:"
+            " it goes on from the answers that are there"
+        ): "scheduler::workers_that_are_killed_are_kept_alive",
+        (
+            "install the same there and here, and restart it; then start the same command again: it goes on from the"
+            " answers that are there"
+        ): "scheduler::workers_have_the_same_installed",
+        (
+            "start the scheduler and its workers again; then start the same command again: it goes on from the answers"
+            " that are there"
+        ): "scheduler::a_lost_scheduler_is_started_again",
+        (
+            "start workers for it; then start the same command again: it goes on from the answers that are there"
+        ): "scheduler::a_scheduler_is_started_and_then_its_workers",
+    },
     "edges/secret.py": {
         "check the path and its permissions, and that it holds nothing but the key": (
             "secrets::a_file_that_holds_no_key_is_corrected"
@@ -737,6 +785,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "write it to a file that all machines can read, and name that file"
         ): "parts::an_export_from_a_pipe_is_written_to_a_file",
+    },
+    "flow/parts/spread_parts.py": {
+        "rename the file, and name it as it is called then": "scheduler::an_export_is_renamed_for_the_workers",
     },
     "flow/parts/take_parts.py": {
         (

@@ -32,6 +32,7 @@ import mutations_of_plausibility
 import mutations_of_prepare
 import mutations_of_references
 import mutations_of_reverts
+import mutations_of_scheduler
 import mutations_of_sent_purchases
 import mutations_of_totals
 from mutation import ROOT
@@ -56,6 +57,7 @@ LISTS = (
     mutations_of_faults,
     mutations_of_objects,
     mutations_of_parts,
+    mutations_of_scheduler,
     mutations_of_prepare,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

@@ -75,10 +75,10 @@ MUTATIONS = (
     Mutation(
         "all accounts check their exports at the same time",
         "flow/commands/fleet.py",
-        "CapacityLimiter(fleet.at_once), CapacityLimiter(1)\n",
-        "CapacityLimiter(fleet.at_once), CapacityLimiter(fleet.at_once)\n",
+        "CapacityLimiter(runtime.checks_at_once)",
+        "CapacityLimiter(fleet.at_once)",
         "No account sends before the last one is checked, and the notes of all are on the disk at once.",
-        (CLI + "exports_are_checked_one_after_the_other",),
+        ("flow/test_fleet.py::test_few_accounts_are_checked_at_a_time",),
     ),
     Mutation(
         "the best exit code counts",

@@ -40,7 +40,8 @@ class ObjectStorm(Storm):
         if moves is not None:
             self.move_share = 1.0
         self._in_turn = None if moves is None else cycle(moves)
-        self._padding, self._moved = padding, 0
+        self._padding, self._moved, self._not_noted = padding, 0, set()
+        """The last are the kinds whose export was moved since a process has noted its place."""
         self.body_bytes = tuple(padding + most for most in self.body_bytes)
 
     def run(self):
@@ -85,9 +86,13 @@ class ObjectStorm(Storm):
         self._storage.remove("others/copy")
 
     def _read_before(self):
-        """Return the key of an object of which records were sent: any other may still be replaced."""
+        """Return the key of an object of which records were sent: any other may still be replaced.
+
+        So may one that was moved since: at another place, it may be the export with what was missing at its end.
+        """
         ledger = self._served.get("/__sandbox/ledger")
-        kinds = [kind for kind in KINDS if ledger[kind] and isinstance(self.exports[kind], str)]
+        named = [kind for kind in KINDS if isinstance(self.exports[kind], str)]
+        kinds = [kind for kind in named if ledger[kind] and kind not in self._not_noted]
         return _key(self.exports[self.chance.choice(kinds)]) if kinds else None
 
     def _another_content(self, key):
@@ -189,6 +194,7 @@ class ObjectStorm(Storm):
         """Bring an export from object storage to the disk, or back."""
         kind = self.chance.choice(KINDS)
         export = self.exports[kind]
+        self._not_noted.add(kind)
         if isinstance(export, Path):
             self._storage.put(f"exports/{export.name}", export.read_bytes())
             self.exports[kind] = f"s3://exports/{export.name}"
@@ -203,6 +209,13 @@ class ObjectStorm(Storm):
         self._storage.remove(_key(self.exports[kind]))
         self._storage.put(_key(new), body)
         self.exports[kind] = new
+        self._not_noted.add(kind)
+
+    def _close(self, running, *, sent):
+        """See `Storm`. A process that began with a kind has noted where the exports are."""
+        if running.where != "start":
+            self._not_noted.clear()
+        return super()._close(running, sent=sent)
 
     # The end.
 

@@ -27,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+import forks
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
 from storm_laws import Evidence, Finding, dead_letters_of_good_records, find_broken_laws
 from storm_report import WAYS, Report, count_deaths, render
@@ -107,12 +108,7 @@ class RunningProcess:
         settings = {"MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE, **environment}
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         """Not a pipe: a summary may be longer than a pipe holds, and is read only when the process has ended."""
-        self.process = subprocess.Popen(
-            command,
-            stdout=self._out,
-            stderr=subprocess.PIPE,
-            env=clean_environment(**settings),
-        )
+        self.process, self._err = self._launch(command, clean_environment(**settings))
         self.where = "start"
         self.began = threading.Event()
         self.told = []
@@ -120,8 +116,13 @@ class RunningProcess:
         self._reader = threading.Thread(target=self._follow)
         self._reader.start()
 
+    def _launch(self, command, environment):
+        """Start the command; return it, and its standard error."""
+        process = subprocess.Popen(command, stdout=self._out, stderr=subprocess.PIPE, env=environment)
+        return process, process.stderr
+
     def _follow(self):
-        for line in self.process.stderr:
+        for line in self._err:
             self.told = [*self.told[-30:], line.decode(errors="replace")]
             with suppress(ValueError, KeyError, TypeError):
                 self._note(json.loads(line))
@@ -160,7 +161,7 @@ class RunningProcess:
         if forced:
             self.process.kill()
         self._reader.join()
-        self.process.stderr.close()
+        self._err.close()
         self.process.wait()
         with self._out:
             self._out.seek(0)
@@ -170,6 +171,17 @@ class RunningProcess:
         except ValueError:
             summary = None
         return self.process.wait(), summary, forced
+
+
+class ForkedProcess(RunningProcess):
+    """The same, without a start of Python: for storms that must be short."""
+
+    def _launch(self, command, environment):
+        reads, writes = os.pipe2(os.O_CLOEXEC)
+        with open(os.devnull, "rb") as nothing, open(writes, "wb") as told:  # noqa: PTH123 - no path is needed
+            streams = nothing.fileno(), self._out.fileno(), told.fileno()
+            process = forks.start(command, environment=environment, streams=streams)
+        return process, open(reads, "rb")  # noqa: PTH123 - it has no path; closed by `close`
 
 
 _HASTE = {
@@ -191,6 +203,7 @@ class Storm:
     """The share of ended processes after which one of them happens."""
     body_bytes = 4000, 9000
     """The least and the most that a body may have."""
+    launch = RunningProcess
     more_flags: ClassVar = {}
     """Flags of every process."""
 
@@ -254,7 +267,7 @@ class Storm:
         }  # fmt: skip
         named = [part for name, value in flags.items() for part in (f"--{name}", value)]
         own = {"MASIVO_API_KEY": key, "MASIVO_SHARED_DIR": str(self.directory / "shared"), **environment}
-        return RunningProcess(
+        return self.launch(
             list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)), **own
         )
 

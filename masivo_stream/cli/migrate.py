@@ -14,6 +14,7 @@ from masivo_stream.cli.options import (
     ConfirmationFlags,
     DividedExportFlags,
     RunFlags,
+    SchedulerFlags,
     SendingFlags,
     Switch,
     ValidationFlags,
@@ -56,7 +57,7 @@ class MigrateConfirmationFlags(ConfirmationFlags):
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MigrateRunFlags(CanaryFlags, RunFlags):
+class MigrateRunFlags(SchedulerFlags, CanaryFlags, RunFlags):
     """How a run begins, is watched, and ends."""
 
 
@@ -74,6 +75,7 @@ def migrate(
 
     With --catalogue, findings and totals in the reports have the names of rewards; nothing is compared with it.
     With --parts, the checks over all files take up what other machines found, so that the first request goes at once.
+    With --scheduler, workers of a Dask scheduler make what is missing of that.
 
     Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
     once.

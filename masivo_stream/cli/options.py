@@ -127,6 +127,15 @@ class ValidationFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class SchedulerFlags:
+    """Which workers validate."""
+
+    scheduler: str | None = None
+    "Dask scheduler whose workers validate: local, tls://HOST:PORT, or tcp:// on this machine. Default: none."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class SendingFlags:
     """How requests are sent."""
 
@@ -228,7 +237,7 @@ class CanaryFlags:
 
 
 def settings_from(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> "Settings":
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
@@ -246,7 +255,7 @@ def settings_from(
 
 
 def read_flags(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> dict[str, Any]:
     """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}

@@ -7,6 +7,7 @@ from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
     DividedExportFlags,
+    SchedulerFlags,
     SendingFlags,
     ValidationFlags,
     settings_from,
@@ -17,6 +18,7 @@ def plan(
     *,
     exports: DividedExportFlags | None = None,
     validation: ValidationFlags | None = None,
+    scheduler: SchedulerFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     sending: SendingFlags | None = None,
     canary: CanaryFlags | None = None,
@@ -27,7 +29,8 @@ def plan(
     Ends with 0, or with 3 if some records would be dead letters, or if the API would refuse them. What the exports name
     is counted, and compared with --catalogue if that is given. With --canary, the requests are those of a migration
     with --canary. The API key is not needed: it only names the account, so that the plan counts what this machine has
-    used of its quota. With --parts, what other machines found is taken up (validate --part).
+    used of its quota. With --parts, what other machines found is taken up (validate --part); with --scheduler, workers
+    of a Dask scheduler validate.
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
@@ -38,7 +41,7 @@ def plan(
     from masivo_stream.flow.retry_copies import writing_dead_letters
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    settings = settings_from(common, validation, sending, canary)
+    settings = settings_from(common, validation, scheduler, sending, canary)
     named = (exports or DividedExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = sending.credentials_if_any(common)

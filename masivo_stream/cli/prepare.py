@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import CommonFlags, Switch, ValidationFlags, settings_from
+from masivo_stream.cli.options import CommonFlags, SchedulerFlags, Switch, ValidationFlags, settings_from
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class ShareFlags:
     "Make one part of the work, such as 2/4 (auto/4 in a job of numbered tasks), in the directory that -o names."
     parts: Annotated[str | None, Parameter(negative="")] = None
     "Write the exports from the parts in this directory."
+    scheduler: Annotated[str | None, Parameter(negative="")] = None
+    "With --parts: Dask scheduler whose workers make the parts that are missing. local, tls://HOST:PORT, or tcp://."
 
 
 def prepare(
@@ -93,7 +95,11 @@ def prepare(
     if len(paths) != 1:
         raise _wrong("needs one mapping", "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
     common = common or CommonFlags()
-    settings = settings_from(common, validation)
+    settings = settings_from(common, validation, SchedulerFlags(scheduler=in_parts.scheduler))
+    if in_parts.scheduler and not in_parts.parts:
+        raise _wrong(
+            "needs a directory for the parts that workers make", "name one that all of them share: --parts parts"
+        )
     if in_parts.part is not None:
         return _make_part(paths[0], in_parts, output, settings, common, check=check)
     work = _Work(paths[0], in_parts.parts)
@@ -116,11 +122,13 @@ class _Work:
 
 def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonFlags, *, output: str) -> int:
     import anyio
+    from msgspec.structs import replace
 
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import plan as planning
     from masivo_stream.flow.exports import exports_in
     from masivo_stream.flow.remote_files import ObjectStorage
+    from masivo_stream.model.settings import SchedulerSettings
     from masivo_stream.prepare.engine.record_origins import OriginsOfLines
     from masivo_stream.prepare.engine.run import prepare as run
     from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
@@ -131,7 +139,12 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
             if work.parts is None:
                 found = run(work.mapping, directory, show, remote, origins)
             else:
+                if settings.scheduler.scheduler:
+                    from masivo_stream.cli.shares_on_workers import SharesToMake, make_missing_shares
+
+                    make_missing_shares(SharesToMake(work.mapping, work.parts, settings), show)
                 found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show, origins)
+        settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
         planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
         if planned is not None:
             planned = _with_origins(planned, origins)

@@ -7,7 +7,14 @@ from functools import partial
 from cyclopts import Parameter
 
 from masivo_stream.cli.check import CatalogueFlags
-from masivo_stream.cli.options import CommonFlags, DividedExportFlags, SendingFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import (
+    CommonFlags,
+    DividedExportFlags,
+    SchedulerFlags,
+    SendingFlags,
+    ValidationFlags,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError
 
 
@@ -49,6 +56,7 @@ def validate(
     exports: DividedExportFlags | None = None,
     part: PartFlags | None = None,
     validation: ValidationFlags | None = None,
+    scheduler: SchedulerFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -61,6 +69,7 @@ def validate(
 
     With --part, only one part of the exports is validated, and its answer is written for --parts: on many machines,
     each a part. It ends with 0 whatever the lines are; whoever takes the answers up finds the dead letters.
+    With --scheduler, workers of a Dask scheduler validate the parts, and this process takes them up.
 
     Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """
@@ -71,7 +80,7 @@ def validate(
     from masivo_stream.flow.retry_copies import writing_dead_letters
 
     common, part = common or CommonFlags(), part or PartFlags()
-    settings = settings_from(common, validation)
+    settings = settings_from(common, validation, scheduler)
     named = (exports or DividedExportFlags()).named()
     if part.given(named.parts):
         from masivo_stream.cli.output import show_part

@@ -246,15 +246,6 @@ def test_few_accounts_at_once_are_all_done(fleet, accounts, tmp_path):
     assert arrived(accounts) == [1, 2, 3]
 
 
-def test_exports_are_checked_one_after_the_other(fleet):
-    """The first account sends while the others are checked, and the notes of one account are on the disk."""
-    ended = fleet("migrate", "--log-format", "json")
-    lines = [json.loads(line) for line in ended.err.splitlines()]
-    checks = [each for each in lines if each["event"] in {"checks_started", "checks_ended"}]
-    assert [each["event"] for each in checks] == ["checks_started", "checks_ended"] * 3
-    assert [each["account_name"] for each in checks[::2]] == [each["account_name"] for each in checks[1::2]]
-
-
 def test_answers_of_parts_are_taken_up(fleet, accounts, command):
     """For the account that names them; without an answer, that account alone does not begin."""
     part = ("validate", "--customers", "south.ndjson", "--part", "1/1", "--out", "answers")

@@ -56,6 +56,8 @@ _HANDS_OUT = (
     "credential",
 )
 _TIMES_LATER = frozenset({408, 425, 429})
+_NEVER = frozenset({501, 505})
+"""What a server does not do at all: RFC 9110, 15.6.2 and 15.6.6."""
 _ADDRESS = re.compile(r"[a-z]+://\S+")
 _MOST = 200
 
@@ -86,7 +88,7 @@ def read_failure(name: str, text: str) -> ObjectFailure:
     if status is not None:
         number = int(status[1])
         later = number >= 500 or number in _TIMES_LATER  # noqa: PLR2004 - server errors, RFC 9110, 15.6
-        return ObjectFailure(ObjectFault.BUSY if later else ObjectFault.REFUSED, why)
+        return ObjectFailure(ObjectFault.BUSY if later and number not in _NEVER else ObjectFault.REFUSED, why)
     if any(words in text for words in _NETWORK):
         return ObjectFailure(ObjectFault.BUSY, "no complete answer")
     if "redirect" in first:

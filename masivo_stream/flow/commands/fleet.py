@@ -60,6 +60,8 @@ class FleetRuntime(Struct, frozen=True, kw_only=True):
     watch: FleetWatch | None = None
     observer: Observer | None = None
     """Receives notices that are about no account."""
+    checks_at_once: int = 4
+    """How many accounts at a time have their exports checked: enough to use the cores while some wait for the disk."""
     handle_signals: bool = False
     """Whether SIGINT and SIGTERM stop all runs in an orderly way. Only in the main thread."""
 
@@ -72,7 +74,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     """
     runtime = runtime or FleetRuntime()
     signals, shared = SharedSignals(runtime.observer), find_shared_keys(fleet)
-    limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(1)
+    limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(runtime.checks_at_once)
     found = dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
@@ -107,7 +109,7 @@ async def _migrate(
         exports,
         observer=runtime.watch.observer_of(account.name) if runtime.watch is not None else None,
         handle_signals=signals,
-        # One after the other: the first ones send while the others are checked, and notes of one are on the disk.
+        # A few at a time: the first ones send while others are checked, and only their notes are on the disk.
         runtime=structs.replace(runtime.runtime_of(account.name), turn_to_check=turn_to_check),
     )
     return AccountResult(name=account.name, exit_code=summary.exit_code, summary=summary)

@@ -1,7 +1,5 @@
 """Migrate: exports in, a summary that accounts for every record out."""
 
-from functools import partial
-
 import msgspec
 
 from masivo_stream.core.reading.object_urls import shown_url
@@ -15,7 +13,7 @@ from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
-from masivo_stream.flow.parts.take_parts import take_parts
+from masivo_stream.flow.parts.spread_parts import answers_opener
 from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
@@ -100,7 +98,7 @@ async def migrate(
             reporting=reporting,
             failure=failure,
             canary=settings.verify.canary and missing is None,
-            answers=partial(take_parts, named, settings=settings) if named.parts else None,
+            answers=answers_opener(named, settings),
         )
 
 

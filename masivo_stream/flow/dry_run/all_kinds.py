@@ -35,7 +35,8 @@ from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
 from masivo_stream.flow.outcome import summarise
-from masivo_stream.flow.parts.take_parts import TakenParts, take_parts
+from masivo_stream.flow.parts.spread_parts import answers_opener
+from masivo_stream.flow.parts.take_parts import TakenParts
 from masivo_stream.flow.pipeline.choose_canary import choose_canary, nothing_held
 from masivo_stream.flow.pipeline.read_exports import LineAnswers
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
@@ -124,7 +125,8 @@ async def dry_run(
     inputs = exports.find(settings.retry)
     check_inputs(inputs)
     await inspect_exports(inputs)
-    answers = await take_parts(exports, inputs, settings) if exports.parts else None
+    open_answers = answers_opener(exports, settings)
+    answers = await open_answers(inputs) if open_answers else None
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
     with nullcontext() if sent is None else closing(sent):
         found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks, answers)

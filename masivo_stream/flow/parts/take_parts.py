@@ -48,6 +48,7 @@ from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.findings import ExportFault, LinePlace
 from masivo_stream.model.moments import moment_of
+from masivo_stream.model.parts import PartRequest
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings, ValidationSettings
 
@@ -196,30 +197,59 @@ async def take_parts(exports: Exports, inputs: Mapping[Kind, Sequence[Input]], s
         InputError: an export or an answer cannot be read.
         StorageError: the directory cannot be read.
     """
+    found = await look_for_answers(exports, ask_for_part(inputs, settings, 1, 1), settings)
+    if found.missing or not found.answers:
+        parts = found.names.parts or found.names.other_parts or _SUGGESTED_PARTS
+        raise ConfigurationError(
+            _describe(found.names, found.missing, found.damaged),
+            operation=_OPERATION,
+            place=shown_url(exports.parts),
+            hint=_hint(exports, settings, found.missing if found.names.parts else [], parts),
+        )
+    _check_stretches([each for found_of in inputs.values() for each in found_of], found.answers)
+    return TakenParts(inputs, settings, found.answers)
+
+
+class FoundAnswers:
+    """The answers at a place that are of the exports as they are, and the parts that have none."""
+
+    def __init__(self, names: "_Names") -> None:
+        """Begin with their names."""
+        self.names = names
+        self.parts = names.parts
+        """Into how many parts the exports are divided."""
+        self.answers: list[OpenAnswer] = []
+        self.missing: list[int] = []
+
+    @property
+    def damaged(self) -> int:
+        """How many of the missing ones have a file."""
+        return len(self.names.present) + len(self.missing) - self.names.parts
+
+
+async def look_for_answers(exports: Exports, asked: PartRequest, settings: Settings) -> FoundAnswers:
+    """Return the answers at `exports.parts` that are right. Without any, all parts of `asked` are missing.
+
+    Raises:
+        ConfigurationError: there can be no answers at this place.
+        InputError: an answer cannot be read.
+        StorageError: the directory cannot be read.
+    """
     check_place(exports.parts, "--parts")
-    about = about_answer(ask_for_part(inputs, settings, 1, 1))
+    about = about_answer(asked)
     there = await list_answers(exports.parts, patience_of(settings.retry))
-    found = _Names(about, there)
-    answers: list[OpenAnswer] = []
-    missing: list[int] = []
-    for part in range(1, found.parts + 1):
+    found = FoundAnswers(_Names(about, there))
+    if not found.parts:
+        found.parts, found.missing = asked.parts, [*range(1, asked.parts + 1)]
+    for part in range(1, found.names.parts + 1):
         wanted = structs.replace(about, part=part, parts=found.parts)
         stored = there.get(name_of(wanted))
         answer = None if stored is None else await open_answer(stored)
         if answer is None or answer.header.about != wanted:
-            missing.append(part)
+            found.missing.append(part)
         else:
-            answers.append(answer)
-    if not answers or missing:
-        damaged = len(found.present) + len(missing) - found.parts
-        raise ConfigurationError(
-            _describe(found, missing, damaged),
-            operation=_OPERATION,
-            place=shown_url(exports.parts),
-            hint=_hint(exports, settings, missing, found.parts or found.other_parts or _SUGGESTED_PARTS),
-        )
-    _check_stretches([each for found_of in inputs.values() for each in found_of], answers)
-    return TakenParts(inputs, settings, answers)
+            found.answers.append(answer)
+    return found
 
 
 def _check_stretches(inputs: Sequence[Input], answers: Sequence[OpenAnswer]) -> None:

@@ -43,6 +43,21 @@ class ShareCommand(Struct, frozen=True):
         return f"for part in {names}; do {one} || break; done"
 
 
+def count_shares(parts: str, identity: str) -> int:
+    """Return into how many shares of these sources the work is divided in a directory; 0 if none of them is there."""
+    known = [(share, digest) for share, digest in _list_names(Path(parts)) if digest == identity[:16]]
+    return _choose(known, identity) if known else 0
+
+
+def _list_names(parts: Path) -> list[tuple[Share, str]]:
+    """Return the shares in a directory by their names, each with the beginning of its identity."""
+    return [
+        (Share(int(name[1]), int(name[2])), name[3])
+        for each in (sorted(parts.iterdir()) if parts.is_dir() else ())
+        if (name := _NAME.fullmatch(each.name)) is not None
+    ]
+
+
 def find_shares(command: ShareCommand, identity: str) -> list[FoundShare]:
     """Return all shares of one division of the work, in order.
 
@@ -50,11 +65,7 @@ def find_shares(command: ShareCommand, identity: str) -> list[FoundShare]:
         ConfigurationError: no share is there, or some are missing, stale or damaged.
     """
     parts = Path(command.parts)
-    known = [
-        (Share(int(name[1]), int(name[2])), name[3])
-        for each in (sorted(parts.iterdir()) if parts.is_dir() else ())
-        if (name := _NAME.fullmatch(each.name)) is not None
-    ]
+    known = _list_names(parts)
     if not known:
         raise ConfigurationError(
             "there are no parts here",
