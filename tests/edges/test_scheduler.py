@@ -120,26 +120,27 @@ async def test_an_error_of_others_quotes_nothing(cluster, certificates):
 async def test_what_hangs_is_done_elsewhere(cluster, certificates, tmp_path):
     """What waits behind it, too."""
     with configured(certificates):
-        tasks = [*asking(1, once=str(tmp_path / "once"), seconds=3), *asking(12)[1:]]
-        found = await compute(cluster.address, task_functions.hang_once, tasks, task_timeout=0.5)
+        tasks = [*asking(1, once=str(tmp_path / "once"), seconds=6), *asking(12)[1:]]
+        found = await compute(cluster.address, task_functions.hang_once, tasks, task_timeout=2)
     assert found == doubled(12)
 
 
 async def test_what_only_lost_workers_may_do_is_done_by_new_ones(cluster, certificates, tmp_path):
     """After a worker has hung, and all others were lost."""
+    began = time.monotonic()
 
     def lose(answers):
-        if answers == 7:  # the one that hangs is known, and the others have the rest
-            for worker in cluster.workers[:2]:
+        if len(cluster.workers) > 1 and time.monotonic() - began > 5:  # the one that hangs is avoided since two seconds
+            for worker in cluster.workers:
                 worker.kill()
                 worker.wait()
-            del cluster.workers[:2]
+            cluster.workers.clear()
             cluster.start_worker()
 
     with configured(certificates):
-        tasks = [*asking(1, once=str(tmp_path / "once"), seconds=60), *asking(12, pause=0.2)[1:]]
-        found = await compute(cluster.address, task_functions.hang_once, tasks, lose, task_timeout=0.6)
-    assert found == doubled(12)
+        tasks = [*asking(1, once=str(tmp_path / "once"), seconds=60), *asking(40, pause=0.2)[1:]]
+        found = await compute(cluster.address, task_functions.hang_once, tasks, lose, task_timeout=2)
+    assert found == doubled(40)
 
 
 async def test_certificates_of_another_authority_are_refused(cluster, tmp_path):

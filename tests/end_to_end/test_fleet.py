@@ -19,7 +19,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind, sandbox_key
 pytestmark = pytest.mark.slow
 
 NAMES = ("a1", "a2", "a3")
-RECORDS = 70
+RECORDS = 140
 """Some nine of them fit into a request."""
 KEYS = {f"MASIVO_API_KEY_{name.upper()}": sandbox_key(number) for number, name in enumerate(NAMES, 1)}
 
