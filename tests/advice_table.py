@@ -790,8 +790,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/parts/make_part.py": {
         (
-            "make the part again if the export is as it should be now; answers of parts of the export as it was before"
-            " are not taken up"
+            "if the export is as it should be now, remove the answers of its parts, make all parts again, and start the"
+            " same command again; if it is not, restore it"
         ): "parts::a_part_of_an_export_that_has_changed_is_made_again",
         "the parts of N are 1/N to N/N, and N is at most {…}": "parts::a_wrong_part_is_corrected_as_its_hint_says",
         (
