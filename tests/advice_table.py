@@ -225,9 +225,6 @@ TABLE: dict[str, dict[str, str]] = {
     "flow/commands/fleet.py": {
         "begin it": "fleet::an_account_that_has_not_begun_is_begun",
         (
-            "give it its own key; exports of the same account belong in one table"
-        ): "fleet::two_accounts_with_the_same_key_get_their_own",
-        (
             "please report it with these places; the other accounts were not touched by it"
         ): "fleet::a_bug_in_one_run_can_be_reported",
     },
@@ -252,6 +249,9 @@ TABLE: dict[str, dict[str, str]] = {
         ): "fleet::the_fleet_file_and_the_account_are_found",
         "did you mean {…}?": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "docs/fleets.md shows a fleet file": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "give each account its own key; exports of the same account belong in one table"
+        ): "fleet::two_accounts_with_the_same_key_get_their_own",
         "give each account a name of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "give each account a state_dir of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "its accounts are: {…}": "fleet::the_fleet_file_and_the_account_are_found",
@@ -265,6 +265,18 @@ TABLE: dict[str, dict[str, str]] = {
         "the known names are: {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "use a number from 1 to {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "use up to 64 letters, digits, - and _": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        'write a list: {…} = ["{…}"]': "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write the account as {…} --only {…}": "fleet::the_fleet_file_and_the_account_are_found",
+        (
+            "write the key into a file (mode 0600), and its path as key_file in the account's table"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "write the name of the variable that holds the key; the key itself does not belong in the fleet file"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "write the path of a file (mode 0600) that holds nothing but the key; the key itself does not belong in"
+            " the fleet file"
+        ): "fleet::a_key_in_place_of_its_file_is_moved_there",
         "write it as settings.{…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "write it below [settings]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "write state_dir in [[accounts]]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
@@ -795,8 +807,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/parts/make_part.py": {
         (
-            "make the part again if the export is as it should be now; answers of parts of the export as it was before"
-            " are not taken up"
+            "if the export is as it should be now, remove the answers of its parts, make all parts again, and start the"
+            " same command again; if it is not, restore it"
         ): "parts::a_part_of_an_export_that_has_changed_is_made_again",
         "the parts of N are 1/N to N/N, and N is at most {…}": "parts::a_wrong_part_is_corrected_as_its_hint_says",
         (

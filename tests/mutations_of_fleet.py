@@ -34,10 +34,18 @@ MUTATIONS = (
     ),
     Mutation(
         "two keys of one account are not noticed",
-        "flow/commands/fleet.py",
-        "        if owner != account.name:\n",
-        "        if False:\n",
+        "flow/fleet_file.py",
+        "        if len(same) > 1 and account.name in chosen\n",
+        "        if False\n",
         "The records of two brands arrive in one account.",
+        (CLI + "two_accounts_with_one_key_are_one_account",),
+    ),
+    Mutation(
+        "only the keys of chosen accounts are compared",
+        "flow/fleet_file.py",
+        "    for account in fleet.known:\n",
+        "    for account in fleet.accounts:\n",
+        "--only sends the records of one brand into the account of another.",
         (CLI + "two_accounts_with_one_key_are_one_account",),
     ),
     Mutation(

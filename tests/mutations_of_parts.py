@@ -30,6 +30,14 @@ MUTATIONS = (
         (TAKEN + "a_change_that_no_sample_shows_is_noticed_when_the_lines_are_read",),
     ),
     Mutation(
+        "a migration by parts sends an export that is another one between its samples",
+        "flow/parts/take_parts.py",
+        "await _read_crc(found) != _answered_crc(by_source[number])",
+        "(await _read_crc(found))[0] != _answered_crc(by_source[number])[0]",
+        "Records are sent of which no check has seen anything.",
+        (MADE + "a_migration_compares_every_byte_with_what_was_validated",),
+    ),
+    Mutation(
         "a damaged answer is taken up",
         "core/parts/answer_format.py",
         "    if len(content) != SUFFIX.size or SUFFIX.unpack(content) != (crc, END):\n",

@@ -11,7 +11,7 @@ from masivo_stream.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.flow.exports import Exports
-    from masivo_stream.flow.fleet_file import FleetAccount
+    from masivo_stream.flow.fleet_file import Fleet, FleetAccount
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
@@ -173,7 +173,7 @@ class SendingFlags:
         from masivo_stream.edges.secret import load_credentials
 
         if common.fleet and not self.api_key_file:
-            return _account(common.fleet, common).credentials()
+            return _fleet_credentials(common.fleet, common)
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
     def credentials_if_any(self, common: CommonFlags) -> "Credentials | None":
@@ -282,17 +282,40 @@ def config_file(common: CommonFlags) -> str:
     return common.config or os.environ.get("MASIVO_CONFIG") or ""
 
 
-def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
-    """Return the account that `--fleet FILE:NAME` names."""
+def _fleet(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "Fleet":
+    """Return the fleet of `--fleet FILE:NAME`, with the account that it names."""
     from masivo_stream.flow.fleet_file import load_fleet
 
     file, colon, name = named.rpartition(":")
     if not colon or not file or not name:
         raise ConfigurationError(
-            "names no account", operation="read the command", place="--fleet", hint="write it as --fleet FILE:NAME"
+            "no account is named",
+            operation="read the command",
+            place="--fleet",
+            hint="write it as --fleet FILE:NAME",
         )
     found = load_fleet(file, environment=os.environ, flags=flags, config=config_file(common))
-    return found.only([name]).accounts[0]
+    return found.only([name])
+
+
+def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
+    """Return the account that `--fleet FILE:NAME` names."""
+    return _fleet(named, common, flags).accounts[0]
+
+
+def _fleet_credentials(named: str, common: CommonFlags) -> "Credentials":
+    """Return the key of the account that `--fleet FILE:NAME` names.
+
+    Raises:
+        ConfigurationError: there is no key, or another account of the file has the same one.
+    """
+    from masivo_stream.flow.fleet_file import find_shared_keys
+
+    fleet = _fleet(named, common)
+    found = fleet.accounts[0].credentials()
+    for error in find_shared_keys(fleet).values():
+        raise error
+    return found
 
 
 def _stdin(path: str) -> str:

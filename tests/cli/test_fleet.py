@@ -211,14 +211,41 @@ def test_a_directory_that_prepare_has_written_is_read(fleet, accounts, tmp_path)
     assert "nowhere: name the directory that masivo-stream prepare has written" in ended.out
 
 
-def test_two_accounts_with_one_key_are_one_account(fleet, accounts, monkeypatch):
-    """The second one is not begun: it would share quota and records with the first."""
+def test_two_accounts_with_one_key_are_one_account(fleet, accounts, command, monkeypatch):
+    """Nothing is sent, also for one of them alone: which of the two has the wrong key is not known."""
     monkeypatch.setenv("MASIVO_API_KEY_WEST", sandbox_key(1))
-    for action in ("plan", "migrate"):
-        ended = fleet(action)
+    ended = fleet("plan")
+    assert ended.code == 2
+    assert "west: this account has the same key as north" in ended.out
+    assert "north: this account has the same key as west" in ended.out
+    for only in ((), ("--only", "west"), ("--only", "north", "--only", "south")):
+        ended = fleet("migrate", *only)
+        assert (ended.code, "this account has the same key as" in ended.err, "--only" in ended.err) == (2, True, False)
+    export = ("--customers", "west.ndjson")
+    for single in (("migrate", *export), ("plan", *export), ("retry",), ("verify",)):
+        assert command(*single, "--fleet", "fleet.toml:west").code == 2
+    assert arrived(accounts) == [0, 0, 0]
+    assert fleet("migrate", "--only", "south").code == 0
+    assert arrived(accounts) == [0, 2, 0]
+
+
+FIELDS = ("key_file", "key_variable", "key", "api_key", "token", "MASIVO_API_KEY")
+HEXADECIMAL, MIXED = "0123456789abcdef0123456789abcdef", "aB3dE5gH7jK9mN1pQ3sT5vW7"
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [*((field, sandbox_key(2)) for field in FIELDS), ("key_variable", HEXADECIMAL), ("key_variable", MIXED)],
+)
+def test_a_key_in_the_file_is_not_shown(field, key, fleet, command):
+    """It does not belong there; neither the error, nor the log, nor a document quotes it."""
+    more = {"south": f'{field} = "{key}"'}
+    for command_of in (("migrate", "--log-format", "json"), ("migrate", "--json"), ("plan",)):
+        ended = fleet(*command_of, more=more)
         assert ended.code == 2
-        assert "west: has the same key as north" in ended.out
-    assert arrived(accounts) == [1, 2, 0]
+        assert key not in ended.out + ended.err
+        assert field in ended.out + ended.err
+    assert key not in "".join(command("verify", "--fleet", "fleet.toml:south").err)
 
 
 def test_a_plan_writes_dead_letters_and_leaves_those_of_a_run(fleet, tmp_path):

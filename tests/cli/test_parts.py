@@ -110,3 +110,26 @@ def test_parts_and_exports_may_be_in_object_storage(command, bucket, tmp_path):
     (name,) = [key for key in bucket.objects if "part-00001" in key]
     bucket.objects[name] = bucket.objects[name][:-9]
     assert "1 of 2 parts is missing (1 damaged): 1" in command("plan", *named, "--parts", place).err
+
+
+CHANGES = {"an email": (b".205@", b".999@"), "an id": (b'-205",', b'-20",X'), "two lines": (b"}\n{", b"}\r{")}
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES.values(), ids=CHANGES)
+def test_a_migration_compares_every_byte_with_what_was_validated(old, new, online, tmp_path):
+    """The export changed between its samples: nothing is sent. Restored, all of it is."""
+    content = lines(Kind.CUSTOMERS, [number for number in range(400) if number % 10 != 9], f"between{new[-2]}")
+    content = content.replace(b', "email"', b"," + b" " * 3000 + b'"email"')
+    at = content.index(old, content.index(b'-203"'))
+    (tmp_path / "c.ndjson").write_bytes(content)
+    assert online("validate", "--customers", "c.ndjson", "--part", "1/2", "--out", "parts").code == 0
+    assert online("validate", "--customers", "c.ndjson", "--part", "2/2", "--out", "parts").code == 0
+    command = ("migrate", "--customers", "c.ndjson", "--parts", "parts", "--json")
+    (tmp_path / "c.ndjson").write_bytes(content[:at] + new + content[at + len(old) :])
+    for _ in range(2):
+        refused = online(*command)
+        assert (refused.code, json.loads(refused.out)["kinds"]) == (5, {}), refused.out
+        assert "not the one of which there are answers of parts" in refused.out
+    (tmp_path / "c.ndjson").write_bytes(content)
+    sent = json.loads(online(*command).out)
+    assert sent["kinds"]["customers"]["accepted"] == 360, sent["kinds"]

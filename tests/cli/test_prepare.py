@@ -192,7 +192,7 @@ select = '''SELECT place, customer AS customer_id, id AS purchase_id, date AS is
     FROM orders'''"""
 
 
-@pytest.mark.parametrize("way", ["check", "written", "parts"])
+@pytest.mark.parametrize("way", ["check", "parts"])
 def test_findings_name_the_rows_of_sources(command, tmp_path, way):
     """The exports of a check are gone: a person corrects the table."""
     (tmp_path / "mapping.toml").write_text(ORIGINS)

@@ -71,6 +71,21 @@ CORRECTIONS = {
         "name only one of them",
         NORTH + 'key_file = "k"\n',
     ),
+    "a key in the file": (
+        NORTH + f'api_key = "{sandbox_key(1)}"\n',
+        "write the key into a file (mode 0600), and its path as key_file in the account's table",
+        NORTH + 'key_file = "k"\n',
+    ),
+    "a key in place of its variable": (
+        NORTH + f'key_variable = "{sandbox_key(1)}"\n',
+        "write the name of the variable that holds the key; the key itself does not belong in the fleet file",
+        NORTH + 'key_variable = "NORTH_KEY"\n',
+    ),
+    "an export without brackets": (
+        NORTH.replace('["north.ndjson"]', '"north.ndjson"'),
+        'write a list: {…} = ["{…}"]',
+        NORTH,
+    ),
     "none at once": ("at_once = 0\n" + NORTH, "use a number from 1 to {…}", "at_once = 1\n" + NORTH),
     "a bad name": (
         NORTH.replace('"north"', '"no rth"'),
@@ -113,6 +128,10 @@ def test_a_fleet_file_is_corrected_as_the_hint_says(wrong, hint, right, tmp_path
 def test_the_fleet_file_and_the_account_are_found(accounts, tmp_path):
     """A file that is not there, an account that is not in it, and an account that a flag names in another way."""
     expect_advice(fleet(tmp_path, "status"), "check the path of the fleet file, and the working directory")
+    (tmp_path / "fleet.toml").write_text(settings(accounts) + NORTH + SOUTH)
+    done = run("fleet", "migrate", "fleet.toml:south", cwd=tmp_path)
+    assert expect_advice(done, "write the account as {…} --only {…}") == ("fleet.toml", "south")
+    assert run("fleet", "migrate", "fleet.toml", "--only", "south", cwd=tmp_path, **QUICK, **KEYS).returncode == 0
     done = fleet(tmp_path, "migrate", "--only", "nroth", text=settings(accounts) + NORTH + SOUTH)
     (names,) = expect_advice(done, "its accounts are: {…}")
     assert names == "north, south"
@@ -153,12 +172,29 @@ def test_a_key_is_given_in_each_of_the_ways_listed(way, accounts, tmp_path):
     both_arrived(accounts)
 
 
+def test_a_key_in_place_of_its_file_is_moved_there(accounts, tmp_path):
+    """It is not shown."""
+    text = settings(accounts) + NORTH + SOUTH + f'key_file = "{sandbox_key(2)}"\n'
+    done = fleet(tmp_path, "migrate", text=text)
+    assert done.returncode == 2
+    expect_advice(
+        done,
+        "write the path of a file (mode 0600) that holds nothing but the key; the key itself does not belong in the"
+        " fleet file",
+    )
+    assert sandbox_key(2).encode() not in done.stdout + done.stderr
+    (tmp_path / "key").touch(0o600)
+    (tmp_path / "key").write_text(sandbox_key(2))
+    assert fleet(tmp_path, "migrate", text=text.replace(sandbox_key(2), "key")).returncode == 0
+    both_arrived(accounts)
+
+
 def test_two_accounts_with_the_same_key_get_their_own(accounts, tmp_path):
-    """Nothing of the second one was sent with the key of the first."""
+    """Nothing was sent before: it is not known which of the two has the wrong key."""
     same = {**KEYS, "MASIVO_API_KEY_SOUTH": sandbox_key(1)}
     done = fleet(tmp_path, "migrate", text=settings(accounts) + NORTH + SOUTH, environment=same)
     assert done.returncode == 2
-    expect_advice(done, "give it its own key; exports of the same account belong in one table")
+    expect_advice(done, "give each account its own key; exports of the same account belong in one table")
     assert fleet(tmp_path, "migrate").returncode == 0
     both_arrived(accounts)
 

@@ -138,8 +138,8 @@ def test_a_part_of_an_export_that_has_changed_is_made_again(work):
     done = take(work)
     assert done.returncode == 5
     text = (
-        "make the part again if the export is as it should be now; answers of parts of the export as it was before are"
-        " not taken up"
+        "if the export is as it should be now, remove the answers of its parts, make all parts again, and start the"
+        " same command again; if it is not, restore it"
     )
     expect_advice(done, text)
     for path in (work / "parts").iterdir():

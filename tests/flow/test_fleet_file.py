@@ -180,19 +180,19 @@ WRONG = {
     "a state directory for all": (
         "[settings.state]\nstate_dir = 's'\n" + NORTH,
         "fleet.toml: settings: [state] state_dir",
-        "cannot have state_dir here",
+        "cannot have state_dir",
         "write state_dir in [[accounts]]",
     ),
     "a state directory as a setting": (
         NORTH + "settings.state.state_dir = 's'\n",
         "fleet.toml: account north: settings: [state] state_dir",
-        "cannot have state_dir here",
+        "cannot have state_dir",
         "write state_dir in [[accounts]]",
     ),
     "a monitor of one account": (
         NORTH + "settings.monitor.monitor = '8080'\n",
         "fleet.toml: account north: settings: [monitor] monitor",
-        "cannot have monitor here",
+        "cannot have monitor",
         "write it below [settings]",
     ),
     "a key file twice": (
@@ -212,6 +212,18 @@ WRONG = {
         "fleet.toml: account a_b: key_variable",
         "the key of a-b: MASIVO_API_KEY_A_B",
         "its own key as key_variable",
+    ),
+    "an export without brackets": (
+        NORTH + 'events = "e.ndjson"\n',
+        "fleet.toml: account north: events",
+        "Expected `array`",
+        'events = ["e.ndjson"]',
+    ),
+    "a URL without brackets": (
+        NORTH + 'events = "https://u:p@host/e.ndjson?signature"\n',
+        "fleet.toml: account north: events",
+        "Expected `array`",
+        'events = ["https://host/e.ndjson"]',
     ),
     "a key file and a variable": (
         NORTH + 'key_file = "k"\nkey_variable = "K"\n',
@@ -253,6 +265,14 @@ def test_a_missing_file_is_named(write):
         load("nowhere.toml")
     assert caught.value.place == "nowhere.toml"
     assert "--config" not in caught.value.hint
+
+
+def test_an_account_behind_the_path_is_named_as_only(write):
+    """As `--fleet FILE:NAME` has it."""
+    write(NORTH)
+    with pytest.raises(ConfigurationError) as caught:
+        load("fleet.toml:north")
+    assert caught.value.hint == "write the account as fleet.toml --only north"
 
 
 def test_one_key_at_two_addresses_opens_two_accounts(write):

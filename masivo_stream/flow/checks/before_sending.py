@@ -121,6 +121,7 @@ class ChecksBeforeSending:
         """Validate all exports from their beginnings, take notes, and look at them."""
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             if self._answers is not None:
+                await self._answers.check_content()  # the run validates what it reads, and knows of no answer
                 await whole.take_answers(self._answers)
                 return await whole.finish(identity)
             try:

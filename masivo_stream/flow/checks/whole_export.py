@@ -80,6 +80,10 @@ class AnsweredPart(Protocol):
 class AnsweredChecks(Protocol):
     """What other machines found in all parts of the exports."""
 
+    async def check_content(self) -> None:
+        """Compare every byte of the exports with what the other machines have read; raise if one is another."""
+        ...
+
     def parts(self) -> AsyncIterator[AnsweredPart]:
         """Yield the parts in reading order."""
         ...

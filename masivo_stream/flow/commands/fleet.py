@@ -22,13 +22,12 @@ from msgspec import Struct, structs
 from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import JOURNAL
-from masivo_stream.edges.secret import API_KEY_VARIABLE, name_quota
+from masivo_stream.edges.secret import API_KEY_VARIABLE
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.status import status
 from masivo_stream.flow.exports import Exports, exports_in
-from masivo_stream.flow.fleet_file import Fleet, FleetAccount
-from masivo_stream.flow.identity.account_binding import identify_account
+from masivo_stream.flow.fleet_file import Fleet, FleetAccount, find_shared_keys
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
@@ -67,20 +66,27 @@ class FleetRuntime(Struct, frozen=True, kw_only=True):
 
 
 async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> FleetResult:
-    """Migrate the exports of every account, at most `fleet.at_once` at the same time. It never raises for an account.
+    """Migrate the exports of every account, at most `fleet.at_once` at the same time.
+
+    What happens to one account is part of the result, and raises nothing.
 
     Returns:
         The summary of each account, or why it could not begin. The exit code is the worst.
+
+    Raises:
+        ConfigurationError: two accounts have the same key. Nothing was sent: which one is wrong is unknown.
     """
     runtime = runtime or FleetRuntime()
-    signals, shared = SharedSignals(runtime.observer), find_shared_keys(fleet)
+    for error in find_shared_keys(fleet).values():
+        raise error
+    signals = SharedSignals(runtime.observer)
     limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(runtime.checks_at_once)
     found = dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
         again = shlex.join(runtime.runtime_of(account.name).reporting.invocation.again)
         async with limiter:
-            if (error := signals.received or shared.get(account.name)) is not None:
+            if (error := signals.received) is not None:
                 found[account.name] = fail(account.name, error, command=again)
             else:
                 work = partial(_migrate, account, runtime, signals, turn_to_check)
@@ -162,6 +168,8 @@ def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
         )
 
     if isinstance(failure := result.failure, AccountFailure):
+        if failure.operation == "read the secrets":  # a line of a key file may begin with the name of all keys
+            return result
         return structs.replace(result, failure=named(failure, "message", "place", "hint"))
     if not isinstance(summary := result.summary, Summary):
         return result
@@ -238,25 +246,6 @@ def exports_of(account: FleetAccount) -> Exports:
         transactions=(*found.transactions, *account.transactions),
         parts=account.parts,
     )
-
-
-def find_shared_keys(fleet: Fleet) -> dict[str, MasivoStreamError]:
-    """Return an error for each account whose key is that of an account before it: they would be one account."""
-    owners, errors = dict[str, str](), dict[str, MasivoStreamError]()
-    for account in fleet.accounts:
-        try:
-            opened = name_quota(identify_account(account.settings, account.credentials()))
-        except MasivoStreamError:
-            continue  # reported when the account's turn comes
-        owner = owners.setdefault(opened, account.name)
-        if owner != account.name:
-            errors[account.name] = ConfigurationError(
-                f"has the same key as {owner}",
-                operation="read the secrets",
-                place=account.place,
-                hint="give it its own key; exports of the same account belong in one table",
-            )
-    return errors
 
 
 async def _isolated(name: str, work: Callable[[], Awaitable[AccountResult]], *, command: str = "") -> AccountResult:

@@ -46,8 +46,8 @@ _OPERATION = "validate a part"
 _LINES_A_FRAME = 64 * MOST_LINES
 
 CHANGED = (
-    "make the part again if the export is as it should be now; answers of parts of the export as it was before are not"
-    " taken up"
+    "if the export is as it should be now, remove the answers of its parts, make all parts again, and start the same"
+    " command again; if it is not, restore it"
 )
 
 
