@@ -91,7 +91,7 @@ def read_url(name: str) -> ObjectUrl:
     bucket, _, key = rest.partition("/")
     if not bucket or not key:
         raise _wrong("the URL names no object", name, f"write {scheme}://BUCKET/KEY")
-    _check_names(name, bucket, key.removesuffix("/"))
+    _check_names(name, bucket, key)
     if key.endswith("/"):
         raise _wrong("the URL names a folder", name, f'name the objects in it, for example "{name}*.ndjson"')
     return ObjectUrl(scheme, f"{scheme}://{bucket}", key, f"{scheme}://{bucket}/{key}")
@@ -114,8 +114,8 @@ def read_folder(name: str) -> ObjectUrl:
     if found is None:
         raise ValueError("not a URL")
     scheme, (bucket, _, key) = found["scheme"].lower(), found["rest"].partition("/")
-    key = key.removesuffix("/")
     _check_names(name, bucket, key)
+    key = key.removesuffix("/")
     return ObjectUrl(scheme, f"{scheme}://{bucket}", key, f"{scheme}://{bucket}/{key}")
 
 
@@ -123,7 +123,7 @@ def _check_names(name: str, bucket: str, key: str) -> None:
     """Check that the library takes a bucket and a key as they are: of some it would read or write another one."""
     if _BUCKET.fullmatch(bucket) is None:
         raise _wrong("this is not the name of a bucket", name, "buckets are named with letters, digits, ., - and _")
-    if key and not {"", ".", ".."}.isdisjoint(key.split("/")):
+    if key and not {"", ".", ".."}.isdisjoint(key.removesuffix("/").split("/")):
         raise _wrong(
             "the key has an empty part (//), or a part that is . or ..",
             name,
