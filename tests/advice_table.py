@@ -60,7 +60,7 @@ TABLE: dict[str, dict[str, str]] = {
             "objects::what_cannot_be_in_object_storage_is_on_this_machine"
         ),
         (
-            "name a directory; if a variable of the shell stands there, it is not set"
+            "name a directory; a variable of the shell that is not set leaves nothing"
         ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",

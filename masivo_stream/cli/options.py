@@ -73,7 +73,7 @@ def check_not_empty(value: str | None, flag: str) -> None:
             "the name is empty",
             operation="read the command",
             place=flag,
-            hint="name a directory; if a variable of the shell stands there, it is not set",
+            hint="name a directory; a variable of the shell that is not set leaves nothing",
         )
 
 

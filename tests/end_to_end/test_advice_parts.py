@@ -84,7 +84,7 @@ def test_missing_parts_are_made_by_the_command_that_is_named(work):
         ),
         (
             ["--part", "1/8", "--out", ""],
-            "name a directory; if a variable of the shell stands there, it is not set",
+            "name a directory; a variable of the shell that is not set leaves nothing",
             ["--part", "1/8", "--out", "parts"],
         ),
         (
@@ -123,7 +123,7 @@ def test_the_place_of_the_answers_is_corrected(work):
 
 
 def test_an_answer_that_may_not_be_read_is_named(work):
-    """It is not damaged, and not to be made again: here a directory has its name, which nobody can read as a file."""
+    """It is not damaged, and not to be made again: here its name is that of a directory."""
     assert make(work, "1/1").returncode == 0
     (answer,) = (work / "parts").iterdir()
     content = answer.read_bytes()
