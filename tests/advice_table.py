@@ -205,7 +205,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/objects/object_file.py": {
-        "the signature is missing or has expired: name the URL with a new one, in quotes, with all that follows the ?": (
+        "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?": (
             "objects::a_signature_that_is_refused_is_renewed"
         ),
         "name other folders or objects with the pattern, or copy that object to another key, and remove it": (

@@ -119,9 +119,7 @@ def test_a_signature_that_is_refused_is_renewed(bucket):
     url = f"{bucket.url}/exports/customers.ndjson"
     with pytest.raises(InputError, match="may not be read: 403") as caught:
         find_objects([url], Patience())
-    says = (
-        "the signature is missing or has expired: name the URL with a new one, in quotes, with all that follows the ?"
-    )
+    says = "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
     assert caught.value.hint == says
     bucket.always = ""
     assert find_objects([f"{url}?X-Amz-Signature=1"], Patience())

@@ -212,8 +212,7 @@ def explain(failure: ObjectFailure, url: ObjectUrl, *, found: bool = False) -> I
         case ObjectFault.DENIED if url.scheme in {"http", "https"}:  # no credentials in the environment count there
             what = f"the object may not be read: {failure.why}"
             hint = (
-                "the signature is missing or has expired: name the URL with a new one, in quotes, with all that"
-                " follows the ?"
+                "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
             )
         case ObjectFault.DENIED:
             what = f"the object may not be read: {failure.why}"
