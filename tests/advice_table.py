@@ -147,6 +147,11 @@ TABLE: dict[str, dict[str, str]] = {
         ): "account::an_export_with_ids_of_something_else_is_corrected",
     },
     "core/reading/object_urls.py": {
+        "buckets are named with letters, digits, ., - and _": "objects::what_the_library_cannot_take_is_corrected",
+        "copy the object to another key": "objects::what_the_library_cannot_take_is_corrected",
+        "write each / once, and no . or ..; if the object really has that key, copy it to another one": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "encode what is not ASCII with %, as browsers do": "objects::a_wrong_url_is_corrected_as_its_hint_says",
         "name a file, or an object with s3://, gs://, az:// or https://": (
             "objects::a_wrong_url_is_corrected_as_its_hint_says"
@@ -172,6 +177,12 @@ TABLE: dict[str, dict[str, str]] = {
             "free space there, or correct the path and its permissions; then start the same command again"
         ): "parts::a_disk_too_small_for_a_part_is_freed",
     },
+    "edges/objects/endpoints.py": {
+        "set {…}=true, or write https://HOST": "objects::what_the_library_cannot_take_is_corrected",
+        "write http://HOST:PORT or https://HOST into it, without a user or a password, or unset it": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
+    },
     "edges/objects/find_objects.py": {
         "check the URL": "objects::a_url_of_something_else_is_checked",
         "check the pattern and the bucket, and the endpoint in the environment": (
@@ -183,6 +194,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/objects/object_file.py": {
+        "name other folders or objects with the pattern, or copy that object to another key, and remove it": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "check bucket and key, and the endpoint in the environment": (
             "objects::a_wrong_url_is_corrected_as_its_hint_says"
         ),
@@ -203,6 +217,9 @@ TABLE: dict[str, dict[str, str]] = {
         "start the same command again when it answers": "objects::storage_that_does_not_answer_is_tried_again_later",
     },
     "edges/objects/store.py": {
+        "check endpoint, region and keys in the environment: they have no spaces and no line breaks": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
     },
     "flow/commands/fleet.py": {

@@ -397,6 +397,15 @@ def test_results_are_not_published_among_the_exports(online, bucket, lines, fold
     assert ended.code == 0
 
 
+@pytest.mark.parametrize("place", ["s3://results/a//b", "s3://results//", "s3://results/../b", "s3://b?/a"])
+def test_results_are_not_published_to_a_name_that_the_library_cannot_take(online, bucket, lines, place):
+    """Exit code 2 before anything is sent: it would be a traceback after the run."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 3)
+    ended = online("migrate", "--customers", "s3://exports/a", "--publish", place)
+    assert (ended.code, ended.out) == (2, ""), ended.err
+    assert {method for method, *_ in bucket.seen} <= {"GET"}
+
+
 @pytest.mark.parametrize("place", ["results", "https://a.test/x", "s3://"])
 def test_results_are_published_to_a_bucket_only(command, place):
     """Exit code 2, before anything happens."""
@@ -437,10 +446,16 @@ def test_settings_and_catalogue_may_be_objects(command, bucket, lines):
         (["demo", "--records", "1", "--directory", "s3://results/demo"], "copy it when it is written"),
         (["validate", "--customers", "ftp://a.test/x"], "s3://, gs://, az:// or https://"),
         (["validate", "--customers", "https://a.test/*.ndjson"], "cannot be listed"),
+        (["validate", "--customers", "s3://exports//a"], "empty part (//)"),
+        (["validate", "--from", "s3://exports/a//"], "empty part (//)"),
+        (["validate", "--customers", "c.ndjson", "--part", "1/1", "--out", "s3://results/a/../p"], ". or .."),
+        (["validate", "--customers", "c.ndjson", "--parts", "s3://results//p"], "empty part (//)"),
+        (["prepare", "s3://shop/a/./mapping.toml", "-o", "export"], ". or .."),
     ],
 )
 def test_what_cannot_be_in_object_storage_is_refused(command, arguments, what):
     """Exit code 2, with what to do instead; no directory of that name is made."""
+    Path("c.ndjson").write_bytes(b"{}\n")
     ended = command(*arguments)
     assert ended.code == 2
     assert what in ended.err

@@ -5,6 +5,10 @@ from advice_tools import QUICK, expect_advice, make_exports, next_command, paste
 from end_to_end_tools import expected_ledger, run, run_installed
 from object_server import credentials, serving
 
+from masivo_stream.core.reading.object_answers import Patience
+from masivo_stream.edges.objects.find_objects import find_objects
+from masivo_stream.model.errors import ConfigurationError, InputError
+
 pytestmark = pytest.mark.slow
 
 SOON = {"MASIVO_FIRST_DELAY": "0.01", "MASIVO_LONGEST_DELAY": "0.05", "MASIVO_OUTAGE_LIMIT": "0.5"}
@@ -72,6 +76,41 @@ def test_a_wrong_url_is_corrected_as_its_hint_says(wrong, code, says, right, buc
     assert done.returncode == code, done.stderr
     expect_advice(done, says)
     assert validate(bucket, work, "--customers", right).returncode == 0
+
+
+KEY = "write each / once, and no . or ..; if the object really has that key, copy it to another one"
+ENDPOINT = "write http://HOST:PORT or https://HOST into it, without a user or a password, or unset it"
+UNSENT = "check endpoint, region and keys in the environment: they have no spaces and no line breaks"
+UNLISTED = "name other folders or objects with the pattern, or copy that object to another key, and remove it"
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong", "says"),
+    [
+        ({}, "s3://exports//customers.ndjson", KEY),
+        ({}, "s3://exports/customers.ndjson\n", "copy the object to another key"),
+        ({}, "s3://exports?/customers.ndjson", "buckets are named with letters, digits, ., - and _"),
+        ({"AWS_ENDPOINT_URL": "127.0.0.1:9"}, RIGHT, ENDPOINT),
+        ({"AWS_ALLOW_HTTP": "false"}, RIGHT, "set {…}=true, or write https://HOST"),
+        ({"AWS_SESSION_TOKEN": "a\nb"}, RIGHT, UNSENT),
+        ({}, "s3://exports/**/c*.ndjson", UNLISTED),
+    ],
+)
+def test_what_the_library_cannot_take_is_corrected(environment, wrong, says, bucket, monkeypatch):
+    """A key, a bucket, an endpoint: then the object is found."""
+    bucket.objects["exports/old//customers.ndjson"] = b""
+    for name, value in {**credentials(bucket.url), **environment}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises((ConfigurationError, InputError)) as caught:
+        find_objects([wrong], Patience())
+    assert caught.value.hint == says.replace("{…}", "AWS_ALLOW_HTTP")
+    for name in environment:
+        monkeypatch.delenv(name)
+    for name, value in credentials(bucket.url).items():
+        monkeypatch.setenv(name, value)
+    assert find_objects([RIGHT], Patience())
+    del bucket.objects["exports/old//customers.ndjson"]
+    assert find_objects(["s3://exports/**/c*.ndjson"], Patience())
 
 
 def test_two_urls_with_one_name_are_named_once(bucket, work):

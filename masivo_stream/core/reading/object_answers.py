@@ -26,6 +26,8 @@ class ObjectFault(enum.Enum):
     """Fewer bytes than were asked for: cut off on the way, or of an object that is shorter than it was."""
     WHOLE = "whole"
     """The server does not send a part of an object, only all of it."""
+    BAD_KEY = "bad key"
+    """A listed object has a key that the library cannot name."""
     REFUSED = "refused"
     """Anything that does not change by waiting."""
 
@@ -40,6 +42,7 @@ class ObjectFailure(Struct, frozen=True):
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_KEY = re.compile(r'Path "([^"]{1,1024})"')
 _OTHER_RANGE = re.compile(r"Requested \d+\.\.\d+, got ")
 _NETWORK = ("HTTP error", "error sending request", "error decoding", "kind: Timeout", "kind: Connect")
 _HANDS_OUT = (
@@ -74,6 +77,9 @@ _BY_CLASS = {
 def read_failure(name: str, text: str) -> ObjectFailure:
     """Return what an exception means; `name` is its class, `text` its message."""
     first = text.partition("Debug source")[0]
+    if name == "InvalidPathError":
+        key = _KEY.search(first)
+        return ObjectFailure(ObjectFault.BAD_KEY, key[1] if key is not None else "")
     status, code = _STATUS.search(first), _CODE.search(first)
     why = " ".join(found[1] for found in (status, code) if found is not None)
     if name in _BY_CLASS:

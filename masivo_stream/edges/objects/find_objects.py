@@ -77,7 +77,7 @@ def list_folder(name: str, patience: Patience) -> list[str]:
         ConfigurationError: it cannot be listed.
         InputError: it cannot be read.
     """
-    return [url.shown for url in _Finder(patience, Timing()).matching(read_url(f"{name.rstrip('/')}/*"))]
+    return [url.shown for url in _Finder(patience, Timing()).matching(read_url(f"{name.removesuffix('/')}/*"))]
 
 
 class _Finder:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, Patience, ReadRetries
 from masivo_stream.core.reading.object_ranges import RANGE_BYTES, halve, put_together, ranges
 from masivo_stream.core.reading.object_urls import ObjectUrl
+from masivo_stream.core.redact import printable
 from masivo_stream.edges.objects.store import ObjectError, ObjectStore, Pieces
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.objects import ObjectFacts
@@ -214,6 +215,9 @@ def explain(failure: ObjectFailure, url: ObjectUrl, *, found: bool = False) -> I
         case ObjectFault.CREDENTIALS:
             what = f"there are no credentials for {url.scheme}://: {failure.why}"
             hint = "set them in the environment, as docs/object-storage.md describes"
+        case ObjectFault.BAD_KEY:
+            what = f'the key of an object has an empty part (//), or a part that is . or ..: "{printable(failure.why)}"'
+            hint = "name other folders or objects with the pattern, or copy that object to another key, and remove it"
         case ObjectFault.WHOLE:
             what = "the server does not send parts of the object, so a long run could not read it"
             hint = "download it, and name the file"

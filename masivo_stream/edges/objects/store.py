@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, read_failure
 from masivo_stream.core.reading.object_urls import ObjectUrl
+from masivo_stream.edges.objects.endpoints import check_endpoint
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -30,6 +31,8 @@ _CONNECT_SECONDS, _READ_SECONDS = 10, 120
 """A read of 8 MiB fails after this; then a smaller part is tried (`core.reading.object_ranges`)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_STORES = 64
+_PANIC = "PanicException"
+"""The class of the library's own bugs. It is no `Exception`, and cannot be imported."""
 _PIECE_BYTES = 256 * 1024
 """An answer is kept in pieces of about this size. The library would put them together in a copy, and large buffers
 leave gaps in memory into which the next one does not fit: a migration at full speed took 121 MB, now 108 MB at most."""
@@ -113,7 +116,7 @@ def open_store(url: ObjectUrl) -> ObjectStore:
     """Return the store that a URL is in; while the environment is the same, it is the same at every call.
 
     Raises:
-        ConfigurationError: the extra `cloud` is not installed.
+        ConfigurationError: the extra `cloud` is not installed, or the endpoint in the environment is wrong.
         ObjectError: the environment does not say enough.
     """
     environment = frozenset(item for item in os.environ.items() if item[0].upper().startswith(_OF_ENVIRONMENT))
@@ -131,6 +134,7 @@ def _open_store(root: str, scheme: str, environment: frozenset[tuple[str, str]])
             hint="install it: pip install 'masivo-stream[cloud]'",
         ) from error
     plain = any(name.endswith("_ALLOW_HTTP") and value.lower() in _YES for name, value in environment)
+    check_endpoint(scheme, dict(environment), allow_http=plain)
     make: Callable[..., Any] = HTTPStore.from_url if scheme in {"http", "https"} else from_url
     with _translated():
         return ObjectStore(
@@ -183,3 +187,13 @@ def _translated() -> Iterator[None]:
         yield
     except (BaseError, FileNotFoundError) as error:
         raise ObjectError(read_failure(type(error).__name__, str(error))) from None
+    except ValueError:
+        raise ObjectError(ObjectFailure(ObjectFault.REFUSED, "the library does not take its name")) from None
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        raise ConfigurationError(
+            "the library for object storage gave up at what the environment says",
+            operation="open object storage",
+            hint="check endpoint, region and keys in the environment: they have no spaces and no line breaks",
+        ) from None

@@ -107,7 +107,7 @@ def check_place(place: str, flag: str) -> None:
     """Check that answers can be kept at a place: a directory, or a folder in object storage.
 
     Raises:
-        ConfigurationError: it is a URL of something else.
+        ConfigurationError: it is a URL of something else, or of what no folder can be called.
     """
     if is_url(place) and not is_folder_url(place):
         raise ConfigurationError(
@@ -116,6 +116,8 @@ def check_place(place: str, flag: str) -> None:
             place=f"{flag} {shown_url(place)}",
             hint="name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER",
         )
+    if is_url(place):
+        read_folder(place)
 
 
 async def list_answers(place: str, patience: Patience, name: str = "") -> dict[str, StoredAnswer]:
