@@ -59,6 +59,9 @@ TABLE: dict[str, dict[str, str]] = {
         "name a file or directory on this machine, and copy it when it is written": (
             "objects::what_cannot_be_in_object_storage_is_on_this_machine"
         ),
+        (
+            "name a directory; a variable of the shell that is not set leaves nothing"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },
@@ -91,7 +94,12 @@ TABLE: dict[str, dict[str, str]] = {
         "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
         "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",
         "masivo-stream prepare {…} --parts {…} -o export": "prepare_parts::parts_are_made_as_the_hints_say",
-        "name it as in --part 2/4: the second of four": "prepare_parts::a_command_for_a_part_is_completed",
+        "name a directory of their own for the parts: -o parts": "prepare_parts::parts_and_exports_are_kept_apart",
+        "name another directory for the export: -o export": "prepare_parts::parts_and_exports_are_kept_apart",
+        "name a directory with -o": "prepare_parts::parts_and_exports_are_kept_apart",
+        (
+            "leave out --part, --parts, --scheduler and --check: they are for the mapping when it is written"
+        ): "prepare_parts::a_command_for_a_part_is_completed",
         "name it, the same for all parts: -o parts": "prepare_parts::a_command_for_a_part_is_completed",
         (
             "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
@@ -126,6 +134,9 @@ TABLE: dict[str, dict[str, str]] = {
         "{…} --help lists them all": "commands::the_named_help_command_works",
     },
     "cli/validate.py": {
+        (
+            "leave it out, and give it to the command that takes the answers up with --parts"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "name the part, and where its answer goes": "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "make the answers of all parts first; then take them up": "parts::a_wrong_part_is_corrected_as_its_hint_says",
     },
@@ -804,6 +815,12 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER"
         ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "name a directory with --out, one that all machines share"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "answers can be read by their owner only: start the command as the owner, or let this user read them"
+        ): "parts::an_answer_that_may_not_be_read_is_named",
     },
     "flow/parts/make_part.py": {
         (
@@ -934,8 +951,7 @@ TABLE: dict[str, dict[str, str]] = {
             " recognised"
         ): "objects::an_unfinished_object_is_written_elsewhere",
         (
-            "copy the file or export again, then start the same command again; its complete lines were already"
-            " processed"
+            "copy the file or export again, then start the same command again"
         ): "exports::a_truncated_compressed_export_is_copied_again",
         (
             "its complete lines were already processed; write the export to a file and name that file instead of {}:"
@@ -1536,6 +1552,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "cli/verify.py": {
         "--most-requests, --day-zone, --reward and --brand choose totals": "the message above a hint",
+    },
+    "cli/validate.py": {
+        "--{…} changes nothing with --part": "the message above a hint",
     },
     "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",

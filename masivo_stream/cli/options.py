@@ -37,6 +37,7 @@ class ExportFlags:
         """Return the exports that were named."""
         from masivo_stream.flow.exports import Exports, exports_in
 
+        check_not_empty(self.from_, "--from")
         found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
             customers=(*found.customers, *map(_stdin, self.customers or ())),
@@ -57,7 +58,23 @@ class DividedExportFlags(ExportFlags):
         """Return the exports that were named."""
         from msgspec.structs import replace
 
+        check_not_empty(self.parts, "--parts")
         return replace(super().named(), parts=self.parts or "")
+
+
+def check_not_empty(value: str | None, flag: str) -> None:
+    """Check that a flag that names a place does not name none: an empty path would be the working directory.
+
+    Raises:
+        ConfigurationError: it is empty.
+    """
+    if value is not None and not value.strip():
+        raise ConfigurationError(
+            "the name is empty",
+            operation="read the command",
+            place=flag,
+            hint="name a directory; a variable of the shell that is not set leaves nothing",
+        )
 
 
 def check_here(path: str | None, flag: str) -> None:

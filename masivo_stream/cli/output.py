@@ -61,7 +61,7 @@ def show_part(written: WrittenPart, *, json: bool) -> int:
         return print_json(written, question=True)
     from masivo_stream.cli.console import Output
 
-    again = f", {written.again:,} of them to be validated again" if written.again else ""
+    again = f" ({written.again:,} faulty or odd ones are validated again with all parts)" if written.again else ""
     text = (
         f"part {written.part} of {written.parts}: {written.lines:,} lines{again}; the answer has {written.bytes:,}"
         f" bytes{' and was there already' if written.known else ''}: {written.answer}"

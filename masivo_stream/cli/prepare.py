@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import CommonFlags, SchedulerFlags, Switch, ValidationFlags, settings_from
+from masivo_stream.cli.options import (
+    CommonFlags,
+    SchedulerFlags,
+    Switch,
+    ValidationFlags,
+    check_not_empty,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
@@ -88,6 +95,8 @@ def prepare(
     in_parts = in_parts or ShareFlags()
     _check_output(output)
     _check_parts(in_parts.parts)
+    if start.print_sql is not None or start.init is not None:
+        _check_begins(in_parts, check=check)
     if start.print_sql is not None:
         return _print_preset(start.print_sql)
     if start.init is not None:
@@ -108,6 +117,9 @@ def prepare(
             return _prepare(work, Path(nowhere), settings, common, output="")
     if output is None:
         raise _wrong("needs a directory to write to", "name it: -o export; or write nothing: --check")
+    _check_directory(Path(output))
+    if any(Path(output).glob("share-*-of-*")):
+        raise _wrong("would mix an export with parts", "name another directory for the export: -o export")
     return _prepare(work, Path(output), settings, common, output=output)
 
 
@@ -181,16 +193,18 @@ def _make_part(
     from masivo_stream.core.reading.object_urls import shown_url
     from masivo_stream.flow.commands.validate_part import read_part
     from masivo_stream.flow.remote_files import ObjectStorage
+    from masivo_stream.prepare.engine.output_files import SUMMARY_FILE
     from masivo_stream.prepare.engine.share import Share
     from masivo_stream.prepare.parts.make_share import request_share, take_share
 
     share = Share(*read_part(in_parts.part or "", os.environ))
-    if not 1 <= share.number <= share.of:
-        raise _wrong(f"has no part {in_parts.part}", "name it as in --part 2/4: the second of four")
     if in_parts.parts is not None or check:
         raise _wrong("makes a part, or looks at all of them", "leave out --part, or --parts and --check")
     if output is None:
         raise _wrong("needs a directory for the part", "name it, the same for all parts: -o parts")
+    _check_directory(Path(output))
+    if (Path(output) / SUMMARY_FILE).exists():
+        raise _wrong("would mix parts with an export", "name a directory of their own for the parts: -o parts")
     with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
         remote = ObjectStorage(settings.retry)
         made = take_share(request_share(mapping, output, share, remote), show, remote)
@@ -247,10 +261,19 @@ def _init(preset: str, paths: tuple[str, ...], output: str | None) -> int:
     return ExitCode.COMPLETE
 
 
+def _check_begins(in_parts: ShareFlags, *, check: bool) -> None:
+    if check or any(each is not None for each in (in_parts.part, in_parts.parts, in_parts.scheduler)):
+        raise _wrong(
+            "begins a mapping, or works by one",
+            "leave out --part, --parts, --scheduler and --check: they are for the mapping when it is written",
+        )
+
+
 def _check_output(output: str | None) -> None:
     """Refuse a URL: work that was stopped continues in the directory, and a mapping is for a person to read."""
     from masivo_stream.core.reading.object_urls import is_url
 
+    check_not_empty(output, "-o")
     if output is not None and is_url(output):
         raise ConfigurationError(
             "prepare writes to this machine",
@@ -261,9 +284,21 @@ def _check_output(output: str | None) -> None:
         )
 
 
+def _check_directory(output: Path) -> None:
+    existing = next((path for path in (output, *output.parents) if path.exists()), output)
+    if existing.exists() and not existing.is_dir():
+        raise ConfigurationError(
+            "this is a file, not a directory",
+            operation="read the command",
+            place=f"-o {existing}",
+            hint="name a directory with -o",
+        )
+
+
 def _check_parts(parts: str | None) -> None:
     from masivo_stream.core.reading.object_urls import is_url
 
+    check_not_empty(parts, "--parts")
     if parts is not None and is_url(parts):
         raise ConfigurationError(
             "parts are read from this machine",

@@ -1,7 +1,7 @@
 """`masivo-stream validate`."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 from cyclopts import Parameter
@@ -13,6 +13,7 @@ from masivo_stream.cli.options import (
     SchedulerFlags,
     SendingFlags,
     ValidationFlags,
+    check_not_empty,
     settings_from,
 )
 from masivo_stream.model.errors import ConfigurationError
@@ -40,11 +41,31 @@ class PartFlags:
             raise _wrong(
                 "a part and the place of its answer are named together", "name the part, and where its answer goes"
             )
+        check_not_empty(self.out, "--out")
         if parts:
             raise _wrong(
                 "answers are either made or taken up", "make the answers of all parts first; then take them up"
             )
         return True
+
+
+_OF_PARTS = frozenset({"unknown_fields", "discounted_value", "transaction_types", "max_line_bytes"})
+"""Flags on which an answer depends."""
+
+
+def _check_alone(*groups: ValidationFlags | SchedulerFlags | CatalogueFlags | None) -> None:
+    """Check that no flag is given that says something to whoever takes the answers up.
+
+    Raises:
+        ConfigurationError: one is.
+    """
+    for group in groups:
+        for field in fields(group) if group is not None else ():
+            if field.name not in _OF_PARTS and getattr(group, field.name) is not None:
+                raise _wrong(
+                    f"--{field.name.replace('_', '-')} changes nothing with --part",
+                    "leave it out, and give it to the command that takes the answers up with --parts",
+                )
 
 
 def _wrong(what: str, hint: str) -> ConfigurationError:
@@ -83,6 +104,7 @@ def validate(
     settings = settings_from(common, validation, scheduler)
     named = (exports or DividedExportFlags()).named()
     if part.given(named.parts):
+        _check_alone(validation, scheduler, catalogue)
         from masivo_stream.cli.output import show_part
         from masivo_stream.flow.commands.validate_part import read_part, validate_part
 

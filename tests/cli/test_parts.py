@@ -133,3 +133,18 @@ def test_a_migration_compares_every_byte_with_what_was_validated(old, new, onlin
     (tmp_path / "c.ndjson").write_bytes(content)
     sent = json.loads(online(*command).out)
     assert sent["kinds"]["customers"]["accepted"] == 360, sent["kinds"]
+
+
+def test_a_line_with_several_purchases_that_were_sent_is_found_once(online, monkeypatch, tmp_path):
+    """The count is of purchases; the place of each would be the same."""
+    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
+    found = record(Kind.EVENTS, 1, id="customer-of-several")
+    (event,) = found["events"]
+    found["events"] = [{**event, "order": {**event["order"], "purchase_id": f"several-{n}"}} for n in range(3)]
+    (tmp_path / "c.ndjson").write_text(json.dumps(record(Kind.CUSTOMERS, 1, id=found["id"])) + "\n")
+    (tmp_path / "e.ndjson").write_text(json.dumps(found) + "\n")
+    assert online("migrate", "--customers", "c.ndjson", "--events", "e.ndjson", "--quiet").code == 0
+    (tmp_path / "e.ndjson").write_text(json.dumps({**found, "remark": 1}) + "\n")
+    again = online("validate", "--events", "e.ndjson", "--state-dir", "other", "--json")
+    results = [each for each in json.loads(again.out)["checks"]["results"] if each["check"].endswith("sent_before")]
+    assert [(each["count"], len(each["first"])) for each in results] == [(3, 1)]

@@ -78,6 +78,26 @@ def test_missing_parts_are_made_by_the_command_that_is_named(work):
             ["--part", "8/8", "--out", "parts"],
         ),
         (
+            ["--part", "1/99999999", "--out", "parts"],
+            "the parts of N are 1/N to N/N, and N is at most 99,999",
+            ["--part", "1/99999", "--out", "parts"],
+        ),
+        (
+            ["--part", "1/8", "--out", ""],
+            "name a directory; a variable of the shell that is not set leaves nothing",
+            ["--part", "1/8", "--out", "parts"],
+        ),
+        (
+            ["--part", "1/8", "--out", "customers.ndjson/parts"],
+            "name a directory with --out, one that all machines share",
+            ["--part", "1/8", "--out", "parts"],
+        ),
+        (
+            ["--part", "1/8", "--out", "parts", "--max-dead", "5"],
+            "leave it out, and give it to the command that takes the answers up with --parts",
+            ["--part", "1/8", "--out", "parts"],
+        ),
+        (
             ["--part", "1/8", "--out", "https://a.test/parts"],
             "name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER",
             ["--part", "1/8", "--out", "parts"],
@@ -99,6 +119,23 @@ def test_the_place_of_the_answers_is_corrected(work):
     done = take(work, parts="customers.ndjson")
     assert done.returncode == 6
     expect_advice(done, "check the path and its permissions")
+    assert take(work).returncode == 0
+
+
+def test_an_answer_that_may_not_be_read_is_named(work):
+    """It is not damaged, and not to be made again: here its name is that of a directory."""
+    assert make(work, "1/1").returncode == 0
+    (answer,) = (work / "parts").iterdir()
+    content = answer.read_bytes()
+    answer.unlink()
+    answer.mkdir()
+    done = take(work)
+    assert done.returncode == 6
+    expect_advice(
+        done, "answers can be read by their owner only: start the command as the owner, or let this user read them"
+    )
+    answer.rmdir()
+    answer.write_bytes(content)
     assert take(work).returncode == 0
 
 

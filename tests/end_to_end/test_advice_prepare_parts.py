@@ -82,13 +82,36 @@ def test_parts_are_made_as_the_hints_say(here):
 def test_a_command_for_a_part_is_completed(here):
     """What it lacks, or has too much."""
     part = ("prepare", MAPPING_FILE, "-q", "--part", "1/1")
-    expect_advice(run(*part[:-1], "3/2", cwd=here), "name it as in --part 2/4: the second of four")
+    expect_advice(
+        run(*part[:-1], "3/2", "-o", "parts", cwd=here), "the parts of N are 1/N to N/N, and N is at most 99,999"
+    )
+    begin = ("prepare", "--init", "shopify", "people.csv", "--part", "1/2")
+    expect_advice(
+        run(*begin, cwd=here),
+        "leave out --part, --parts, --scheduler and --check: they are for the mapping when it is written",
+    )
     expect_advice(run(*part, "-o", "parts", "--check", cwd=here), "leave out --part, or --parts and --check")
     expect_advice(run(*part, cwd=here), "name it, the same for all parts: -o parts")
     assert run(*part, "-o", "parts", cwd=here).returncode == 0
     done = run("prepare", MAPPING_FILE, "--parts", "s3://bucket/parts", "-o", "export", cwd=here)
     expect_advice(done, "copy them to a directory, and name that")
     check_written()
+
+
+def test_parts_and_exports_are_kept_apart(here):
+    """Neither is written where the other is, nor into a file."""
+    part = ("prepare", MAPPING_FILE, "-q", "--part", "1/1", "-o")
+    up = ("prepare", MAPPING_FILE, "-q", "--parts", "parts", "-o")
+    for command in (part, up):
+        done = run(*command, MAPPING_FILE, cwd=here)
+        assert done.returncode == 2
+        expect_advice(done, "name a directory with -o")
+    assert run(*part, "parts", cwd=here).returncode == 0
+    expect_advice(run(*up, "parts", cwd=here), "name another directory for the export: -o export")
+    assert run(*up, "export", cwd=here).returncode == 0
+    expect_advice(run(*part, "export", cwd=here), "name a directory of their own for the parts: -o parts")
+    check_written()
+    assert {path.stat().st_mode & 0o077 for path in [*Path("parts").glob("*"), *Path("parts").glob("share-*/*")]} == {0}
 
 
 def test_sources_of_parts_are_the_same_everywhere(here, monkeypatch):

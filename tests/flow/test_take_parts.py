@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import anyio
@@ -249,6 +250,54 @@ def test_the_number_of_a_part_may_come_from_a_job():
     ):
         with pytest.raises(ConfigurationError):
             read_part(text, environment)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "why"),
+    [
+        ("1/99999999", {}, "no part 1 of 99999999"),
+        ("4/3", {}, "no part 4 of 3"),
+        ("auto/3", {"JOB_COMPLETION_INDEX": "abc"}, "JOB_COMPLETION_INDEX is no number"),
+        ("auto/3", {"JOB_COMPLETION_INDEX": "9" * 5000}, "JOB_COMPLETION_INDEX is no number"),
+        ("auto/3", {"CLOUD_RUN_TASK_INDEX": ""}, "CLOUD_RUN_TASK_INDEX is no number"),
+        ("auto/3", {"JOB_COMPLETION_INDEX": "3"}, "no part 4 of 3: JOB_COMPLETION_INDEX is 3, and counts from 0"),
+        ("auto/3", {}, "no variable numbers the parts"),
+    ],
+)
+def test_a_wrong_number_is_named_with_where_it_comes_from(text, environment, why):
+    """A variable with its name, and the limit in the hint."""
+    with pytest.raises(ConfigurationError, match=why):
+        read_part(text, environment)
+
+
+def tar_archive():
+    header = tarfile.TarInfo("customers.ndjson")
+    header.size = 900
+    return header.tobuf() + b'{"id": 1}\n' * 90
+
+
+ODD = {
+    "a tar archive": tar_archive(),
+    "UTF-16": '{"id": "c1"}\n{"id": "c2"}\n'.encode("utf-16"),
+    "an array": b'[\n{"id": "c1"},\n{"id": "c2"}\n]\n',
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+async def test_a_part_is_made_of_exports_alone(content, export):
+    """What `validate` refuses is refused in parts, too, before any line is read."""
+    (export / "customers.ndjson").write_bytes(content)
+    with pytest.raises(InputError):
+        await make(export, 2)
+    assert not (export / "parts").exists()
+
+
+async def test_no_part_is_made_of_an_export_and_its_copy(export):
+    """Their records would be sent twice."""
+    shutil.copy(export / "customers.ndjson", export / "copy.ndjson")
+    both = named({"customers": [export / "customers.ndjson", export / "copy.ndjson"]})
+    with pytest.raises(ConfigurationError, match="holds the same records"):
+        await validate_part(settings_of(export / "state"), both, 1, 2, out=str(export / "parts"))
 
 
 def test_a_request_travels(export):

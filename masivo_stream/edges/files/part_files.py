@@ -59,6 +59,12 @@ def list_answers(directory: Path) -> dict[str, AnswerFile]:
         ) from error
 
 
+def find_file(directory: Path) -> Path | None:
+    """Return what is no directory on the way to a directory, or in its place; None if nothing is."""
+    existing = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+    return existing if existing.exists() and not existing.is_dir() else None
+
+
 def write_answer(directory: Path, name: str, content: bytes) -> None:
     """Write an answer; the directory is created if it is not there. Others on the machine cannot read it.
 

@@ -6,14 +6,23 @@ from collections.abc import Mapping
 from masivo_stream.core.parts.answer_format import PREFIX, AnswerHeader, read_header, read_prefix
 from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.flow.exports import Exports, check_inputs
+from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.look_up import patience_of
-from masivo_stream.flow.parts.answer_store import OpenAnswer, check_place, list_answers, open_answer, put_answer
-from masivo_stream.flow.parts.make_part import about_answer, answer_part, ask_for_part, name_of
+from masivo_stream.flow.parts.answer_store import (
+    OpenAnswer,
+    check_place,
+    check_writable,
+    list_answers,
+    open_answer,
+    put_answer,
+)
+from masivo_stream.flow.parts.make_part import MOST_PARTS, PARTS_OF_N, about_answer, answer_part, ask_for_part, name_of
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.parts import WrittenPart
 from masivo_stream.model.settings import Settings
 
-_PART = re.compile(r"(?P<part>[0-9]{1,5}|auto)/(?P<parts>[0-9]{1,5})")
+_MOST_DIGITS = 18
+_PART = re.compile(r"(?P<part>[0-9]{1,18}|auto)/(?P<parts>[0-9]{1,18})")
 
 INDEXES = ("JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX", "CLOUD_RUN_TASK_INDEX")
 """Variables in which Kubernetes, AWS Batch and Cloud Run number the tasks of a job, from 0."""
@@ -30,11 +39,20 @@ def read_part(text: str, environment: Mapping[str, str]) -> tuple[int, int]:
         raise _wrong(text, "this is not a part", "write 3/8 for the third of eight parts, or auto/8 in a job")
     parts = int(found["parts"])
     if found["part"] != "auto":
-        return int(found["part"]), parts
-    index = next((environment[name] for name in INDEXES if name in environment), "")
-    if not index.isdecimal():
+        return _check_number(text, int(found["part"]), parts, "")
+    name = next((name for name in INDEXES if name in environment), None)
+    if name is None:
         raise _wrong(text, f"no variable numbers the parts: {', '.join(INDEXES)}", "write the number, such as 3/8")
-    return int(index) + 1, parts
+    index = environment[name]
+    if not (index.isascii() and index.isdecimal() and len(index) <= _MOST_DIGITS):
+        raise _wrong(text, f"{name} is no number of a part", "write the number, such as 3/8")
+    return _check_number(text, int(index) + 1, parts, f": {name} is {index}, and counts from 0")
+
+
+def _check_number(text: str, part: int, parts: int, why: str) -> tuple[int, int]:
+    if not 1 <= part <= parts <= MOST_PARTS:
+        raise _wrong(text, f"there is no part {part} of {parts}{why}", PARTS_OF_N)
+    return part, parts
 
 
 async def validate_part(settings: Settings, exports: Exports, part: int, parts: int, *, out: str) -> WrittenPart:
@@ -55,8 +73,10 @@ async def validate_part(settings: Settings, exports: Exports, part: int, parts: 
         StorageError: the answer cannot be written.
     """
     check_place(out, "--out")
+    check_writable(out)
     inputs = exports.find(settings.retry)
     check_inputs(inputs)
+    await inspect_exports(inputs)
     request = ask_for_part(inputs, settings, part, parts)
     about, patience = about_answer(request), patience_of(settings.retry)
     name = name_of(about)

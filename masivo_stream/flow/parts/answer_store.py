@@ -22,7 +22,7 @@ from masivo_stream.core.reading.object_urls import is_folder_url, is_url, read_f
 from masivo_stream.edges.files import part_files
 from masivo_stream.edges.objects.find_objects import find_objects, list_folder
 from masivo_stream.edges.objects.publish import publish_files
-from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.errors import ConfigurationError, InputError, StorageError
 from masivo_stream.model.ports import StoredObject
 
 _AT_ONCE = 8 * 1024 * 1024
@@ -120,6 +120,21 @@ def check_place(place: str, flag: str) -> None:
         read_folder(place)
 
 
+def check_writable(place: str) -> None:
+    """Check that a directory is one, or can become one.
+
+    Raises:
+        ConfigurationError: there is a file in the way.
+    """
+    if not is_url(place) and (file := part_files.find_file(Path(place))) is not None:
+        raise ConfigurationError(
+            "the answer cannot be written there: this is a file, not a directory",
+            operation="write the answer",
+            place=str(file),
+            hint="name a directory with --out, one that all machines share",
+        )
+
+
 async def list_answers(place: str, patience: Patience, name: str = "") -> dict[str, StoredAnswer]:
     """Return what is at a place and has the name of an answer, by name; only the answer of a `name` if one is given.
 
@@ -164,6 +179,7 @@ async def open_answer(stored: StoredAnswer) -> OpenAnswer | None:
 
     Raises:
         InputError: it is an object that cannot be read.
+        StorageError: it is a file that may not be read.
     """
     try:
         size = await stored.size()
@@ -180,6 +196,13 @@ async def open_answer(stored: StoredAnswer) -> OpenAnswer | None:
                 return None
             crc, offset = crc32(block, crc), offset + len(block)
         check_end(await stored.read(end, SUFFIX.size), crc)
-    except (Damage, OSError):
+    except (Damage, FileNotFoundError):
         return None
+    except OSError as error:
+        raise StorageError(
+            f"an answer may not be read: {error.strerror}",
+            operation="take parts up",
+            place=stored.shown,
+            hint="answers can be read by their owner only: start the command as the owner, or let this user read them",
+        ) from error
     return OpenAnswer(stored, header, body)

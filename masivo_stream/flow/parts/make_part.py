@@ -42,6 +42,7 @@ from masivo_stream.model.results import Line, LineRun, Position
 from masivo_stream.model.settings import RetrySettings, Settings, ValidationSettings
 
 MOST_PARTS = 99_999
+PARTS_OF_N = f"the parts of N are 1/N to N/N, and N is at most {MOST_PARTS:,}"
 _OPERATION = "validate a part"
 _LINES_A_FRAME = 64 * MOST_LINES
 
@@ -77,7 +78,7 @@ def ask_for_part(inputs: Mapping[Kind, Sequence[Input]], settings: Settings, par
             f"there is no part {part} of {parts}",
             operation=_OPERATION,
             place="--part",
-            hint=f"the parts of N are 1/N to N/N, and N is at most {MOST_PARTS:,}",
+            hint=PARTS_OF_N,
         )
     validation = settings.validation
     return PartRequest(

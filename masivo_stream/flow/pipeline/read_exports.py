@@ -328,8 +328,7 @@ async def cut_source(
             "the compressed file is cut off",
             operation="read the export",
             place=_place(source, lines),
-            hint="copy the file or export again, then start the same command again; its complete lines were already"
-            " processed",
+            hint="copy the file or export again, then start the same command again",
         ) from error
     size = source.input.size if source.end is None else source.end
     if offset < size and is_plain_file(source.input):

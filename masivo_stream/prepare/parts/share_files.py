@@ -104,6 +104,10 @@ class ShareFiles(GrowingFiles):
         Raises:
             StorageError: a file cannot be written.
         """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(error, directory) from error
         super().__init__(self.paths_in(directory), progress)
         self.directory = directory
         self._is_first = share.number == 1
@@ -153,7 +157,8 @@ class ShareFiles(GrowingFiles):
             StorageError: it cannot be written or renamed.
         """
         try:
-            with (self.directory / SUMMARY_FILE).open("wb") as file:
+            descriptor = os.open(self.directory / SUMMARY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
