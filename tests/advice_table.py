@@ -1601,6 +1601,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
     },
     "observe/fleet_table.py": {
+        "({…}) {…}": "prints what is advice elsewhere",
         "{…}{…}": "prints what is advice elsewhere",
     },
     "observe/reference_list.py": {
