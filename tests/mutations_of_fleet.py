@@ -26,7 +26,7 @@ MUTATIONS = (
         "an error of one account ends all",
         "flow/commands/fleet.py",
         "    except MasivoStreamError as error:\n"
-        "        return fail(name, error, command=command)\n"
+        "        return fail(name, error, command=_command_in(error.hint) or command)\n"
         "    except Exception",
         "    except MasivoStreamError:\n        raise\n    except Exception",
         "One missing key, and no account is migrated.",

@@ -3,7 +3,7 @@
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -61,16 +61,18 @@ def fleet(
 
     common = common or CommonFlags()
     named = load_fleet(file, environment=os.environ, flags=read_flags(common, run), config=config_file(common))
-    chosen = named.only((accounts or FleetFlags()).only or ())
+    only = (accounts or FleetFlags()).only or []
+    chosen = named.only(only)
     match action:
         case "plan":
-            return _show(_plan(chosen, quiet=common.quiet), json=common.json, planned=True)
+            return _show(_plan(chosen, quiet=common.quiet), json=common.json, only=only, planned=True)
         case "status":
             from masivo_stream.flow.commands.fleet import fleet_status
 
-            return _show(fleet_status(chosen), json=common.json)
+            return _show(fleet_status(chosen), json=common.json, only=only)
         case "migrate":
-            return _show(_migrate(chosen, run or FleetRunFlags(), common), json=common.json, question=False)
+            found = _migrate(chosen, run or FleetRunFlags(), common)
+            return _show(found, json=common.json, only=only, question=False)
 
 
 def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":
@@ -188,7 +190,9 @@ def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
         yield runs
 
 
-def _show(found: "FleetResult", *, json: bool, planned: bool = False, question: bool = True) -> int:
+def _show(
+    found: "FleetResult", *, json: bool, only: "Sequence[str]", planned: bool = False, question: bool = True
+) -> int:
     from masivo_stream.cli.output import answer, print_json
 
     if json:
@@ -197,4 +201,4 @@ def _show(found: "FleetResult", *, json: bool, planned: bool = False, question: 
     from masivo_stream.observe.fleet_table import print_fleet, print_fleet_plan
 
     show = print_fleet_plan if planned else print_fleet
-    return answer(lambda: show(Output(), found), found.exit_code, question=question)
+    return answer(lambda: show(Output(), found, only), found.exit_code, question=question)

@@ -35,7 +35,10 @@ class AccountFailure(Struct, frozen=True, kw_only=True):
 
 
 class AccountResult(Struct, frozen=True, kw_only=True):
-    """One account of a fleet: its summary or its plan, or why there is neither."""
+    """One account of a fleet: its summary or its plan, or why there is neither.
+
+    If its run has begun, a plan is of all records of its exports, and the summary is the state of that run.
+    """
 
     name: str
     exit_code: int

@@ -16,7 +16,7 @@ from masivo_stream.model.ports import Clock
 from masivo_stream.observe.log_observer import LogObserver, LogSink
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
-FLEET_EVENTS = ("account_failed",)
+FLEET_EVENTS = ("account_failed", "account_warned")
 """The names of log events that are about no notice, but about the result of an account."""
 
 
@@ -94,6 +94,8 @@ class FleetRuns:
                 where=failure.place,
                 hint=failure.hint,
             )
+        for warning in () if isinstance(result.summary, UnsetType) else result.summary.warnings:
+            self._log.warning("account_warned", account_name=result.name, warning=warning)
 
     def snapshot(self) -> FleetSnapshot:
         """Return the snapshot of the fleet at this moment."""

@@ -2,11 +2,12 @@
 
 import json
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from fakes import record, write_export
+from fakes import event, record, write_export
 
 from masivo_stream.model.contract import Kind, sandbox_key
 from masivo_stream.sandbox import SandboxOptions, parse_limits, running
@@ -231,6 +232,67 @@ def test_two_accounts_with_one_key_are_one_account(fleet, accounts, command, mon
 
 FIELDS = ("key_file", "key_variable", "key", "api_key", "token", "MASIVO_API_KEY")
 HEXADECIMAL, MIXED = "0123456789abcdef0123456789abcdef", "aB3dE5gH7jK9mN1pQ3sT5vW7"
+
+
+def test_a_plan_of_a_run_that_has_begun_shows_what_is_left(fleet, command, tmp_path):
+    """Its own run is not another one that has this export, also with events, whose purchases are remembered."""
+    write_export(tmp_path / "events.ndjson", [record(Kind.EVENTS, 0)])
+    more = {"north": 'events = ["events.ndjson"]'}
+    assert fleet("migrate", more=more).code == 0
+    planned = fleet("plan", more=more)
+    assert (planned.code, planned.out.count("complete, nothing to send")) == (0, 3)
+    assert not {"already has", "sent_before", "--again"} & set(planned.out.split())
+    assert "already" not in planned.out
+    document = json.loads(fleet("plan", "--json", more=more).out)["accounts"][0]
+    assert document["summary"]["outcome"] == "complete"
+    assert "already" not in json.dumps(document["plan"]["warnings"])
+    with (tmp_path / "south.ndjson").open("a") as grown:
+        grown.write(json.dumps(record(Kind.CUSTOMERS, 9)) + "\n")
+    planned = fleet("plan", more=more)
+    assert "begun: 2 of 3 records are accepted" in planned.out
+    other = command("plan", "--fleet", "fleet.toml:north", "--customers", "north.ndjson", "--state-dir", "elsewhere")
+    assert "already has this export" in " ".join(other.out.split())  # for another state directory that remains true
+
+
+def test_a_step_of_several_accounts_is_shown_once(fleet):
+    """By the command for all, or for those that were chosen; with --json each account has its own."""
+    shown = fleet("status")
+    assert shown.out.count("  masivo-stream ") == 1
+    assert shown.out.endswith("next: (north, south, west) begin it\n  masivo-stream fleet migrate fleet.toml\n")
+    shown = fleet("status", "--only", "west", "--only", "north")
+    assert shown.out.endswith("  masivo-stream fleet migrate fleet.toml --only north --only west\n")
+    failures = [each["failure"] for each in json.loads(fleet("status", "--json").out)["accounts"]]
+    assert failures[2]["command"] == "masivo-stream fleet migrate fleet.toml --only west"
+
+
+def test_after_a_partial_revert_the_shown_command_works(fleet, command, tmp_path):
+    """It sends again what was taken back; the command of the fleet would only be refused again."""
+    assert fleet("migrate").code == 0
+    middle = datetime.now(UTC)
+    with (tmp_path / "south.ndjson").open("a") as grown:
+        grown.write(json.dumps(record(Kind.CUSTOMERS, 9)) + "\n")
+    assert fleet("migrate").code == 0
+    period = ("--from", middle.isoformat(), "--to", (middle + timedelta(hours=1)).isoformat())
+    assert command("revert", "--fleet", "fleet.toml:south", *period, "--yes").code == 0
+    ended = fleet("migrate")
+    assert ended.code == 2
+    (shown,) = next_step(ended, "south")
+    assert shown == "masivo-stream migrate --fleet fleet.toml:south --only-missing"
+    assert command(*shown.split()[1:]).code == 0
+    assert fleet("migrate").code == 0
+
+
+def test_warnings_of_an_account_are_shown_and_logged(fleet, tmp_path):
+    """Here those about events that repeat a purchase: they were sent."""
+    first, second = (record(Kind.EVENTS, 0, events=[event("p", fulfilled=each)]) for each in (True, False))
+    write_export(tmp_path / "events.ndjson", [first, second])
+    more = {"north": 'events = ["events.ndjson"]\nsettings.validation.duplicate_purchase = "warn"'}
+    ended = fleet("migrate", "--log-format", "json", more=more)
+    document = json.loads(fleet("migrate", "--json", more=more).out)["accounts"][0]
+    (warning,) = document["summary"]["warnings"]
+    assert f"north: warning: {warning}" in " ".join(ended.out.split())
+    logged = [json.loads(line) for line in ended.err.splitlines() if '"account_warned"' in line]
+    assert [(each["account_name"], each["warning"]) for each in logged] == [("north", warning)]
 
 
 @pytest.mark.parametrize(

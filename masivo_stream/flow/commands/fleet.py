@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, from_thread, lowlevel
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.edges.clock import SystemClock
@@ -209,10 +209,11 @@ async def _plan(account: FleetAccount) -> AccountResult:
             warnings.append(f"{error}: {error.hint}")
     exports, directory = exports_of(account), account.settings.state.state_dir
     begun = (Path(directory) / JOURNAL).exists()  # then its dead letters must not be overwritten
+    state = status(directory) if begun else UNSET
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         found = await plan(account.settings, exports, credentials=credentials, files=files)
     found = structs.replace(found, warnings=(*found.warnings, *warnings))
-    return AccountResult(name=account.name, exit_code=found.summary.exit_code, plan=found)
+    return AccountResult(name=account.name, exit_code=found.summary.exit_code, plan=found, summary=state)
 
 
 def fleet_status(fleet: Fleet) -> FleetResult:
@@ -253,9 +254,21 @@ async def _isolated(name: str, work: Callable[[], Awaitable[AccountResult]], *, 
     try:
         return await work()
     except MasivoStreamError as error:
-        return fail(name, error, command=command)
+        return fail(name, error, command=_command_in(error.hint) or command)
     except Exception as error:  # noqa: BLE001 - a bug that one export brings to light must not end the other runs
         return fail(name, _as_bug(error), command=command)
+
+
+def _command_in(hint: str) -> str:
+    """Return the first command that a hint names: the same command again would only lead to the same hint."""
+    found = _COMMAND.search(hint)
+    try:
+        return shlex.join(shlex.split(found[0])) if found is not None else ""
+    except ValueError:  # the end of a quotation is not among it
+        return ""
+
+
+_COMMAND = re.compile(r"(?<=: )masivo-stream [a-z]+ [^;]+")
 
 
 def _as_bug(error: Exception) -> BugError:
