@@ -713,6 +713,9 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/commands/validate_part.py": {
         (
+            "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+        ): "objects::the_place_of_an_answer_is_corrected",
+        (
             "write 3/8 for the third of eight parts, or auto/8 in a job"
         ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "write the number, such as 3/8": "parts::a_wrong_part_is_corrected_as_its_hint_says",

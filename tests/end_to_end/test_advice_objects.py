@@ -344,3 +344,17 @@ def test_the_extra_is_installed(bucket, work):
     assert done.returncode == 2, done.stderr
     expect_advice(done, "install it: pip install 'masivo-stream[cloud]'")
     assert run_installed("validate", "--customers", RIGHT, cwd=work, **environment).returncode == 0
+
+
+def test_the_place_of_an_answer_is_corrected(bucket, work):
+    """Nothing may be written there; elsewhere it may."""
+    make_exports(work, 3, kinds=["customers"])
+    part = ("--customers", "customers.ndjson", "--part", "1/1", "--out")
+    bucket.always = "403"
+    done = run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket))
+    assert done.returncode == 2
+    expect_advice(
+        done, "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+    )
+    bucket.always = ""
+    assert run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket)).returncode == 0
