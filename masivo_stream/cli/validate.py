@@ -13,6 +13,7 @@ from masivo_stream.cli.options import (
     SchedulerFlags,
     SendingFlags,
     ValidationFlags,
+    exports_from,
     settings_from,
 )
 from masivo_stream.model.errors import ConfigurationError
@@ -81,7 +82,7 @@ def validate(
 
     common, part = common or CommonFlags(), part or PartFlags()
     settings = settings_from(common, validation, scheduler)
-    named = (exports or DividedExportFlags()).named()
+    named = exports_from(exports or DividedExportFlags(), common)
     if part.given(named.parts):
         from masivo_stream.cli.output import show_part
         from masivo_stream.flow.commands.validate_part import read_part, validate_part
