@@ -215,9 +215,9 @@ def test_an_export_is_sent_again_by_the_command_of_one_account(accounts, tmp_pat
     assert fleet(tmp_path, "migrate", text=text).returncode == 0
     done = fleet(tmp_path, "migrate", text=text + 'state_dir = "other"\n')
     assert done.returncode == 2
-    flag, named = expect_advice(done, "; give {…} to: masivo-stream migrate --fleet {…}")
+    flag, _ = expect_advice(done, "; give {…} to: masivo-stream migrate --fleet {…}")
     assert flag == "--again"
-    assert run("migrate", "--fleet", named, flag, cwd=tmp_path, **QUICK, **KEYS).returncode == 0
+    assert run("migrate", "--fleet", "fleet.toml:south", flag, cwd=tmp_path, **QUICK, **KEYS).returncode == 0
 
 
 def test_more_accounts_than_files_may_be_open_are_migrated_in_both_ways(accounts, tmp_path):
