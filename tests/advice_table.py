@@ -207,6 +207,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/objects/object_file.py": {
+        "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?": (
+            "objects::a_signature_that_is_refused_is_renewed"
+        ),
         "name other folders or objects with the pattern, or copy that object to another key, and remove it": (
             "objects::what_the_library_cannot_take_is_corrected"
         ),
@@ -228,6 +231,12 @@ TABLE: dict[str, dict[str, str]] = {
             "objects::credentials_and_endpoint_are_set_as_the_hints_say"
         ),
         "start the same command again when it answers": "objects::storage_that_does_not_answer_is_tried_again_later",
+    },
+    "edges/objects/publish.py": {
+        "allow these credentials to put objects there, or name another bucket": (
+            "objects::results_that_were_not_published_are_published_later"
+        ),
+        "create the bucket, or name another one": "objects::results_that_were_not_published_are_published_later",
     },
     "edges/objects/store.py": {
         "check endpoint, region and keys in the environment: they have no spaces and no line breaks": (
@@ -708,6 +717,9 @@ TABLE: dict[str, dict[str, str]] = {
         ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
     "flow/commands/validate_part.py": {
+        (
+            "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+        ): "objects::the_place_of_an_answer_is_corrected",
         (
             "write 3/8 for the third of eight parts, or auto/8 in a job"
         ): "parts::a_wrong_part_is_corrected_as_its_hint_says",

@@ -369,11 +369,26 @@ def test_results_that_cannot_be_published_do_not_change_what_was_delivered(onlin
     assert (ended.code, summary["outcome"], figures(ended)["accepted"]) == (6, "complete", 20)
     assert summary["published"] == ""
     assert any("the results are not published: s3://results/" in warning for warning in summary["warnings"])
-    assert summary["next_steps"][0]["text"].startswith("start the same command again")
+    first, second = summary["next_steps"][:2]
+    assert first == {"text": "allow these credentials to put objects there, or name another bucket", "command": ""}
+    assert second["text"].startswith("start the same command again")
     bucket.deny_writes = False
     ended = online(*arguments)
     assert (ended.code, figures(ended)["accepted"]) == (0, 20)
     assert "results/report.html" in bucket.objects
+
+
+def test_a_step_is_not_shown_twice(online, bucket, lines):
+    """The command that continues the run publishes, too."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 20)
+    bucket.objects["exports/b"] = lines(Kind.EVENTS, 0, 1) + b'{"id":'
+    bucket.put_faults.append("404")
+    named = ["--customers", "s3://exports/a", "--events", "s3://exports/b"]
+    ended = online("migrate", *named, "--publish", "s3://none", "--skip-checks", "all", "--json")
+    steps = json.loads(ended.out)["next_steps"]
+    assert (ended.code, steps[0]["text"]) == (5, "create the bucket, or name another one")
+    commands = [step["command"] for step in steps if step["command"]]
+    assert len(commands) == len(set(commands)) > 0
 
 
 def test_publishing_is_repeated_while_the_server_is_busy(online, bucket, lines):

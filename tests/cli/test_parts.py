@@ -135,6 +135,30 @@ def test_a_migration_compares_every_byte_with_what_was_validated(old, new, onlin
     assert sent["kinds"]["customers"]["accepted"] == 360, sent["kinds"]
 
 
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_a_place_that_answers_cannot_be_written_to_is_named_as_that(status, command, bucket, tmp_path):
+    """It is the place of the answer, not the export, and the command is wrong: exit code 2."""
+    named = exports(tmp_path, "nowhere")
+    bucket.always = status
+    done = command("validate", *named, "--part", "1/2", "--out", "s3://nobucket/parts")
+    assert done.code == 2, done.err
+    assert "the answer cannot be written there" in done.err
+    assert "while: write the answer" in done.err
+    assert "create the bucket, or correct --out" in done.err
+
+
+def test_a_signature_is_not_shown_and_not_left_out_silently(command, bucket, tmp_path):
+    """The command that makes a part names the export without it, and says so."""
+    bucket.objects["exports/c.ndjson"] = lines(Kind.CUSTOMERS, range(30), "signed")
+    url = f"{bucket.url}/exports/c.ndjson?X-Amz-Signature=secret"
+    assert command("validate", "--customers", url, "--part", "1/2", "--out", "parts").code == 0
+    done = command("plan", "--customers", url, "--parts", "parts")
+    assert done.code == 2, done.err
+    assert f"--customers '{bucket.url}/exports/c.ndjson?***' --part 2/2" in done.err.replace("\n", "")
+    assert "*** is a signature, which is not shown" in done.err
+    assert "secret" not in done.err
+
+
 def test_a_line_with_several_purchases_that_were_sent_is_found_once(online, monkeypatch, tmp_path):
     """The count is of purchases; the place of each would be the same."""
     monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))

@@ -113,6 +113,18 @@ def test_what_the_library_cannot_take_is_corrected(environment, wrong, says, buc
     assert find_objects(["s3://exports/**/c*.ndjson"], Patience())
 
 
+def test_a_signature_that_is_refused_is_renewed(bucket):
+    """An `https://` URL is not read with the credentials in the environment."""
+    bucket.always = "403"
+    url = f"{bucket.url}/exports/customers.ndjson"
+    with pytest.raises(InputError, match="may not be read: 403") as caught:
+        find_objects([url], Patience())
+    says = "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
+    assert caught.value.hint == says
+    bucket.always = ""
+    assert find_objects([f"{url}?X-Amz-Signature=1"], Patience())
+
+
 def test_two_urls_with_one_name_are_named_once(bucket, work):
     """Or the second is downloaded, if it is another object."""
     url = "SERVER/exports/customers.ndjson"
@@ -232,8 +244,12 @@ def test_results_that_were_not_published_are_published_later(served, bucket, wor
     bucket.deny_writes = True
     done = migrate(served, bucket, work, "--customers", RIGHT, "--publish", "s3://results")
     assert done.returncode == 6
+    expect_advice(done, "allow these credentials to put objects there, or name another bucket")
     command = next_command(done, PUBLISHED_LATER)
     bucket.deny_writes = False
+    bucket.put_faults.append("404")
+    missing = paste(command, key=served.key, cwd=work, **credentials(bucket.url))
+    expect_advice(missing, "create the bucket, or name another one")
     assert paste(command, key=served.key, cwd=work, **credentials(bucket.url)).returncode == 0
     assert "results/report.json" in bucket.objects
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -328,3 +344,17 @@ def test_the_extra_is_installed(bucket, work):
     assert done.returncode == 2, done.stderr
     expect_advice(done, "install it: pip install 'masivo-stream[cloud]'")
     assert run_installed("validate", "--customers", RIGHT, cwd=work, **environment).returncode == 0
+
+
+def test_the_place_of_an_answer_is_corrected(bucket, work):
+    """Nothing may be written there; elsewhere it may."""
+    make_exports(work, 3, kinds=["customers"])
+    part = ("--customers", "customers.ndjson", "--part", "1/1", "--out")
+    bucket.always = "403"
+    done = run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket))
+    assert done.returncode == 2
+    expect_advice(
+        done, "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+    )
+    bucket.always = ""
+    assert run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket)).returncode == 0

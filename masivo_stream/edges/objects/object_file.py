@@ -209,6 +209,11 @@ def explain(failure: ObjectFailure, url: ObjectUrl, *, found: bool = False) -> I
             return InputError("the object is no longer there", operation=_OPERATION, place=place, hint=RESTORE)
         case ObjectFault.GONE:
             what, hint = "there is no such object", "check bucket and key, and the endpoint in the environment"
+        case ObjectFault.DENIED if url.scheme in {"http", "https"}:  # no credentials in the environment count there
+            what = f"the object may not be read: {failure.why}"
+            hint = (
+                "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
+            )
         case ObjectFault.DENIED:
             what = f"the object may not be read: {failure.why}"
             hint = "check the credentials in the environment; if they have expired, renew them; then start again"

@@ -17,7 +17,7 @@ from masivo_stream.flow.parts.answer_store import (
     put_answer,
 )
 from masivo_stream.flow.parts.make_part import MOST_PARTS, PARTS_OF_N, about_answer, answer_part, ask_for_part, name_of
-from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.errors import ConfigurationError, InputError, UnreachableExportError
 from masivo_stream.model.parts import WrittenPart
 from masivo_stream.model.settings import Settings
 
@@ -91,7 +91,17 @@ async def validate_part(settings: Settings, exports: Exports, part: int, parts: 
 
 
 async def _open(out: str, name: str, settings: Settings) -> OpenAnswer | None:
-    there = await list_answers(out, patience_of(settings.retry), name)
+    try:
+        there = await list_answers(out, patience_of(settings.retry), name)
+    except UnreachableExportError:
+        raise
+    except InputError as error:
+        raise ConfigurationError(
+            f"the answer cannot be written there: {error}",
+            operation="write the answer",
+            place=shown_url(out),
+            hint="create the bucket, or correct --out; the credentials in the environment have to allow this place",
+        ) from error
     return await open_answer(there[name]) if name in there else None
 
 

@@ -242,7 +242,7 @@ async def take_parts(exports: Exports, inputs: Mapping[Kind, Sequence[Input]], s
     if found.missing or not found.answers:
         parts = found.names.parts or found.names.other_parts or _SUGGESTED_PARTS
         raise ConfigurationError(
-            _describe(found.names, found.missing, found.damaged),
+            _describe(found.names, found.missing, found.damaged) + _of_secrets(exports),
             operation=_OPERATION,
             place=shown_url(exports.parts),
             hint=_hint(exports, settings, found.missing if found.names.parts else [], parts),
@@ -345,6 +345,12 @@ def _describe(found: _Names, missing: Sequence[int], damaged: int) -> str:
     return "there is no answer of a part there"
 
 
+def _of_secrets(exports: Exports) -> str:
+    names = (*exports.customers, *exports.events, *exports.transactions)
+    masked = any(_with_secret_masked(name) != shown_url(name) for name in names)
+    return "; *** is a signature, which is not shown: name the URL with its own" if masked else ""
+
+
 def _hint(exports: Exports, settings: Settings, missing: Sequence[int], parts: int) -> str:
     """Return the command that makes the missing parts; all of them if they are many, or if no answer is there."""
     if len(missing) == 1:
@@ -357,6 +363,12 @@ def _hint(exports: Exports, settings: Settings, missing: Sequence[int], parts: i
     )
 
 
+def _with_secret_masked(name: str) -> str:
+    """Return a name as it may be shown, and with it that a signature is left out."""
+    shown = shown_url(name)
+    return shown if "?" not in name or shown == name else f"{shown}?***"
+
+
 def _command(exports: Exports, settings: Settings, part: str) -> str:
     """Return the command that makes a part, with the settings on which its answer depends."""
     words = ["masivo-stream", "validate"]
@@ -365,7 +377,7 @@ def _command(exports: Exports, settings: Settings, part: str) -> str:
         (Kind.EVENTS, exports.events),
         (Kind.TRANSACTIONS, exports.transactions),
     ):
-        words += [f"--{kind.value}", *map(shown_url, names)] if names else []
+        words += [f"--{kind.value}", *map(_with_secret_masked, names)] if names else []
     validation, default = settings.validation, ValidationSettings()
     for name in ("unknown_fields", "discounted_value", "transaction_types", "max_line_bytes"):
         if getattr(validation, name) != getattr(default, name):
