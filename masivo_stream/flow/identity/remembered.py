@@ -175,6 +175,23 @@ def withdraw_runs(settings: Settings, account: Account, taken_back: Callable[[st
         return
 
 
+def other_runs(settings: Settings, account: Account) -> list[tuple[str, bool]]:
+    """Return the state directories of other runs that have sent to an account, and whether their journal is there.
+
+    Only what this machine remembers. If that cannot be read, nothing is known.
+    """
+    shared = find_shared_dir(settings)
+    if not (shared / NAME).exists():
+        return []
+    own = id_of_journal(settings.state.state_dir)
+    try:
+        with closing(open_sent(shared)) as file:
+            runs = sorted(file.runs_of(receivers_of(account)), key=lambda run: run[1])
+    except (OSError, StorageError):
+        return []
+    return [(state_dir, id_of_journal(state_dir) == journal) for journal, state_dir in runs if journal != own]
+
+
 def find_shared_dir(settings: Settings) -> Path:
     """Return where runs on this machine meet."""
     shared = settings.state.shared_dir
