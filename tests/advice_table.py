@@ -35,6 +35,8 @@ TABLE: dict[str, dict[str, str]] = {
         "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
     "cli/fleet.py": {
+        "leave it out": "fleet::a_flag_without_effect_is_left_out",
+        "leave it out, and write the account as FILE --only NAME": "fleet::a_flag_without_effect_is_left_out",
         (
             "raise the limit (ulimit -n {…}), or write at_once = {…} above the first table"
         ): "fleet::more_accounts_than_files_may_be_open_are_migrated_in_both_ways",
@@ -243,6 +245,9 @@ TABLE: dict[str, dict[str, str]] = {
         "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
     },
     "flow/commands/fleet.py": {
+        (
+            "; give {…} to: masivo-stream migrate --fleet {…}"
+        ): "fleet::an_export_is_sent_again_by_the_command_of_one_account",
         "begin it": "fleet::an_account_that_has_not_begun_is_begun",
         (
             "please report it with these places; the other accounts were not touched by it"
@@ -1602,6 +1607,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
+    },
+    "flow/commands/fleet.py": {
+        "--limit 1/5s --limit 1000/h": "flags in other advice, in place of which a field of the fleet file is named",
     },
     "observe/fleet_table.py": {
         "({…}) {…}": "prints what is advice elsewhere",

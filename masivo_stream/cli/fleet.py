@@ -31,6 +31,14 @@ class FleetFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class FleetCommonFlags(CommonFlags):
+    """What every command accepts, but not --fleet."""
+
+    fleet: Annotated[str | None, Parameter(show=False)] = None
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class FleetRunFlags(CanaryFlags, RunFlags):
     """How the runs begin, are watched, and end."""
 
@@ -41,7 +49,7 @@ def fleet(
     *,
     accounts: FleetFlags | None = None,
     run: FleetRunFlags | None = None,
-    common: CommonFlags | None = None,
+    common: FleetCommonFlags | None = None,
 ) -> int:
     """Plan, migrate, or show the state of many accounts at once; a fleet file names them.
 
@@ -59,7 +67,8 @@ def fleet(
     """
     from masivo_stream.flow.fleet_file import load_fleet
 
-    common = common or CommonFlags()
+    common = common or FleetCommonFlags()
+    _check_flags(action, run or FleetRunFlags(), common)
     named = load_fleet(file, environment=os.environ, flags=read_flags(common, run), config=config_file(common))
     only = (accounts or FleetFlags()).only or []
     chosen = named.only(only)
@@ -73,6 +82,21 @@ def fleet(
         case "migrate":
             found = _migrate(chosen, run or FleetRunFlags(), common)
             return _show(found, json=common.json, only=only, question=False)
+
+
+def _check_flags(action: str, run: FleetRunFlags, common: CommonFlags) -> None:
+    """Check that no flag was given that would have no effect."""
+    without = {"migrate": (), "plan": _AFTER_PLANNING, "status": (*_AFTER_PLANNING, "canary")}[action]
+    given = ["--fleet"] if common.fleet else []
+    given += [f"--{name.replace('_', '-')}" for name in without if getattr(run, name) not in (None, False)]
+    if given:
+        hint = "leave it out, and write the account as FILE --only NAME" if given[0] == "--fleet" else "leave it out"
+        what = f"{given[0]} has no effect on fleet {action}"
+        raise ConfigurationError(what, operation="read the command", place=given[0], hint=hint)
+
+
+_AFTER_PLANNING = ("no_verify", "publish", "monitor")
+"""Flags about what only a migration does."""
 
 
 def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":

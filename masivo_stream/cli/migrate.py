@@ -18,6 +18,7 @@ from masivo_stream.cli.options import (
     SendingFlags,
     Switch,
     ValidationFlags,
+    exports_from,
     settings_from,
 )
 
@@ -92,7 +93,8 @@ def migrate(
     common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
     settings = settings_from(common, validation, sending, run)
     exports = exports or MigrateExportFlags()
-    named = exports.named().found(settings.retry)
+    # With --only-missing the run knows its exports.
+    named = (exports.named() if missing.only_missing else exports_from(exports, common)).found(settings.retry)
     inputs = named.find(settings.retry)
     if inputs or not missing.only_missing:
         check_inputs(inputs)

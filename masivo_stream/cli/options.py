@@ -253,6 +253,18 @@ class CanaryFlags:
     "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
 
 
+def exports_from(exports: ExportFlags, common: CommonFlags) -> "Exports":
+    """Return the exports that were named; without any, those of the account that `--fleet FILE:NAME` names."""
+    if not common.fleet or exports.customers or exports.events or exports.transactions or exports.from_ is not None:
+        return exports.named()
+    from msgspec.structs import replace
+
+    from masivo_stream.flow.commands.fleet import exports_of
+
+    named, found = exports.named(), exports_of(_account(common.fleet, common))
+    return replace(found, parts=named.parts or found.parts)
+
+
 def settings_from(
     common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> "Settings":

@@ -10,6 +10,7 @@ from masivo_stream.cli.options import (
     SchedulerFlags,
     SendingFlags,
     ValidationFlags,
+    exports_from,
     settings_from,
 )
 
@@ -42,7 +43,7 @@ def plan(
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, scheduler, sending, canary)
-    named = (exports or DividedExportFlags()).named()
+    named = exports_from(exports or DividedExportFlags(), common)
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""

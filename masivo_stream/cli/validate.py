@@ -14,6 +14,7 @@ from masivo_stream.cli.options import (
     SendingFlags,
     ValidationFlags,
     check_not_empty,
+    exports_from,
     settings_from,
 )
 from masivo_stream.model.errors import ConfigurationError
@@ -102,8 +103,9 @@ def validate(
 
     common, part = common or CommonFlags(), part or PartFlags()
     settings = settings_from(common, validation, scheduler)
-    named = (exports or DividedExportFlags()).named()
-    if part.given(named.parts):
+    exports = exports or DividedExportFlags()
+    named = exports_from(exports, common)
+    if part.given(exports.parts or ""):
         _check_alone(validation, scheduler, catalogue)
         from masivo_stream.cli.output import show_part
         from masivo_stream.flow.commands.validate_part import read_part, validate_part

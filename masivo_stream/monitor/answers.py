@@ -26,7 +26,7 @@ class MonitorAnswer(Struct, frozen=True, kw_only=True):
 
 _MISDIRECTED = MonitorAnswer(status=421, body=b"this server does not answer to that name: see the Host header\n")
 _READ_ONLY = MonitorAnswer(status=405, body=b"GET and HEAD only\n", allow="GET, HEAD")
-_UNKNOWN = MonitorAnswer(status=404, body=b"the paths are: / /status.json /metrics /healthz /readyz\n")
+_PATHS = "/ /status.json /metrics /healthz /readyz"
 _FAILED = MonitorAnswer(status=500, body=b"this answer failed; the run goes on\n")
 
 Place = Callable[[web.BaseRequest], Awaitable[MonitorAnswer]]
@@ -36,8 +36,14 @@ Place = Callable[[web.BaseRequest], Awaitable[MonitorAnswer]]
 class Answering:
     """Answer requests to read: refuse foreign names and other methods, and survive whatever fails."""
 
-    def __init__(self, find: Callable[[str], Place | None], observer: Observer, listening: Address) -> None:
-        """Answer with what `find` returns for a path, to requests that name `listening` by one of its names."""
+    def __init__(
+        self, find: Callable[[str], Place | None], observer: Observer, listening: Address, further: str = ""
+    ) -> None:
+        """Answer with what `find` returns for a path, to requests that name `listening` by one of its names.
+
+        `further` is shown with the paths that all monitors have.
+        """
+        self._unknown = MonitorAnswer(status=404, body=f"the paths are: {_PATHS}{further}\n".encode())
         self._find, self._observer, self._listening = find, observer, listening
         self._failures: set[tuple[str, str]] = set()
 
@@ -58,7 +64,7 @@ class Answering:
         if request.method not in ("GET", "HEAD"):
             return _READ_ONLY
         place = self._find(request.path)
-        return _UNKNOWN if place is None else await place(request)
+        return self._unknown if place is None else await place(request)
 
     def _report(self, path: str, error: Exception) -> None:
         """Report each failure once, since a page asks every second; and without its text, which may quote a record."""

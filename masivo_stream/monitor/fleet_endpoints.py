@@ -54,7 +54,7 @@ class FleetEndpoints:
             "/healthz": answer_health,
             "/readyz": self._readiness,
         }
-        self.answer = Answering(self._find, observer, listening).answer
+        self.answer = Answering(self._find, observer, listening, further=" /accounts/NAME/").answer
 
     def end(self) -> None:
         """Answer every waiting request now: the fleet has ended."""

@@ -254,6 +254,63 @@ def test_a_plan_of_a_run_that_has_begun_shows_what_is_left(fleet, command, tmp_p
     assert "already has this export" in " ".join(other.out.split())  # for another state directory that remains true
 
 
+def test_other_commands_take_the_exports_of_the_account(fleet, command, accounts):
+    """Unless they name others."""
+    fleet("status")
+    assert command("validate", "--fleet", "fleet.toml:west", "--json").code == 0
+    planned = json.loads(command("plan", "--fleet", "fleet.toml:west", "--json").out)
+    named = json.loads(command("plan", "--fleet", "fleet.toml:west", "--customers", "north.ndjson", "--json").out)
+    assert (planned["records"], named["records"]) == (3, 1)
+    assert command("migrate", "--fleet", "fleet.toml:west").code == 0
+    assert arrived(accounts) == [0, 0, 3]
+
+
+def test_advice_names_what_a_fleet_has(fleet, command, accounts, tmp_path):
+    """A field of its file, or the command that has the flag; that command works."""
+    planned = " ".join(fleet("plan").out.split())
+    assert 'for example settings.limits.limit = ["1/5s", "1000/h"] in the fleet file' in planned
+    assert fleet("migrate", "--only", "south").code == 0
+    ended = fleet("migrate", "--only", "south", more={"south": 'state_dir = "elsewhere"'})
+    out = " ".join(ended.out.split())
+    assert ended.code == 2
+    assert "; here, that is state_dir = in the account's table of the fleet file" in out
+    assert "; give --again to: masivo-stream migrate --fleet fleet.toml:south" in out
+    assert command("migrate", "--fleet", "fleet.toml:south", "--again").code == 0
+    assert accounts.customers(2) == {"c0": 2, "c1": 2}
+
+
+@pytest.mark.parametrize(
+    ("action", "flags"),
+    [
+        ("status", ("--monitor", "0")),
+        ("status", ("--publish", "s3://bucket")),
+        ("status", ("--canary",)),
+        ("status", ("--no-verify",)),
+        ("plan", ("--no-verify",)),
+        ("plan", ("--monitor", "0")),
+        ("migrate", ("--fleet", "fleet.toml:north")),
+    ],
+)
+def test_a_flag_without_effect_is_refused(action, flags, fleet, accounts):
+    """Before anything is done; a plan with a canary has an effect."""
+    ended = fleet(action, *flags)
+    assert (ended.code, f"{flags[0]} has no effect on fleet {action}" in ended.err) == (2, True)
+    assert arrived(accounts) == [0, 0, 0]
+
+
+def test_a_state_says_why_an_account_cannot_begin(fleet, monkeypatch):
+    """Its key or its export is missing; once that is there, it is to be begun."""
+    monkeypatch.delenv("MASIVO_API_KEY_WEST")
+    shown = fleet("status", "--json", more={"north": 'events = ["nowhere.ndjson"]'})
+    north, south, west = (each["failure"] for each in json.loads(shown.out)["accounts"])
+    assert shown.code == 2
+    assert north["message"].startswith("not begun: ")
+    assert "nowhere.ndjson" in north["place"] + north["message"]
+    assert south["message"] == "not begun"
+    assert west["message"] == "not begun: there is no API key: MASIVO_API_KEY_WEST is not set"
+    assert west["command"] == "masivo-stream fleet migrate fleet.toml --only west"
+
+
 def test_a_step_of_several_accounts_is_shown_once(fleet):
     """By the command for all, or for those that were chosen; with --json each account has its own."""
     shown = fleet("status")

@@ -170,7 +170,7 @@ def test_a_part_that_does_not_exist_is_refused(command, shop, part):
     """Before anything is read."""
     ended = command("prepare", "mapping.toml", f"--part={part}", "-o", "parts")
     assert ended.code == 2
-    assert "hint: name it as in --part 2/4" in ended.err or "hint: write 3/8" in ended.err
+    assert "hint: the parts of N are 1/N to N/N" in ended.err or "hint: write 3/8" in ended.err
     assert not (shop / "parts").exists()
 
 

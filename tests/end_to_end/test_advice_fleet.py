@@ -199,6 +199,27 @@ def test_two_accounts_with_the_same_key_get_their_own(accounts, tmp_path):
     both_arrived(accounts)
 
 
+def test_a_flag_without_effect_is_left_out(accounts, tmp_path):
+    """Then the command works."""
+    text = settings(accounts) + NORTH + SOUTH
+    expect_advice(fleet(tmp_path, "status", "--canary", text=text), "leave it out")
+    assert fleet(tmp_path, "status").returncode == 6
+    done = fleet(tmp_path, "migrate", "--fleet", "fleet.toml:north")
+    expect_advice(done, "leave it out, and write the account as FILE --only NAME")
+    assert fleet(tmp_path, "migrate", "--only", "north").returncode == 0
+
+
+def test_an_export_is_sent_again_by_the_command_of_one_account(accounts, tmp_path):
+    """The fleet has no --again."""
+    text = settings(accounts) + NORTH + SOUTH
+    assert fleet(tmp_path, "migrate", text=text).returncode == 0
+    done = fleet(tmp_path, "migrate", text=text + 'state_dir = "other"\n')
+    assert done.returncode == 2
+    flag, _ = expect_advice(done, "; give {…} to: masivo-stream migrate --fleet {…}")
+    assert flag == "--again"
+    assert run("migrate", "--fleet", "fleet.toml:south", flag, cwd=tmp_path, **QUICK, **KEYS).returncode == 0
+
+
 def test_more_accounts_than_files_may_be_open_are_migrated_in_both_ways(accounts, tmp_path):
     """With the limit that is named, or one after the other."""
     text = settings(accounts) + NORTH + SOUTH

@@ -162,10 +162,12 @@ async def _cancel_after(come: Callable[[], Awaitable[object]], scope: anyio.Canc
 def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
     """Return the result with the account's own key where its steps speak of the key that other commands take."""
 
+    def in_fleet(field: str, text: str) -> str:
+        text = _OTHERS_KEY.sub(lambda _: account.key, text)
+        return _in_fleet(text, account) if field in {"hint", "text"} else text
+
     def named(part: _T, *fields: str) -> _T:
-        return structs.replace(
-            part, **{field: _OTHERS_KEY.sub(lambda _: account.key, getattr(part, field)) for field in fields}
-        )
+        return structs.replace(part, **{field: in_fleet(field, getattr(part, field)) for field in fields})
 
     if isinstance(failure := result.failure, AccountFailure):
         if failure.operation == "read the secrets":  # a line of a key file may begin with the name of all keys
@@ -175,6 +177,26 @@ def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
         return result
     steps = tuple(named(step, "text") for step in summary.next_steps)
     return structs.replace(result, summary=structs.replace(named(summary, "hint", "message"), next_steps=steps))
+
+
+def _in_fleet(text: str, account: FleetAccount) -> str:
+    """Return advice with words about the flags in it that `fleet` does not have."""
+    text = text.replace(_LIMITS, 'settings.limits.limit = ["1/5s", "1000/h"] in the fleet file')
+    if "masivo-stream " in text:
+        return text  # the flags belong to a command that is written out
+    flags = dict.fromkeys(_OTHERS_FLAGS.findall(text))
+    if "--state-dir" in flags:
+        del flags["--state-dir"]
+        text += "; here, that is state_dir = in the account's table of the fleet file"
+    if flags:
+        file = account.place.rpartition(": account ")[0]
+        text += f"; give {' or '.join(flags)} to: masivo-stream migrate --fleet {shlex.quote(f'{file}:{account.name}')}"
+    return text
+
+
+_LIMITS = "--limit 1/5s --limit 1000/h"
+_OTHERS_FLAGS = re.compile(r"--(?:again|state-dir|same-account|moved|max-dead|skip-checks|limit)\b")
+"""Flags of `migrate` that are in advice and that `fleet` does not have."""
 
 
 _OTHERS_KEY = re.compile(rf"\b{API_KEY_VARIABLE}\b")
@@ -194,7 +216,7 @@ async def plan_fleet(fleet: Fleet, progress: Callable[[str], None] = lambda _: N
         if (error := shared.get(account.name)) is not None:
             results.append(fail(account.name, error))
         else:
-            results.append(await _isolated(account.name, partial(_plan, account)))
+            results.append(_name_key(await _isolated(account.name, partial(_plan, account)), account))
     return join(results)
 
 
@@ -212,7 +234,7 @@ async def _plan(account: FleetAccount) -> AccountResult:
     state = status(directory) if begun else UNSET
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         found = await plan(account.settings, exports, credentials=credentials, files=files)
-    found = structs.replace(found, warnings=(*found.warnings, *warnings))
+    found = structs.replace(found, warnings=[_in_fleet(each, account) for each in (*found.warnings, *warnings)])
     return AccountResult(name=account.name, exit_code=found.summary.exit_code, plan=found, summary=state)
 
 
@@ -224,7 +246,9 @@ def fleet_status(fleet: Fleet) -> FleetResult:
 def _status(file: str, account: FleetAccount) -> AccountResult:
     directory = account.settings.state.state_dir
     if not (Path(directory) / JOURNAL).exists():
-        error = OutageError("not begun", operation="read the state", place=directory, hint="begin it")
+        error = _why_not_begun(account) or OutageError(
+            "not begun", operation="read the state", place=directory, hint="begin it"
+        )
         again = shlex.join(["masivo-stream", "fleet", "migrate", file, "--only", account.name])
         return fail(account.name, error, command=again)
     try:
@@ -232,6 +256,23 @@ def _status(file: str, account: FleetAccount) -> AccountResult:
     except MasivoStreamError as error:
         return fail(account.name, error)
     return _name_key(AccountResult(name=account.name, exit_code=found.exit_code, summary=found), account)
+
+
+def _why_not_begun(account: FleetAccount) -> MasivoStreamError | None:
+    """Return why an account cannot begin, if that can be seen without asking object storage."""
+    try:
+        account.credentials()
+        if is_url(account.directory):
+            return None
+        named = exports_of(account)
+        customers, events, transactions = (
+            [path for path in paths if not is_url(path)]
+            for paths in (named.customers, named.events, named.transactions)
+        )
+        Exports(customers=customers, events=events, transactions=transactions).find(account.settings.retry)
+    except MasivoStreamError as error:
+        return type(error)(f"not begun: {error}", operation=error.operation, place=error.place, hint=error.hint)
+    return None
 
 
 def exports_of(account: FleetAccount) -> Exports:
