@@ -123,6 +123,7 @@ def test_a_key_that_the_library_cannot_name_is_refused(key):
         with pytest.raises(ConfigurationError, match="the key has") as caught:
             read(name)
         assert caught.value.hint
+        assert caught.value.operation == ("find the export" if read is read_url else "name a folder in object storage")
     for read in (read_url, read_folder):
         assert read("s3://exports/.a/..b/c.").key == ".a/..b/c."
 

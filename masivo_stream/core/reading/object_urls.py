@@ -114,7 +114,11 @@ def read_folder(name: str) -> ObjectUrl:
     if found is None:
         raise ValueError("not a URL")
     scheme, (bucket, _, key) = found["scheme"].lower(), found["rest"].partition("/")
-    _check_names(name, bucket, key)
+    try:
+        _check_names(name, bucket, key)
+    except ConfigurationError as error:
+        error.operation = "name a folder in object storage"
+        raise
     key = key.removesuffix("/")
     return ObjectUrl(scheme, f"{scheme}://{bucket}", key, f"{scheme}://{bucket}/{key}")
 
