@@ -268,7 +268,28 @@ def exports_from(exports: ExportFlags, common: CommonFlags) -> "Exports":
 def settings_from(
     common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> "Settings":
-    """Load the settings from these flags, the environment and the file."""
+    """Load the settings from flags, environment and file. From then on, waits for exports are in the log."""
+    settings = _load_settings(common, *groups)
+    _log_waits(settings)
+    return settings
+
+
+def _log_waits(settings: "Settings") -> None:
+    """Have each wait for object storage before a run written to the log: a minute of silence looks like a hang."""
+    from masivo_stream.edges.objects.waits import ON_WAIT
+
+    def write(url: str, why: str, seconds: float) -> None:
+        from masivo_stream.cli.output import LateLog
+
+        log = LateLog(level=settings.log.log_level, form=settings.log.log_format)
+        log.warning("object_awaited", url=url, why=why, seconds=round(seconds, 3))
+
+    ON_WAIT.set(write)
+
+
+def _load_settings(
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> "Settings":
     from masivo_stream.edges.config import load_settings
 
     flags = read_flags(common, *groups)

@@ -187,6 +187,20 @@ def test_a_migration_through_throttling_and_broken_connections_is_complete(onlin
     assert "SECRET" not in ended.err
 
 
+@pytest.mark.parametrize("name", ["validate", "plan", "migrate"])
+def test_a_wait_before_a_run_is_in_the_log(online, bucket, lines, name):
+    """A minute of silence looks like a hang. Each wait is a line, also of commands that send nothing."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 3)
+    bucket.faults.extend(["503", "500"])
+    ended = online(name, "--customers", "s3://exports/a")
+    events = [json.loads(line) for line in ended.err.splitlines() if "object_awaited" in line]
+    assert [(each["url"], each["why"]) for each in events] == [
+        ("s3://exports/a", "503 SlowDown"),
+        ("s3://exports/a", "500 InternalError"),
+    ]
+    assert ended.code == 0
+
+
 def test_an_outage_stops_the_run_and_the_same_command_goes_on(online, bucket, lines):
     """Exit code 6, with everything before it delivered or pending; later it continues."""
     bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 200, note="x" * 60_000)

@@ -8,6 +8,7 @@ from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault
 from masivo_stream.core.reading.object_urls import ObjectUrl, matching, read_url
 from masivo_stream.edges.objects.object_file import ObjectFile, Timing, explain
 from masivo_stream.edges.objects.store import ObjectError, ObjectStore, open_store
+from masivo_stream.edges.objects.waits import ON_WAIT
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -82,7 +83,7 @@ def list_folder(name: str, patience: Patience) -> list[str]:
 
 class _Finder:
     def __init__(self, patience: Patience, timing: Timing) -> None:
-        self._patience, self._timing = patience, timing
+        self._patience, self._timing, self._on_wait = patience, timing, ON_WAIT.get()
 
     def expand(self, url: ObjectUrl) -> list[ObjectUrl]:
         """Return the URLs that a pattern stands for."""
@@ -122,6 +123,7 @@ class _Finder:
                 seconds = retries.failed(error.failure, self._timing.now(), self._timing.chance())
                 if seconds is None:
                     raise explain(error.failure, url) from None
+                self._on_wait(url.shown, error.failure.why, seconds)
             self._timing.pause(seconds)
 
 
