@@ -250,6 +250,9 @@ def test_a_plan_of_a_run_that_has_begun_shows_what_is_left(fleet, command, tmp_p
         grown.write(json.dumps(record(Kind.CUSTOMERS, 9)) + "\n")
     planned = fleet("plan", more=more)
     assert "begun: 2 of 3 records are accepted" in planned.out
+    single = command("plan", "--fleet", "fleet.toml:north")
+    assert (single.code, "already" in single.out) == (0, False)
+    assert "the run in fleet-state/north has begun" in " ".join(single.out.split())
     other = command("plan", "--fleet", "fleet.toml:north", "--customers", "north.ndjson", "--state-dir", "elsewhere")
     assert "already has this export" in " ".join(other.out.split())  # for another state directory that remains true
 
