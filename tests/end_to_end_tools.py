@@ -77,11 +77,17 @@ class Served:
         return sum(status is None or each["outcome"] == str(status) for each in noted)
 
     def migrate(self, directory, *arguments, state="state", limit="none", **options):
-        """Run `migrate` for the exports of `directory`."""
+        """Run `migrate` for the exports of `directory`.
+
+        Customers who came alone show when this returns: a later run does not know that it has to wait for them.
+        """
         named = [part for kind in KINDS for part in _export(directory, kind)]
         sending = ["--base-url", self.url, "--limit", limit, "--state-dir", Path(directory) / state]
         options = {"MASIVO_FIRST_PROBE": "0.1", **options}
-        return run("migrate", *named, *sending, "--json", *arguments, key=self.key, **options)
+        done = run("migrate", *named, *sending, "--json", *arguments, key=self.key, **options)
+        if done.returncode == 0 and named[::2] == ["--customers"]:
+            self.ledger()
+        return done
 
 
 def wait_until(condition, process=None, *, pause=0.02):
