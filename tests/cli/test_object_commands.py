@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import shlex
 import time
 from datetime import UTC, datetime
@@ -10,25 +9,11 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from object_server import credentials, serving
 
 from masivo_stream.sandbox import SandboxOptions, parse_fault, parse_limits, running
 
 KINDS = ("customers", "events", "transactions")
 LONG_AGO = "2000-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
-    monkeypatch.setenv("MASIVO_FIRST_DELAY", "0.01")
-    monkeypatch.setenv("MASIVO_LONGEST_DELAY", "0.05")
-    with serving() as found:
-        for name, value in credentials(found.url).items():
-            monkeypatch.setenv(name, value)
-        yield found
 
 
 @pytest.fixture

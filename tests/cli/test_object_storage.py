@@ -11,24 +11,10 @@ from pathlib import Path
 import pytest
 import zstandard
 from fakes import record
-from object_server import credentials, serving
 
 from masivo_stream.model.contract import Kind
 
 SECRETS = ("SECRET-OF-THE-ENVIRONMENT", "AKIA-TEST", "SECRET-IN-AN-ANSWER", "S3CR3T")
-
-
-@pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
-    monkeypatch.setenv("MASIVO_FIRST_DELAY", "0.01")
-    monkeypatch.setenv("MASIVO_LONGEST_DELAY", "0.05")
-    with serving() as found:
-        for name, value in credentials(found.url).items():
-            monkeypatch.setenv(name, value)
-        yield found
 
 
 @pytest.fixture

@@ -3,28 +3,13 @@
 import csv
 import gzip
 import json
-import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 from made_shop import MAPPING, make_shop
-from object_server import credentials, serving
 
 EXPORTS = ("customers.ndjson", "events.ndjson", "transactions.ndjson")
-
-
-@pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
-    monkeypatch.setenv("MASIVO_FIRST_DELAY", "0.01")
-    monkeypatch.setenv("MASIVO_LONGEST_DELAY", "0.05")
-    with serving() as found:
-        for name, value in credentials(found.url).items():
-            monkeypatch.setenv(name, value)
-        yield found
 
 
 @pytest.fixture
