@@ -157,11 +157,11 @@ def test_every_room_is_on_the_plan(name, floor):
 
 
 STATE_FILE = re.compile(r"^[a-z-]+\.(?:ndjson|db|json|html|under-way)$")
-"""What a constant text that names a file of a state directory looks like; with `{…}` taken out, also a formatted one."""
+"""What a constant text that names a file of a state directory looks like; formatted ones end in `.ndjson`."""
 
 
 def names_of_state_files():
-    """Return the names of files that `edges` and `flow` have in their code: `x.ndjson`, or `x.` of `f"x.{kind}.ndjson"`."""
+    """Return the names of files in the code of `edges` and `flow`; of `f"x.{kind}.ndjson"`, `x.`."""
     found = set()
     for room in ("edges/files", "edges/journal", "flow"):
         for path in (ROOT / "masivo_stream" / room).rglob("*.py"):
@@ -184,7 +184,7 @@ def test_every_file_of_a_state_directory_is_documented():
 
 
 def test_the_readme_stays_short():
-    """It is for the first ten minutes; what is more belongs on a page of its own, and the README leads to each of them."""
+    """It is for the first ten minutes; what is more belongs on a page of its own."""
     assert README.count("\n") <= 320
 
 
