@@ -12,7 +12,7 @@ The extension is built when the package is installed, if there is a C compiler (
 
 import enum
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, get_origin
 
 from msgspec import inspect, structs
@@ -72,7 +72,7 @@ class Sign(enum.IntFlag):
     POSITIVE = 4
 
 
-Roles = Mapping[str, Role]
+Roles = dict[str, Role]
 """By the path of the value, such as `events[].order`; the record itself has the empty path."""
 
 _ROLES: dict[Kind, Roles] = {
@@ -166,31 +166,34 @@ def make_tree(schema: object, roles: Roles) -> Node:
     return _node(describe(schema), "", roles)
 
 
-def _node(kind: inspect.Type, path: str, roles: Roles, *, nullable: bool = False) -> Node:  # noqa: PLR0912 - one case a type
-    node, payload = NodeKind.OBJECT, object()
+def _node(  # noqa: C901 - one case a type
+    kind: inspect.Type, path: str, roles: Roles, *, nullable: bool = False
+) -> Node:
+    node: NodeKind
+    payload: object = None
     match kind:
         case inspect.UnionType():
             return _union(kind, path, roles)
         case inspect.StructType(fields=()) if _is_plain(kind):
-            node, payload = NodeKind.OBJECT, None
+            node = NodeKind.OBJECT
         case inspect.StructType() if _is_plain(kind) and kind.tag_field is None:
             node, payload = NodeKind.STRUCT, (_fields(kind.fields, path, roles), None)
         case inspect.ListType(min_length=None | 0 | 1 as least, max_length=None):
             node, payload = NodeKind.LIST, (bool(least), _node(kind.item_type, f"{path}[]", roles))
         case inspect.StrType(min_length=None | 0 | 1 as least, max_length=None, pattern=None):
             node, payload = NodeKind.TEXT, bool(least)
-        case inspect.LiteralType() if all(isinstance(value, str) for value in kind.values):
-            node, payload = NodeKind.ONE_OF, tuple(_quote(str(value)) for value in kind.values)
+        case inspect.LiteralType():
+            node, payload = NodeKind.ONE_OF, tuple(map(_quote, kind.values))
         case inspect.BoolType():
-            node, payload = NodeKind.BOOLEAN, None
+            node = NodeKind.BOOLEAN
         case inspect.RawType():
             node, payload = NodeKind.ONE_OF, tuple(text for text in _MARKS if read_raw_mark(text) is False)
         case inspect.FloatType() | inspect.Metadata():
             node, payload = NodeKind.NUMBER, int(_signs(kind))
         case _ if kind == describe(Uuid):
-            node, payload = NodeKind.UUID, None
+            node = NodeKind.UUID
         case _ if kind == describe(Timestamp):
-            node, payload = NodeKind.DATE, None
+            node = NodeKind.DATE
         case _:
             raise TypeError(f"{path}: the extension cannot prove {type(kind).__name__}")
     return int(node), int(roles.get(path, Role.NONE)), nullable, payload
@@ -215,14 +218,12 @@ def _tagged(members: list[inspect.StructType], path: str, roles: Roles) -> objec
     if len(depends) != 1 or len(shapes) != 1 or len(names) != 1 or first.tag_field is None:
         raise TypeError(f"{path}: the extension proves unions whose members differ in one number")
     signs = [_signs(field.type) for each in members for field in each.fields if field.encode_name in depends]
-    tag = (int(NodeKind.ONE_OF), int(Role.NONE), False, tuple(_quote(str(each.tag)) for each in members))
-    any_sign = tuple(
-        structs.replace(field, type=inspect.FloatType()) if field.encode_name in depends else field
-        for field in first.fields
-    )
-    fields = ((_quote(first.tag_field), True, tag), *_fields(any_sign, path, roles))
-    number = next(place for place, field in enumerate(any_sign, 1) if field.encode_name in depends)
-    return fields, (0, number, tuple(map(int, signs)))
+    tag = (int(NodeKind.ONE_OF), int(Role.NONE), False, tuple(_quote(each.tag) for each in members))
+    number = next(place for place, field in enumerate(first.fields) if field.encode_name in depends)
+    any_sign = structs.replace(first.fields[number], type=inspect.FloatType())
+    shared = (*first.fields[:number], any_sign, *first.fields[number + 1 :])
+    fields = ((_quote(first.tag_field), True, tag), *_fields(shared, path, roles))
+    return fields, (0, number + 1, tuple(map(int, signs)))
 
 
 def _fields(fields: Iterable[inspect.Field], path: str, roles: Roles) -> tuple[tuple[bytes, bool, Node], ...]:
@@ -251,11 +252,11 @@ def _is_plain(kind: inspect.StructType) -> bool:
     """Return whether an object is all that a struct is: no array, and no check of its own that nobody knows here."""
     own_check = hasattr(get_origin(kind.cls) or kind.cls, "__post_init__")
     known = any(isinstance(field.type, inspect.Metadata) for field in kind.fields)  # `schemas.NonZero`
-    return not kind.array_like and (known or not own_check)
+    return not kind.array_like and not kind.forbid_unknown_fields and (known or not own_check)
 
 
-def _quote(name: str) -> bytes:
+def _quote(name: object) -> bytes:
     """Return a text as JSON has it; it needs no escape."""
-    if not name.isascii() or not name.isprintable() or '"' in name or "\\" in name:
+    if not isinstance(name, str) or not name.isascii() or not name.isprintable() or '"' in name or "\\" in name:
         raise TypeError(f"the extension cannot prove {name!r}")
     return b'"%b"' % name.encode()
