@@ -46,7 +46,9 @@
  *
  * It is built for the stable ABI of Python 3.11 (one binary for all later versions).
  */
+#ifndef PY_SSIZE_T_CLEAN
 #define PY_SSIZE_T_CLEAN
+#endif
 #include <Python.h>
 
 #include <float.h>

@@ -13,7 +13,7 @@ The extension is built when the package is installed, if there is a C compiler (
 import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, get_origin
+from typing import NamedTuple, TypedDict, get_origin
 
 from msgspec import inspect, structs
 
@@ -95,6 +95,15 @@ _MARKS = (b"null", b"false", b"0", b'""', b'"ACTIVE"', b'"active"', b'"Active"',
 """Spellings of marks that exports use. Those that mean "no" are clean; all others are doubted."""
 
 
+class Options(TypedDict, total=False):
+    """The options of a prover."""
+
+    reject_unknown: bool
+    """A field that its object does not have is doubted."""
+    most_items: int
+    """A record with more items is doubted."""
+
+
 class Proof(NamedTuple):
     """What was proved of lines."""
 
@@ -147,14 +156,17 @@ def make_prover(rules: Rules, *, plain: bool = False) -> "Prover | None":
     """
     if not _BUILT or rules.pure_python:
         return None
+    schema, options = describe_rules(rules)
+    return Prover(schema, **options, plain=plain)
+
+
+def describe_rules(rules: Rules) -> tuple[Node, Options]:
+    """Describe rules to the extension: the schema, and the options of a prover."""
     kind, contract = rules.kind, CONTRACTS[rules.kind]
-    most = {} if contract.splittable or contract.item_field is None else {"most_items": contract.max_items}
-    return Prover(
-        make_tree(rules.schema, _ROLES[kind] | (_SIGNING if rules.sign_events else {})),
-        reject_unknown=rules.reject_unknown_fields,
-        plain=plain,
-        **most,
-    )
+    options: Options = {"reject_unknown": rules.reject_unknown_fields}
+    if contract.item_field is not None and not contract.splittable:
+        options["most_items"] = contract.max_items
+    return make_tree(rules.schema, _ROLES[kind] | (_SIGNING if rules.sign_events else {})), options
 
 
 def make_tree(schema: object, roles: Roles) -> Node:
