@@ -143,6 +143,9 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     that part again completely. If size or time of change differ, it is always read."""
     block_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 1024 * 1024
     """Large enough for few changes of thread, small enough not to block the event loop."""
+    pure_python: bool = False
+    """Validate without the extension in C that proves most lines valid at once, if it was built. The results are the
+    same."""
 
 
 class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

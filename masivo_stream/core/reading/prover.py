@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypedDict, get_origin
 
+import msgspec
 from msgspec import inspect, structs
 
 from masivo_stream.core.reading.marks import read_raw_mark
@@ -147,6 +148,16 @@ class Proof(NamedTuple):
 def is_built() -> bool:
     """Return whether there is an extension."""
     return _BUILT
+
+
+def describe_validator(*, pure_python: bool = False) -> str:
+    """Say which validator is at work; `pure_python` is the setting."""
+    validator = f"msgspec {msgspec.__version__}"
+    if not _BUILT:
+        return f"{validator} alone: there was no C compiler for the extension when masivo-stream was installed"
+    if pure_python:
+        return f"{validator} alone: pure_python is set"
+    return f"{validator}, after an extension in C that proves most lines valid"
 
 
 def make_prover(rules: Rules, *, plain: bool = False) -> "Prover | None":

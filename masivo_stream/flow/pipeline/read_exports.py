@@ -149,6 +149,7 @@ def make_decoder(
         discounted_value_optional=validation.discounted_value == "optional",
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
+        pure_python=settings.source.pure_python,
     )
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
