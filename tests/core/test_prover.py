@@ -115,7 +115,7 @@ JSON = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(JSON, st.booleans(), st.sampled_from([None, (", ", ": "), (",", ":")]), st.sampled_from(list(Kind)))
-def test_any_value_in_a_field_that_nobody_knows(value, ascii_only, separators, kind):
+def test_any_value_in_an_unknown_field(value, ascii_only, separators, kind):
     """As a program writes it: most of it is proved, all of it lawfully."""
     text = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
     try:
@@ -163,7 +163,7 @@ def test_texts_in_place_of_values(text):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_known_field_that_is_twice_is_doubted(kind):
-    """In every object of the schema, whatever its value; a further field that is twice is nobody's affair."""
+    """In every object of the schema, whatever its value; a further field that is twice does not matter."""
     body = as_bytes(rich(kind))
     names = {found[1] for found in re.finditer(rb'"(\w+)":', body)}
     for name in names - {b"a", b"b", b"c", b"unknown"}:
@@ -547,7 +547,7 @@ def run(code):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the size of a process is read in /proc")
 def test_nothing_is_left_behind():
-    """Provers, proofs, schemas that are none, and lines that are none: their memory is given back."""
+    """Provers, proofs, wrong schemas and wrong lines: their memory is given back."""
     assert int(run(_MEMORY)[0]) < 2_000_000
 
 

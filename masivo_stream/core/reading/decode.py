@@ -55,7 +55,7 @@ def _run_deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
 
 
 class _Found(Struct, gc=False):
-    """The results of a run's lines, as far as they are validated."""
+    """The results of those lines of a run that are validated already."""
 
     customers: list[str] = []
     """With `items`, of the lines that are entries as they are, in order."""

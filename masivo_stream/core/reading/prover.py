@@ -7,7 +7,7 @@ items, email, and signs of events. A line that it doubts goes to the decoder. So
 There is one schema: the tree for the extension is made here, from msgspec's own description of `model.schemas`. A type
 that the extension cannot prove is an error here and not a guess there.
 
-The extension is built when the package is installed, if there is a C compiler (`setup.py`).
+The extension is built when the package is installed, if there is a C compiler.
 """
 
 import enum
@@ -151,7 +151,7 @@ def is_built() -> bool:
 
 
 def describe_validator(*, pure_python: bool = False) -> str:
-    """Say which validator is at work; `pure_python` is the setting."""
+    """Return a description of the validator at work; `pure_python` is the setting."""
     validator = f"msgspec {msgspec.__version__}"
     if not _BUILT:
         return f"{validator} alone: there was no C compiler for the extension when masivo-stream was installed"
@@ -272,7 +272,7 @@ def _signs(kind: inspect.Type) -> Sign:
 
 
 def _is_plain(kind: inspect.StructType) -> bool:
-    """Return whether an object is all that a struct is: no array, and no check of its own that nobody knows here."""
+    """Return whether an object is all that a struct is: no array, and no check of its own that is not known here."""
     own_check = hasattr(get_origin(kind.cls) or kind.cls, "__post_init__")
     known = any(isinstance(field.type, inspect.Metadata) for field in kind.fields)  # `schemas.NonZero`
     return not kind.array_like and not kind.forbid_unknown_fields and (known or not own_check)
