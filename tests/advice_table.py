@@ -467,6 +467,10 @@ TABLE: dict[str, dict[str, str]] = {
             "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
             " account's limits, for example --limit 1/5s --limit 1000/h"
         ): "plan::the_limits_of_an_account_are_given",
+        (
+            "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with"
+            " --canary ends before it sends anything (exit 2): correct the records there, or give --no-canary"
+        ): "canary::a_plan_with_a_canary_needs_a_suitable_record",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_replaced_by_one_with_records"
         ),
@@ -962,7 +966,8 @@ TABLE: dict[str, dict[str, str]] = {
     "observe/plan_table.py": {
         (
             "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
-            " them as they were sent"
+            " them as they were sent; that costs at most {…} ({…} at the configured limits), about ten reads, and the"
+            " time until the records show"
         ): "canary::a_large_plan_is_tried_first",
         (
             "masivo-stream check with the same exports asks the account whether it has what they name, in about four"

@@ -6,6 +6,46 @@ CANARY, TRIALS = "flow/test_canary.py::test_", "flow/test_try_account.py::test_"
 
 MUTATIONS = (
     Mutation(
+        "a plan packs the canary with the others",
+        "flow/dry_run/kind_dry_run.py",
+        "        rest.remove(record)\n",
+        "",
+        "The plan counts the canary's record twice, and a request too many where it fills one.",
+        ("flow/test_plan.py::test_a_canary_may_be_all_of_an_export",),
+    ),
+    Mutation(
+        "a plan takes a record of another file for the canary",
+        "flow/dry_run/kind_dry_run.py",
+        "packable.source == place.source and packable.line",
+        "packable.line",
+        "The plan names a record that is not sent first.",
+        ("flow/test_plan.py::test_the_canary_is_a_record_of_the_first_file",),
+    ),
+    Mutation(
+        "a plan forgets what is held back of the canary",
+        "flow/dry_run/all_kinds.py",
+        "            nothing_held if held is None else lambda kind: partial(held, kind.value),\n",
+        "            nothing_held,\n",
+        "The plan counts a request for a record that is a dead letter.",
+        ("flow/test_checks_agree.py::test_the_requests_of_a_canary_are_planned[numbers0]",),
+    ),
+    Mutation(
+        "the canary may be a purchase that an earlier run sent",
+        "flow/pipeline/canary.py",
+        "        places = await choose_canary(self._sources, self._settings, self._held, sent)\n",
+        "        places = await choose_canary(self._sources, self._settings, self._held)\n",
+        "It counts twice.",
+        (CANARY + "what_an_earlier_run_sent_is_no_canary",),
+    ),
+    Mutation(
+        "a wallet that shows a reward in two spellings is read once",
+        "flow/readback/compare.py",
+        "totals.get(total.reward_id.lower(), Decimal()) + total.total",
+        "total.total",
+        "A right export is reported as different, and its canary stops the run.",
+        ("flow/test_compare.py::test_a_reward_in_two_spellings_is_one",),
+    ),
+    Mutation(
         "a record taken ahead is read again",
         "core/accounting/ledger.py",
         "            found = self._pass_ahead(found, block.place.source)\n",

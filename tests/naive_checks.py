@@ -20,10 +20,10 @@ class NaiveChecks:
         self.kinds, self.now = kinds, now
         self.registered, self.dates, self.doubts = {}, [], []
         self.found = []
-        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
+        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), {}
         self.emails = defaultdict(list)
         self.balances = {}
-        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), set()
+        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), {}
         self.purchases = defaultdict(list)
         self.bodies, self.firsts = defaultdict(list), {}
 
@@ -53,9 +53,9 @@ class NaiveChecks:
             if name not in self.known:
                 self.dead.setdefault(name, place)
         elif name in self.known:
-            self.add_found("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),))
+            self.add_found("duplicate_id", place, (self.known[name],))
         else:
-            self.known.add(name)
+            self.known[name] = place
             group = self.emails[record["email"].lower()]
             same = [other for email, other in group if email == record["email"]]
             if same:
@@ -93,7 +93,7 @@ class NaiveChecks:
     def transactions(self, record, place):
         name = record["id"]
         if any(each["type"] == "NONE" for each in record["transactions"]):
-            self.broken.add(name)
+            self.broken.setdefault(name, place)
             return
         self.absent(name, place)
         if self.lines[name]:
@@ -117,7 +117,14 @@ class NaiveChecks:
             self.add(sums, each["reward_id"].lower(), -each["amount"])
         return self.balances.get(name) is not None and not any(sums.values())
 
+    def look_beside_broken(self):
+        for name, broken in self.broken.items():
+            if self.lines[name] and not self.adds_up(name):
+                first, later = sorted((broken, self.lines[name][0]))
+                self.add_found("split_transactions", later, (first,), held=True)
+
     def finish(self):
+        self.look_beside_broken()
         for name, place in self.arrived.items():
             if Kind.TRANSACTIONS not in self.kinds or name in self.broken:
                 continue

@@ -108,4 +108,6 @@ class RandomExport:
 
     def _transaction(self, reward, amount):
         kind = "ACCUMULATION" if amount > 0 else "REDEMPTION"
+        if self._chance.random() < 0.03:
+            kind = "NONE"  # a dead letter by itself
         return {"type": kind, "amount": amount, "reward_id": reward, "issued_at": DATE}

@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import (
+    CanaryFlags,
     CommonFlags,
     ConfirmationFlags,
     ExportFlags,
@@ -48,11 +49,8 @@ class MigrateConfirmationFlags(ConfirmationFlags):
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MigrateRunFlags(RunFlags):
+class MigrateRunFlags(CanaryFlags, RunFlags):
     """How a run begins, is watched, and ends."""
-
-    canary: Annotated[bool | None, Parameter(negative="--no-canary", show_default=False)] = None
-    "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
 
 
 def migrate(

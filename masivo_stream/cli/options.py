@@ -176,7 +176,18 @@ class RunFlags:
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
 
-def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> "Settings":
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class CanaryFlags:
+    """How a run begins."""
+
+    canary: Annotated[bool | None, Parameter(negative="--no-canary", show_default=False)] = None
+    "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
+
+
+def settings_from(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> "Settings":
     """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 

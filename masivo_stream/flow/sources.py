@@ -1,6 +1,6 @@
 """The inputs of a run: where to begin in each of them, and how much text all of them hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -30,6 +30,11 @@ class Source(Struct, frozen=True):
     def name(self) -> str:
         """The name in its entries; for a copy in the state directory the file's name without the directory."""
         return self.input.name.rpartition("/")[2] if self.is_copy else self.input.name
+
+
+def number_sources(inputs: Iterable[Input]) -> list[Source]:
+    """Return inputs as a run that begins with them numbers them."""
+    return [Source(found, number) for number, found in enumerate(inputs)]
 
 
 class Extent:

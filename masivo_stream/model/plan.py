@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from masivo_stream.model.contract import ReferenceSort
+from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.examples import SkipExample
 from masivo_stream.model.references import ReferenceFinding, ReferenceList
 from masivo_stream.model.summary import Summary
@@ -41,6 +41,23 @@ class KindPlan(Struct, frozen=True, kw_only=True):
     """The most frequent reason first."""
     skipped: list[SkipExample] = []
     """By reason, each with the position of the first record."""
+
+
+class PlannedCanary(Struct, frozen=True, kw_only=True):
+    """A record that `migrate --canary` sends before all others, in a request of its own."""
+
+    kind: Kind
+    file: str
+    line: int
+    items: int
+
+
+class CanaryCost(Struct, frozen=True, kw_only=True):
+    """What a canary would add to a plan without one, at most. Its reads, about ten, come on top."""
+
+    requests: int
+    seconds: dict[str, float]
+    """By account, as in `Plan`."""
 
 
 class WindowLeft(Struct, frozen=True, kw_only=True):
@@ -100,5 +117,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     references: PlannedReferences = PlannedReferences()
     suggests_check: bool = False
     """Whether the account could say what it has (`check`): a key is given, and no catalogue."""
+    canary: list[PlannedCanary] = []
+    """The records that are sent first, if the settings ask for a canary. Their requests and seconds are counted."""
     suggests_canary: bool = False
     """Whether there is so much to send that a canary first (`migrate --canary`) is worth its time."""
+    canary_cost: CanaryCost | UnsetType = UNSET
+    """What the suggested canary would cost."""

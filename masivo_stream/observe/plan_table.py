@@ -1,5 +1,7 @@
 """Print the plan: what a migration sends, how long it takes, what it cannot send, and what to know before."""
 
+from collections.abc import Sequence
+
 from msgspec import UnsetType
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +9,7 @@ from rich.text import Text
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
-from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
+from masivo_stream.model.plan import CanaryCost, KindPlan, Plan, PlannedCanary, QuotaLeft
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.check_list import print_checks
 from masivo_stream.observe.fault_list import print_fault_groups
@@ -17,12 +19,6 @@ from masivo_stream.observe.summary_table import describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 _ALL_CALLS = " (all calls)"
-_CANARY = (
-    "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows them as"
-    " they were sent"
-)
-
-
 _CHECK = (
     "masivo-stream check with the same exports asks the account whether it has what they name, in about four requests"
 )
@@ -36,6 +32,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     for account, name in _ACCOUNTS.items():
         windows = ", ".join(window.replace(" all", _ALL_CALLS) for window in plan.windows[account])
         console.print(Text(f"{name}: {windows or 'no limit'}"))
+    if plan.canary:
+        print_hanging(console, _describe_canary(plan.canary), "canary: ")
     console.print(Text(_quota(plan.quota)))
     if plan.requests:
         console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if the migration starts now"))
@@ -51,8 +49,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     print_end(console, plan.summary)
     if plan.suggests_check:
         print_hanging(console, _CHECK, "next: ")
-    if plan.suggests_canary:
-        print_hanging(console, _CANARY, "next: ")
+    if not isinstance(plan.canary_cost, UnsetType):
+        print_hanging(console, _suggest_canary(plan.canary_cost), "next: ")
     for warning in plan.warnings:
         console.print(Text(f"warning: {printable(warning)}"))
 
@@ -96,6 +94,21 @@ def _table(title: str, *columns: str) -> Table:
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")  # a figure is never cut
     return table
+
+
+def _describe_canary(records: Sequence[PlannedCanary]) -> str:
+    places = ", ".join(f"{printable(record.file)}:{record.line}" for record in records)
+    requests = "1 of these requests goes" if len(records) == 1 else f"{len(records)} of these requests go"
+    return f"{requests} before all others, with {places}; about ten reads come on top"
+
+
+def _suggest_canary(cost: CanaryCost) -> str:
+    more = f"{cost.requests} request{'s' if cost.requests != 1 else ''} more"
+    return (
+        "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows them"
+        f" as they were sent; that costs at most {more} ({duration(cost.seconds['configured'])} at the configured"
+        " limits), about ten reads, and the time until the records show"
+    )
 
 
 def _quota(quota: QuotaLeft) -> str:

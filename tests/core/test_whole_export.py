@@ -15,8 +15,10 @@ from masivo_stream.core.checks.amounts import EXACT, in_units, millionths
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.find_repeated import find_emails, repeated_ids
 from masivo_stream.core.checks.lean_records import read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
@@ -157,10 +159,13 @@ class Machine:
         self.lines.finish()
         scope = Scope(Kind.CUSTOMERS in exports, Kind.TRANSACTIONS in exports)
         collector = self.collector
+        repeated = Lines(where for part in self.parts for where in repeated_ids(part))
+        emails = [fault for part in self.parts for fault in self.confirm(find_emails(part, repeated))]
+        same = [fault.place for fault in emails if fault.check is CheckName.DUPLICATE_EMAIL]
+        dead = Lines(where(place.source, place.line) for place in same)
+        collector.add(emails)
         for part in self.parts:
-            for suspicion in find(part, scope):
-                again = {place: read_exactly(self.bodies[place]) for place in places_to_read(suspicion)}
-                collector.add(confirm(suspicion, again))
+            collector.add(self.confirm(find(part, scope, dead=dead)))
         return sorted(
             (
                 (
@@ -176,6 +181,11 @@ class Machine:
             ),
             key=repr,
         )
+
+    def confirm(self, suspicions):
+        for suspicion in suspicions:
+            again = {place: read_exactly(self.bodies[place]) for place in places_to_read(suspicion)}
+            yield from confirm(suspicion, again)
 
 
 def number_lines(chosen):
@@ -201,11 +211,14 @@ def machine(exports, parts, **options):
     return Machine(lines_, parts, **options)
 
 
-@given(lines, st.integers(1, 5))
-def test_exactly_the_planted_faults_are_found(chosen, parts):
-    """What the machine finds is what dictionaries of whole records find, with the same places and sums."""
+@given(lines, st.integers(1, 5), st.booleans())
+def test_exactly_the_planted_faults_are_found(chosen, parts, forgets):
+    """What the machine finds is what dictionaries of whole records find, with the same places and sums.
+
+    Nothing depends on what the decoder remembers.
+    """
     exports = number_lines(chosen)
-    assert machine(exports, parts).check(exports) == naive(exports)
+    assert machine(exports, parts, known=Forgetful() if forgets else None).check(exports) == naive(exports)
 
 
 def test_the_balance_of_a_duplicate_does_not_count():
@@ -234,6 +247,21 @@ def test_a_customer_with_a_faulty_line_is_not_compared():
     faulty = transactions("c1", [(REWARDS[0], "2")], faulty=True)
     exports = number_lines({Kind.CUSTOMERS: [balance], Kind.TRANSACTIONS: [faulty]})
     assert machine(exports, 1).check(exports) == naive(exports) == []
+
+
+@pytest.mark.parametrize(("good", "waits"), [("2", True), ("3", False)])
+@pytest.mark.parametrize("faulty_first", [True, False])
+def test_a_good_line_waits_for_the_faulty_one(good, waits, faulty_first):
+    """It is held back, unless it adds up to the balance alone: the other line could never follow."""
+    lines_ = [transactions("c1", [(REWARDS[0], "1")], faulty=True), transactions("c1", [(REWARDS[0], good)], False)]
+    exports = number_lines(
+        {
+            Kind.CUSTOMERS: [customer("c1", "a@x.co", [(REWARDS[0], "3")], "good")],
+            Kind.TRANSACTIONS: lines_ if faulty_first else lines_[::-1],
+        }
+    )
+    found = machine(exports, 1).check(exports)
+    assert found == naive(exports) == ([("split_transactions", 2, (1,), None, True, "")] if waits else [])
 
 
 @given(lines)

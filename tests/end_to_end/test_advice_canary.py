@@ -56,8 +56,12 @@ def test_a_large_plan_is_tried_first(tmp_path):
     expect_advice(
         done,
         "masivo-stream migrate --canary first sends one record of each kind, and goes on only if the account shows"
-        " them as they were sent",
+        " them as they were sent; that costs at most {…} ({…} at the configured limits), about ten reads, and the time"
+        " until the records show",
     )
+    first = json.loads(run("plan", *flags, "--canary", "--json", "--state-dir", tmp_path / "state", **small).stdout)
+    assert [(record["kind"], record["line"]) for record in first["canary"]] == [("customers", 1), ("events", 1)]
+    assert not first["suggests_canary"]
     few = run("plan", *flags, "--state-dir", tmp_path / "state")
     assert b"--canary" not in few.stdout
     with serving(tmp_path, "--limits", "none") as served:
@@ -66,6 +70,29 @@ def test_a_large_plan_is_tried_first(tmp_path):
         canary = json.loads(done.stdout)["canary"]
         assert canary["passed"]
         assert [record["line"] for record in canary["records"]] == [1, 1]
+        assert sum(served.requests(kind, status=201) for kind in ("customers", "events")) == first["requests"]
+        arrived(served, tmp_path)
+
+
+def test_a_plan_with_a_canary_needs_a_suitable_record(tmp_path):
+    """All ids need escaping. Another record is added in front, and the canary passes; without one it is not needed."""
+    text = (
+        "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with --canary"
+        " ends before it sends anything (exit 2): correct the records there, or give --no-canary"
+    )
+    path = tmp_path / "customers.ndjson"
+    odd = [make_record("customers", number, id=f"a/{number}") for number in "ab"]
+    write_export(path, odd)
+    plan = ("plan", "--customers", path, "--json", "--state-dir", tmp_path / "dry")
+    expect_advice(run(*plan, "--canary"), text)
+    assert not any(matches(text, warning) for warning in json.loads(run(*plan, "--no-canary").stdout)["warnings"])
+    write_export(path, [make_record("customers", 1), *odd])
+    planned = json.loads(run(*plan, "--canary").stdout)
+    assert not any(matches(text, warning) for warning in planned["warnings"])
+    with serving(tmp_path, "--limits", "none") as served:
+        done = migrate(served, tmp_path, "--canary")
+        assert done.returncode == 0, done.stderr
+        assert served.requests("customers", status=201) == planned["requests"] == 2
         arrived(served, tmp_path)
 
 

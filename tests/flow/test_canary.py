@@ -449,3 +449,19 @@ def test_kinds_without_a_record_of_the_customer_are_not_tried(tmp_path):
     assert [each.kind for each in summary.canary.records] == [Kind.CUSTOMERS, Kind.TRANSACTIONS]
     assert any(sentence.startswith("events: not tried") for sentence in summary.canary.learnt)
     assert summary.closes
+
+
+def test_what_an_earlier_run_sent_is_no_canary(tmp_path):
+    """The first record's purchase is in the account already: the next customer's goes first, and each counts once."""
+    purchases = [{"id": f"c{number}", "events": [event(f"p{number}")]} for number in range(3)]
+    for name, records in (("first", purchases[:1]), ("second", purchases)):
+        (tmp_path / name).mkdir()
+        world = ShowingWorld(tmp_path / name)
+        world.flags = {"shared_dir": str(tmp_path / "shared")}
+        world.export(Kind.CUSTOMERS, [balanced(number, [1]) for number in range(len(records))])
+        world.export(Kind.EVENTS, records)
+        world.canary = name == "second"
+        summary = world.live(Life())
+    assert [customers for kind, customers in world.sent if kind is Kind.EVENTS] == [["c1"], ["c2"]]
+    assert [(each["reason"], each["line"]) for each in world.dead_letters(Kind.EVENTS)] == [("sent_before", 1)]
+    assert (summary.exit_code, summary.closes, summary.canary.passed) == (ExitCode.DEAD_LETTERS, True, True)

@@ -12,9 +12,10 @@ from sandbox.client import Client
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox import SandboxOptions, running
 
-REFUSED = {"balance_mismatch", "no_balance", "unknown_customer", "duplicate_email", "missing_field"}
+REFUSED = {"balance_mismatch", "no_balance", "unknown_customer", "duplicate_email", "missing_field", "invalid_value"}
 """Reasons to hold a record back for which the API refuses it, whatever else is there."""
 
 OWN_RULES = {
@@ -34,31 +35,68 @@ async def test_no_request_is_refused_and_nothing_is_held_back_in_vain(numbers, t
         folder = tmp_path / str(number)
         folder.mkdir()
         async with running(SandboxOptions(visible_after=0.0)) as sandbox:
-            seen |= await _migrate(RandomExport(random.Random(number)), folder, sandbox)
+            migration, planned = await _plan(RandomExport(random.Random(number)), folder, sandbox)
+            dead = await _migrate(migration, planned, sandbox)
+            await _send_alone([letter for letter in dead if letter["reason"] in REFUSED], sandbox)
+            seen |= {letter["reason"] for letter in dead}
     assert seen >= {"duplicate_id", "duplicate_email", "balance_mismatch", "unknown_customer", "split_transactions"}
     assert seen <= REFUSED | OWN_RULES
 
 
-async def _migrate(export, folder, sandbox):
-    """Migrate an export as it was planned, then send each dead letter alone; return the reasons of the dead letters."""
+@pytest.mark.parametrize("numbers", [range(20), pytest.param(range(20, 100), marks=pytest.mark.slow)])
+async def test_the_requests_of_a_canary_are_planned(numbers, tmp_path):
+    """Over random exports: the plan names the records that go first, and its requests are the sandbox's."""
+    kinds = set()
+    for number in numbers:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        chance = random.Random(number)
+        flags = {"canary": True, "max_body_bytes": chance.choice((2000, 4_000_000))}
+        async with running(SandboxOptions(visible_after=0.0)) as sandbox:
+            migration, planned = await _plan(RandomExport(chance), folder, sandbox, **flags)
+            if planned.canary:
+                await _migrate(migration, planned, sandbox, **flags)
+            else:
+                assert any("fit to be sent first as a canary" in warning for warning in planned.warnings)
+                with pytest.raises(ConfigurationError, match="fit to be sent first as a canary"):
+                    await migration.migrate(**flags)
+            kinds.add(tuple(record.kind for record in planned.canary))
+    assert kinds >= {tuple(Kind), (Kind.CUSTOMERS, Kind.TRANSACTIONS)}
+
+
+async def _plan(export, folder, sandbox, **flags):
+    """Write an export and plan its migration; return both."""
     paths = export.write(folder)
     migration = Migration(folder, sandbox)
-    planned = await plan(migration.settings, Exports(**{kind: (str(path),) for kind, path in paths.items()}))
-    summary = await migration.migrate()
-    dead = [letter for kind in reversed(Kind) for letter in _dead_letters(folder, kind)]
+    named = Exports(**{kind: (str(path),) for kind, path in paths.items()})
+    return migration, await plan(migration.settings_with(**flags), named)
+
+
+async def _migrate(migration, planned, sandbox, **flags):
+    """Migrate an export as it was planned; return its dead letters, those of later kinds first."""
+    summary = await migration.migrate(**flags)
+    dead = [letter for kind in reversed(Kind) for letter in _dead_letters(migration.folder, kind)]
     assert len(dead) == sum(each.dead for each in planned.summary.kinds.values())
     assert summary.exit_code == (3 if dead else 0)
+    if planned.canary:
+        sent_first = [(record.kind, record.file, record.line) for record in summary.canary.records]
+        assert sent_first == [(record.kind, record.file, record.line) for record in planned.canary]
     async with aiohttp.ClientSession() as session:
         client = Client(sandbox, session, None)
         noted = (await client.fetch("GET", f"{sandbox.origin}/__sandbox/requests")).json["requests"]
-        for kind, of_kind in planned.kinds.items():
-            outcomes = [each["outcome"] for each in noted if each["path"] == CONTRACTS[Kind(kind)].path]
-            assert outcomes == ["201"] * of_kind.requests
-        for letter in dead:
-            if letter["reason"] in REFUSED:
-                reply = await client.post(Kind(letter["kind"]), json.loads(letter["raw"]))
-                assert reply.status == 422, letter
-    return {letter["reason"] for letter in dead}
+    for kind, of_kind in planned.kinds.items():
+        outcomes = [each["outcome"] for each in noted if each["path"] == CONTRACTS[Kind(kind)].path]
+        assert outcomes == ["201"] * of_kind.requests
+    return dead
+
+
+async def _send_alone(letters, sandbox):
+    """Send dead letters, each alone: the API refuses them."""
+    async with aiohttp.ClientSession() as session:
+        client = Client(sandbox, session, None)
+        for letter in letters:
+            reply = await client.post(Kind(letter["kind"]), json.loads(letter["raw"]))
+            assert reply.status == 422, letter
 
 
 def _dead_letters(folder, kind):

@@ -58,6 +58,14 @@ def test_only_rewards_of_the_export_are_compared():
     assert what_differs(customer(), held([(CASH, 9)])) == ()
 
 
+def test_a_reward_in_two_spellings_is_one():
+    """An id means the same in upper case, in the export as in the answer."""
+    body = customer(balance=[line(3), line(4, POINTS.upper())])
+    assert what_differs(body, held([(POINTS, 3), (POINTS.upper(), 4)])) == ()
+    assert what_differs(body, held([(POINTS.upper(), 4), (POINTS, 3)])) == ()
+    assert what_differs(body, held([(POINTS, 4), (POINTS.upper(), 4)])) == ("wallet",)
+
+
 def test_expired_amounts_may_count_in_a_wallet_or_not():
     """No page says when the account takes expired amounts away."""
     body = customer(balance=[line(3), line(4, expiration_date="2026-05-01T00:00:00Z")])

@@ -370,6 +370,38 @@ async def test_a_line_that_adds_up_alone_is_sent(tmp_path):
         assert (seen.refusals, summary.kinds["transactions"].accepted) == ([], 1)
 
 
+def far_apart(run):
+    """Write customers that come again after many others; return the lines to hold back, each with the earlier one.
+
+    The records of `mail` are right: only records that are held back have their emails, too.
+    """
+    groups = range(20)
+    first = [record(Kind.CUSTOMERS, f"{number}-a") for number in groups]
+    others = [record(Kind.CUSTOMERS, number) for number in range(1500)]
+    again = [{**each, "email": f"new-{each['email']}"} for each in first[:10]]
+    mail = [{**record(Kind.CUSTOMERS, f"{number}-b"), "email": each["email"]} for number, each in enumerate(again)]
+    write_export(run.path(Kind.CUSTOMERS), [*first, *others, *again, *mail, *first[10:]])
+    write_export(run.path(Kind.EVENTS), [record(Kind.EVENTS, each["id"][1:]) for each in (*first, *mail)])
+    last = len(groups) + len(others)
+    return {last + number: number for number in range(1, 11)} | {last + number: number - 10 for number in range(21, 31)}
+
+
+@pytest.mark.parametrize("remember_ids", [1, 600_000])
+async def test_what_the_decoder_has_forgotten_changes_nothing(remember_ids, tmp_path):
+    """A record far behind the first one is held back for its id, and its email counts against no other one."""
+    async with opened(tmp_path) as run:
+        again = far_apart(run)
+        planned = await plan(run.settings_with(remember_ids=remember_ids), named(run))
+        seen = Watched()
+        summary = await run.migrate(observer=seen, remember_ids=remember_ids)
+        letters = read_dead_letters(tmp_path / "state")
+        assert places(letters) == {("customers", line, "duplicate_id") for line in again}
+        assert {each["line"]: int(each["message"].rpartition(":")[2]) for each in letters} == again
+        assert (seen.refusals, summary.kinds["events"].accepted) == ([], 30)
+        assert {each.check: each.count for each in planned.summary.checks.results} == {"duplicate_id": len(again)}
+        assert [each.requests for each in planned.kinds.values()] == [each.requests for each in summary.kinds.values()]
+
+
 class Signalling(Watched):
     """Sends a signal to this process when the checks begin."""
 

@@ -63,6 +63,62 @@ async def test_the_kinds_add_up(tmp_path):
     assert found.kinds["customers"].finished_at == found.starts_at + timedelta(seconds=5)
 
 
+async def test_a_canary_has_a_request_of_its_own(tmp_path):
+    """In requests, times and the fewest possible; all three leave before the others. Nothing else changes."""
+    exports = three_kinds(tmp_path)
+    found = await planned(settings(tmp_path, canary=True), exports)
+    assert [(each.kind, each.line, each.items) for each in found.canary] == [
+        (Kind.CUSTOMERS, 1, 1),
+        (Kind.EVENTS, 1, 2),
+        (Kind.TRANSACTIONS, 1, 2),
+    ]
+    assert [kind.requests for kind in found.kinds.values()] == [3, 4, 4]
+    assert (found.records, found.items, found.requests, found.requests_lower_bound) == (3300, 5500, 11, 11)
+    assert [kind.seconds["configured"] for kind in found.kinds.values()] == [10, 20, 20]
+    ends = [(kind.finished_at - found.starts_at).total_seconds() for kind in found.kinds.values()]
+    assert ends == [20, 35, 50]
+    assert (found.warnings, found.suggests_canary, found.canary_cost) == ([], False, UNSET)
+
+
+async def test_a_canary_may_be_all_of_an_export(tmp_path):
+    """Then it takes no request more; a kind without a record of the customer has no canary."""
+    exports = three_kinds(tmp_path, records=1)
+    found = await planned(settings(tmp_path, canary=True), exports)
+    assert [kind.requests for kind in found.kinds.values()] == [1, 1, 1]
+    ends = [(kind.finished_at - found.starts_at).total_seconds() for kind in found.kinds.values()]
+    assert ends == [0, 5, 10]
+    exports["events"] = [write_export(tmp_path / "others", [record(Kind.EVENTS, number) for number in (7, 8)])]
+    found = await planned(settings(tmp_path, canary=True, skip_checks="unknown_customer"), exports)
+    assert [each.kind for each in found.canary] == [Kind.CUSTOMERS, Kind.TRANSACTIONS]
+    assert [kind.requests for kind in found.kinds.values()] == [1, 1, 1]
+    ends = [(kind.finished_at - found.starts_at).total_seconds() for kind in found.kinds.values()]
+    assert ends == [0, 10, 5]
+
+
+async def test_the_canary_is_a_record_of_the_first_file(tmp_path):
+    """It is not the same line of another file, and nothing that findings hold back."""
+    customers = [{**record(Kind.CUSTOMERS, number), "balance": []} for number in range(4)]
+    files = [write_export(tmp_path / f"c{place}", customers[2 * place : 2 * place + 2]) for place in range(2)]
+    found = await planned(settings(tmp_path, canary=True), {"customers": files})
+    assert [(each.file, each.line) for each in found.canary] == [(files[0], 1)]
+    assert (found.requests, found.kinds["customers"].requests_lower_bound) == (2, 2)
+    booked = [write_export(tmp_path / "t", [record(Kind.TRANSACTIONS, number) for number in (0, 1)])]
+    found = await planned(settings(tmp_path, canary=True), {"customers": files, "transactions": booked})
+    assert [each.kind for each in found.canary] == [Kind.CUSTOMERS]
+    assert found.kinds["transactions"].requests == 0
+
+
+async def test_a_plan_says_what_the_suggested_canary_costs(tmp_path):
+    """At most a request of each kind that is sent, and their time; a plan with it takes no more than that."""
+    exports = three_kinds(tmp_path, records=200) | {"events": [write_export(tmp_path / "none", [])]}
+    small = {"max_body_bytes": 3000}
+    without = await planned(settings(tmp_path, **small), exports)
+    assert (without.suggests_canary, without.canary, without.canary_cost.requests) == (True, [], 2)
+    assert without.canary_cost.seconds == {"configured": 10, "prod": 10, "dev": 10}
+    found = await planned(settings(tmp_path, canary=True, **small), exports)
+    assert without.requests <= found.requests <= without.requests + 2
+
+
 async def test_all_windows_of_an_account_count(tmp_path):
     """A development account's daily limit of all calls counts, and so do the configured windows."""
     exports = three_kinds(tmp_path)

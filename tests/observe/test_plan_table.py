@@ -7,8 +7,9 @@ import pytest
 from msgspec import structs
 from rich.console import Console
 
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
-from masivo_stream.model.plan import DeadReason, KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.plan import CanaryCost, DeadReason, KindPlan, Plan, PlannedCanary, QuotaLeft, WindowLeft
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.observe.plan_table import print_plan
 
@@ -147,3 +148,19 @@ def test_text_from_outside_cannot_control_the_terminal(terminal):
     assert "warning: x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
     assert "warning: second" in text
     assert text.count("\x1b") == shown(plan(), terminal=terminal, width=400).count("\x1b")
+
+
+def test_the_canary_and_its_cost_are_shown():
+    """Which records go first if the plan has one; what it costs if the plan suggests one."""
+    first = [PlannedCanary(kind=Kind.CUSTOMERS, file="customers.ndjson", line=7, items=1)]
+    words = " ".join(shown(plan(canary=first)).split())
+    assert "canary: 1 of these requests goes before all others, with customers.ndjson:7; about ten reads" in words
+    both = [*first, PlannedCanary(kind=Kind.EVENTS, file=HOSTILE, line=9, items=1)]
+    text = shown(plan(canary=both), terminal=True)
+    assert "2 of these requests go before all others" in text
+    assert "[bold]no markup" in text
+    assert not set(text) & set("\x07\x08\u202e\u2066")
+    cost = CanaryCost(requests=3, seconds={"configured": 15.0, "prod": 15.0, "dev": 15.0})
+    words = " ".join(shown(plan(suggests_canary=True, canary_cost=cost)).split())
+    assert "that costs at most 3 requests more (15.00 s at the configured limits), about ten reads" in words
+    assert "canary" not in shown(plan())

@@ -43,6 +43,9 @@ def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     if check in NEEDS_NO_READING:
         yield ExportFault(check, place, others)
         return
+    if suspicion.broken is not None:
+        yield from _look_beside_broken(suspicion, lines)
+        return
     record = lines[place]
     known = [found for other in others if (found := lines[other]) is not None]
     if record is None or len(known) < len(others):
@@ -68,6 +71,20 @@ def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool
             return alike and record.id != other.id
         case _:
             return record.id == other.id
+
+
+def _look_beside_broken(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
+    """Hold a good line of transactions back if another line of the customer is a dead letter.
+
+    Unless the good one adds up to the balance alone. Of the other one, only its id is compared, if it can be read.
+    """
+    place, (other,) = suspicion.place, suspicion.others
+    good, broken = lines[other if suspicion.broken == place else place], lines[suspicion.broken or place]
+    customer = None if suspicion.customer is None else lines[suspicion.customer]
+    if good is None or (broken is not None and broken.id != good.id):
+        return
+    if customer is None or customer.id != good.id or not _adds_up(good, customer):
+        yield ExportFault(suspicion.check, place, suspicion.others, holds_first=True)
 
 
 def _is_whole(first: ExactRecord, later: ExactRecord, customer: ExactRecord | None) -> bool:

@@ -11,6 +11,7 @@ from masivo_stream.core.checks.note_format import (
     REWARD_SHIFT,
     TAG_MASK,
     WORDS,
+    Lines,
     Tag,
     event_of,
     hour_of,
@@ -34,6 +35,8 @@ class Suspicion(Struct, frozen=True, gc=False):
     """Of two events, the index of each in its record: on the line concerned, then on the other one."""
     customer: LinePlace | None = None
     """Of two lines of transactions, the line of their customer, if there is one."""
+    broken: LinePlace | None = None
+    """Of two lines of transactions, the one that is a dead letter by itself, if one is."""
 
 
 class Scope(Struct, frozen=True):
@@ -48,13 +51,13 @@ class Notes:
 
     def __init__(self, words: "array[int]") -> None:
         """Take the notes as they were written."""
-        self.keys, self.tags, self.values, self._wheres, self._offsets, self._lengths = (
+        self.keys, self.tags, self.values, self.wheres, self._offsets, self._lengths = (
             words[column::WORDS] for column in range(WORDS)
         )
 
     def place(self, index: int) -> LinePlace:
         """Return the place of a note's line."""
-        return place_of(self._wheres[index], self._offsets[index], self._lengths[index])
+        return place_of(self.wheres[index], self._offsets[index], self._lengths[index])
 
     def hour(self, index: int) -> int:
         """Return the hour of the earliest date on a note's line."""
@@ -62,13 +65,14 @@ class Notes:
 
     def same_line(self, one: int, other: int) -> bool:
         """Return whether two notes are of one line."""
-        return self._wheres[one] == self._wheres[other]
+        return self.wheres[one] == self.wheres[other]
 
 
-class _Seen:
+class FirstOfEach:
     """Things seen before: by key, and by value among those of one key."""
 
     def __init__(self) -> None:
+        """Start with nothing seen."""
         self._first: dict[int, tuple[int, int]] = {}
         self._more: dict[int, dict[int, int]] = {}
 
@@ -82,16 +86,21 @@ class _Seen:
         return (first[1], False) if equal == index else (equal, True)
 
 
+NO_LINES = Lines()
+
+
 class _Part:
     """Looks at the notes of one part, in reading order."""
 
-    def __init__(self, notes: Notes, scope: Scope) -> None:
-        self._notes, self._scope = notes, scope
+    def __init__(self, notes: Notes, scope: Scope, dead: Lines) -> None:
+        self._notes, self._scope, self._email_dead = notes, scope, dead
+        self._ids: dict[int, int] = {}
+        """The first valid record of each customer."""
         self._customers: dict[int, int] = {}
+        """The same, of those who would be sent."""
         self._bare: set[int] = set()
         self._deleted: set[int] = set()
-        self._dead: dict[int, int] = {}
-        self._dead_in_run: set[int] = set()
+        self._dead: set[int] = set()
         self._lines: dict[int, int] = {}
         """The first line of transactions of each customer."""
         self._sums: dict[tuple[int, int], int] = {}
@@ -101,9 +110,9 @@ class _Part:
         self._split: set[int] = set()
         """Customers with several lines of transactions. A line that is there twice counts once, which only shows when
         the lines are read again."""
-        self._broken: set[int] = set()
-        """Customers with a line of transactions that is a dead letter."""
-        self._emails, self._purchases = _Seen(), _Seen()
+        self._broken: dict[int, int] = {}
+        """The first line of transactions that is a dead letter, of each customer with one."""
+        self._purchases = FirstOfEach()
         self._found: list[Suspicion] = []
 
     def look(self) -> list[Suspicion]:
@@ -113,7 +122,6 @@ class _Part:
         handlers: dict[int, Callable[[int, int, int, int], None]] = {
             Tag.CUSTOMER: self._customer,
             Tag.CUSTOMER_BARE: self._customer,
-            Tag.REPEATED: self._repeated,
             Tag.DELETED: self._note_deleted,
             Tag.DEAD: self._note_dead,
             Tag.MORE_BALANCE: self._more_balance,
@@ -121,41 +129,40 @@ class _Part:
             Tag.TRANSACTIONS: self._transactions,
             Tag.MORE_TRANSACTIONS: self._more_transactions,
             Tag.TRANSACTIONS_DEAD: self._note_broken,
-            Tag.EMAIL: self._email,
+            Tag.EMAIL: self._pass,  # see `find_repeated`
             Tag.PURCHASE: self._purchase,
         }
         for index, (key, tag, value) in enumerate(zip(notes.keys, notes.tags, notes.values, strict=True)):
             handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
             self._compare_sums()
+            self._look_beside_broken()
         return self._found
 
     # Each tag has a function that takes a note: its hash, its tag, its value, and its index.
 
     def _customer(self, key: int, tag: int, value: int, index: int) -> None:
-        first = self._customers.setdefault(key, index)
+        first = self._ids.setdefault(key, index)
         if first != index:
             self._suspect(CheckName.DUPLICATE_ID, index, first)
             return
+        if self._email_dead and self._notes.wheres[index] in self._email_dead:
+            self._dead.add(key)
+            return
+        self._customers[key] = index
         if tag & TAG_MASK == Tag.CUSTOMER_BARE:
             self._bare.add(key)
         self._add(key, tag, value)
 
-    def _repeated(self, key: int, _tag: int, _value: int, index: int) -> None:
-        first = self._customers.get(key, None if key in self._dead_in_run else self._dead.get(key))
-        if first is not None:
-            self._suspect(CheckName.DUPLICATE_ID, index, first)
-
     def _note_deleted(self, key: int, _tag: int, _value: int, _index: int) -> None:
         self._deleted.add(key)
 
-    def _note_dead(self, key: int, _tag: int, in_run: int, index: int) -> None:
-        self._dead.setdefault(key, index)
-        if in_run:
-            self._dead_in_run.add(key)
+    def _note_dead(self, key: int, _tag: int, _value: int, _index: int) -> None:
+        self._dead.add(key)
 
     def _more_balance(self, key: int, tag: int, value: int, index: int) -> None:
-        if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate
+        first = self._customers.get(key)
+        if first is not None and self._notes.same_line(first, index):  # else it is of a duplicate
             self._add(key, tag, value)
 
     def _absent(self, key: int, _tag: int, _value: int, index: int) -> None:
@@ -185,13 +192,11 @@ class _Part:
     def _more_transactions(self, key: int, tag: int, value: int, _index: int) -> None:
         self._add(key, tag, -value)
 
-    def _note_broken(self, key: int, _tag: int, _value: int, _index: int) -> None:
-        self._broken.add(key)
+    def _note_broken(self, key: int, _tag: int, _value: int, index: int) -> None:
+        self._broken.setdefault(key, index)
 
-    def _email(self, key: int, _tag: int, value: int, index: int) -> None:
-        seen = self._emails.note(key, value, index)
-        if seen is not None:
-            self._suspect(CheckName.DUPLICATE_EMAIL if seen[1] else CheckName.EMAIL_CASE, index, seen[0])
+    def _pass(self, _key: int, _tag: int, _value: int, _index: int) -> None:
+        """Take no notice."""
 
     def _purchase(self, key: int, _tag: int, value: int, index: int) -> None:
         item, content = event_of(value)
@@ -216,7 +221,7 @@ class _Part:
         """Suspect the customers whose sums may not agree, with all their lines."""
         differ = {key for key, _ in self._sums}
         keys = {key for key in differ | self._unsure | self._split if key in self._customers}
-        keys -= self._broken
+        keys -= self._broken.keys()
         lines: dict[int, list[int]] = {key: [] for key in keys if key in self._lines}
         for index, (key, tag) in enumerate(zip(self._notes.keys, self._notes.tags, strict=True)):
             if key in lines and tag & TAG_MASK == Tag.TRANSACTIONS:
@@ -229,6 +234,28 @@ class _Part:
                 check = CheckName.NO_BALANCE if key in self._bare else CheckName.BALANCE_MISMATCH
                 first, *more = of_customer
                 self._suspect(check, first, customer, *more, sure=key in differ and key not in self._unsure)
+
+    def _look_beside_broken(self) -> None:
+        """Suspect the first good line of each customer whose other line is a dead letter.
+
+        If it is sent, the other one can never follow, and what it lacks makes the API refuse it.
+        """
+        differ = {key for key, _ in self._sums}
+        place = self._notes.place
+        for key, broken in self._broken.items():
+            if (good := self._lines.get(key)) is not None:
+                customer = self._customers.get(key)
+                lines = sorted((place(good), place(broken)))
+                self._found.append(
+                    Suspicion(
+                        CheckName.SPLIT_TRANSACTIONS,
+                        lines[1],
+                        (lines[0],),
+                        sure=key in differ or customer is None,
+                        customer=None if customer is None else place(customer),
+                        broken=place(broken),
+                    )
+                )
 
     def _suspect(
         self,
@@ -244,7 +271,12 @@ class _Part:
         self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure, items, of_customer))
 
 
-def find(words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = ()) -> list[Suspicion]:
-    """Return what may be wrong in the notes of one part, except what is `skipped`."""
+def find(
+    words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = (), dead: Lines = NO_LINES
+) -> list[Suspicion]:
+    """Return what may be wrong in the notes of one part, except what is `skipped`, and what is wrong with emails.
+
+    `dead` are records of customers whose email came before: source and line of each in one number (`find_repeated`).
+    """
     left_out = frozenset(skipped)
-    return [found for found in _Part(Notes(words), scope).look() if found.check not in left_out]
+    return [found for found in _Part(Notes(words), scope, dead).look() if found.check not in left_out]

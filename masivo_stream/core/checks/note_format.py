@@ -12,7 +12,9 @@ suspicion, and the lines are read again before anything is reported.
 import enum
 import hashlib
 import struct
-from collections.abc import Callable
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 
 from masivo_stream.model.findings import LinePlace
 from masivo_stream.model.schemas import Timestamp
@@ -28,26 +30,24 @@ class Tag(enum.IntEnum):
     """What a note says: the lowest four bits of its second number."""
 
     CUSTOMER = 1
-    """A customer who would be sent; value: the balance of the first reward."""
+    """A valid record of a customer; value: the balance of the first reward."""
     CUSTOMER_BARE = 2
     """A customer without a balance, likewise."""
-    REPEATED = 3
-    """A customer whose id the decoder knows from an earlier record."""
-    DELETED = 4
-    DEAD = 5
-    """A customer whose record is a dead letter; value: whether a run has made one of it, so a later record is sent."""
-    MORE_BALANCE = 6
+    DELETED = 3
+    DEAD = 4
+    """A customer whose record is a dead letter."""
+    MORE_BALANCE = 5
     """The balance of a further reward on the line of a customer."""
-    EVENTS = 7
-    TRANSACTIONS = 8
+    EVENTS = 6
+    TRANSACTIONS = 7
     """A line of transactions; value: their sum for the first reward."""
-    MORE_TRANSACTIONS = 9
+    MORE_TRANSACTIONS = 8
     """The sum for a further reward on that line."""
-    TRANSACTIONS_DEAD = 10
+    TRANSACTIONS_DEAD = 9
     """A line of transactions that is a dead letter: the customer's sum is not known."""
-    EMAIL = 11
+    EMAIL = 10
     """An email, by the hash of its lower case; value: the hash of the email as it is."""
-    PURCHASE = 12
+    PURCHASE = 11
     """An event, by customer and purchase; value: its index in the record, and a hash of what makes it the same."""
 
 
@@ -89,6 +89,23 @@ def where(source: int, line: int) -> int:
 def place_of(packed: int, offset: int, length: int) -> LinePlace:
     """Return the place of a line from the last three numbers of a note."""
     return LinePlace(packed >> _LINE_BITS, packed & _LINE_MASK, offset, length & _LENGTH_MASK)
+
+
+class Lines:
+    """A set of lines, in 8 bytes each: source and line of each in one number, as in a note."""
+
+    def __init__(self, wheres: Iterable[int] = ()) -> None:
+        """Hold these lines."""
+        self._wheres = array("q", sorted(wheres))
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self._wheres)
+
+    def __contains__(self, where: int) -> bool:
+        """Return whether a line is among them."""
+        index = bisect_left(self._wheres, where)
+        return index < len(self._wheres) and self._wheres[index] == where
 
 
 def with_hour(place: tuple[int, int, int], hour: int) -> tuple[int, int, int]:

@@ -119,13 +119,25 @@ class NoteTaker:
         totals.records += 1
         totals.items += line.items
         place = where(self._files[kind, file], line.line), line.offset, line.length
-        read = self._lines.read(kind, line.body, place)
+        self._of_line(kind, line.body, line.customer, place, totals, line.indexes)
+
+    def _of_line(
+        self,
+        kind: Kind,
+        body: bytes,
+        customer: str,
+        place: tuple[int, int, int],
+        totals: TotalsOfFile | None,
+        indexes: tuple[int, ...] | None = None,
+    ) -> None:
+        """Take notes of a valid record. It has no `totals` if the decoder has rejected it as a duplicate."""
+        read = self._lines.read(kind, body, place)
         if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
             hour = -NEVER if kind is Kind.CUSTOMERS else NEVER
-            self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
+            self._note(salted_hash(customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
         else:
-            self._of_valid(read, line.body, place, totals, line.indexes)
+            self._of_valid(read, body, place, totals, indexes)
 
     def _of_valid(
         self,
@@ -135,7 +147,7 @@ class NoteTaker:
         totals: TotalsOfFile | None,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
-        """Note what a record says. It has no `totals` if it is not sent as the others are."""
+        """Note what a record says."""
         record, first, last = read
         key, place = salted_hash(record.id), with_hour(place, hour_number(first))
         if totals is not None:
@@ -219,24 +231,17 @@ class NoteTaker:
         totals.discounted += discounted
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
-        """Note a dead letter. A duplicate is a valid record otherwise, and takes part in the search for duplicates."""
-        duplicate = rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL)
+        """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
         place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
-        read = self._lines.read(kind, rejected.raw, place) if duplicate else None
-        customer = read[0].id if read is not None else rejected.customer or read_id(rejected.raw)
+        customer = rejected.customer or read_id(rejected.raw)
         if not customer or kind is Kind.EVENTS:
             return
-        key = salted_hash(customer)
-        if kind is Kind.CUSTOMERS:
-            repeated = rejected.reason is Reason.DUPLICATE_ID
-            in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
-            self._note(key, Tag.REPEATED if repeated else Tag.DEAD, int(in_run), place)
-            if read is not None and isinstance(read[0], LeanCustomer) and not repeated:
-                self._of_email(read[0].email, place)
-        elif read is not None:
-            self._of_valid(read, rejected.raw, place, None)
+        if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
+            self._of_line(kind, rejected.raw, customer, place, None)
+        elif kind is Kind.CUSTOMERS:
+            self._note(salted_hash(customer), Tag.DEAD, 0, place)
         else:
-            self._note(key, Tag.TRANSACTIONS_DEAD, 0, place)
+            self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, 0, place)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts

@@ -124,6 +124,25 @@ class KnownIds:
         return customer in self._customers
 
 
+class KnownCustomers:
+    """The customers of an export that came before, and no word of duplicates: the checks over all files found them.
+
+    So nothing depends on what was forgotten, or on where a process began to read.
+    """
+
+    def __init__(self, *, capacity: int) -> None:
+        """Remember at least the last `capacity` customers."""
+        self._customers = Duplicates(capacity=capacity)
+
+    def note(self, customer: str, _email: str | None = None) -> None:
+        """Remember a record that would be sent, unless it is held back."""
+        self._customers.seen(customer)
+
+    def __contains__(self, customer: str) -> bool:
+        """Return whether a record of `customer` that would be sent came before."""
+        return customer in self._customers
+
+
 def _hashed(value: str) -> int:
     """Return 64 bits of Python's own hash: SipHash with a key of this process (PEP 456)."""
     return hash(value) & _BITS

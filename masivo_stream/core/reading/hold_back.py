@@ -103,7 +103,8 @@ def _hold(result: LineResult, found: Sequence[HeldLine]) -> LineResult:
         faults = _faults(found, HELD_AS)
         return _reject(result, faults) if faults else _mark(result, found)
     if isinstance(result, Rejected) and result.retried is None:
-        faults = _faults(found, _BETTER_WORDS.get(result.reason, ()))
+        better = _BETTER_WORDS.get(result.reason, ())
+        faults = _faults(found, HELD_AS) if any(each.check in better for each in found) else []
         return _list_faults(result, faults) if faults else result
     return result
 

@@ -5,7 +5,8 @@ exports before it is reported. Only what came from a pipe cannot be read again; 
 equal with a probability of 3 in 10^8.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import msgspec
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.find_repeated import find_emails, repeated_ids
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
+from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
@@ -51,6 +54,10 @@ _MOST_PARTS = 1024
 
 _MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
 """Lines that are read again at once, and their bytes."""
+
+
+Look = Callable[["array[int]"], list[Suspicion]]
+"""Returns what may be wrong in the notes of one part."""
 
 
 class WholeExport:
@@ -102,18 +109,12 @@ class WholeExport:
         self._notes.flush()
         self._lines.finish()
         with FindingsWriter(self._directory) as writer:
-            waiting: list[Suspicion] = []
-            places = length = 0
-            for part in range(self._spill.parts):
-                for suspicion in find(self._spill.load(part), self._scope, self._policy.left_out):
-                    waiting.append(suspicion)
-                    for place in places_to_read(suspicion):
-                        places, length = places + 1, length + place.length
-                    if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
-                        await self._settle(waiting, writer)
-                        waiting, places, length = [], 0, 0
-                await anyio.lowlevel.checkpoint()
-            await self._settle(waiting, writer)
+            repeated = Lines(
+                where for part in range(self._spill.parts) for where in repeated_ids(self._spill.load(part))
+            )
+            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer)
+            dead = Lines(emails)
+            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer)
             totals = self._notes.totals()
             checked = ExportChecks(
                 results=tuple(self._results()),
@@ -132,17 +133,41 @@ class WholeExport:
         rewards = sum_by_reward_over_all(totals)
         return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
-    async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> None:
-        """Read the lines of suspicions again, collect what is wrong, and write what is held back for it."""
+    async def _settle_all(self, look: Look, writer: FindingsWriter) -> "array[int]":
+        """Settle what is found by looking at each part; return the lines of emails that came before (`where`)."""
+        waiting: list[Suspicion] = []
+        same_email = array("q")
+        places = length = 0
+        for part in range(self._spill.parts):
+            for suspicion in look(self._spill.load(part)):
+                waiting.append(suspicion)
+                for place in places_to_read(suspicion):
+                    places, length = places + 1, length + place.length
+                if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
+                    same_email.extend(await self._settle(waiting, writer))
+                    waiting, places, length = [], 0, 0
+            await anyio.lowlevel.checkpoint()
+        same_email.extend(await self._settle(waiting, writer))
+        return same_email
+
+    async def _settle(self, suspicions: Sequence[Suspicion], writer: FindingsWriter) -> list[int]:
+        """Read the lines of suspicions again, collect what is wrong, and write what is held back for it.
+
+        Return the lines among them whose email came before (`where`).
+        """
         again = [each for each in suspicions if self._can_read(places_to_read(each))]
         lines = await self._read({place for each in again for place in places_to_read(each)})
         held: list[tuple[int, HeldLine]] = []
+        same_email: list[int] = []
         for each in suspicions:
-            found = confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each)
+            found = list(confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each))
+            if each.check is CheckName.DUPLICATE_EMAIL and found:
+                same_email.append(where(each.place.source, each.place.line))
             faults = [fault for fault in found if fault.check not in self._policy.left_out]
             self._collector.add(faults)
             held.extend(line for fault in faults for line in lines_to_hold(fault, self._name))
         writer.add(held)
+        return same_email
 
     def _name(self, place: LinePlace) -> str:
         return self._sources[place.source][1].name

@@ -2,13 +2,14 @@
 
 The number of requests is exact: a migration that follows, into an account that has nothing of it, sends that many. The
 times follow from the windows alone. Slow answers and the waits between two kinds make it longer. If each endpoint has
-windows of its own (`scope`), the plan computes with shared ones, and the migration may end earlier.
+windows of its own (`scope`), the plan computes with shared ones, and the migration may end earlier. If the settings
+ask for a canary, its requests are among those of the plan; its reads are not, and no other reads are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from masivo_stream.core.checks.name_rewards import name_in_summary
 from masivo_stream.core.compare_references import compare_references
@@ -21,6 +22,7 @@ from masivo_stream.edges.shared_dir.quota import QuotaUse
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.advice import warn_of_plan
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
+from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
@@ -30,7 +32,7 @@ from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.moments import after
-from masivo_stream.model.plan import KindPlan, Plan, PlannedReferences
+from masivo_stream.model.plan import CanaryCost, KindPlan, Plan, PlannedReferences
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import LimitSettings, Settings
@@ -107,32 +109,39 @@ def add_reference_findings(summary: Summary, references: PlannedReferences) -> S
 WORTH_A_CANARY = 20
 """Requests from which on a canary is suggested: it takes a request of each kind, and about as long as these take."""
 
+_Forecast = Callable[[int], dict[str, float]]
+"""Returns when the last of a number of requests departs, by account, each with its quota unused."""
+
 
 def _make_plan(
     settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock, known: Iterable[str]
 ) -> Plan:
     accounts = _accounts(settings.limits)
+
+    def forecast(requests: int) -> dict[str, float]:
+        return {
+            account: last_departure(requests, [ScheduledScope(windows) for windows in scopes])
+            for account, scopes in accounts.items()
+        }
+
     sent = list(accumulate((kind.requests for kind in dry.kinds.values()), initial=0))
-    seconds = {
-        account: [last_departure(requests, [ScheduledScope(windows) for windows in scopes]) for requests in sent]
-        for account, scopes in accounts.items()
-    }
+    seconds = [forecast(requests) for requests in sent]
     left = scopes_left(accounts["configured"], use, clock.now())
-    begin, finish = clock.wall(), [last_departure(requests, left) for requests in sent]
+    begin, last = clock.wall(), _number_last(dry.kinds.values())
     kinds = {}
-    for place, (name, found) in enumerate(dry.kinds.items(), start=1):
-        records, items = found.figures.pending, found.figures.items_pending
+    for place, (name, found) in enumerate(dry.kinds.items()):
         kinds[name] = KindPlan(
-            records=records,
-            items=items,
+            records=found.figures.pending,
+            items=found.figures.items_pending,
             requests=found.requests,
-            requests_lower_bound=lower_bound(CONTRACTS[Kind(name)], records=records, items=items),
-            seconds={account: moments[place] - moments[place - 1] for account, moments in seconds.items()},
-            finished_at=after(begin, finish[place]),
+            requests_lower_bound=_fewest(Kind(name), found),
+            seconds={account: end - seconds[place][account] for account, end in seconds[place + 1].items()},
+            finished_at=after(begin, last_departure(last[place], left)),
             limited_by_bytes=found.limited_by_bytes,
             dead_letters=found.dead_letters,
             skipped=found.skipped,
         )
+    suggests_canary = sent[-1] >= WORTH_A_CANARY and not settings.verify.canary
     quota = quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
     return Plan(
         summary=dry.summary,
@@ -141,14 +150,45 @@ def _make_plan(
         items=sum(kind.items for kind in kinds.values()),
         requests=sent[-1],
         requests_lower_bound=sum(kind.requests_lower_bound for kind in kinds.values()),
-        seconds={account: moments[-1] for account, moments in seconds.items()},
+        seconds=seconds[-1],
         windows={account: _describe(scopes) for account, scopes in accounts.items()},
         quota=quota,
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
-        finished_at=after(begin, finish[-1]),
+        finished_at=after(begin, last_departure(sent[-1], left)),
         warnings=[*known, *warn_of_plan(settings, dry, kinds, quota)],
-        suggests_canary=sent[-1] >= WORTH_A_CANARY and not settings.verify.canary,
+        canary=[found.canary for found in dry.kinds.values() if found.canary is not None],
+        suggests_canary=suggests_canary,
+        canary_cost=_cost_of_canary(kinds.values(), forecast) if suggests_canary else UNSET,
     )
+
+
+def _number_last(kinds: Iterable[KindDryRunResult]) -> list[int]:
+    """Return which request is the last one of each kind, counted from 1. Those of a canary come before all others."""
+    found = list(kinds)
+    ahead = list(accumulate(each.canary is not None for each in found))
+    others = list(accumulate(each.requests - (each.canary is not None) for each in found))
+    return [
+        place if each.canary is not None and each.requests == 1 else ahead[-1] + number
+        for each, place, number in zip(found, ahead, others, strict=True)
+    ]
+
+
+def _fewest(kind: Kind, found: KindDryRunResult) -> int:
+    """Return the fewest requests that could carry the records of a kind, its canary in one of its own."""
+    records, items, canary = found.figures.pending, found.figures.items_pending, found.canary
+    if canary is None:
+        return lower_bound(CONTRACTS[kind], records=records, items=items)
+    return 1 + lower_bound(CONTRACTS[kind], records=records - 1, items=items - canary.items)
+
+
+def _cost_of_canary(kinds: Iterable[KindPlan], forecast: _Forecast) -> CanaryCost:
+    """Return what a canary would add at most: a request of each kind of which something is sent."""
+    planned = list(kinds)
+    requests = sum(kind.requests for kind in planned)
+    more = sum(kind.requests > 0 for kind in planned)
+    without = forecast(requests)
+    with_one = forecast(requests + more)
+    return CanaryCost(requests=more, seconds={account: with_one[account] - without[account] for account in without})
 
 
 def _accounts(limits: LimitSettings) -> dict[str, tuple[Windows, Windows]]:

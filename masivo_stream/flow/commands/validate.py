@@ -1,5 +1,7 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
+from msgspec import structs
+
 from masivo_stream.core.checks.name_rewards import name_in_summary
 from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
@@ -39,5 +41,8 @@ async def validate(
     policy = read_policy(settings.validation)
     clock = (runtime or Runtime()).clock
     has = read_catalogue(catalogue) if catalogue else Catalogue()
+    settings = structs.replace(
+        settings, verify=structs.replace(settings.verify, canary=False)
+    )  # no requests, no canary
     found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
     return name_in_summary(found.summary, has)

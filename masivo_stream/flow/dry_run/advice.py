@@ -31,6 +31,7 @@ def warn_of_plan(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan],
     """Yield the warnings of a plan."""
     yield from dry.summary.warnings
     yield from _about_account(kinds)
+    yield from _about_canary(settings, dry)
     yield from _about_limits(settings, sum(kind.requests for kind in kinds.values()), quota)
     for name, found in dry.kinds.items():
         yield from _about_records(name, found)
@@ -48,6 +49,14 @@ def _about_account(kinds: Mapping[str, KindPlan]) -> Iterator[str]:
         yield (
             f"{records:,} records need a Production account (guides/migrate-customers): ask the vendor to set one up"
             f" first{slower}"
+        )
+
+
+def _about_canary(settings: Settings, dry: DryRun) -> Iterator[str]:
+    if settings.verify.canary and not any(found.canary for found in dry.kinds.values()):
+        yield (
+            "no record near the beginning of the exports is fit to be sent first as a canary, so a migration with"
+            " --canary ends before it sends anything (exit 2): correct the records there, or give --no-canary"
         )
 
 

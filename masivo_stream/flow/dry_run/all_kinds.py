@@ -35,8 +35,11 @@ from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
 from masivo_stream.flow.outcome import summarise
+from masivo_stream.flow.pipeline.choose_canary import choose_canary, nothing_held
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
+from masivo_stream.flow.sources import number_sources
+from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.errors import ExitCode, InputError
@@ -108,7 +111,8 @@ async def dry_run(
     With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
     so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
     for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `watch` sees
-    the results of all lines, once.
+    the results of all lines, once. If the settings ask for a canary, its
+    records are packed as they are sent: each alone.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
@@ -175,6 +179,7 @@ class _Reading:
         sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
         expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None
         budget = ErrorBudget(validation.max_dead, dict.fromkeys(self.inputs, KindCount()))
+        ahead = await self._choose_canary(held)
         kinds: dict[str, KindDryRunResult] = {}
         failure: InputError | None = None
         for kind, found in self.inputs.items():
@@ -183,10 +188,23 @@ class _Reading:
             )
             with ExitStack() as opened:
                 sinks = self.files.dead_letters(kind, opened), self.files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, shown) or failure
+                failure = await of_kind.run(found, *sinks, shown, ahead.get(kind)) or failure
             kinds[kind] = of_kind.result()
         over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
         return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure, sent=sent)
+
+    async def _choose_canary(self, held: HeldOfKind | None) -> dict[Kind, CanaryPlace]:
+        """Return where the records are that a migration with a canary sends first; nothing if it has no canary."""
+        if not self.settings.verify.canary:
+            return {}
+        sources = {kind: number_sources(found) for kind, found in self.inputs.items()}
+        places = await choose_canary(
+            sources,
+            self.settings,
+            nothing_held if held is None else lambda kind: partial(held, kind.value),
+            self._sent,
+        )
+        return {place.kind: place for place in places}
 
 
 def _together(*watches: Watch | None) -> Watch:

@@ -20,15 +20,16 @@ from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.flow.reporting.group_faults import add_rejected
-from masivo_stream.flow.sources import Source
+from masivo_stream.flow.sources import number_sources
 from masivo_stream.model.batch import Batch
+from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
-from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
+from masivo_stream.model.entries import Entries, EntryRun, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.max_dead import OverBudget
-from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.plan import DeadReason, PlannedCanary
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
@@ -88,6 +89,8 @@ class KindDryRunResult(Struct, frozen=True, kw_only=True):
     """Likewise, of events whose purchase an earlier run sent to the account."""
     over: OverBudget | None
     """The first time that the error budget was exceeded, at the point where a migration would stop."""
+    canary: PlannedCanary | None = None
+    """The record that is sent before all others; its request is counted."""
 
 
 class KindDryRun:
@@ -115,6 +118,7 @@ class KindDryRun:
         upload = settings.upload
         self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
         self._sorter = LineSorter(settings.validation.duplicate_purchase, held)
+        self._checked = held is not None
         self._tally = Tally(self._contract)
         self._requests = _RequestCount(self._contract, upload.max_body_bytes)
         self._began = clock.now()
@@ -127,6 +131,8 @@ class KindDryRun:
         self._unlisted: UnlistedCustomers | None = None
         self._budget = budget
         self._over: OverBudget | None = None
+        self._canary: CanaryPlace | None = None
+        self._ahead: PlannedCanary | None = None
 
     async def run(
         self,
@@ -134,13 +140,15 @@ class KindDryRun:
         dead_letters: DryRunDeadLetters,
         skipped: SkippedSink,
         watch: Watch | None = None,
+        canary: CanaryPlace | None = None,
     ) -> InputError | None:
         """Read the inputs to their end; return the error that ended the reading early, if there was one.
 
-        `watch` is given the results of all lines, before they are sorted.
+        `watch` is given the results of all lines, before they are sorted. The record of a `canary` is sent before all
+        others, in a request of its own.
         """
         failure = None
-        sources = [Source(source) for source in inputs]
+        self._canary, sources = canary, number_sources(inputs)
         blocks = validate_sources(
             sources,
             make_decoder(
@@ -148,6 +156,7 @@ class KindDryRun:
                 self._settings,
                 thorough=not is_much(sources),
                 sent=None if self._sent is None else self._sent.sent,
+                checked=self._checked,
             ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
@@ -191,6 +200,7 @@ class KindDryRun:
             if counted.sent_before
             else None,
             over=self._over,
+            canary=self._ahead,
         )
 
     def _show_budget(self, *, read_all: bool = False) -> None:
@@ -240,7 +250,7 @@ class KindDryRun:
             self._to_fill.to_dead_letter(rejected)
 
     def _pack(self, entries: Sequence[Packable], dead_letters: DryRunDeadLetters) -> None:
-        packed = self._packer.feed(entries)
+        packed = self._packer.feed(self._send_ahead(entries))
         self._requests.add(packed.batches)
         too_large = []
         for large in packed.oversized:
@@ -256,6 +266,19 @@ class KindDryRun:
         self._items += sent.items
         if self._to_fill is not None:
             self._to_fill.send(sent.customers)
+
+    def _send_ahead(self, entries: Sequence[Packable]) -> Sequence[Packable]:
+        """Count a request for the canary's record if it is among the entries; return the others."""
+        place = self._canary
+        if place is None or not any(_holds(each, place) for each in entries):
+            return entries
+        rest = list(one_by_one(entries))
+        record = next(each for each in rest if _holds(each, place))
+        rest.remove(record)
+        file, line = record.record
+        self._ahead = PlannedCanary(kind=place.kind, file=file, line=line, items=record.items)
+        self._requests.requests += 1
+        return rest
 
 
 class _RequestCount:
@@ -287,6 +310,11 @@ class _RequestCount:
         if self._contract.splittable or self._contract.item_field is None:
             return not last
         return len(batch.body) + len(batch.body) // len(batch.entries) > self._most_bytes
+
+
+def _holds(packable: Packable, place: CanaryPlace) -> bool:
+    lines = len(packable) if isinstance(packable, EntryRun) else 1
+    return packable.source == place.source and packable.line <= place.line < packable.line + lines
 
 
 def _explain(first: Rejected, records: int) -> DeadReason:

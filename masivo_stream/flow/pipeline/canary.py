@@ -96,7 +96,8 @@ class Canary:
         """Return the places of the records, and note them before anything of them is sent."""
         if noted := self._journal.read.notes(NoteKind.CANARY_CHOSEN):
             return msgspec.json.decode(noted[-1].detail, type=list[CanaryPlace])
-        places = await choose_canary(self._sources, self._settings, self._held)
+        sent = await self._session.guard_purchases().open_earlier() if self._sources.get(Kind.EVENTS) else None
+        places = await choose_canary(self._sources, self._settings, self._held, sent)
         if not places:
             raise ConfigurationError(
                 "no record near the beginning of the exports is fit to be sent first as a canary",

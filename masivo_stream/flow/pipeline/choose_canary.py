@@ -16,6 +16,7 @@ from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.export.source import is_file
+from masivo_stream.flow.identity.sent_purchases import SentByOthers
 from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.readback.account_data import (
     count_purchases,
@@ -53,17 +54,20 @@ def nothing_held(_kind: Kind) -> None:
 
 
 async def choose_canary(
-    sources: Mapping[Kind, Sequence[Source]], settings: Settings, held: HeldOfKind = nothing_held
+    sources: Mapping[Kind, Sequence[Source]],
+    settings: Settings,
+    held: HeldOfKind = nothing_held,
+    sent: SentByOthers | None = None,
 ) -> list[CanaryPlace]:
     """Return the places of the records to send first, at most one of each kind, in the order of the kinds.
 
-    What is `held` back because of a finding is not fit.
+    What is `held` back because of a finding is not fit, nor are events whose purchase other runs have `sent`.
     Empty if no record is fit: no record is valid and whole, or the exports come from pipes, which are not read twice.
     """
     found: dict[Kind, dict[str, Entry]] = {}
     for kind, of_kind in sources.items():
         if of_kind and is_readable(of_kind[0]):
-            found[kind] = await _read_fit(kind, of_kind[0], settings, held(kind))
+            found[kind] = await _read_fit(kind, of_kind[0], settings, held(kind), sent)
     if sources.get(Kind.CUSTOMERS) and not found.get(Kind.CUSTOMERS):
         return []  # events and transactions need their customer, and the run has not sent it yet
     return [CanaryPlace(kind, entry.source, entry.line) for kind, entry in _choose(found).items()]
@@ -81,7 +85,7 @@ async def find_record(
     source = next((each for each in sources if each.number == place.source), None)
     if source is None:
         return None
-    async with aclosing(_blocks(place.kind, source, settings, held(place.kind))) as blocks:
+    async with aclosing(_blocks(place.kind, source, settings, held(place.kind), None)) as blocks:
         async for block in blocks:
             if place.line < block.place.line:
                 lines = (result for result in one_by_one(block.found) if result.line == place.line)
@@ -90,13 +94,15 @@ async def find_record(
     return None
 
 
-async def _read_fit(kind: Kind, source: Source, settings: Settings, held: FindHeld | None) -> dict[str, Entry]:
+async def _read_fit(
+    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByOthers | None
+) -> dict[str, Entry]:
     """Return the records that are fit, by customer, in the order of the export."""
     fit: dict[str, Entry] = {}
     lines: Counter[str] = Counter()
     bytes_read = 0
     try:
-        async with aclosing(_blocks(kind, source, settings, held)) as blocks:
+        async with aclosing(_blocks(kind, source, settings, held, sent)) as blocks:
             async for block in blocks:
                 for result in one_by_one(block.found):
                     if (customer := _customer(result)) is not None:
@@ -112,13 +118,13 @@ async def _read_fit(kind: Kind, source: Source, settings: Settings, held: FindHe
 
 
 async def _blocks(
-    kind: Kind, source: Source, settings: Settings, held: FindHeld | None
+    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByOthers | None
 ) -> AsyncGenerator[ValidatedBlock, None]:
     validation = settings.validation
     sorter = LineSorter(validation.duplicate_purchase, held)
     blocks = validate_sources(
         [source],
-        make_decoder(kind, settings, thorough=True),
+        make_decoder(kind, settings, thorough=True, sent=sent if kind is Kind.EVENTS else None),
         block_bytes=settings.source.block_bytes,
         max_line_bytes=validation.max_line_bytes,
     )
@@ -143,7 +149,7 @@ def _is_fit(kind: Kind, entry: Entry, settings: Settings) -> bool:
         is_plain(entry.customer)
         and entry.whole
         and entry.indexes is None
-        and not (entry.skipped_items or entry.same or entry.alike)
+        and not (entry.skipped_items or entry.same or entry.alike or entry.sent)
         and entry.items <= CONTRACTS[kind].max_items
         and 2 * len(entry.body) <= settings.upload.max_body_bytes
         and (kind is not Kind.EVENTS or count_purchases(entry.body) > 0)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.decompress import Truncated
-from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.duplicates import KnownCustomers, KnownIds
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
@@ -28,6 +28,7 @@ from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.findings import CheckName
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Line, LineRun, Position
 from masivo_stream.model.settings import Settings
@@ -48,6 +49,10 @@ for their turn, and a timer for three turns."""
 _MOST_LINES_TOGETHER = 1024
 """Lines that go to a worker at once: this process only takes the answer, and a question costs each side one turn of the
 event loop."""
+
+
+_REPEATED = frozenset({CheckName.DUPLICATE_ID, CheckName.DUPLICATE_EMAIL, CheckName.SPLIT_TRANSACTIONS})
+"""The checks that find what the decoder finds if they are not made."""
 
 
 class LineBlock(Struct, frozen=True):
@@ -135,10 +140,12 @@ def make_decoder(
     thorough: bool = False,
     settled: Covered | None = None,
     sent: SentByOthers | None = None,
+    checked: bool = False,
 ) -> Decoder:
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
-    `sent`: purchases that other runs have sent to the account.
+    `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
+    customers and emails that came before, so the decoder does not, unless they were told to leave that out.
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
@@ -154,7 +161,9 @@ def make_decoder(
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
-    return Decoder(rules, KnownIds(capacity=validation.remember_ids), purchases)
+    found = checked and _REPEATED.isdisjoint(validation.skip_checks)
+    memory = KnownCustomers if found else KnownIds
+    return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
 
 
 async def validate_sources(

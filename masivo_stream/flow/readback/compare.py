@@ -168,7 +168,9 @@ def _wallet_differs(
 ) -> bool:
     if wallet is None or wallet.totals is None:
         return False
-    totals = {total.reward_id.lower(): total.total for total in wallet.totals}
+    totals: dict[str, Decimal] = {}
+    for total in wallet.totals:  # an account may show a reward in each spelling that it was given
+        totals[total.reward_id.lower()] = totals.get(total.reward_id.lower(), Decimal()) + total.total
     everything: dict[str, Decimal] = {}
     unexpired: dict[str, Decimal] = {}
     for line in balance:
