@@ -106,7 +106,7 @@ struct Node {
     int nullable;
     int not_empty; /* TEXT, LIST */
     int signs;     /* NUMBER: the signs that it may have, a union of `enum Sign` */
-    /* ONE_OF: the texts that the value may be, quotes included. STRUCT that is a union: the tags, likewise. */
+    /* ONE_OF: the texts that the value may be, quotes included */
     Bytes *choices;
     int choice_count;
     /* LIST */
@@ -406,7 +406,7 @@ static int read_hex4(Text p, Text end)
     return (HEX[p[0]] - 1) << 12 | (HEX[p[1]] - 1) << 8 | (HEX[p[2]] - 1) << 4 | (HEX[p[3]] - 1);
 }
 
-/* An escape, from its backslash on. Escaped ASCII is doubted: it may spell a name, or a date in a lenient form. */
+/* An escape, from its backslash on. Where an escape could hide something (in names, ids, dates), the caller doubts. */
 static Text read_escape(Text p, Text end)
 {
     if (end - p < 2)
@@ -420,7 +420,7 @@ static Text read_escape(Text p, Text end)
         return NULL;
     }
     int unit = read_hex4(p + 2, end);
-    if (unit < 0x80)
+    if (unit < 0)
         return NULL;
     p += 6;
     if (unit < 0xD800 || unit > 0xDFFF)
