@@ -24,6 +24,7 @@ from msgspec import Meta, Struct, structs
 
 from masivo_stream.core.reading import prover as prover_module
 from masivo_stream.core.reading.lines import LineSplitter
+from masivo_stream.core.reading.marks import read_raw_mark
 from masivo_stream.core.reading.prover import NodeKind, Proof, Role, Sign, is_built, make_prover, make_tree
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.strict import Rules
@@ -190,6 +191,13 @@ def test_marks(mark):
         line = as_bytes(events(event(x=1))).replace(b'"x":1', b'"%b":%b' % (name.encode(), mark.encode()))
         clean = PLAIN[Kind.EVENTS].is_clean(line)
         assert not (clean and mark in YES)
+
+
+def test_marks_that_are_clean_mean_no():
+    """The reader of marks decides."""
+    *_, texts = make_tree(msgspec.Raw, {})
+    assert b"null" in texts
+    assert all(read_raw_mark(text) is False for text in texts)
 
 
 @pytest.mark.parametrize("number", [number for number, rules in enumerate(VARIANTS) if rules.reject_unknown_fields])
