@@ -59,14 +59,6 @@ GRAMMAR = (
         (PROVER + "texts_that_a_parser_must_not_take",),
     ),
     Mutation(
-        "numbers may begin with zeros",
-        SOURCE,
-        "if (p < end && is_digit(*p))\n            return NULL;",
-        "",
-        "What is no JSON is sent.",
-        MUST_NOT,
-    ),
-    Mutation(
         "something may come behind the record",
         SOURCE,
         "skip_space(p, line->end) == line->end && ",

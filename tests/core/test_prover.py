@@ -44,6 +44,11 @@ def holding(value, kind=Kind.CUSTOMERS, name="nobody_knows"):
     return LONE[kind][:-1] + b',"%b":%b}' % (name.encode(), value)
 
 
+def beginning_with(value, kind):
+    """Return a valid line that begins with a further field of this value, spelt as it is."""
+    return b'{"nobody_knows":' + value + b"," + LONE[kind][1:]
+
+
 # The law.
 
 
@@ -131,6 +136,7 @@ def test_any_value_in_an_unknown_field(value, ascii_only, separators, kind):
 def test_texts_that_a_parser_must_take(kind, name):
     """They are proved in a field that the schema does not have; a free-form field takes those that are objects."""
     lines = [holding(text, kind, name) for text in MUST_TAKE]
+    assert PLAIN[kind].prove([beginning_with(text, kind) for text in MUST_TAKE]).doubted == []
     assert PLAIN[kind].breaches(lines) == []
     free = kind is Kind.CUSTOMERS and name == "metadata"
     expected = [index for index, text in enumerate(MUST_TAKE) if free and not text.startswith(b"{")]
@@ -142,7 +148,8 @@ def test_texts_that_a_parser_must_take(kind, name):
 def test_texts_that_a_parser_must_not_take(kind, wrap):
     """They are doubted wherever they are."""
     in_list = {b"", b" ", b"1,5"} if b"[" in wrap else set()  # there, they are two numbers, or nothing
-    lines = [holding(wrap % text, kind) for text in MUST_NOT_TAKE if text not in in_list]
+    texts = [wrap % text for text in MUST_NOT_TAKE if text not in in_list]
+    lines = [line for text in texts for line in (holding(text, kind), beginning_with(text, kind))]
     assert PLAIN[kind].prove(lines).doubted == list(range(len(lines)))
 
 

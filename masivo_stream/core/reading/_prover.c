@@ -545,9 +545,7 @@ static Text read_number(Call *call, Text p, int wanted)
     if (at(p, end, '-'))
         p++;
     if (at(p, end, '0')) {
-        p++;
-        if (p < end && is_digit(*p))
-            return NULL;
+        p++; /* a digit behind it is no part of the number, and nothing else can come there */
     } else if ((p = read_digits(p, end, &digits, &many)) == NULL) {
         return NULL;
     }
