@@ -1,10 +1,12 @@
-"""Whole stories of several runs, from other accounts to copied state directories, with the installed command.
+"""Whole stories of several runs, from other accounts to copied state directories, with whole commands.
 
     python tests/between_runs.py            # all cases; exit 0 if each one ends as it must
     python tests/between_runs.py --only 5   # the cases whose name begins with 5
+    python tests/between_runs.py --jobs 1   # one after the other
 
 Each case is a function. It makes its exports, starts sandboxes and commands in a directory of its own, and checks exit
-codes, messages and the sandbox's ledger against the exports. It uses the program from outside only. `.ci/run` runs it.
+codes, messages and the sandbox's ledger against the exports. It uses the program from outside only: migrations that are
+killed, and those on a full disk, are installed commands; the others are forked (`forks`). `.ci/run` runs it.
 """
 
 import argparse
@@ -16,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from multiprocessing import get_context
 from pathlib import Path
 
 from end_to_end_tools import (
@@ -25,7 +29,7 @@ from end_to_end_tools import (
     clean_environment,
     expected_ledger,
     lines,
-    run_installed,
+    run,
     serving,
     wait_until,
 )
@@ -36,6 +40,9 @@ from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
 ANOTHER_KEY = "11111111-2222-4333-8444-555555555555"
 HASTE = {"MASIVO_FIRST_PROBE": "0.05", "MASIVO_FIRST_DELAY": "0.05", "MASIVO_LONGEST_DELAY": "0.2"}
 CASES = []
+JOBS = 4
+"""Most cases wait for a moment, or for a server."""
+
 _SHOWN = 1500
 
 
@@ -79,7 +86,7 @@ class Scene:
         named = ["--state-dir", self.directory / state] if state else []
         sending = ["--base-url", served.url, "--limit", "none"] if served else []
         environment = {**HASTE, "MASIVO_EVENTS_SETTLE": "0.5", "MASIVO_SHARED_DIR": str(self.shared), **environment}
-        done = run_installed(name, *arguments, *sending, *named, key=key, cwd=cwd or self.directory, **environment)
+        done = run(name, *arguments, *sending, *named, key=key, cwd=cwd or self.directory, **environment)
         done.words = (done.stdout + done.stderr).decode(errors="replace")
         assert "Traceback" not in done.words, done.words
         return done
@@ -589,8 +596,14 @@ def unanswered(scene):
     assert not {f"c{number}" for number in range(10)} & served.ledger()["customers"].keys()
 
 
-def play(number, act):
-    """Play one case in a directory of its own; return what is wrong, nothing if all is well."""
+def play(name):
+    """Play one case in a directory of its own; return its seconds and what is wrong, nothing if all is well."""
+    began = time.monotonic()
+    finding = _play(dict(CASES)[name])
+    return time.monotonic() - began, finding
+
+
+def _play(act):
     directory = Path(tempfile.mkdtemp(prefix="between-runs-"))
     try:
         with ExitStack() as stack:
@@ -605,14 +618,15 @@ def main():
     """Play the cases; return 0 if all of them end well."""
     parser = argparse.ArgumentParser(description="Play the cases of the promise between runs.")
     parser.add_argument("--only", default="", help="the cases whose name begins with this")
-    chosen = [each for each in CASES if each[0].startswith(parser.parse_args().only)]
+    parser.add_argument("--jobs", type=int, default=JOBS, help="how many are played at once")
+    arguments = parser.parse_args()
+    chosen = [name for name, _ in CASES if name.startswith(arguments.only)]
     wrong = 0
-    for number, act in chosen:
-        began = time.monotonic()
-        finding = play(number, act)
-        wrong += bool(finding)
-        sys.stdout.write(f"{'WRONG' if finding else 'right'} {time.monotonic() - began:5.1f} s  {number}\n{finding}")
-        sys.stdout.flush()
+    with ProcessPoolExecutor(arguments.jobs, get_context("fork")) as pool:  # each process forks commands of its own
+        for name, (seconds, finding) in zip(chosen, pool.map(play, chosen), strict=True):
+            wrong += bool(finding)
+            sys.stdout.write(f"{'WRONG' if finding else 'right'} {seconds:5.1f} s  {name}\n{finding}")
+            sys.stdout.flush()
     sys.stdout.write(f"{len(chosen) - wrong} passed, {wrong} failed\n")
     return 1 if wrong or not chosen else 0
 

@@ -4,15 +4,17 @@
 as in `pytest tests/flow/test_model.py`, and `-m` decides alone when it is given.
 """
 
+import gc
 import os
 import shutil
+from itertools import count
 from pathlib import Path
 
 import pytest
-from end_to_end_tools import export, served
+from end_to_end_tools import export, generated, served
 from hypothesis import settings
 
-__all__ = ["export", "served"]
+__all__ = ["export", "generated", "served"]
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a directory of its own in it, as it does in /tmp
 ROOM = 2 << 30
@@ -20,6 +22,9 @@ ROOM = 2 << 30
 
 LONGEST = ("end_to_end/test_storm.py", "flow/test_model.py")
 """They begin first. At the end, one worker would be at them while the others had nothing to do."""
+
+SLOW = "mark.slow"
+"""What is in every file that has slow tests."""
 
 # The time of an example depends on the machine and its load. So there is no deadline, and Hypothesis calls a strategy
 # too slow only if it takes 30 seconds for a few examples.
@@ -43,11 +48,38 @@ def _has_room(place):
     return place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free >= ROOM
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Let the garbage collector not visit what stays to the end: ten thousand tests, and all that they import.
+
+    It took a quarter of the time of collecting, and a quarter of that of the tests after it.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import a file of tests without a slow one if the slow ones alone are wanted."""
+    wanted = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if wanted and config.option.markexpr == "slow" and not _may_have_slow_tests(collection_path) else None
+
+
+def _may_have_slow_tests(path):
+    return SLOW in path.read_text(encoding="utf-8")
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out the slow tests unless they are wanted, and begin with those that take longest."""
     if not (config.option.all or config.option.markexpr):
         named = {Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args}
         left_out = [item for item in items if item.get_closest_marker("slow") and item.path not in named]
+        hidden = sorted(str(path) for path in {item.path for item in left_out} if not _may_have_slow_tests(path))
+        if hidden:
+            raise pytest.UsageError(f"write {SLOW} in these files, by which slow tests are found: {hidden}")
         if left_out:
             config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in set(left_out)]
@@ -61,14 +93,31 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line("The slow tests were left out. `pytest --all` runs them too.")
 
 
-def pytest_xdist_auto_num_workers():
-    """Return what `-n auto` means: more workers than cores, because many tests wait for a process or a moment."""
-    return (os.cpu_count() or 1) + 2
+def pytest_xdist_auto_num_workers(config):
+    """Return what `-n auto` means: more workers than cores, because tests wait for a process or a moment.
+
+    Slow tests do so most. Each worker imports and collects all tests, so that more of them help no quick test.
+    """
+    slow_ones = config.option.all or config.option.markexpr == "slow"
+    return (os.cpu_count() or 1) + (2 if slow_ones else 1)
+
+
+@pytest.fixture(scope="session")
+def meetings(tmp_path_factory):
+    """Return a function that makes another directory; pytest would look through all that there are already."""
+    every, numbers = tmp_path_factory.mktemp("meetings"), count()
+
+    def make():
+        place = every / str(next(numbers))
+        place.mkdir()
+        return place
+
+    return make
 
 
 @pytest.fixture(autouse=True)
-def meeting(tmp_path_factory, monkeypatch):
+def meeting(meetings, monkeypatch):
     """Where runs meet: not among the developer's own, and another place for each test, as if on another machine."""
-    place = tmp_path_factory.mktemp("meeting", numbered=True)
+    place = meetings()
     monkeypatch.setenv("XDG_STATE_HOME", str(place))
     return place

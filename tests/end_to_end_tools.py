@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -123,16 +124,31 @@ def served(tmp_path):
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    """Return a function that generates one kind; what was generated before is not generated again."""
+    folders = {}
+
+    def generate(kind, *arguments):
+        if (kind, arguments) not in folders:
+            folder = tmp_path_factory.mktemp("generated")
+            done = run("generate", kind, *arguments, "-o", folder / f"{kind}.ndjson")
+            assert done.returncode == 0, done.stderr
+            folders[kind, arguments] = folder
+        return folders[kind, arguments]
+
+    return generate
+
+
 @pytest.fixture
-def export(tmp_path):
+def export(tmp_path, generated):
     """Return a function that generates the three kinds into `tmp_path`."""
 
     def generate(records, *arguments, kinds=KINDS, seed=7):
         for kind in kinds:
-            done = run(
-                "generate", kind, "--records", records, "--seed", seed, "-o", tmp_path / f"{kind}.ndjson", *arguments
+            shutil.copytree(
+                generated(kind, "--records", records, "--seed", seed, *arguments), tmp_path, dirs_exist_ok=True
             )
-            assert done.returncode == 0, done.stderr
         return tmp_path
 
     return generate

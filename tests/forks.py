@@ -147,9 +147,14 @@ def _import_all():
     for module in pkgutil.walk_packages(masivo_stream.__path__, "masivo_stream."):
         if module.name.rpartition(".")[2] != "__main__":
             __import__(module.name)
+    from anyio._core._eventloop import get_async_backend
+
+    get_async_backend("asyncio")
     from masivo_stream.observe import report_page
 
-    report_page._template()  # compiled once a process
+    templates = report_page._template().environment  # each is compiled once a process, also those that it includes
+    for name in templates.list_templates(filter_func=lambda name: name.endswith(".html")):
+        templates.get_template(name)
 
 
 def _become(what, streams):
@@ -162,7 +167,23 @@ def _become(what, streams):
         os.dup2(stream, number)
         os.close(stream)
     sys.argv = what["argv"]
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        _end_quickly(ended.code)
+        raise
+
+
+def _end_quickly(code):
+    """End as Python does, up to where it would take its memory apart: all that is imported, for each command again."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    with suppress(
+        OSError, ValueError
+    ):  # output that cannot be written decides the exit code: Python's own end does that
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

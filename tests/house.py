@@ -124,8 +124,8 @@ class Module:
 
     @property
     def classes(self):
-        """The public classes that it defines."""
-        return [node.name for node in self.tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+        """The classes that it defines."""
+        return [node.name for node in self.tree.body if isinstance(node, ast.ClassDef)]
 
     @property
     def constructors(self):

@@ -54,10 +54,10 @@ class Audit:
             for number, offset, _, _ in _consumed(row[3]):
                 file = self.file_of[number]
                 self.consumed[file] = max(offset, self.consumed.get(file, 0))
-            self.letters_bytes = row[4]
+            self.dead_letters_bytes = row[4]
         else:
             self.read_position = self.checkpoint = Position(0, 1, 0)
-            self.figures, self.consumed, self.letters_bytes = Figures(), {}, 0
+            self.figures, self.consumed, self.dead_letters_bytes = Figures(), {}, 0
         self.read = [line for line in self.lines if line.offset < self.consumed.get(line.source, 0)]
         self.by_place = {line.place: line for line in self.read}
         self.outcomes = self._outcomes()
@@ -176,8 +176,8 @@ def _summary_agrees(audit, counted):
 
 def dead_letters_agree(audit):
     """Every dead letter is in the file once, with its place and its bytes. Nothing else is counted there."""
-    assert len(audit.letters) >= audit.letters_bytes, "counted dead letters are not in the file"
-    counted = audit.letters[: audit.letters_bytes]
+    assert len(audit.letters) >= audit.dead_letters_bytes, "counted dead letters are not in the file"
+    counted = audit.letters[: audit.dead_letters_bytes]
     assert counted == b"" or counted.endswith(b"\n"), "a torn line is counted"
     letters = [_parsed(line) for line in counted.splitlines()]
     told = Counter((_file(letter["file"]), letter["line"]) for letter in letters)
@@ -193,7 +193,7 @@ def dead_letters_agree(audit):
         seen.add(name)
     last = audit.world.endings[-1] if audit.world.endings else None
     if last is not None and last.summary is not None and audit.kind in last.begun:  # stopped before, it cuts nothing
-        assert len(audit.letters) == audit.letters_bytes, "the file holds what is not counted"
+        assert len(audit.letters) == audit.dead_letters_bytes, "the file holds what is not counted"
 
 
 def _parsed(line):

@@ -9,6 +9,14 @@ SAME = (LAWS + "exactly_the_planted_faults_are_found",)
 
 MUTATIONS = (
     Mutation(
+        "the checks keep the ids of all customers",
+        "core/checks/take_notes.py",
+        "        totals.records += 1\n        totals.items",
+        '        totals.records += 1\n        self._by_spelling[line.customer] = "", 0\n        totals.items',
+        "Memory grows with the export.",
+        ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
+    ),
+    Mutation(
         "the balance of a duplicate counts",
         "core/checks/find.py",
         "        if first is not None and self._notes.same_line(first, index):  # else it is of a duplicate\n",

@@ -155,8 +155,8 @@ SIGNS = (
     Mutation(
         "an amount has its first digits",
         SOURCE,
-        "many ? UINT64_MAX : digits",
-        "digits",
+        "digits <= (uint64_t)1 << 53 &&",
+        "digits <= (uint64_t)1 << 63 &&",
         "An event that is in two exports is not recognised.",
         (PROVER + "amounts_that_are_hard_to_read",),
     ),
@@ -174,7 +174,7 @@ SIGNS = (
         "    call->sign_count = signs;\n    return 0;",
         "    return 0;",
         "Signs belong to the wrong events from there on.",
-        (PROVER + "decoders_with_and_without_it_agree",),
+        (PROVER + "signs_of_a_doubted_line_do_not_stay",),
     ),
     Mutation(
         "signs of proved lines are not collected",

@@ -20,7 +20,7 @@ MUTATIONS = (
     Mutation(
         "any number says that all are gone",
         "flow/only_missing.py",
-        "        if told == candidates and await self._a_few_are_gone():\n",
+        "        if taken_back == candidates and await self._a_few_are_gone():\n",
         "        if told and await self._a_few_are_gone():\n",
         "The events of a customer who was not taken back are doubled.",
         (ONLY + "a_customer_who_has_bought_since_is_not_doubled",),

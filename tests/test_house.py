@@ -6,23 +6,28 @@ import pytest
 from house import KIND, ROOT, SMALL, count_parameters, read_modules, several, walk
 
 MOST_PARAMETERS = 7
-MODULES = read_modules(ROOT)
 
 
-def test_no_constructor_takes_more_than_seven_parameters():
+@pytest.fixture(scope="module")
+def modules():
+    """The package's files, parsed when a test needs them: at an import, each test worker would parse and keep them."""
+    return read_modules(ROOT)
+
+
+def test_no_constructor_takes_more_than_seven_parameters(modules):
     """What belongs together is a value with a name."""
-    assert [found for each in MODULES for found in each.constructors if found[0] > MOST_PARAMETERS] == []
+    assert [found for each in modules for found in each.constructors if found[0] > MOST_PARAMETERS] == []
 
 
-def test_no_public_function_takes_more_than_seven_parameters():
+def test_no_public_function_takes_more_than_seven_parameters(modules):
     """Commands of the command line are apart: each parameter is a flag there."""
-    functions = [found for each in MODULES if each.room != "cli" for found in each.functions]
+    functions = [found for each in modules if each.room != "cli" for found in each.functions]
     assert [found for found in functions if found[0] > MOST_PARAMETERS] == []
 
 
-def test_no_class_name_is_defined_twice():
+def test_no_class_name_is_defined_twice(modules):
     """A reader who looks for a class finds one."""
-    assert several((name, each.name) for each in MODULES for name in each.classes) == []
+    assert several((name, each.name) for each in modules for name in each.classes) == []
 
 
 @pytest.mark.slow

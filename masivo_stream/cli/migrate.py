@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from cyclopts import Parameter
 
+from masivo_stream.cli.check import CatalogueFlags
 from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
@@ -21,6 +22,12 @@ from masivo_stream.cli.options import (
 
 if TYPE_CHECKING:
     from masivo_stream.flow.identity.account_binding import Confirmations
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class MigrateExportFlags(CatalogueFlags, ExportFlags):
+    """Which exports to read, and the names of their rewards."""
 
 
 @Parameter(name="*")
@@ -55,7 +62,7 @@ class MigrateRunFlags(CanaryFlags, RunFlags):
 
 def migrate(
     *,
-    exports: ExportFlags | None = None,
+    exports: MigrateExportFlags | None = None,
     missing: MissingFlags | None = None,
     confirmations: MigrateConfirmationFlags | None = None,
     validation: ValidationFlags | None = None,
@@ -64,6 +71,8 @@ def migrate(
     common: CommonFlags | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
+
+    With --catalogue, findings and totals in the reports have the names of rewards; nothing is compared with it.
 
     Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
     once.
@@ -79,7 +88,8 @@ def migrate(
 
     common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
     settings = settings_from(common, validation, sending, run)
-    named = (exports or ExportFlags()).named()
+    exports = exports or MigrateExportFlags()
+    named = exports.named()
     inputs = named.find()
     if inputs or not missing.only_missing:
         check_inputs(inputs)
@@ -90,7 +100,9 @@ def migrate(
         OnlyMissing(exports=named, others_stayed=missing.others_stayed) if missing.only_missing else named,
         confirmations=(confirmations or MigrateConfirmationFlags()).confirmed(),
         handle_signals=True,
-        runtime=Runtime(reporting=reporting("migrate", (validation, sending, common), (exports, run))),
+        runtime=Runtime(
+            reporting=reporting("migrate", (validation, sending, common), (exports, run), catalogue=exports.catalogue)
+        ),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

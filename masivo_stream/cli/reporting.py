@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 Flags = CommonFlags | ExportFlags | RunFlags | SendingFlags | ValidationFlags
 
-_ONCE = frozenset({"json", "quiet", "verbose"})
-"""How a command prints: no matter of the run."""
+_ONCE = frozenset({"json", "quiet", "verbose", "catalogue"})
+"""How a command prints, which is no matter of the run, and what the run remembers."""
 
 
-def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = ()) -> "Reporting":
-    """Return what a command contributes: the flags that other commands on its run need too, and its own flags."""
+def reporting(
+    command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = (), *, catalogue: str | None = None
+) -> "Reporting":
+    """Return what a command contributes: the flags that other commands on its run need too, and its own flags.
+
+    `catalogue` is the file with the names of rewards.
+    """
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.summary import Invocation
 
@@ -25,7 +30,9 @@ def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags 
         tuple(word for group in groups if group is not None for word in spell_flags(group)) for groups in (shared, own)
     )
     return Reporting(
-        invocation=Invocation(again=("masivo-stream", command, *named, *options), options=options), draw=draw
+        invocation=Invocation(again=("masivo-stream", command, *named, *options), options=options),
+        draw=draw,
+        catalogue=catalogue or "",
     )
 
 

@@ -18,7 +18,7 @@ from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.earlier_runs import EarlierRun, SentItem
-from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.progress import DeadLetterNote
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import (
     Blank,
@@ -144,7 +144,7 @@ def read_dead_letter(line: bytes) -> DeadLetter | None:
     return dead_letter
 
 
-def write_retry(dead_letter: DeadLetter, dead: DeadRow, *, mended: bool) -> bytes:
+def write_retry(dead_letter: DeadLetter, dead: DeadLetterNote, *, mended: bool) -> bytes:
     """Return a dead letter as a line of a retry's copy; `dead` is what the journal knows about it."""
     own = Death(
         at=dead_letter.at,

@@ -119,10 +119,10 @@ def _read(name: str) -> str:
 def _clean(text: str, place: str, name: str) -> Secret:
     """Return the secret in a text: the value of `name`, if the text assigns values to names."""
     lines = [line.strip() for line in text.replace("\ufeff", "", int(text.startswith("\ufeff"))).splitlines()]
-    told = [line for line in lines if line and not line.startswith("#")]
-    assigned = [found for line in told if (found := _ASSIGNMENT.match(line))]
+    content = [line for line in lines if line and not line.startswith("#")]
+    assigned = [found for line in content if (found := _ASSIGNMENT.match(line))]
     values = [found["value"] or "" for found in assigned if found["name"] == name]
-    secret = _unquoted(values[-1] if values else "\n".join(told)).removeprefix("Bearer ")
+    secret = _unquoted(values[-1] if values else "\n".join(content)).removeprefix("Bearer ")
     if (why := _wrong_with(secret, [found["name"] for found in assigned], name, found=bool(values))) is not None:
         raise ConfigurationError(
             f"the secret is empty or has characters that cannot be sent: {why}",

@@ -138,30 +138,30 @@ class TakenBackFinder:
             await self._clock.sleep(left)
 
     async def _ask_own(self) -> None:
-        told, candidates = self._reverts.customers, len(self._asked)
-        if told == candidates and await self._a_few_are_gone():
+        taken_back, candidates = self._reverts.customers, len(self._asked)
+        if taken_back == candidates and await self._a_few_are_gone():
             self._asked.replace(Whereabouts.UNASKED, Whereabouts.GONE)
             self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
             return
         await self._ask(self._asked, [Kind.CUSTOMERS])
-        if self._young and self._gone != told:  # customers that do not show yet are not gone
+        if self._young and self._gone != taken_back:  # customers that do not show yet are not gone
             self._asked.replace(Whereabouts.GONE, Whereabouts.UNASKED)
             self._asked.replace(Whereabouts.REFUSED, Whereabouts.UNASKED)
             self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
             await self._clock.sleep(self._young)
             await self._ask(self._asked, [Kind.CUSTOMERS])
-        if told == candidates and not self._asked.count(Whereabouts.THERE):
+        if taken_back == candidates and not self._asked.count(Whereabouts.THERE):
             self._asked.replace(Whereabouts.UNREAD, Whereabouts.GONE)
             self._asked.replace(Whereabouts.UNREADABLE, Whereabouts.GONE)
-        if told is not None and self._gone < told:  # clocks may differ by more than assumed
+        if taken_back is not None and self._gone < taken_back:  # clocks may differ by more than assumed
             self._asked, asked = self._own, self._asked
             async for customer in self._customers([Kind.CUSTOMERS], asked):
                 self._own[customer] = asked[customer]
             await self._ask(self._asked, [Kind.CUSTOMERS])
-        if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
+        if self._asked.count(Whereabouts.REFUSED) and self._gone != taken_back:
             others = self._asked  # an odd id that was not taken back shows whether such ids are let through
             await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
-        self._inquiry.settle_refused(self._asked, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._asked, known_gone=self._gone == taken_back)
 
     async def _a_few_are_gone(self) -> bool:
         """Return whether all of a small sample of those that may have been taken back are gone."""
@@ -178,14 +178,14 @@ class TakenBackFinder:
 
     async def _ask_migrated_elsewhere(self) -> None:
         """Read back the customers that another run migrated: their records go with them, whichever run sent these."""
-        told = self._reverts.customers
-        if told is None or self._gone < told:
+        taken_back = self._reverts.customers
+        if taken_back is None or self._gone < taken_back:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
                     self._migrated_elsewhere.add(part.customer)
         self._migrated_elsewhere.close()
         await self._ask(self._migrated_elsewhere, OTHERS)
-        self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == taken_back)
 
     async def _check_migrated_elsewhere(self) -> None:
         """Check that those that are there were not taken back: the other run may have migrated them again since.

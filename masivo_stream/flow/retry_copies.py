@@ -26,7 +26,7 @@ from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
-from masivo_stream.model.progress import DeadRow, KnownSource, RetryCopy
+from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
 
 
 @contextmanager
@@ -151,13 +151,13 @@ class _Copy:
             if dead_letter is not None and row is not None:
                 yield self._take(dead_letter, row)
 
-    def _take(self, dead_letter: DeadLetter, row: DeadRow) -> bytes:
+    def _take(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bytes:
         self.taken.add(row.row)
         mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
         return write_retry(dead_letter, row, mended=mended)
 
-    def _row(self, dead_letter: DeadLetter) -> DeadRow | None:
+    def _row(self, dead_letter: DeadLetter) -> DeadLetterNote | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""
         rows = [
             row

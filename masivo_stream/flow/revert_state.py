@@ -81,8 +81,8 @@ class RevertState(Struct, frozen=True):
     @property
     def customers(self) -> int | None:
         """How many customers the API says it took back in all; None if it did not say each time."""
-        told = [period.customers for period in self.done]
-        return None if None in told else sum(filter(None, told))
+        counts = [period.customers for period in self.done]
+        return None if None in counts else sum(filter(None, counts))
 
 
 def read_revert_state(journal: JournalReader) -> RevertState:

@@ -67,7 +67,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Source and line of records that are counted although they are beyond the read position: a canary's."""
 
 
-class DeadRow(Struct, frozen=True):
+class DeadLetterNote(Struct, frozen=True):
     """A record, or items of it, that became a dead letter."""
 
     source: int
@@ -140,11 +140,11 @@ class Progress(Struct, frozen=True, kw_only=True):
     figures: Figures
     consumed: tuple[tuple[int, int, int, int], ...]
     """Source, plain bytes before the read position, their CRC-32, and the line there, for each source begun."""
-    letters_bytes: int
+    dead_letters_bytes: int
     """Length of the dead-letter file that belongs to this progress."""
-    letters_crc: int = 0
+    dead_letters_crc: int = 0
     """CRC-32 of those bytes."""
-    dead: list[DeadRow]
+    dead: list[DeadLetterNote]
     """Dead letters since the last progress."""
     retried: list[int] = []
     """Rows of dead letters that were tried again since."""
@@ -216,8 +216,8 @@ class Resume(Struct, frozen=True, kw_only=True):
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}
     """By source: plain bytes before the read position, their CRC-32, and the line there."""
-    letters_bytes: int = 0
-    letters_crc: int = 0
+    dead_letters_bytes: int = 0
+    dead_letters_crc: int = 0
     skipped_bytes: int = 0
     skipped_crc: int = 0
     read_all: bool = False

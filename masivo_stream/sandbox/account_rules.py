@@ -54,13 +54,13 @@ class AccountView(Protocol):
         ...
 
 
-class _Amount(Struct):
+class _BalanceAmount(Struct):
     reward_id: str
     amount: Decimal
 
 
 class _WalletBalance(Struct):
-    balance: list[_Amount] = []
+    balance: list[_BalanceAmount] = []
 
 
 def check_against_account(batch: Batch, account: AccountView, *, look_into_queue: bool = True) -> Refusal | None:

@@ -60,7 +60,7 @@ class Noted(Struct, frozen=True, kw_only=True):
     """Length of the body as announced."""
 
 
-class _Period(Struct):
+class _RevertBody(Struct):
     start_date: Timestamp
     end_date: Timestamp
 
@@ -223,7 +223,7 @@ def _period(body: bytes) -> tuple[float, float] | Refusal:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return Refusal("body: not valid JSON")
-    found = problems(_Period, value)
+    found = problems(_RevertBody, value)
     if found:
         return refuse(found[0].path or ("body",), found[0].message)
     start, end = (date_seconds(value[name]) for name in ("start_date", "end_date"))

@@ -43,8 +43,12 @@ def command(capsys, monkeypatch, tmp_path):
         written = capsys.readouterr()
         return Ended(int(code), written.out, written.err)
 
+    kept = gc.get_freeze_count()
     yield run_it
-    gc.unfreeze()  # `migrate` and `retry` freeze what is imported
+    if gc.get_freeze_count() > kept:  # `migrate` and `retry` freeze what there is, also what is needed no more
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def by_kind(told):
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_what_a_terminal_shows_quotes_no_record(command, broken, monkeypatch, columns):
+def test_a_terminal_shows_nothing_of_a_record(command, broken, monkeypatch, columns):
     """No name, email or id of a dead letter, and no line that is too wide."""
     monkeypatch.setenv("COLUMNS", str(columns))
     shown = [command(*words, *broken, "--state-dir", "dry") for words in (("validate", "--quiet"), ("plan", "--quiet"))]

@@ -3,19 +3,21 @@
 import pytest
 
 from masivo_stream.cli.main import build_app
-from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.migrate import MigrateExportFlags
+from masivo_stream.cli.options import CommonFlags, RunFlags, SendingFlags, ValidationFlags
 from masivo_stream.cli.reporting import reporting, spell_flags
 
-EXPORTS = ExportFlags(customers=["c.ndjson"], events=["e 1.ndjson", "e2.ndjson"])
+EXPORTS = MigrateExportFlags(customers=["c.ndjson"], events=["e 1.ndjson", "e2.ndjson"])
 SENDING = SendingFlags(base_url="http://127.0.0.1:1", limit=["1/5s", "250/h"], uploaders=3, api_key_file="key")
 
 
 def test_flags_are_spelt_as_they_are_typed():
-    """Flags at their default are left out, and so are those about printing."""
+    """Flags at their default are left out, and so are those about printing, and the names that a run remembers."""
     assert spell_flags(EXPORTS) == ["--customers", "c.ndjson", "--events", "e 1.ndjson", "e2.ndjson"]
     assert spell_flags(CommonFlags(config="c.toml", json=True, quiet=True, verbose=True)) == ["--config", "c.toml"]
     assert spell_flags(RunFlags(no_verify=True)) == ["--no-verify"]
     assert spell_flags(ValidationFlags()) == []
+    assert spell_flags(MigrateExportFlags(customers=["c"], catalogue="names.json")) == ["--customers", "c"]
 
 
 def test_the_continuing_command_has_all_flags_and_others_the_shared_ones():

@@ -15,7 +15,7 @@ from masivo_stream.core.dead_letters import (
     write_taken_back,
 )
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.progress import DeadLetterNote
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Line, Rejected, Skipped
 
@@ -28,7 +28,7 @@ def rejected(raw, **changes):
 
 
 def dead(letter, *, whole=True, validated=False, items=None):
-    return DeadRow(
+    return DeadLetterNote(
         source=0,
         line=letter.line,
         indexes=items,

@@ -289,6 +289,15 @@ def test_dates_are_the_moments_that_python_reads(seconds, offset, fraction):
     assert len(signs_of(as_bytes(events(event(issued_at=spelt, resolved_at=spelt))))) == 1
 
 
+def test_signs_of_a_doubted_line_do_not_stay():
+    """Its events that come before the doubt have no sign; later lines have their own."""
+    good, other = events(event()), event(order=order(purchase_id="other", value=9))
+    lines = [as_bytes(each) for each in (events(other, event(fulfilled=1)), good, events(other, other, x=1), good)]
+    proof = PLAIN[Kind.EVENTS].prove(lines)
+    assert (proof.doubted, proof.purchases) == ([0], ["p", "other", "other", "p"])
+    assert PLAIN[Kind.EVENTS].law.breaches(lines, proof) == []
+
+
 def test_a_moment_that_may_be_rounded_up_is_doubted():
     """The second would be another one."""
     line = as_bytes(events(event(issued_at="2024-12-31T23:59:59.9999996Z")))

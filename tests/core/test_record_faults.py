@@ -16,7 +16,7 @@ from masivo_stream.core.reading.remote import AnswerReader, RemoteDecoder, ask
 from masivo_stream.core.reading.schema_faults import problems, spell
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.progress import DeadLetterNote
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import MOST_FAULTS, Entry, Line, LineRun, Rejected
 from masivo_stream.sandbox.body_rules import Refusal
@@ -162,7 +162,7 @@ def test_a_record_is_valid_after_all_listed_faults_are_corrected(kind_and_faults
     for fault in letter["faults"]:
         put(raw, fault["field"], taken(RECORDS[kind], fault["field"]))
     letter["raw"] = json.dumps(raw)
-    row = DeadRow(source=0, line=7, indexes=None, reason=letter["reason"], customer=None, row=1)
+    row = DeadLetterNote(source=0, line=7, indexes=None, reason=letter["reason"], customer=None, row=1)
     copied = write_retry(read_dead_letter(as_bytes(letter)), row, mended=True).removesuffix(b"\n")
     again = validate_retry(decoder(kind), Line(1, 0, copied, len(copied)), "retry-1.ndjson", 4)
     assert isinstance(again, Entry)
@@ -175,7 +175,7 @@ def test_remaining_faults_are_listed_again_after_a_correction():
     letter = json.loads(write_dead_letter(Kind.CUSTOMERS, first, DATE))
     assert len(letter["faults"]) == 3
     letter["raw"] = json.dumps(customer(name=7, registration_date="x"))
-    row = DeadRow(source=0, line=7, indexes=None, reason=letter["reason"], customer=None, row=1)
+    row = DeadLetterNote(source=0, line=7, indexes=None, reason=letter["reason"], customer=None, row=1)
     copied = write_retry(read_dead_letter(as_bytes(letter)), row, mended=True).removesuffix(b"\n")
     again = validate_retry(decoder(Kind.CUSTOMERS), Line(1, 0, copied, len(copied)), "retry-1.ndjson", 4)
     assert [fault.field for fault in again.faults] == ["name", "registration_date"]

@@ -1,9 +1,12 @@
 """A catalogue is read from JSON: by hand, or what `check --json` printed; any other file is refused with the reason."""
 
+import json
+
 import pytest
 
 from masivo_stream.edges.files import catalogue_file
-from masivo_stream.edges.files.catalogue_file import read_catalogue
+from masivo_stream.edges.files.catalogue_file import read_catalogue, recall_names, remember_names
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.references import Catalogue, CatalogueItem, CatalogueReward
 
@@ -51,3 +54,19 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     for path in (tmp_path / "missing", tmp_path, "a\0b", large):
         with pytest.raises(ConfigurationError, match="is no catalogue"):
             read_catalogue(str(path))
+
+
+def test_a_run_remembers_the_names_of_rewards_and_nothing_else(tmp_path):
+    """Of the last catalogue. Without one, or if the file is damaged, there are no names."""
+    state = StateDir(tmp_path)
+    assert recall_names(tmp_path) == []
+    rewards = [CatalogueReward(id="r1", name="Puntos", brand_id="b", type="POINTS"), CatalogueReward(id="r2")]
+    remember_names(state, Catalogue(rewards=rewards, brands=[CatalogueItem(id="b", name="Andes")]))
+    assert json.loads((tmp_path / "rewards.json").read_bytes()) == {"rewards": [{"id": "r1", "name": "Puntos"}]}
+    assert (tmp_path / "rewards.json").stat().st_mode & 0o077 == 0
+    assert recall_names(tmp_path) == [CatalogueReward(id="r1", name="Puntos")]
+    remember_names(state, Catalogue(tiers=[]))
+    assert recall_names(tmp_path) == []
+    for damage in (b"", b"{", b"[]", b'{"rewards": 5}', b"\xff"):
+        (tmp_path / "rewards.json").write_bytes(damage)
+        assert recall_names(tmp_path) == []

@@ -16,7 +16,7 @@ from masivo_stream.edges.journal.schema import pack
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
-from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume, RetryCopy
+from masivo_stream.model.progress import START, DeadLetterNote, Figures, KnownSource, Progress, Resume, RetryCopy
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind
 
@@ -35,13 +35,13 @@ def entry(line, items=1, of=None, indexes=None):
     return Entry(**where, body=body, customer=f"c{line}", items=items, record_items=of or items, indexes=indexes)
 
 
-def progress(read_position=10, checkpoint=1, dead=(), letters_bytes=0):
+def progress(read_position=10, checkpoint=1, dead=(), dead_letters_bytes=0):
     return Progress(
         read_position=Position(0, read_position, read_position * 100),
         checkpoint=Position(0, checkpoint, checkpoint * 100),
         figures=Figures(read=read_position),
         consumed=((0, read_position * 100, 77, read_position),),
-        letters_bytes=letters_bytes,
+        dead_letters_bytes=dead_letters_bytes,
         dead=list(dead),
     )
 
@@ -114,10 +114,10 @@ def test_a_new_kind_begins_at_its_start(journal):
 
 async def test_progress_is_continued(journal, path, reopened):
     """The read position, the figures, and the length of the dead letters outlive the process."""
-    await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4, letters_bytes=123), nothing)
+    await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4, dead_letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
     assert (found.start, found.read_position) == (Position(0, 4, 400), Position(0, 9, 900))
-    assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77, 9)})
+    assert (found.figures.read, found.dead_letters_bytes, found.consumed) == (9, 123, {0: (900, 77, 9)})
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ async def test_a_possibly_applied_batch_is_remembered_until_it_is_accepted(path,
 async def test_dead_letters_are_covered_and_their_customers_missing(journal, path, reopened):
     """A dead record is not validated again; its customer, if known, is missing for the kinds to come."""
     dead = [
-        DeadRow(0, 6, None, "invalid_value", 42),
-        DeadRow(0, 7, (1,), "refused", -7),
-        DeadRow(0, 8, None, "x", None),
+        DeadLetterNote(0, 6, None, "invalid_value", 42),
+        DeadLetterNote(0, 7, (1,), "refused", -7),
+        DeadLetterNote(0, 8, None, "x", None),
     ]
     await journal.note(Kind.CUSTOMERS, progress(dead=dead), nothing)
     found = reopened(path)
@@ -203,8 +203,8 @@ async def test_counted_dead_letters_are_synced_before_their_commit(journal, path
     def sync():
         seen.append(ask(path, "SELECT letters_bytes FROM progress"))
 
-    await journal.note(Kind.EVENTS, progress(letters_bytes=5), nothing)
-    await journal.note(Kind.EVENTS, progress(letters_bytes=99), sync)
+    await journal.note(Kind.EVENTS, progress(dead_letters_bytes=5), nothing)
+    await journal.note(Kind.EVENTS, progress(dead_letters_bytes=99), sync)
     assert seen == [[(5,)]]
 
 
@@ -295,7 +295,7 @@ async def test_an_outcome_includes_what_could_not_be_written_before(journal, pat
     flying, never = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(9)])
     await journal.send(flying, progress(), nothing)
     with pytest.raises(StorageError):
-        await journal.send(never, progress(dead=[DeadRow(0, 5, None, "refused", None)]), full)
+        await journal.send(never, progress(dead=[DeadLetterNote(0, 5, None, "refused", None)]), full)
     await journal.settle(Kind.EVENTS, flying.id, ACCEPTED, progress(read_position=12), nothing)
     found = reopened(path)
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
@@ -311,7 +311,7 @@ async def test_postponed_notes_keep_their_order(path, reopened):
         if any(note.outcome_of == second.id for note in notes):
             with pytest.raises(StorageError):  # while that commit is under way
                 await journal.note(
-                    Kind.EVENTS, progress(read_position=40, dead=[DeadRow(0, 7, None, "x", None)]), nothing
+                    Kind.EVENTS, progress(read_position=40, dead=[DeadLetterNote(0, 7, None, "x", None)]), nothing
                 )
             gone.append(len(notes))
         work(notes)
@@ -365,7 +365,7 @@ async def test_an_outcome_that_was_given_up_is_noted_with_a_later_one(path, reop
         with pytest.raises(StorageError):
             await journal.settle(Kind.EVENTS, first.id, ACCEPTED, progress(), full)
         with pytest.raises(StorageError):
-            await journal.note(Kind.EVENTS, progress(dead=[DeadRow(0, 5, None, "refused", None)]), nothing)
+            await journal.note(Kind.EVENTS, progress(dead=[DeadLetterNote(0, 5, None, "refused", None)]), nothing)
         await journal.settle(Kind.EVENTS, second.id, ACCEPTED, progress(), nothing)
     found = reopened(path)
     assert found.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 2}
@@ -469,7 +469,7 @@ async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
 
 async def test_a_retried_dead_letter_covers_its_line_until_the_checkpoint_passes_it(journal, path, reopened):
     """While the checkpoint is before it, a restart reads the line again: it must not be sent beside the dead letter."""
-    dead = DeadRow(0, 6, None, "refused", 42)
+    dead = DeadLetterNote(0, 6, None, "refused", 42)
     await journal.note(Kind.EVENTS, progress(checkpoint=3, dead=[dead]), nothing)
     (row,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
     taken = structs.replace(progress(checkpoint=3), retried=[row.row])
@@ -483,7 +483,7 @@ async def test_a_retried_dead_letter_covers_its_line_until_the_checkpoint_passes
 
 async def test_a_note_that_fails_in_the_middle_changes_nothing(journal, path):
     """Figures without their dead letters would be worse than neither."""
-    never = DeadRow(0, 5, None, "refused", object())  # SQLite has no type for that
+    never = DeadLetterNote(0, 5, None, "refused", object())  # SQLite has no type for that
     with pytest.raises(StorageError):
         await journal.note(Kind.EVENTS, progress(dead=[never]), nothing)
     assert ask(path, "SELECT COUNT(*) FROM progress") == [(0,)]
@@ -555,8 +555,8 @@ async def test_a_retry_is_one_commit(path):
     """The copy becomes an input, and the dead-letter file empty, at the same moment."""
     commits = []
 
-    rows = [DeadRow(0, 6, None, "refused", None)]
-    left = structs.replace(progress(letters_bytes=77, dead=rows), letters_crc=5)
+    rows = [DeadLetterNote(0, 6, None, "refused", None)]
+    left = structs.replace(progress(dead_letters_bytes=77, dead=rows), dead_letters_crc=5)
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         await journal.note(Kind.EVENTS, left, nothing)
         (dead,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
@@ -567,14 +567,14 @@ async def test_a_retry_is_one_commit(path):
         assert journal.read.dead_at(Kind.EVENTS, 0, 6) == []
         assert journal.read.sources(Kind.EVENTS) == [copy]
         found = journal.resume(Kind.EVENTS)
-        assert (found.letters_bytes, found.letters_crc) == (0, 0)
+        assert (found.dead_letters_bytes, found.dead_letters_crc) == (0, 0)
 
 
 async def test_a_dead_letter_is_found_by_its_place_in_the_export(journal):
     """Also where it was read from a retry's copy; taken up again, it is gone."""
     dead = [
-        DeadRow(0, 6, None, "invalid_value", 42, digest=9),
-        DeadRow(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, validated=False),
+        DeadLetterNote(0, 6, None, "invalid_value", 42, digest=9),
+        DeadLetterNote(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, validated=False),
     ]
     await journal.note(Kind.EVENTS, progress(dead=dead), nothing)
     found = journal.read.dead_at(Kind.EVENTS, 0, 6)
@@ -725,7 +725,7 @@ def test_a_journal_of_an_earlier_version_is_upgraded(tmp_path, scripts):
         assert [doubt.why for doubt in upgraded.read.in_doubt(Kind.EVENTS)] == ["timeout"]
         assert [found for *_, found in upgraded.read.customers_sent()] == [False, True]
         resumed = upgraded.resume(Kind.EVENTS)
-        assert (resumed.start, resumed.letters_bytes, resumed.doubtful) == (Position(0, 3, 30), 7, ("wire",))
+        assert (resumed.start, resumed.dead_letters_bytes, resumed.doubtful) == (Position(0, 3, 30), 7, ("wire",))
         assert upgraded.read.recount(Kind.EVENTS)[BatchState.REFUSED] == 2
     open_journal(new, wall).close()
     assert tables(old) == tables(new)

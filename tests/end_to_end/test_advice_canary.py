@@ -223,7 +223,7 @@ def test_a_canary_costs_one_request_of_each_kind(tmp_path):
     assert not matches(WITHOUT, done.stdout.decode())
 
 
-def test_a_canary_of_packed_and_divided_exports(tmp_path):
+def test_the_canary_is_found_in_packed_and_divided_exports(tmp_path):
     """The first file of each kind is looked into. What is known of a run that its canary has stopped can be asked."""
     make_exports(tmp_path, 40)
     content = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)

@@ -3,11 +3,13 @@
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 from end_to_end_tools import COMMAND, KINDS, PATIENCE, clean_environment, lines, run
 
 from masivo_stream.model.findings import HELD_AS
+from masivo_stream.model.sample_programme import POINTS
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +90,74 @@ def test_a_run_that_is_killed_in_its_checks_begins_them_again(served, tmp_path):
     assert held(tmp_path / "state") == wanted
     assert served.requests(status=422) == 0
     assert [path.name for path in (tmp_path / "state").iterdir() if path.name.startswith(".")] == []
+
+
+_CUSTOMER = (
+    '{{"id": "c-{0}", "name": "Ana", "email": "c-{0}@example.test", "registration_date": "2020-01-01T00:00:00Z",'
+    ' "balance": [{{"reward_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "amount": 5}}]}}\n'
+)
+_TRANSACTIONS = (
+    '{{"id": "c-{0}", "transactions": [{{"type": "ACCUMULATION", "amount": 5, "issued_at": "2024-05-07T05:31:56Z",'
+    ' "reward_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a"}}]}}\n'
+)
+_MEASURE = (
+    "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+    " print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+"""Measured beside a process that is small itself: what the one that starts it has in memory counts until it starts."""
+
+
+def peak_memory(directory, customers):
+    """Validate an export of that many customers in one process; return the most memory that it had."""
+    directory.mkdir()
+    for kind, line in (("customers", _CUSTOMER), ("transactions", _TRANSACTIONS)):
+        with (directory / f"{kind}.ndjson").open("w") as file:
+            file.writelines(map(line.format, range(customers)))
+    named = [part for kind in ("customers", "transactions") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+    command = [COMMAND, "validate", *named, "--state-dir", directory / "state", "--workers", "1", "--quiet"]
+    measured = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *map(str, command)],
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE,
+        env=clean_environment(MASIVO_REMEMBER_IDS="1000"),  # what the decoder remembers is bounded by this
+    )
+    code, peak = map(int, measured.stdout.split())
+    assert code == 0, measured.stderr
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_customers(tmp_path):
+    """Eight times as many take no more. If an id of each was kept, they would take a third more."""
+    few, many = (peak_memory(tmp_path / str(count), count) for count in (20_000, 160_000))
+    assert many < 1.15 * few
+
+
+def test_reports_of_a_run_have_the_names_of_rewards(served, tmp_path):
+    """From the catalogue that it was given last: summary, status, both reports, and those of later processes."""
+    generate(tmp_path, 300)
+    account = json.loads(run("check", "--base-url", served.url, "--json", key=served.key).stdout)
+    assert {"id": POINTS, "name": "Puntos"}.items() <= account["rewards"][0].items()
+    (tmp_path / "catalogue.json").write_text(json.dumps(account))
+
+    def names(checks):
+        (found,) = [each for each in checks["results"] if each["check"] == "balance_mismatch"]
+        return {each["sums"]["name"] for each in found["first"]} | {each["name"] for each in checks["rewards"]}
+
+    flags = exports(tmp_path)
+    (tmp_path / "no.json").write_text("{}")
+    assert served.migrate(tmp_path, *flags, "--catalogue", tmp_path / "no.json").returncode == 2
+    assert served.requests() == 0
+    done = served.migrate(tmp_path, *flags)
+    assert names(json.loads(done.stdout)["checks"]) == {""}
+    done = served.migrate(tmp_path, *flags, "--catalogue", tmp_path / "catalogue.json")
+    assert names(json.loads(done.stdout)["checks"]) >= {"Puntos"}
+    assert all("--catalogue" not in step["command"] for step in json.loads(done.stdout)["next_steps"])
+    (tmp_path / "catalogue.json").unlink()
+    done = served.migrate(tmp_path, *flags)
+    status = run("status", "--state-dir", tmp_path / "state", "--json")
+    for document in (done.stdout, status.stdout, (tmp_path / "state" / "report.json").read_bytes()):
+        assert names(json.loads(document)["checks"]) >= {"Puntos"}
+    assert "Puntos" in (tmp_path / "state" / "report.html").read_text()
+    remembered = json.loads((tmp_path / "state" / "rewards.json").read_bytes())
+    assert [sorted(each) for each in remembered["rewards"]] == [["id", "name"]] * len(account["rewards"])

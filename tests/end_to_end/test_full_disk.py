@@ -1,12 +1,13 @@
 """Opening the state fails like writing it: a full disk is reported as one, and with room everything continues."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
-from end_to_end_tools import expected_ledger, run
+from end_to_end_tools import KINDS, expected_ledger, lines, run
 
 ALWAYS = ("--from", "2020-01-01T00:00:00Z", "--to", "2021-01-01T00:00:00Z", "--yes")
 STARTED = {
@@ -112,6 +113,37 @@ def test_a_run_continues_although_the_memory_of_accounts_is_on_a_full_disk(disk,
     done = served.migrate(directory, MASIVO_SHARED_DIR=str(disk / "shared"))
     assert done.returncode == 0, done.stderr
     assert b"account_unguarded" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("records", "wrong"),
+    [pytest.param(6000, 0, id="in the notes of all lines"), pytest.param(2000, 0.9, id="in the findings")],
+)
+def test_a_run_whose_checks_fill_the_disk_continues_when_there_is_room(records, wrong, disk, served, export):
+    """Nothing was sent, nothing is left of the checks. The same command makes them again, and sends what is right."""
+    directory = export(records, "--plant", f"balance={wrong}", "--planted", disk.parent / "planted", kinds=KINDS[:1])
+    export(records, "--plant", f"balance={wrong}", "--planted", disk.parent / "planted", kinds=KINDS[2:])
+    mismatched = {found["line"] for found in lines(disk.parent / "planted")}
+    assert len(mismatched) == pytest.approx(wrong * records, rel=0.1)
+    exports = ("--transactions", directory / "transactions.ndjson")
+    (disk / "fill").write_bytes(bytes(2_000_000))
+    done = start("migrate", served, directory, disk, *exports)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 6, said
+    assert f"stopped: cannot keep what the checks {'find' if wrong else 'need'} on disk" in said
+    assert "free space there, or leave the checks out: --skip-checks all" in " ".join(said.split())
+    assert "Traceback" not in said
+    assert served.requests() == 0
+    assert not [path.name for path in (disk / "state").iterdir() if "checks" in path.name or "findings" in path.name]
+    subprocess.run(["mount", "-o", "remount,size=96m", str(disk)], check=True)
+    done = start("migrate", served, directory, disk, *exports, "--json")
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["closes"]) == (3 if wrong else 0, True), done.stderr
+    assert served.requests(status=422) == 0
+    assert summary["kinds"]["transactions"]["dead"] == len(mismatched)
+    ledger = served.ledger()
+    assert {kind: ledger[kind] for kind in KINDS} == expected_ledger(directory, {"transactions": mismatched})
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Standard streams that are closed, full or in another encoding; environments that lack what most have."""
 
 import json
+import shlex
 import subprocess
 
 import pytest
-from end_to_end_tools import COMMAND, clean_environment, expected_ledger
+from end_to_end_tools import COMMAND, clean_environment, expected_ledger, run
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +22,27 @@ def shell(command, *, cwd, **environment):
     )
 
 
+class Place:
+    """A directory with an export, and the environment of a run there."""
+
+    def __init__(self, directory, served):
+        self._directory = directory
+        self._settings = {"MASIVO_API_KEY": served.key, "MASIVO_BASE_URL": served.url, "MASIVO_LIMIT": "none"}
+
+    def __call__(self, line, **more):
+        """Give a line to a shell, for what a shell and the start of Python do with streams and encodings."""
+        return shell(line, cwd=self._directory, **self._settings, **more)
+
+    def run(self, line, *, keyless=False, **more):
+        """Run the command of a line in a process that need not start Python, with streams that work."""
+        settings = {name: value for name, value in self._settings.items() if not keyless or name != "MASIVO_API_KEY"}
+        return run(*shlex.split(line.removeprefix("$M")), cwd=self._directory, **{**settings, **more})
+
+
 @pytest.fixture
 def place(served, export):
-    """A directory with an export, and the environment of a run there."""
-    directory = export(30, kinds=["customers"])
-    settings = {"MASIVO_API_KEY": served.key, "MASIVO_BASE_URL": served.url, "MASIVO_LIMIT": "none"}
-    return lambda command, **more: shell(command, cwd=directory, **settings, **more)
+    """A place with thirty customers."""
+    return Place(export(30, kinds=["customers"]), served)
 
 
 MIGRATE = "$M migrate --customers customers.ndjson --quiet"
@@ -54,12 +70,12 @@ ASKING = {
 @pytest.mark.parametrize("command", ASKING)
 def test_lost_output_is_an_error(command, output, place):
     """It ends with 6 and reports it, never with a traceback. Started again with an output, it answers."""
-    assert place(MIGRATE).returncode == 0
+    assert place.run(MIGRATE).returncode == 0
     done = place(f"{ASKING[command]} {output}")
     assert done.returncode == 6, done.stderr
     assert b"hint: " in done.stderr
     assert b"Traceback" not in done.stderr
-    assert place(f"{ASKING[command]} > answer").returncode == 0
+    assert place.run(ASKING[command]).returncode == 0
 
 
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-", "--json > /dev/full"])
@@ -68,7 +84,7 @@ def test_a_migration_with_a_lost_summary_is_complete(output, place, served, tmp_
     done = place(f"{MIGRATE} {output}")
     assert (done.returncode, b"masivo-stream status" in done.stderr) == (6, True)
     assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
-    status = place("$M status --json")
+    status = place.run("$M status --json")
     assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
 
 
@@ -116,7 +132,7 @@ def test_a_migration_works_without_any_stream(place, served, tmp_path):
 )
 def test_a_closed_standard_input_is_reported(command, place):
     """There is no person to ask, and nothing to read."""
-    assert place(MIGRATE).returncode == 0
+    assert place.run(MIGRATE).returncode == 0
     done = place(command)
     assert done.returncode in {2, 5}
     assert b"Traceback" not in done.stderr
@@ -161,7 +177,7 @@ def test_an_odd_environment_changes_nothing(environment, place):
 )
 def test_odd_homes_and_variables_of_the_environment_are_handled(environment, code, place):
     """A relative home is not used. An empty value that is needed, and a name that is nearly right, are reported."""
-    done = place(MIGRATE, **environment)
+    done = place.run(MIGRATE, **environment)
     assert done.returncode == code, done.stderr
     assert b"Traceback" not in done.stderr
 
@@ -174,7 +190,7 @@ def test_a_key_file_in_the_format_of_another_tool_is_read(quote, prefix, encodin
     file = tmp_path / "key.env"
     file.write_bytes(f"{prefix}{quote}{served.key}{quote}\r\n".encode(encoding))
     file.chmod(0o600)
-    done = place(f"unset MASIVO_API_KEY; {MIGRATE} --api-key-file key.env")
+    done = place.run(f"{MIGRATE} --api-key-file key.env", keyless=True)
     assert done.returncode == 0, done.stderr
     assert served.key.encode() not in done.stdout + done.stderr
 

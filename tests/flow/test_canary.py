@@ -318,7 +318,7 @@ def test_a_difference_stops_the_run_and_is_compared_again(tmp_path):
     assert summary.canary.records[0].seconds is None  # an earlier process got the answer
 
 
-def test_it_is_noted_who_sends_the_rest_after_all(tmp_path):
+def test_the_run_notes_who_sends_the_rest_without_the_canary(tmp_path):
     """Once, whatever follows; a run whose canary has passed, or that had no canary, has no such note."""
     world, valid, dead = make_world(tmp_path)
     world.show = lambda what, data: data | {"wallet": {"totals": []}} if what == "customer" else data

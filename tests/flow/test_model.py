@@ -331,7 +331,7 @@ class KeepsTheTail(ModelJournal):
         letters = self.world.state / f"dead-letter.{kind}.ndjson"
         size = letters.stat().st_size if letters.exists() else 0
         crc = zlib.crc32(letters.read_bytes()) if letters.exists() else 0
-        return structs.replace(super().resume(kind), letters_bytes=size, letters_crc=crc)
+        return structs.replace(super().resume(kind), dead_letters_bytes=size, dead_letters_crc=crc)
 
 
 class ForgetsTheDoubt(ModelJournal):

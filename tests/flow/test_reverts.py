@@ -71,7 +71,7 @@ async def state(tmp_path, clock):
                 batch = make_batch(Kind.CUSTOMERS, [entry])
                 place = Position(0, line, line)
                 made = Progress(
-                    read_position=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
+                    read_position=place, checkpoint=place, figures=Figures(), consumed=(), dead_letters_bytes=0, dead=[]
                 )
                 await journal.send(batch, made, lambda: None)
                 await journal.settle(Kind.CUSTOMERS, batch.id, BatchOutcome(BatchState.ACCEPTED), made, lambda: None)

@@ -17,7 +17,7 @@ from masivo_stream.flow.reporting.find_examples import find_examples
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress
+from masivo_stream.model.progress import START, DeadLetterNote, Figures, KnownSource, Progress
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.report import Facts, Report
 from masivo_stream.model.results import Rejected
@@ -54,9 +54,9 @@ async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "re
     """Let a file hold these dead letters, and the journal a row for each reason."""
     text = b"".join(letters)
     state.write("dead-letter.events.ndjson", text)
-    dead = [DeadRow(0, 40 + number, None, reason, None) for number, reason in enumerate(reasons)]
+    dead = [DeadLetterNote(0, 40 + number, None, reason, None) for number, reason in enumerate(reasons)]
     progress = Progress(
-        read_position=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=len(text), dead=dead
+        read_position=START, checkpoint=START, figures=Figures(), consumed=(), dead_letters_bytes=len(text), dead=dead
     )
     await journal.note(Kind.EVENTS, progress, lambda: None)
 

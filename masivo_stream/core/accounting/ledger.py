@@ -50,7 +50,7 @@ from masivo_stream.core.reading.sort_lines import LineSorter, SortedLines
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Entries, EntryRun, LineResults, Packable, ValidatedBlock, one_by_one
-from masivo_stream.model.progress import DeadRow, Progress, Resume
+from masivo_stream.model.progress import DeadLetterNote, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, LineResult, Position, Rejected
 from masivo_stream.model.slicing import take_part
@@ -114,7 +114,7 @@ class Ledger:
         self._consumed = dict(resume.consumed)
         self._catching_up = resume.start < resume.read_position
         self._caught_up_to = resume.start
-        self._dead_rows: list[DeadRow] = []
+        self._dead_rows: list[DeadLetterNote] = []
         self._retried: list[int] = []
         self._arrived: list[int] = []
         self._to_retry = Counter(resume.to_retry)
@@ -175,8 +175,8 @@ class Ledger:
             checkpoint=self._checkpoint(),
             figures=self.tally.figures(seconds=seconds),
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
-            letters_bytes=dead_letters[0],
-            letters_crc=dead_letters[1],
+            dead_letters_bytes=dead_letters[0],
+            dead_letters_crc=dead_letters[1],
             read_all=self.read_all,
             dead=dead,
             retried=retried,
@@ -422,7 +422,7 @@ class Unsettled:
             del self._single[id(entry)]
 
 
-def _dead_row(dead_letter: Rejected, source: int, salt: bytes, *, of: Entry | None, missing: bool) -> DeadRow:
+def _dead_row(dead_letter: Rejected, source: int, salt: bytes, *, of: Entry | None, missing: bool) -> DeadLetterNote:
     """Return what the journal keeps of a dead letter: hashes and positions, so that a retry can find and count it.
 
     `of` is the entry, if it had been packed. `missing`: whether the account is assumed to lack its customer, so that
@@ -437,7 +437,7 @@ def _dead_row(dead_letter: Rejected, source: int, salt: bytes, *, of: Entry | No
     indexes = dead_letter.items if dead_letter.reason in _ITEMS_ONLY else None
     if of is not None:
         indexes = of.indexes
-    return DeadRow(
+    return DeadLetterNote(
         source=source,
         line=dead_letter.line,
         indexes=indexes,

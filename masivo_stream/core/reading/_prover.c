@@ -522,16 +522,13 @@ static int to_double(Text begin, Text behind, uint64_t digits, int power, double
     return read == copy + length && isfinite(*number);
 }
 
-/* Digits, at least one and at most MOST_DIGITS; the first 19 significant ones are added to `digits`. */
-static Text read_digits(Text p, Text end, uint64_t *digits, int *many)
+/* Digits, at least one and at most MOST_DIGITS; added to `digits` while there is room, which is far beyond 2^53. */
+static Text read_digits(Text p, Text end, uint64_t *digits)
 {
     Text begin = p;
-    for (; p < end && is_digit(*p); p++) {
-        if (*digits > (UINT64_MAX - 9) / 10)
-            *many = 1;
-        else
+    for (; p < end && is_digit(*p); p++)
+        if (*digits <= (UINT64_MAX - 9) / 10)
             *digits = *digits * 10 + (uint64_t)(*p - '0');
-    }
     return p == begin || p - begin > MOST_DIGITS ? NULL : p;
 }
 
@@ -541,17 +538,17 @@ static Text read_number(Call *call, Text p, int wanted)
 {
     Text begin = p, end = call->end, fraction;
     uint64_t digits = 0;
-    int many = 0, power = 0;
+    int power = 0;
     if (at(p, end, '-'))
         p++;
     if (at(p, end, '0')) {
         p++; /* a digit behind it is no part of the number, and nothing else can come there */
-    } else if ((p = read_digits(p, end, &digits, &many)) == NULL) {
+    } else if ((p = read_digits(p, end, &digits)) == NULL) {
         return NULL;
     }
     if (at(p, end, '.')) {
         fraction = ++p;
-        if ((p = read_digits(p, end, &digits, &many)) == NULL)
+        if ((p = read_digits(p, end, &digits)) == NULL)
             return NULL;
         power = -(int)(p - fraction);
     }
@@ -571,7 +568,7 @@ static Text read_number(Call *call, Text p, int wanted)
         power += negative ? -exponent : exponent;
     }
     call->sign = !digits ? SIGN_ZERO : *begin == '-' ? SIGN_NEGATIVE : SIGN_POSITIVE;
-    if (wanted && !to_double(begin, p, many ? UINT64_MAX : digits, power, &call->number))
+    if (wanted && !to_double(begin, p, digits, power, &call->number))
         return NULL;
     return p;
 }

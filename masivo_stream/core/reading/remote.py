@@ -26,7 +26,7 @@ from masivo_stream.model.reason import SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun, Rejected, Skipped, run_of
 
 
-class _Part(Struct, frozen=True, gc=False, array_like=True, tag=True):
+class _PartOfEntry(Struct, frozen=True, gc=False, array_like=True, tag=True):
     """An entry without its reversed events. Its body is composed again, so it is not the line's bytes."""
 
     body: bytes
@@ -45,7 +45,7 @@ class _Blank(Struct, frozen=True, gc=False, array_like=True, tag=True):
     pass
 
 
-_Odd = _Part | LineFault | _Skip | _Blank
+_Odd = _PartOfEntry | LineFault | _Skip | _Blank
 
 
 class _Results(Struct, frozen=True, gc=False, array_like=True):
@@ -121,7 +121,7 @@ def _shorten(result: LineResult) -> _Odd:
     """Return what the other process cannot know of the result of an odd line."""
     match result:
         case Entry():
-            return _Part(result.body, result.customer, result.indexes or (), result.skipped_items)
+            return _PartOfEntry(result.body, result.customer, result.indexes or (), result.skipped_items)
         case Rejected():
             return LineFault(
                 result.reason,
@@ -230,7 +230,7 @@ class _ResultReader:
     def _lengthen(self, odd: _Odd, line: Line) -> LineResult:
         """Return the result that `_shorten` made short, of the line in this process."""
         match odd:
-            case _Part():
+            case _PartOfEntry():
                 return Entry(
                     file=self._origin.file,
                     line=line.number,

@@ -1,12 +1,18 @@
-"""Read a catalogue: a JSON file that lists what an account has, such as the output of `masivo-stream check --json`."""
+"""Read a catalogue: a JSON file that lists what an account has, such as the output of `masivo-stream check --json`.
+
+A run remembers the names of rewards of the catalogue that it was given last, for its reports.
+"""
 
 from pathlib import Path
 
 import msgspec
 
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import ReferenceSort
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.references import Catalogue
+from masivo_stream.model.references import Catalogue, CatalogueReward
+
+NAMES = "rewards.json"
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is no catalogue: it would hold far more than an account may have."""
@@ -36,6 +42,24 @@ def read_catalogue(path: str) -> Catalogue:
     if all(found.items(sort) is None for sort in ReferenceSort):
         raise _unusable(path, "it lists nothing")
     return found
+
+
+def remember_names(state: StateDir, catalogue: Catalogue) -> None:
+    """Keep ids and names of the rewards of a catalogue in a state directory, and nothing else of it.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    rewards = [{"id": each.id, "name": each.name} for each in catalogue.rewards or () if each.name]
+    state.write(NAMES, msgspec.json.encode({"rewards": rewards}))
+
+
+def recall_names(state_dir: Path) -> list[CatalogueReward]:
+    """Return the rewards whose names are remembered; none if nothing was, or if the file is damaged."""
+    try:
+        return read_catalogue(str(state_dir / NAMES)).rewards or []
+    except ConfigurationError:
+        return []
 
 
 def _unusable(path: str, why: str) -> ConfigurationError:

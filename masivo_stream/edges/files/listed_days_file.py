@@ -18,7 +18,7 @@ LISTED_DAYS = "listed-days.ndjson"
 DayT = TypeVar("DayT")
 
 
-class _Line(Struct, Generic[DayT]):
+class _ListedDay(Struct, Generic[DayT]):
     day: int
     listed: DayT
 
@@ -29,7 +29,7 @@ class ListedDaysFile(Generic[DayT]):
     def __init__(self, state: StateDir, key: str, schema: type[DayT]) -> None:
         """Go on if the file has this key, else begin a new one."""
         self._state, self._key = state, key
-        self._decode = msgspec.json.Decoder(_Line[schema]).decode  # type: ignore[valid-type]  # a type at run time
+        self._decode = msgspec.json.Decoder(_ListedDay[schema]).decode  # type: ignore[valid-type]  # a type at run time
         self._file: int | None = None
 
     def read(self) -> Iterator[tuple[int, DayT]]:

@@ -29,7 +29,7 @@ from masivo_stream.edges.journal.schema import (
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
+from masivo_stream.model.progress import Covered, DeadLetterNote, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.report import Facts
 from masivo_stream.model.results import Position
@@ -310,7 +310,7 @@ class JournalReader:
         blamed = [Culprit(source, line, read_indexes(indexes)) for source, line, indexes in culprits]
         return suspects(refused, covered, blamed, checkpoint)
 
-    def dead_at(self, kind: Kind, source: int, line: int) -> list[DeadRow]:
+    def dead_at(self, kind: Kind, source: int, line: int) -> list[DeadLetterNote]:
         """Return the dead letters of a record, by its place in the export, but those that a retry has taken."""
         rows = self._query.all(
             "SELECT id, source, line, indexes, reason, customer, items, whole, validated, digest,"
@@ -379,9 +379,9 @@ def read_note(row: Sequence[Any]) -> Note:
     return Note(NoteKind(what), *facts)
 
 
-def _dead_row(row: Sequence[Any]) -> DeadRow:
+def _dead_row(row: Sequence[Any]) -> DeadLetterNote:
     number, source, line, indexes, reason, customer, items, whole, validated, digest, *of = row
-    return DeadRow(
+    return DeadLetterNote(
         source=source,
         line=line,
         indexes=read_indexes(indexes),

@@ -28,7 +28,7 @@ from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import (
-    DeadRow,
+    DeadLetterNote,
     KnownSource,
     Presence,
     Progress,
@@ -101,8 +101,8 @@ class Journal:
             figures=read_figures(row[2]),
             covered=read.covered(kind, *line, also=held),
             consumed=read.consumed(kind),
-            letters_bytes=row[3],
-            letters_crc=row[4],
+            dead_letters_bytes=row[3],
+            dead_letters_crc=row[4],
             skipped_bytes=row[6],
             skipped_crc=row[7],
             visible=bool(row[5]),
@@ -359,7 +359,7 @@ def _progress_statements(kind: Kind, progress: Progress) -> list[Statement]:
     checkpoint = progress.checkpoint
     passed = (checkpoint.source, checkpoint.line)
     places = (pack(progress.read_position), pack(checkpoint), pack(progress.figures), pack(progress.consumed))
-    letters = (progress.letters_bytes, progress.letters_crc)
+    letters = (progress.dead_letters_bytes, progress.dead_letters_crc)
     statements: list[Statement] = [
         (_PROGRESS, (kind, *places, *letters, progress.read_all, progress.skipped_bytes, progress.skipped_crc)),
         (_FORGET_PLACES, (kind, *_FINAL, *passed, kind, BatchState.ACCEPTED)),
@@ -388,7 +388,7 @@ def _presence(made: Presence) -> Iterator[Statement]:
         yield (_ALIVE, (_as_json(made.alive),))
 
 
-def _dead(kind: Kind, row: DeadRow) -> tuple[Any, ...]:
+def _dead(kind: Kind, row: DeadLetterNote) -> tuple[Any, ...]:
     facts = (row.items, row.whole, row.validated, row.digest)
     own = (row.source, row.line, row.indexes and pack(row.indexes))
     source, line, items = row.of or own

@@ -164,21 +164,21 @@ class QuotaFile:
         return self._clock.wall().timestamp()
 
     def _news(self, lane: Lane, now: float) -> News:
-        told = self._followed[lane.scope]
-        answered, withdrawn = self._follow_up(told, now)
+        followed = self._followed[lane.scope]
+        answered, withdrawn = self._follow_up(followed, now)
         rows = self._connection.execute(
             "SELECT id, mono, answered, owner FROM departures WHERE scope = ? AND id > ? AND mono > ? ORDER BY id",
-            (lane.scope, told.last, now - lane.horizon),
+            (lane.scope, followed.last, now - lane.horizon),
         ).fetchall()
         others = [Other(number, mono, answer) for number, mono, answer, owner in rows if owner != self._owner]
-        told.last = max((row[0] for row in rows), default=told.last)
-        told.unanswered.update((other.number, other.departed) for other in others if other.answered is None)
+        followed.last = max((row[0] for row in rows), default=followed.last)
+        followed.unanswered.update((other.number, other.departed) for other in others if other.answered is None)
         return News(others, answered, withdrawn, self._held_until(lane.scope))
 
-    def _follow_up(self, told: _Followed, now: float) -> tuple[list[Other], list[int]]:
+    def _follow_up(self, followed: _Followed, now: float) -> tuple[list[Other], list[int]]:
         """Return what became of departures that had no answer when they were reported."""
         answered, withdrawn = [], []
-        for number, departed in list(told.unanswered.items()):
+        for number, departed in list(followed.unanswered.items()):
             row = self._connection.execute("SELECT answered FROM departures WHERE id = ?", (number,)).fetchone()
             if row is None:
                 withdrawn.append(number)
@@ -186,7 +186,7 @@ class QuotaFile:
                 answered.append(Other(number, departed, row[0]))
             else:
                 continue
-            del told.unanswered[number]
+            del followed.unanswered[number]
         return answered, withdrawn
 
     def _held_until(self, scope: str) -> float:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from masivo_stream.edges.files.catalogue_file import read_catalogue, remember_names
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.exports import Exports, OnlyMissing, check_inputs
@@ -47,7 +48,8 @@ async def migrate(
 
     Raises:
         ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
-            are not named, an export is named twice, or the account already has one of them from elsewhere; with
+            are not named, an export is named twice, the account already has one of them from elsewhere, or a file is no
+            catalogue; with
             `OnlyMissing`, nothing was taken back, or it cannot be known what was.
         InputError: an export does not exist, is no export, or is not what was read of it. One that turns out to be
             unreadable on the way is reported in the summary.
@@ -55,6 +57,8 @@ async def migrate(
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
     read_policy(settings.validation)
+    catalogue = (runtime or Runtime()).reporting.catalogue
+    has = read_catalogue(catalogue) if catalogue else None
     missing = exports if isinstance(exports, OnlyMissing) else None
     inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find()
     if inputs or missing is None:
@@ -76,6 +80,8 @@ async def migrate(
             await note_places(session, matched)
             await session.connect(path for found in matched.values() for path in found.paths)
             failure = await _find_taken_back(session, missing, handle_signals=handle_signals)
+        if has is not None:
+            remember_names(session.state, has)
         if missing is not None and failure is not None:
             reporting = _with_flags_of(missing, reporting)
         return await send_pending(

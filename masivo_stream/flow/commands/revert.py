@@ -148,10 +148,10 @@ async def _revert_run(
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = find_summary(state, journal)
         leave_report(journal, state, summary, runtime.reporting, clock)
-        told = msgspec.json.decode(journal.read.reverts()[-1].detail, type=RevertPeriod).customers
+        customers = msgspec.json.decode(journal.read.reverts()[-1].detail, type=RevertPeriod).customers
     if reverts.counted:
         leave_reverted(state, clock, lambda run: withdraw(settings, run))
-    return Reverted(customers=told, hint=summary.hint if reverts.done and not reverts.counted else "")
+    return Reverted(customers=customers, hint=summary.hint if reverts.done and not reverts.counted else "")
 
 
 class RevertSender(TokenSource, Protocol):
@@ -205,10 +205,10 @@ async def take_back(
         failed = _read_attempt(reply.attempt)
         if failed is None:
             # It is not known how many customers an earlier revert, which was begun and never answered, took back.
-            told = None if before.begun else _count(reply)
-            if told == 0 and found.must_hold:  # an earlier revert from elsewhere took them: unknown how many
-                told = None
-            period = _count_in(period, before, told, _accepted(journal.read))
+            customers = None if before.begun else _count(reply)
+            if customers == 0 and found.must_hold:  # an earlier revert from elsewhere took them: unknown how many
+                customers = None
+            period = _count_in(period, before, customers, _accepted(journal.read))
             if foreign is None:
                 period = msgspec.structs.replace(period, counted=False)
             await journal.take_note(Note(NoteKind.REVERTED, msgspec.json.encode(period).decode()))
@@ -291,18 +291,18 @@ def _describe(answer: Answer) -> str:
     return f"the API answers {answer.status}{f' with {answer.body}' if answer.body is Body.ERRORS else ''}"
 
 
-def _read_answer(told: str, outcome: Outcome, *, foreign: bool) -> _Failed | None:
+def _read_answer(description: str, outcome: Outcome, *, foreign: bool) -> _Failed | None:
     match outcome:
         case Accepted():
             return None
         case InDoubt() | Stop(in_doubt=True):
-            message = f"{told}; the revert may have taken effect"
+            message = f"{description}; the revert may have taken effect"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Throttled() | Unreachable():
-            message = f"{told}; nothing was taken back"
+            message = f"{description}; nothing was taken back"
             return _Failed(OutageError(message, operation=_OPERATION, hint="try again later"))
         case Refused() | TooLarge() | Unauthorized() | Stop():
-            message = f"{told}; nothing was taken back"
+            message = f"{description}; nothing was taken back"
             hint = FOREIGN_HINT if foreign else "check the period, the key's permissions and base_url"
             return _Failed(DeniedError(message, operation=_OPERATION, hint=hint))
         case _:

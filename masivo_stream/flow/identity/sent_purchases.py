@@ -284,8 +284,8 @@ async def open_for_dry_run(
     sent = None
     try:
         if (found := find_earlier(settings, identify_account(settings, credentials))) is not None:
-            sent, told = await open_earlier(found, directory, lost)
-            warnings.extend(told)
+            sent, more_warnings = await open_earlier(found, directory, lost)
+            warnings.extend(more_warnings)
     except (OSError, StorageError) as error:
         lost(_describe(error))
     return sent, warnings

@@ -215,7 +215,9 @@ async def open_recorder(
     """
     watch = watch or KindWatch()
     state, journal = session.state, session.journal.read
-    dead_letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
+    dead_letters = DeadLetterFile(
+        state, kind, session.clock.wall, length=resume.dead_letters_bytes, crc=resume.dead_letters_crc
+    )
     files.callback(dead_letters.close)
     known = [doubt.batch for doubt in journal.in_doubt(kind)]
     in_doubt = InDoubtFile(state, kind, batches=known)

@@ -29,7 +29,7 @@ class _Data(Struct):
     customer: dict[str, Raw]
 
 
-class _Answer(Struct):
+class _AnswerWithFields(Struct):
     data: _Data
 
 
@@ -37,7 +37,7 @@ def compare_fields(body: bytes, answer: bytes) -> FieldNotes:
     """Compare an exported customer with the answer about it; an illegible answer gives no names."""
     try:
         sent = msgspec.json.decode(body, type=dict[str, Raw])
-        there = msgspec.json.decode(answer, type=_Answer).data.customer
+        there = msgspec.json.decode(answer, type=_AnswerWithFields).data.customer
     except (ValueError, RecursionError):
         return FieldNotes()
     sent = {name: value for name, value in sent.items() if name not in _ELSEWHERE and bytes(value) != b"null"}

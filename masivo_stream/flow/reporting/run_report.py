@@ -18,9 +18,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
+from masivo_stream.core.checks.name_rewards import name_rewards
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.redact import mask_urls, named
 from masivo_stream.edges.export.identity import decode_identity
+from masivo_stream.edges.files.catalogue_file import recall_names
 from masivo_stream.edges.files.findings_file import read_findings
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -119,6 +121,8 @@ class Reporting(Struct, frozen=True, kw_only=True):
     invocation: Invocation = Invocation()
     draw: Callable[[Report], str] | None = None
     """Draws the page; None for no page."""
+    catalogue: str = ""
+    """Path of a JSON file that says what the account has: rewards have the names in it, from then on."""
 
 
 def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
@@ -150,12 +154,16 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
 
 
 def read_checks(state_dir: Path) -> ExportChecks | UnsetType:
-    """Return what the checks over all files of a run found; UNSET if they were not made."""
+    """Return what the checks over all files of a run found; UNSET if they were not made.
+
+    Rewards have the names that the run remembers.
+    """
     found = read_findings(state_dir)
     if found is None:
         return UNSET
     with closing(found):
-        return msgspec.json.decode(found.checks, type=ExportChecks)
+        checks = msgspec.json.decode(found.checks, type=ExportChecks)
+    return name_rewards(checks, recall_names(state_dir))
 
 
 def name_account(journal: JournalReader) -> dict[str, str]:
