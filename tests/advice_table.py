@@ -1052,7 +1052,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "--monitor {…}": "the place of an error",
     },
     "observe/bench_table.py": {
-        "{…}; masivo-stream {…}": "the version",
+        "{…}; masivo-stream {…}{…}": "the version",
     },
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

@@ -56,7 +56,7 @@ def _details() -> str:
     own = {name: value for name, value in os.environ.items() if name == "MASIVO_PURE_PYTHON"}
     return "\n".join(
         [
-            f"masivo-stream {__version__}",
+            __version__,
             f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
             f"validator: {describe_validator(pure_python=load_settings(environment=own).source.pure_python)}",
         ]

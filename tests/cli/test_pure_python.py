@@ -136,7 +136,7 @@ def test_the_version_says_which_validator_is_at_work(command, monkeypatch):
     plain = command("--version").out.strip()
     for words in (("--version", "-v"), ("-v", "--version"), ("--version", "--verbose")):
         shown = command(*words).out
-        assert shown.startswith(f"masivo-stream {plain}\nPython 3.")
+        assert shown.startswith(f"{plain}\nPython 3.")
         assert ("\nvalidator: msgspec " in shown, "extension in C that proves" in shown) == (True, is_built())
     monkeypatch.setenv("MASIVO_PURE_PYTHON", "1")
     assert ("pure_python is set" in command("--version", "-v").out) == is_built()

@@ -54,7 +54,7 @@ def _run_deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
         _run_deeper(work, calls - 1)
 
 
-class _Found(Struct, gc=False):
+class _RunResults(Struct, gc=False):
     """The results of those lines of a run that are validated already."""
 
     customers: list[str] = []
@@ -117,14 +117,14 @@ class Decoder:
 
     def _validate_run(self, run: LineRun, origin: Origin) -> Iterator[LineResults]:
         """Yield the results of the lines of a `LineRun`."""
-        found = _Found()
+        found = _RunResults()
         if self._prover is None:
             self._decode_lines(run, range(len(run.bodies)), origin, found)
         else:
             self._prove_lines(run, origin, Proof(*self._prover.prove(run.bodies)), found)
         return lay_out(run, found.odd, found.customers, found.items, file=origin.file, source=origin.source)
 
-    def _prove_lines(self, run: LineRun, origin: Origin, proof: Proof, found: _Found) -> None:
+    def _prove_lines(self, run: LineRun, origin: Origin, proof: Proof, found: _RunResults) -> None:
         """Take the lines that are proved, and decode the others, in the order of the lines."""
         for proved, columns, doubted in proof.stretches(len(run.bodies)):
             if self.rules.kind is Kind.EVENTS:
@@ -136,7 +136,7 @@ class Decoder:
             if doubted:
                 self._decode_lines(run, doubted, origin, found)
 
-    def _note_proved(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _Found) -> None:
+    def _note_proved(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
         """Take proved lines whose customers must not come twice."""
         customers, items = columns.customers, columns.items
         reasons = list(map(self.memory.note, customers, columns.emails or repeat(None)))
@@ -152,7 +152,7 @@ class Decoder:
                 facts = RecordFacts(customer, count, reason)
                 found.odd[index] = self._strict.finish(run.line(index), origin, facts)
 
-    def _decode_lines(self, run: LineRun, lines: range, origin: Origin, found: _Found) -> None:
+    def _decode_lines(self, run: LineRun, lines: range, origin: Origin, found: _RunResults) -> None:
         """Decode some of the lines. Without a prover, this is the hot loop."""
         decode, check, strict = self._decode, self._check, self._strict
         suspect, thorough, reject_unknown = self._suspect, self.rules.thorough, self.rules.reject_unknown_fields
