@@ -329,22 +329,33 @@ def test_types_and_purchases(type_, purchase):
 BODIES = {
     kind: [
         *(body for of, body, _ in ROWS if of is kind and b"\n" not in body and len(body) < 4096),
-        *(as_bytes(valid(kind) | {"id": who, "email": mail}) for who in "abcd" for mail in ("x", "y", "z")),
-        as_bytes(rich(kind)),
-        as_bytes(events(event(), event(order=order(value=3)), id="e")),
+        as_bytes(events(event(), event(fulfilled=1), id="e")),
         b"x" * 4097,
     ]
     for kind in Kind
 }
+FEW = {
+    kind: [
+        *(
+            as_bytes(valid(kind) | {"id": who} | ({"email": mail} if kind is Kind.CUSTOMERS else {}))
+            for who in "abc"
+            for mail in ("x", "y")
+        ),
+        as_bytes(rich(kind)),
+        as_bytes(events(event(), event(order=order(value=3)), id="a")),
+    ]
+    for kind in Kind
+}
+"""Lines that are clean but come again and again: what came before decides about them."""
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.data(), st.sampled_from(list(Kind)), st.booleans(), st.booleans())
 def test_decoders_with_and_without_it_agree(data, kind, strict, thorough):
     """Whatever the lines, in whatever order, cut into runs in any way."""
-    lines = data.draw(st.lists(st.sampled_from(BODIES[kind]), max_size=30))
+    lines = data.draw(st.lists(st.sampled_from(FEW[kind]) | st.sampled_from(BODIES[kind]), max_size=30))
     export = b"".join(line + data.draw(st.sampled_from([b"\n", b"\n", b"\n", b"\r\n"])) for line in lines)
-    size = data.draw(st.integers(1, len(export) + 1))
+    size = data.draw(st.sampled_from([60, 700, len(export) + 1]))
     found = []
     for pure in (False, True):
         memory = Purchases(capacity=100) if kind is Kind.EVENTS else None
