@@ -127,7 +127,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         die("no list of lines");
     if (clean) {
         PyObject *proof = PyObject_CallMethod(variants[variant].prover, "prove", "O", lines);
-        PyObject *lawful = proof == NULL ? NULL : PyObject_CallFunctionObjArgs(variants[variant].holds, lines, proof, NULL);
+        if (proof == NULL)
+            die("a clean line is not proved");
+        PyObject *lawful = PyObject_CallFunctionObjArgs(variants[variant].holds, lines, proof, NULL);
         if (lawful == NULL || !PyObject_IsTrue(lawful))
             die("a clean line is not clean");
         Py_DECREF(lawful);

@@ -16,7 +16,7 @@
  *
  *   1. What is not known to be right is doubted. Every function here returns NULL for doubt, and every caller returns
  *      NULL then.
- *   2. There is one schema. It comes from the msgspec types, by `msgspec.inspect` (core/reading/prover.py), as a tree of
+ *   2. There is one schema. It comes from the msgspec types, by `msgspec.inspect` (core/reading/prover.py): a tree of
  *      tuples, which `node_build` copies into `Node`s. No name of a field is written in this file.
  *   3. The grammar is RFC 8259 or narrower. Of everything that parsers differ about, nothing is clean: a known field
  *      twice in its object, bytes that are not UTF-8, control characters in a string, lone surrogates, leading zeros.
@@ -66,10 +66,20 @@
 
 typedef const uint8_t *Text;
 
-/* ---- The schema ----------------------------------------------------------------------------------------------- */
+/* ---- The schema -------------------------------------------------------------------------------------------------- */
 
-/* The values of these two are written in core/reading/prover.py as well; a test compares them. */
-enum Kind { KIND_TEXT, KIND_UUID, KIND_NUMBER, KIND_BOOLEAN, KIND_DATE, KIND_ONE_OF, KIND_OBJECT, KIND_LIST, KIND_STRUCT };
+/* The values of these three are written in core/reading/prover.py as well; a test compares them. */
+enum Kind {
+    KIND_TEXT,
+    KIND_UUID,
+    KIND_NUMBER,
+    KIND_BOOLEAN,
+    KIND_DATE,
+    KIND_ONE_OF, /* one of some texts, byte for byte */
+    KIND_OBJECT, /* free-form */
+    KIND_LIST,
+    KIND_STRUCT /* an object with fields that the schema names, and maybe others */
+};
 enum Role {
     ROLE_NONE,
     ROLE_CUSTOMER, /* the text that is the customer's id */
@@ -313,7 +323,7 @@ static Node *node_build(PyObject *described, int *guess_count, int depth)
     return node;
 }
 
-/* ---- What a call notes ---------------------------------------------------------------------------------------- */
+/* ---- What a call notes ------------------------------------------------------------------------------------------- */
 
 typedef struct {
     Text begin, end;
@@ -354,7 +364,7 @@ typedef struct {
     int no_memory;
 } Call;
 
-/* ---- Characters and strings ------------------------------------------------------------------------------------ */
+/* ---- Characters and strings -------------------------------------------------------------------------------------- */
 
 static const uint8_t HEX[256] = { /* the value of a hexadecimal digit, plus one */
     ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
@@ -742,7 +752,7 @@ static int add_sign(Call *call)
     return 1;
 }
 
-/* ---- Values -------------------------------------------------------------------------------------------------------- */
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
 
 /* Any value: of a field that the schema does not have, or inside a free-form object. */
 static Text skip_value(Call *call, Text p, int depth)
@@ -1006,7 +1016,7 @@ static int prove_line(Call *call, Line *line)
     return 0;
 }
 
-/* ---- The Python side ----------------------------------------------------------------------------------------------- */
+/* ---- The Python side --------------------------------------------------------------------------------------------- */
 
 /* Append a new object, which may be NULL with an exception set, and give up the reference to it. */
 static int append(PyObject *list, PyObject *made)
@@ -1054,8 +1064,8 @@ done:
     return result;
 }
 
-PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted; customers, items and "
-                        "emails of the others;\npurchases and contents of their events.");
+PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
+                        "customers, items and emails of the others; purchases and contents of their events.");
 
 static PyObject *prover_prove(PyObject *self, PyObject *given)
 {
