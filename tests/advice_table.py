@@ -203,6 +203,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::a_refused_permission_is_granted",
+        "start the same command again: it begins, or says what is in its way": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
         "or send the rest without the canary": "canary::a_refused_canary_is_left_out",
         (
             "or take back all customers that the account has migrated in these minutes, the canary among them; then"
@@ -457,6 +460,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/checks/policy.py": {
         "the names are {…}": "checks::a_check_has_one_of_the_listed_names",
+        (
+            "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+        ): "checks::purchases_that_came_before_have_a_setting_of_their_own",
+        (
+            "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+        ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
     "flow/dry_run/advice.py": {
         (
@@ -492,9 +501,21 @@ TABLE: dict[str, dict[str, str]] = {
             " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_get_the_suggested_size",
         (
-            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
-            " probably wrong; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole"
+            " is probably wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because their customers are dead"
+            " letters: correct the customers first, beginning at {…}"
+        ): "plan::the_customers_of_most_records_are_corrected",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because no customer in {…} can be"
+            " sent: export the customers again, or leave --customers out if the account has all of them"
+        ): "plan::an_empty_customers_export_is_made_again_or_left_out",
+        (
+            "{…} of {…} records of {…} would be dead letters, most of them because {…} lacks their customers:"
+            " export all customers, with ids written as at {…}"
+        ): "plan::customers_that_most_records_lack_are_exported",
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
@@ -520,8 +541,9 @@ TABLE: dict[str, dict[str, str]] = {
             " at {…}; merge each customer's oldest ones"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without a customers export: every customer must be in the account already, because one unknown"
-            " customer makes the API refuse a batch of 1000; if they are not, name the customers export too"
+            "{…} without a customers export: {…} must be in the account already, because one unknown customer makes"
+            " the API refuse a batch of 1000; if they are not, name the customers export too; migrate --canary finds"
+            " out about one of them with a request of each kind"
         ): "plan::records_without_a_customers_export_get_one",
     },
     "flow/identity/account_binding.py": {
@@ -772,6 +794,11 @@ TABLE: dict[str, dict[str, str]] = {
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
     },
+    "flow/commands/retry.py": {
+        "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
+            "checks::a_start_that_was_refused_leaves_nothing_to_retry"
+        ),
+    },
     "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
@@ -848,6 +875,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "model/findings.py": {
         (
+            "another event of this customer has the same purchase_id, and each counts: if they are one purchase, leave"
+            " one out, or --duplicate-purchase reject"
+        ): "plan::another_event_of_a_purchase_is_rejected",
+        (
             "an earlier run sent an event of this customer with the same purchase_id: leave it out if they are one"
             " purchase, with --duplicate-purchase reject"
         ): "plan::purchases_of_an_earlier_run_are_seen_and_held_back",
@@ -874,12 +905,13 @@ TABLE: dict[str, dict[str, str]] = {
             "checks::held_back_records_are_corrected"
         ),
         (
-            "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are"
-            " if the account takes them"
+            "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the"
+            " account takes them as they are, retry with --unchanged"
         ): "checks::transactions_without_a_balance_are_corrected",
-        "migrate the customer first, then retry; or delete the dead letter": (
-            "checks::held_back_records_are_corrected"
-        ),
+        (
+            "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the"
+            " dead letter"
+        ): "checks::held_back_records_are_corrected",
         "put all transactions of this customer into one dead letter, and delete the others": (
             "checks::held_back_records_are_corrected"
         ),

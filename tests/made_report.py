@@ -56,7 +56,14 @@ def made_checks(word="events.ndjson"):
     place = ExportFinding(
         file=word, line=21, offset=5013, others=tuple(FoundLine(file=word, line=22, offset=0) for _ in "ab"), sums=sums
     )
-    found = CheckResult(check="balance_mismatch", severity="error", count=9, meaning="correct it", first=(place,) * 4)
+    found = CheckResult(
+        check="balance_mismatch",
+        severity="error",
+        count=9,
+        unit="rewards of customers",
+        meaning="correct it",
+        first=(place,) * 4,
+    )
     field = FoundField(field=word, records=41, file=word, line=98, offset=0, nearest="balance[].amount")
     typo = CheckResult(
         check="misspelled_field", severity="warning", count=41, meaning="spell it", first=(), fields=(field,) * 11

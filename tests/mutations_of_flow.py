@@ -454,8 +454,8 @@ DOUBT = (
     Mutation(
         "dead letters that would double are sent as they were",
         "core/dead_letters.py",
-        "Reason.DUPLICATE_EMAIL, Reason.SPLIT_TRANSACTIONS, Reason.DISCARDED})\n",
-        "}) - {Reason.DUPLICATE_ID}\n",
+        "    Reason.DUPLICATE_ID,\n    Reason.DUPLICATE_EMAIL,\n",
+        "    Reason.DUPLICATE_EMAIL,\n",
         "A doubt that was given up is applied a second time by a retry.",
         ("core/test_dead_letters.py::test_an_uncorrected_record_that_might_be_applied_twice_is_not_sent",),
     ),

@@ -21,7 +21,7 @@ MUTATIONS = (
         "any number says that all are gone",
         "flow/only_missing.py",
         "        if taken_back == candidates and await self._a_few_are_gone():\n",
-        "        if told and await self._a_few_are_gone():\n",
+        "        if taken_back and await self._a_few_are_gone():\n",
         "The events of a customer who was not taken back are doubled.",
         (ONLY + "a_customer_who_has_bought_since_is_not_doubled",),
     ),

@@ -8,6 +8,22 @@ WHOLE = "end_to_end/test_sent_before.py::test_"
 
 MUTATIONS = (
     Mutation(
+        "kept signs are those of the block's first records",
+        "core/reading/recent_signs.py",
+        "        items = slice(run.first + run.ends[start], run.first + run.ends[stop])\n",
+        "        items = slice(run.ends[start], run.ends[stop])\n",
+        "Other purchases are noted than those that were sent.",
+        ("core/test_recent_signs.py::test_runs_of_one_block_have_signs_of_their_own",),
+    ),
+    Mutation(
+        "signs are kept after their events were accepted",
+        "core/reading/recent_signs.py",
+        "        if run.left <= 0:\n            self._drop(index)\n",
+        "",
+        "Memory is full of signs that nobody needs, and those that are needed are dropped.",
+        ("core/test_recent_signs.py::test_what_was_accepted_is_kept_no_longer",),
+    ),
+    Mutation(
         "purchases are noted after the journal knows them",
         "flow/pipeline/recorder.py",
         "        if self._accepted is not None:\n            self._accepted(batch.entries.parts)\n\n",

@@ -7,10 +7,15 @@ from decimal import Decimal
 
 from naive_doubts import DAY, date, doubts
 
-from masivo_stream.core.checks.amounts import EXACT, exact, plain
+from masivo_stream.core.checks.amounts import EXACT, plain
 from masivo_stream.model.contract import Kind
 
 FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def is_faulty(record):
+    """Return whether a transaction is a dead letter by itself: of no type, or of an amount that is 0 to a double."""
+    return any(each["type"] == "NONE" or not float(each["amount"]) for each in record.get("transactions", ()))
 
 
 class NaiveChecks:
@@ -29,7 +34,7 @@ class NaiveChecks:
 
     def take(self, kind, body, place):
         record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-        faulty = any(each["type"] == "NONE" for each in record.get("transactions", ()))
+        faulty = is_faulty(record)
         if not faulty and not record.get("deleted") and (kind is not Kind.CUSTOMERS or "name" in record):
             found = dict.fromkeys(doubts(kind.value, json.loads(body), self.now))
             self.doubts += [(check, place, (), None, None, field) for check, field in found]
@@ -71,7 +76,7 @@ class NaiveChecks:
 
     @staticmethod
     def add(sums, key, amount):
-        sums[key] = EXACT.add(sums[key], exact(amount))
+        sums[key] = EXACT.add(sums[key], amount)
 
     def absent(self, name, place):
         if Kind.CUSTOMERS in self.kinds and name not in self.arrived:
@@ -82,7 +87,7 @@ class NaiveChecks:
         self.absent(record["id"], place)
         for item, event in enumerate(record["events"]):
             purchase = (record["id"], event["order"]["purchase_id"])
-            content = exact(event["order"]["value"]), date(event["issued_at"]).replace(microsecond=0)
+            content = event["order"]["value"], date(event["issued_at"]).replace(microsecond=0)
             before = self.purchases[purchase]
             same = [other for value, other in before if value == content]
             if before:
@@ -92,7 +97,7 @@ class NaiveChecks:
 
     def transactions(self, record, place):
         name = record["id"]
-        if any(each["type"] == "NONE" for each in record["transactions"]):
+        if is_faulty(record):
             self.broken.setdefault(name, place)
             return
         self.absent(name, place)

@@ -30,8 +30,23 @@ class RandomExport:
         paths = {}
         for kind, records in self.lines.items():
             paths[kind] = folder / f"{kind}.ndjson"
-            paths[kind].write_text("".join(json.dumps(record) + "\n" for record in records))
+            paths[kind].write_bytes(b"".join(self._spoil(json.dumps(record)) + b"\n" for record in records))
         return paths
+
+    def _spoil(self, line):
+        """Return the bytes of a line, sometimes in a way that no program reads, or not every program alike."""
+        name = json.loads(line)["id"]
+        other = self._chance.choice(self._ids)
+        ways = (
+            line.replace("{", '{"remark": "caf\xe9", ', 1).encode("latin-1"),
+            line.replace(f'"{name}"', f'"{name}\xe9"', 1).encode("latin-1"),
+            line.replace("{", f'{{"id": "{name}", ', 1).encode(),
+            line.replace("{", f'{{"\\u0069d": "{other}", ', 1).encode(),
+            line.replace("{", '{"id": 7, ', 1).encode(),
+            line[:-1].encode(),
+            line.replace(f'"{name}"', "7", 1).encode(),
+        )
+        return self._chance.choice(ways) if self._chance.random() < 0.04 else line.encode()
 
     def _customer(self, name):
         chance = self._chance

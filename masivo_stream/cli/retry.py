@@ -1,19 +1,34 @@
 """`masivo-stream retry`."""
 
+from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from masivo_stream.cli.options import (
     CommonFlags,
     ConfirmationFlags,
     RunFlags,
     SendingFlags,
+    Switch,
     ValidationFlags,
     settings_from,
 )
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class RetryFlags:
+    """Which dead letters are sent."""
+
+    unchanged: Annotated[bool, Switch] = False
+    "Send also uncorrected records that checks over all files found: because the account knows more than the exports."
+
+
 def retry(
     *,
+    letters: RetryFlags | None = None,
     confirmations: ConfirmationFlags | None = None,
     validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
@@ -39,6 +54,7 @@ def retry(
         command.retry,
         settings,
         sending.credentials(),
+        unchanged=(letters or RetryFlags()).unchanged,
         confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
         runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),

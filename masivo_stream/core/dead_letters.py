@@ -35,9 +35,18 @@ from masivo_stream.model.results import (
 
 _encode = msgspec.json.Encoder().encode
 
-UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.SPLIT_TRANSACTIONS, Reason.DISCARDED})
-"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time; or only
-a part of a customer's transactions would be applied, and the rest never could be."""
+FOUND_BY_CHECKS = frozenset({Reason.BALANCE_MISMATCH, Reason.NO_BALANCE, Reason.UNKNOWN_CUSTOMER})
+"""Reasons for which the API would refuse a record as well, unless it knows more than the exports say."""
+
+UNMENDED_STAY = FOUND_BY_CHECKS | {
+    Reason.DUPLICATE_ID,
+    Reason.DUPLICATE_EMAIL,
+    Reason.SPLIT_TRANSACTIONS,
+    Reason.DISCARDED,
+}
+"""Reasons that remain until the record is corrected. Sent again as it was, it would be refused, which costs about ten
+requests for each; or it might be applied a second time; or only a part of a customer's transactions would be applied,
+and the rest never could be."""
 
 _HELD = (
     "a revert took back its customer, who came from another run: revert the same period with that run's state"
@@ -83,7 +92,7 @@ class _Retry(Struct, frozen=True, kw_only=True):
     retried: Retried
     body: bytes
     mended: bool
-    """Whether a person has changed the record."""
+    """Whether a person has changed the record, or what was wrong with it may be right now."""
     held: bool = False
     """Its customer is not in the account, and another run migrated it: the record stays a dead letter until a retry."""
 

@@ -72,6 +72,9 @@ _WORDS = frozenset(
 )
 """Words of validators' messages, in the languages of the API's users. No given name is among them."""
 
+_OF_SUMS = frozenset({Reason.BALANCE_MISMATCH, Reason.NO_BALANCE})
+"""Reasons whose messages are mostly values: without them they would be hard to read."""
+
 _SAMPLES = ("2023-11-07T05:31:56Z", "3c90c3cc-0d44-4b50-8888-8dd25736052a", "RFC 3339", "0 1", EXPECTED)
 """What messages of the reasons above hold besides words."""
 
@@ -152,6 +155,8 @@ def group_key(reason: str, field: str, message: str) -> tuple[str, str, str]:
 
 def describe_cause(reason: str, message: str) -> str:
     """Return a message without values."""
+    if reason in _OF_SUMS:
+        return "the transactions of a reward do not add up to the balance"
     samples = _own_tokens() if reason in _OWN else frozenset()
     text = message[:_MOST_READ]
     if reason != Reason.INVALID_JSON:  # the decoder quotes single characters of JSON's own, such as a comma

@@ -25,6 +25,7 @@ _AFTER_STOP: dict[int, str] = {
     ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
 _GO_ON = "start the same command again: it continues from here"
+_BEGIN = "start the same command again: it begins, or says what is in its way"
 _ALLOW_MORE = (
     "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it continues"
     " from here"
@@ -49,16 +50,13 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.exit_code == ExitCode.CONFIGURATION:  # the run cannot continue; its hint says what to do
         return
     if summary.outcome in {"interrupted", "stopped"}:
-        yield from _after_stop(summary, invocation, options)
+        yield from _after_stop(summary, invocation, options, state_dir)
     if any(each.in_doubt for each in figures):
         text = "see what is known about the batches in doubt, then decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
     over = summary.over_budget is not UNSET
     if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
-        dead = [kind for kind, each in summary.kinds.items() if each.dead]
-        kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
-        text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
-        yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
+        yield _correct(summary, options, state_dir)
     if over:
         yield NextStep(text=_ALLOW_MORE)
     if summary.outcome == "complete" and any(each.accepted for each in figures):
@@ -66,14 +64,25 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 
-def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:
-    text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
-    if not _STDIN.isdisjoint(invocation.again):
+def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> NextStep:
+    dead = [kind for kind, each in summary.kinds.items() if each.dead]
+    kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
+    text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
+    return NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
+
+
+def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
+    go_on = _GO_ON if summary.kinds else _BEGIN
+    text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
+    canary = None if summary.canary is UNSET else summary.canary
+    if canary is not None and any(record.outcome == "refused" for record in canary.records):
+        yield _correct(summary, options, state_dir)  # the same command would find the same dead letter
+    elif not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
     elif summary.over_budget is UNSET:
         yield NextStep(text=text, command=quote(invocation.again))
-    if summary.canary is not UNSET and not summary.canary.passed:
-        yield from _after_canary(summary.canary, invocation, options)
+    if canary is not None and not canary.passed:
+        yield from _after_canary(canary, invocation, options)
 
 
 def _after_canary(canary: CanaryResult, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:

@@ -14,13 +14,14 @@ way now, no content is called the same.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from typing import Protocol
 
 import msgspec
 
 from masivo_stream.core.checks.lean_records import LEAN
 from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, owners_of
+from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.earlier_runs import EarlierRun, SentItem
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
@@ -55,19 +56,22 @@ class PurchaseKeys:
 class PurchaseNotes:
     """Makes the notes of events that were accepted."""
 
-    def __init__(self, keys: PurchaseKeys) -> None:
-        """Make notes with `keys`."""
-        self._keys, self._signer = keys, Signer()
+    def __init__(self, keys: PurchaseKeys, recent: RecentSigns | None = None) -> None:
+        """Make notes with `keys`. Signs that are among `recent` ones are not made again."""
+        self._keys, self._recent, self._signer = keys, recent or RecentSigns(), Signer()
         self._decode = msgspec.json.Decoder(LEAN[Kind.EVENTS]).decode
 
     def of(self, parts: Iterable[Packable]) -> bytes:
         """Return the notes of all items of entries, one after the other."""
-        owners: list[str] = []
-        for entry in one_by_one(parts):
-            self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # a lean event has what it looks at
-            owners.extend(repeat(entry.customer, entry.items))
-        signs = self._signer.take()
-        keys = self._keys.of(owners, signs.purchases)
+        return b"".join(map(self._of_part, parts))
+
+    def _of_part(self, part: Packable) -> bytes:
+        signs = self._recent.take(part) if isinstance(part, EntryRun) else None
+        if signs is None:
+            for entry in one_by_one((part,)):
+                self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # it looks at lean fields only
+            signs = self._signer.take()
+        keys = self._keys.of(owners_of((part,)), signs.purchases)
         contents = [content.to_bytes(_CONTENT_BYTES, "big") for content in signs.contents]
         return b"".join(chain.from_iterable(zip(keys, contents, strict=True)))
 

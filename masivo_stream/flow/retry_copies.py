@@ -9,10 +9,11 @@ the two files, and the journal says in which.
 import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from itertools import chain
 
 from masivo_stream.core.accounting.missing import hash_bytes
-from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
+from masivo_stream.core.dead_letters import FOUND_BY_CHECKS, DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_letter_name
@@ -27,6 +28,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
+from masivo_stream.model.reason import Reason
 
 
 @contextmanager
@@ -58,8 +60,11 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
         yield DryRunFiles(open_dead_letters, open_skipped, state.path)
 
 
-async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
+async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer, *, unchanged: bool = False) -> None:
     """Make the dead letters in the dead-letter files an input of the run, as they are now.
+
+    What the checks over all files found is sent again only if it was corrected, or if `unchanged` is true. A record of
+    an unknown customer is sent as well if customers were accepted since it became a dead letter.
 
     A dead letter that was deleted from its file is given up: it stays counted as dead until it is put back. A line that
     names no dead letter of the run is put aside.
@@ -74,7 +79,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         length, crc = journal.read.dead_letter_file(kind)
         known = journal.read.sources(kind)
         name = f"retry-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
-        copy = _Copy(kind, journal)
+        copy = _Copy(kind, journal, unchanged=unchanged)
         file = dead_letter_name(kind)
         as_left = state.checksum(file, length) == (length, crc)
         lines = state.lines(file, length if as_left else None)
@@ -106,8 +111,11 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
 class _Copy:
     """Turns the lines of a dead-letter file into the lines of a retry's copy."""
 
-    def __init__(self, kind: Kind, journal: Journal) -> None:
+    def __init__(self, kind: Kind, journal: Journal, *, unchanged: bool) -> None:
         self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
+        self._unchanged = unchanged
+        last = journal.read.last_accepted(Kind.CUSTOMERS)
+        self._customers_accepted_at = None if last is None else last[1]
         self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
         for source in journal.read.sources(kind):
             self._numbers.setdefault(source.name, []).append(source.number)
@@ -155,7 +163,15 @@ class _Copy:
         self.taken.add(row.row)
         mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
-        return write_retry(dead_letter, row, mended=mended)
+        return write_retry(dead_letter, row, mended=mended or self._may_be_right(dead_letter, row))
+
+    def _may_be_right(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bool:
+        """Return whether what the checks found of an unchanged record need not hold any more."""
+        if row.reason not in FOUND_BY_CHECKS:
+            return False
+        if self._unchanged or row.reason != Reason.UNKNOWN_CUSTOMER or self._customers_accepted_at is None:
+            return self._unchanged
+        return self._customers_accepted_at > _moment(dead_letter.at)
 
     def _row(self, dead_letter: DeadLetter) -> DeadLetterNote | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""
@@ -169,3 +185,12 @@ class _Copy:
             own = set(dead_letter.items or ())
             rows = [row for row in rows if own <= set(row.record[2] or ())]
         return rows[0] if rows else None
+
+
+def _moment(at: str) -> datetime:
+    """Return the moment of a dead letter; the latest one if a person has changed it into no date."""
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

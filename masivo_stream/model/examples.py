@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+BEFORE_IN_EXPORTS, BEFORE_IN_A_RUN = "whose purchase_id an earlier event of", "whose purchase_id an earlier run sent"
+"""Words by which a warning about purchases that came before is recognised."""
+
 
 class Example(Struct, frozen=True, kw_only=True):
     """The dead letters of a kind for one reason, and the position of one of them. It holds no value of the record."""

@@ -67,8 +67,8 @@ MEANINGS: dict[CheckName, str] = {
     " mailbox",
     CheckName.SPLIT_TRANSACTIONS: "an earlier line has transactions of this customer: put all of them on one line",
     CheckName.DUPLICATE_EVENT: "the same event came before: leave the later one out",
-    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id: leave one out if they are"
-    " one purchase",
+    CheckName.DUPLICATE_PURCHASE: "another event of this customer has the same purchase_id, and each counts: if they"
+    " are one purchase, leave one out, or --duplicate-purchase reject",
     CheckName.EVENT_SENT_BEFORE: "an earlier run sent the same event to this account: leave it out",
     CheckName.PURCHASE_SENT_BEFORE: "an earlier run sent an event of this customer with the same purchase_id: leave it"
     " out if they are one purchase, with --duplicate-purchase reject",
@@ -128,6 +128,15 @@ def severity(check: CheckName, duplicate_purchase: str) -> Severity:
     if check in {CheckName.DUPLICATE_PURCHASE, CheckName.PURCHASE_SENT_BEFORE}:
         return "error" if duplicate_purchase == "reject" else "warning"
     return "warning" if check in _WARNINGS else "error"
+
+
+def unit_of(check: CheckName) -> str:
+    """Return what the number of a check's findings counts."""
+    if check in OF_PURCHASES:
+        return "events"
+    if check in _OF_REWARDS:
+        return "rewards of customers"
+    return "records"
 
 
 class LinePlace(Struct, frozen=True, order=True):
@@ -193,6 +202,32 @@ HELD_ITEMS = frozenset({CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE}
 """Findings that concern one event of a record; the setting `duplicate_purchase` decides about it."""
 
 
+OF_PURCHASES = frozenset(
+    {
+        CheckName.DUPLICATE_EVENT,
+        CheckName.DUPLICATE_PURCHASE,
+        CheckName.EVENT_SENT_BEFORE,
+        CheckName.PURCHASE_SENT_BEFORE,
+    }
+)
+"""Findings about which the setting `duplicate_purchase` decides, and no other."""
+
+_OF_REWARDS = frozenset({CheckName.BALANCE_MISMATCH, CheckName.NO_BALANCE, CheckName.NO_TRANSACTIONS})
+"""Findings of which a customer has one for each reward."""
+
+ALWAYS_MADE = frozenset(
+    {
+        CheckName.DUPLICATE_ID,
+        CheckName.DUPLICATE_EMAIL,
+        CheckName.SPLIT_TRANSACTIONS,
+        CheckName.CUSTOMER_NOT_MIGRATED,
+        *OF_PURCHASES,
+    }
+)
+"""Checks that cannot be left out by name. An id or an email that is twice in a request makes the API refuse it; of
+transactions on two lines it takes one line, and never the other; the customer of a dead letter is not there."""
+
+
 class FieldCount(Struct):
     """How often a check found something in a field, and where it is first."""
 
@@ -242,6 +277,8 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     check: CheckName
     severity: Severity
     count: int
+    unit: str = "records"
+    """What `count` counts. A dead letter is always one record, or some events of one."""
     meaning: str
     first: tuple[ExportFinding, ...]
     """The first ones in reading order."""
@@ -265,7 +302,11 @@ class RewardTotals(Struct, frozen=True, kw_only=True):
 
 
 class FileTotals(Struct, frozen=True, kw_only=True):
-    """The control totals of one file: of its records that can be sent."""
+    """The control totals of one file: of every record that is right by itself.
+
+    Records that a finding holds back count, and copies as often as they are there. Dead letters that are wrong by
+    themselves do not, nor do records that are marked as deleted or reversed.
+    """
 
     kind: str
     file: str
@@ -321,6 +362,8 @@ class ExportChecks(Struct, frozen=True, kw_only=True):
     """By id, over all files."""
     skipped: tuple[CheckName, ...] = ()
     """Checks that were not made because the command said so."""
+    customers: int = 0
+    """Without a customers export, how many different customers the other exports name; else 0."""
     unfinished: bool = False
     """An export could not be read to its end, so nothing was checked over all files."""
 

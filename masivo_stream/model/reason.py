@@ -52,9 +52,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.DUPLICATE_EVENT: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.SPLIT_TRANSACTIONS: "put all transactions of this customer into one dead letter, and delete the others",
     Reason.BALANCE_MISMATCH: "make the transactions add up to the balance that was sent with the customer, then retry",
-    Reason.NO_BALANCE: "the customer was sent without a balance: make the transactions add up to zero, or retry them as"
-    " they are if the account takes them",
-    Reason.UNKNOWN_CUSTOMER: "migrate the customer first, then retry; or delete the dead letter",
+    Reason.NO_BALANCE: "the customer was sent without a balance: make the transactions add up to zero, then retry; or,"
+    " if the account takes them as they are, retry with --unchanged",
+    Reason.UNKNOWN_CUSTOMER: "migrate the customer first, then retry (with --unchanged if it was migrated from"
+    " elsewhere); or delete the dead letter",
     Reason.SENT_BEFORE: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",

@@ -103,7 +103,8 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
     or as percentages of the records read. Empty: no budget."""
     skip_checks: tuple[str, ...] = ()
-    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent."""
+    """Names of checks over all files that are not made (`CheckName`), or `all`. What they would hold back is sent. Some
+    cannot be left out by name, because it could not arrive (`findings.ALWAYS_MADE`)."""
 
 
 class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

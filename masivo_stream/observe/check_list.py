@@ -1,12 +1,17 @@
 """Print what the checks over all files found, and the control totals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import Struct, UnsetType
 from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.examples import BEFORE_IN_A_RUN, BEFORE_IN_EXPORTS
+from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FoundField, FoundLine
+from masivo_stream.model.reason import Reason
 from masivo_stream.observe.control_totals import decimal, name_of, print_control_totals
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -28,6 +33,73 @@ _SHOWN_AS_RECORDS = frozenset(
 """Warnings about records that the summary of a run counts and warns of itself."""
 
 
+_GROUPS: dict[CheckName, tuple[tuple[Kind, Reason], ...]] = {
+    CheckName.BALANCE_MISMATCH: ((Kind.TRANSACTIONS, Reason.BALANCE_MISMATCH),),
+    CheckName.NO_BALANCE: ((Kind.TRANSACTIONS, Reason.NO_BALANCE),),
+    CheckName.UNKNOWN_CUSTOMER: tuple((kind, Reason.UNKNOWN_CUSTOMER) for kind in Kind),
+    CheckName.CUSTOMER_NOT_MIGRATED: tuple((kind, Reason.CUSTOMER_NOT_MIGRATED) for kind in Kind),
+    CheckName.DUPLICATE_ID: ((Kind.CUSTOMERS, Reason.DUPLICATE_ID),),
+    CheckName.DUPLICATE_EMAIL: ((Kind.CUSTOMERS, Reason.DUPLICATE_EMAIL),),
+    CheckName.SPLIT_TRANSACTIONS: (
+        (Kind.TRANSACTIONS, Reason.SPLIT_TRANSACTIONS),
+        (Kind.TRANSACTIONS, Reason.DUPLICATE_ID),
+    ),
+    CheckName.DUPLICATE_EVENT: ((Kind.EVENTS, Reason.DUPLICATE_EVENT),),
+    CheckName.DUPLICATE_PURCHASE: ((Kind.EVENTS, Reason.DUPLICATE_EVENT),),
+    CheckName.EVENT_SENT_BEFORE: ((Kind.EVENTS, Reason.SENT_BEFORE),),
+    CheckName.PURCHASE_SENT_BEFORE: ((Kind.EVENTS, Reason.SENT_BEFORE),),
+}
+"""The groups of dead letters that an error makes: kind and reason."""
+
+
+_WARNED_OF = {
+    BEFORE_IN_EXPORTS: {CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE},
+    BEFORE_IN_A_RUN: {CheckName.EVENT_SENT_BEFORE, CheckName.PURCHASE_SENT_BEFORE},
+}
+"""Words of a warning, and the findings that it repeats."""
+
+
+class GroupDetail(Struct):
+    """What findings say about a group of dead letters."""
+
+    findings: list[str]
+    """How many there are, what they mean, and what to do before anything is sent."""
+    places: list[str]
+    """Where the first ones are, and what they are beside."""
+
+
+GroupDetails = dict[tuple[str, str], GroupDetail]
+"""By kind and reason."""
+
+
+def details_of_groups(checks: ExportChecks | UnsetType, groups: FaultGroups) -> GroupDetails:
+    """Return what errors say about the groups of dead letters; of several groups of an error, about the first one."""
+    details: GroupDetails = {}
+    shown = {(each.kind, each.reason) for each in groups.listed}
+    for result in () if isinstance(checks, UnsetType) else checks.results:
+        if result.severity == "error":
+            places = [describe_finding(each) for each in result.first[:MOST_PLACES] if each.others or each.sent]
+            for number, group in enumerate(group for group in _GROUPS.get(result.check, ()) if group in shown):
+                detail = details.setdefault(group, GroupDetail([], []))
+                detail.findings.append(describe_result(result))
+                detail.places.extend(() if number else places)
+    return details
+
+
+def _is_grouped(result: CheckResult, groups: FaultGroups) -> bool:
+    """Return whether an error is shown among the dead letters."""
+    shown = {(each.kind, each.reason) for each in groups.listed}
+    return result.severity == "error" and not shown.isdisjoint(_GROUPS.get(result.check, ()))
+
+
+def unrepeated(warnings: Iterable[str], checks: ExportChecks | UnsetType) -> Iterator[str]:
+    """Yield the warnings of a dry run, without those about events that the findings count and locate."""
+    results = () if isinstance(checks, UnsetType) else checks.results
+    found = {result.check for result in results if result.severity == "warning"}
+    said = [words for words, of_words in _WARNED_OF.items() if not found.isdisjoint(of_words)]
+    return (warning for warning in warnings if not any(words in warning for words in said))
+
+
 def print_warnings(console: Console, checks: ExportChecks) -> None:
     """Print what a run has sent although it may be wrong; what it has held back is among the dead letters."""
     warnings = [each for each in checks.results if each.severity == "warning" and each.check not in _SHOWN_AS_RECORDS]
@@ -36,17 +108,20 @@ def print_warnings(console: Console, checks: ExportChecks) -> None:
         console.print()
 
 
-def print_checks(console: Console, checks: ExportChecks) -> None:
-    """Print findings, errors first, then control totals."""
+def print_checks(console: Console, checks: ExportChecks, groups: FaultGroups = FaultGroups()) -> None:  # noqa: B008 - frozen
+    """Print findings, errors first, then control totals. What is among the `groups` of dead letters is not repeated."""
     if checks.unfinished:
         print_hanging(console, "not checked over all files: an export could not be read to its end", "checks: ")
-    _print_results(console, checks.results)
-    _print_totals(console, checks)
+    shown = [each for each in checks.results if not _is_grouped(each, groups)]
+    _print_results(console, shown)
+    if shown:
+        console.print()
+    print_control_totals(console, checks)
 
 
 def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
     for result in results:
-        print_hanging(console, f"{result.count:,} {result.check}: {result.meaning}", f"{result.severity}: ")
+        print_hanging(console, describe_result(result), f"{result.severity}: ")
         for field in result.fields[:MOST_FIELDS]:
             print_hanging(console, describe_field(field), "  in ")
         if (more := len(result.fields) - MOST_FIELDS) > 0:
@@ -55,10 +130,10 @@ def _print_results(console: Console, results: Sequence[CheckResult]) -> None:
             print_hanging(console, describe_finding(finding), "  at ")
 
 
-def _print_totals(console: Console, checks: ExportChecks) -> None:
-    if checks.results:
-        console.print()
-    print_control_totals(console, checks)
+def describe_result(result: CheckResult) -> str:
+    """Return how much a check found, in what unit, what it means, and what to do."""
+    unit = "" if result.unit == "records" else f" (counted in {result.unit})"
+    return f"{result.count:,} {result.check}{unit}: {result.meaning}"
 
 
 def describe_finding(finding: ExportFinding) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from masivo_stream.core.checks.amounts import for_people
 from masivo_stream.core.redact import printable
 from masivo_stream.model.findings import ExportChecks, FileTotals, KindTotals, RewardBalance, RewardSums, RewardTotals
 from masivo_stream.observe.hanging_text import print_hanging
@@ -22,16 +23,20 @@ MOST_FILES = 10
 MOST_REWARDS = 10
 """Rewards that are shown; `--json` has all."""
 
+MEANING = "of every record that is right by itself, also of those held back, and of copies"
+"""Which records the totals are of."""
+
 _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 FIGURES = ("earned", "spent", "left", "balances")
 _HEAD = " rewards          "
 
 
 def print_control_totals(console: Console, checks: ExportChecks) -> None:
-    """Print the totals of the records that can be sent: by kind, by reward, and by file if a kind has several."""
+    """Print the totals of all right records: by kind, by reward, and by file if a kind has several."""
     if not checks.by_kind:
         return
     console.print(_by_kind(checks.by_kind))
+    print_hanging(console, MEANING, " ")
     console.print()
     if checks.rewards:
         for line in _rewards(checks.rewards[:MOST_REWARDS], console.width):
@@ -77,7 +82,7 @@ def name_of(reward: RewardTotals | RewardBalance | RewardSums) -> str:
 
 def decimal(amount: Decimal | None) -> str:
     """Return an amount for people; nothing for one that is not known."""
-    return "" if amount is None else f"{amount:,f}"
+    return "" if amount is None else for_people(amount, ",f")
 
 
 def _by_kind(kinds: Sequence[KindTotals]) -> Table:

@@ -11,7 +11,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import CanaryCost, KindPlan, Plan, PlannedCanary, QuotaLeft
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.check_list import details_of_groups, print_checks, unrepeated
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 from masivo_stream.observe.reference_list import print_references
@@ -39,19 +39,20 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if the migration starts now"))
         console.print(Text(f"last request: {plan.finished_at:%Y-%m-%d %H:%M} UTC, at the earliest"))
     console.print()
+    details = details_of_groups(plan.summary.checks, plan.summary.fault_groups)
     for name, kind in plan.kinds.items():
         _print_left_out(console, name, plan.summary.kinds[name], kind)
         dead_letters = sum(dead.records for dead in kind.dead_letters)
-        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups)
+        print_fault_groups(console, name, dead_letters, plan.summary.fault_groups, details)
     if not isinstance(plan.summary.checks, UnsetType):
-        print_checks(console, plan.summary.checks)
+        print_checks(console, plan.summary.checks, plan.summary.fault_groups)
     print_references(console, plan.references)
     print_end(console, plan.summary)
     if plan.suggests_check:
         print_hanging(console, _CHECK, "next: ")
     if not isinstance(plan.canary_cost, UnsetType):
         print_hanging(console, _suggest_canary(plan.canary_cost), "next: ")
-    for warning in plan.warnings:
+    for warning in unrepeated(plan.warnings, plan.summary.checks):
         console.print(Text(f"warning: {printable(warning)}"))
 
 

@@ -13,7 +13,7 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
-from masivo_stream.observe.check_list import print_checks, print_warnings
+from masivo_stream.observe.check_list import details_of_groups, print_checks, print_warnings, unrepeated
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -38,14 +38,17 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_closing(console, summary)
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
-        (print_warnings if summary.target else print_checks)(console, summary.checks)
+        if summary.target:
+            print_warnings(console, summary.checks)
+        else:
+            print_checks(console, summary.checks, summary.fault_groups)
     if not isinstance(summary.canary, UnsetType):
         for sentence in summary.canary.learnt:
             print_hanging(console, printable(sentence), "canary: ")
     print_end(console, summary)
     for step in summary.next_steps:
         _print_step(console, step)
-    for warning in summary.warnings:
+    for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
         console.print(Text(f"warning: {printable(warning)}"))
     if summary.report:
         console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
@@ -129,12 +132,16 @@ def _print_closing(console: Console, summary: Summary) -> None:
 
 def _print_left_out(console: Console, summary: Summary) -> None:
     """Print what was not sent: by reason, with an example of each."""
+    details = details_of_groups(summary.checks, summary.fault_groups)
+    if summary.target:  # what to do after a run is not what to do before one
+        for detail in details.values():
+            detail.findings.clear()
     for kind, figures in summary.kinds.items():
         examples = {found.reason: found for found in summary.examples if found.kind == kind}
         reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])
         if reasons or figures.skip_reasons:
             console.print()
-        if not print_fault_groups(console, kind, sum(figures.reasons.values()), summary.fault_groups):
+        if not print_fault_groups(console, kind, sum(figures.reasons.values()), summary.fault_groups, details):
             _print_reasons(console, kind, reasons, examples)
         for line in describe_skipped(kind, figures.skip_reasons, summary.skipped_examples):
             console.print(Text(line))

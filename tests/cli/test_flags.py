@@ -3,11 +3,10 @@
 import pytest
 
 from masivo_stream.cli.main import build_app
-from masivo_stream.cli.migrate import MigrateConfirmationFlags
+from masivo_stream.cli.migrate import MigrateConfirmationFlags, MigrateExportFlags
 from masivo_stream.cli.options import (
     CommonFlags,
     ConfirmationFlags,
-    ExportFlags,
     RunFlags,
     SendingFlags,
     ValidationFlags,
@@ -34,7 +33,7 @@ def parsed(command, *words):
 def test_exports_are_named_by_kind():
     """Several of a kind after one flag or many; `-`, which arrives as /dev/stdin, is standard input."""
     given = parsed("migrate", "--customers", "a", "b", "--events", "c", "--events", "d", "--transactions", "/dev/stdin")
-    assert given["exports"] == ExportFlags(customers=["a", "b"], events=["c", "d"], transactions=["/dev/stdin"])
+    assert given["exports"] == MigrateExportFlags(customers=["a", "b"], events=["c", "d"], transactions=["/dev/stdin"])
     assert given["exports"].named() == Exports(customers=("a", "b"), events=("c", "d"), transactions=("-",))
 
 

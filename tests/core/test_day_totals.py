@@ -36,7 +36,7 @@ transactions = st.lists(
         DatedTransaction,
         reward_id=st.sampled_from(["r1", "R1", "r2"]),
         amount=amounts,
-        issued_at=moments,
+        issued_at=moments.map(datetime.isoformat),
         brand_id=st.sampled_from([None, "b"]),
     ),
     max_size=20,
@@ -57,7 +57,7 @@ def test_totals_are_those_of_a_plain_count(booked, hours, reward, brand, in_doub
     zone = timezone(timedelta(hours=hours))
     for each in booked:
         if (not reward or each.reward_id.lower() == reward) and (not brand or each.brand_id == brand):
-            day = each.issued_at.astimezone(zone).date().toordinal() - EPOCH.toordinal()
+            day = datetime.fromisoformat(each.issued_at).astimezone(zone).date().toordinal() - EPOCH.toordinal()
             kept = naive[day, each.reward_id.lower()]
             kept[0] += 1
             kept[1 + (each.amount < 0)] += Fraction(repr(each.amount))
@@ -78,7 +78,7 @@ def test_the_days_of_the_lowest_ranks_are_kept(days, most, seed):
         totals = DayTotals(DayFilter(), seed, room)
         begin = datetime(2024, 1, 1, tzinfo=UTC)
         for day in order:
-            totals.add([DatedTransaction("r", 1.0, begin + timedelta(days=day))])
+            totals.add([DatedTransaction("r", 1.0, (begin + timedelta(days=day)).isoformat())])
         return totals
 
     few, many = fed(days, most), fed(days, 10_000)
@@ -96,7 +96,9 @@ def test_chosen_days_need_no_more_requests_than_allowed(counts, most, seed):
     """One for each thousand, and one more that may be needed after a full page; days are in their order."""
     totals = DayTotals(DayFilter(), seed)
     for day, count in enumerate(counts):
-        totals.add([DatedTransaction("r", 1.0, datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day))] * count)
+        totals.add(
+            [DatedTransaction("r", 1.0, (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)).isoformat())] * count
+        )
     chosen = totals.choose(most)
     assert chosen == sorted(chosen)
     assert sum(requests_of_day(totals.days[day]) for day in chosen) <= most
@@ -109,7 +111,7 @@ def test_a_day_with_more_rewards_than_fit_is_kept():
     """There is nothing else to drop."""
     totals = DayTotals(DayFilter(), 1, 10)
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    totals.add(DatedTransaction(f"r{number}", 1.0, moment) for number in range(100))
+    totals.add(DatedTransaction(f"r{number}", 1.0, moment.isoformat()) for number in range(100))
     assert len(totals.sent(totals.choose(None)[0])) == 100
 
 
@@ -159,3 +161,9 @@ def test_sums_are_added_exactly():
     record = {"id": "c", "transactions": [{"reward_id": "r", "amount": 1, "issued_at": "2024-01-01T00:00:00Z", "x": 1}]}
     (read,) = decode_transactions(msgspec.json.encode(record)).transactions
     assert (read.reward_id, read.amount, read.brand_id) == ("r", 1.0, None)
+
+
+def test_the_last_moment_of_a_day_is_of_that_day():
+    """SQL Server writes seven digits; the seventh is cut, not rounded up into the next day."""
+    day = DatedTransaction("r1", 1.0, "2024-03-01T23:59:59.9999999Z").moment
+    assert datetime.fromtimestamp(day // 1_000_000, UTC).day == 1

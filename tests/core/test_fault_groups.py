@@ -68,6 +68,11 @@ def test_a_field_of_a_group(path, shown):
         (
             "balance_mismatch",
             f"reward {UUID}: the transactions add up to 7.5 (x b.ndjson:3, b:4), the balance is 5 (c.ndjson:4)",
+            "the transactions of a reward do not add up to the balance",
+        ),
+        (
+            "refused",
+            f"reward {UUID}: the transactions add up to 7.5 (x b.ndjson:3, b:4), the balance is 5 (c.ndjson:4)",
             "reward …: the transactions add up to … (…), the balance is … (…)",
         ),
         ("refused", "May Will Grant", "May …"),

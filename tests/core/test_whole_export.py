@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from naive_checks import NaiveChecks
 
 from masivo_stream.core.checks import take_notes
-from masivo_stream.core.checks.amounts import EXACT, in_units, millionths
+from masivo_stream.core.checks.amounts import EXACT, all_millionths, hides_digits, in_units, millionths
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
@@ -22,6 +22,7 @@ from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.hold_back import reject_lines
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import PLAUSIBILITY, CheckName, ExportFault, LinePlace
@@ -45,6 +46,17 @@ AMOUNTS = (
     "3e300",
     "-3e300",
     "12345678901.25",
+    "10",
+    "10.000000000000000000000000001",
+    "-10.00000000000000000000000000",
+    "1e-400",
+    "-0",
+    "1E+1",
+    "1234567890123456789012345678901234567890",
+    "1234567890123456789012345678901234567891",
+    "1e308",
+    "0.1000000000000000055511151231257827",
+    "9007199254740993",
 )
 MOMENTS = (
     *("2024-01-30T17:50:19Z", "2019-12-31T00:00:00Z", "2019-12-30T23:59:59.999999Z", "2019-12-31T01:00:00+01:30"),
@@ -138,8 +150,8 @@ class Forgetful:
 class Machine:
     """The checks in memory: every line has a file of its own, so that places differ."""
 
-    def __init__(self, kinds, parts, known=None):
-        self.known = known
+    def __init__(self, kinds, parts, known=None, dead=()):
+        self.known, self.dead = known, {str(number): frozenset({1}) for number in dead}
         self.files = {(kind, str(number)): number for kind, number in kinds}
         self.parts = [array("q") for _ in range(parts)]
         self.collector = Collector(1000)
@@ -153,7 +165,8 @@ class Machine:
             decoder = Decoder(Rules(kind=kind, max_line_bytes=100_000), self.known or KnownIds(capacity=1000))
             for number, body in exports.get(kind, ()):
                 run = LineRun(1, [body], [0], body)
-                self.notes.take(kind, decoder.validate_all([run], str(number), 0))
+                found = decoder.validate_all([run], str(number), 0)
+                self.notes.take(kind, reject_lines(found, self.dead) if self.dead else found)
                 self.bodies[LinePlace(number, 1, 0, len(body))] = body
         self.notes.flush()
         self.lines.finish()
@@ -264,6 +277,37 @@ def test_a_good_line_waits_for_the_faulty_one(good, waits, faulty_first):
     assert found == naive(exports) == ([("split_transactions", 2, (1,), None, True, "")] if waits else [])
 
 
+BROKEN = [
+    (lambda line: line.replace("{", '{"id":"c2",', 1), True),
+    (lambda line: line.replace('"c1"', '"c1","id":"c2"', 1), True),
+    (lambda line: line.replace('"c1"', '"c1","\\u0069d":"c2"', 1), True),
+    (lambda line: line.replace("{", '{"id":"c1",', 1), True),
+    (lambda line: line.replace("{", '{"id":5,', 1), True),
+    (lambda line: line.replace("{", '{"note":"caf\xe9",', 1), True),
+    (lambda line: line.replace("[{", '[{"details":"caf\xe9",', 1), True),
+    (lambda line: line.replace('"amount":1', '"amount":"1"'), True),
+    (lambda line: line.replace('"c1"', '"c1\xe9"', 1), False),
+    (lambda line: line.replace('"c1"', '"c2"', 1).replace('"amount":1', '"amount":"1"'), False),
+    (lambda line: line[:-1], False),
+]
+"""Ways to break a line of transactions of c1, each with whether it may still be of c1."""
+
+
+@pytest.mark.parametrize(("spoil", "waits"), BROKEN)
+def test_a_good_line_waits_for_one_that_may_be_of_the_same_customer(spoil, waits):
+    """Whatever is wrong with the other line; nothing waits for a line whose customer cannot be read."""
+    line = transactions("c1", [(REWARDS[0], "1")], faulty=False)
+    exports = {
+        Kind.CUSTOMERS: [(0, customer("c1", "a@x.co", [(REWARDS[0], "3")], "good").encode())],
+        Kind.TRANSACTIONS: [
+            (1, transactions("c1", [(REWARDS[0], "2")], False).encode()),
+            (2, spoil(line).encode("latin-1")),
+        ],
+    }
+    found = [each[:3] for each in machine(exports, 1).check(exports)]
+    assert found == [("split_transactions", 2, (1,)) if waits else ("balance_mismatch", 1, (0,))]
+
+
 @given(lines)
 def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""
@@ -324,6 +368,37 @@ def test_an_amount_is_exact_or_not_known(amount):
     assert number is None or float(in_units(number)) == amount
 
 
+@given(st.integers(0, 10**20), st.integers(-6, 20), st.integers(-3, 3))
+def test_two_numbers_are_never_taken_for_one(digits, places, more):
+    """Whatever their digits: either they are equal, or one of them is read again."""
+    one, other = (Decimal(each).scaleb(-places, EXACT) for each in (digits, digits + more))
+    texts = [f'{{"id":"c1","amount": {each:f}}}' for each in (one, other)]
+    known = [all_millionths([float(json.loads(text)["amount"])], text.encode()) for text in texts]
+    assert None in known or (known[0] == known[1]) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("written", "hidden"),
+    [
+        ("10.000000000000000000000000001", True),
+        ("-12345678901234567", True),
+        ("1.2345678901234567e-300", True),
+        ("123456789012345678901234567890e-20", True),
+        ("1234567890123456", False),
+        ("10.00000000000000000000000000", False),
+        ("100000000000000000000000000000", False),
+        ("0.00000000000000000000000001", False),
+        ('"12345678901234567890"', False),
+        ('"#12345678901234567890"', False),
+        ("[12345678901234567]", True),
+    ],
+)
+def test_a_long_number_is_noticed(written, hidden):
+    """Outside of texts, and without the zeros at its ends."""
+    for blank in ("", " ", "\t"):
+        assert hides_digits(f'{{"purchase":{blank}{written},"x":1}}'.encode()) is hidden
+
+
 @given(st.permutations(range(50)), st.integers(1, 10))
 def test_the_first_places_do_not_depend_on_the_order(order, most):
     """The collector counts all, and keeps the first in reading order."""
@@ -340,6 +415,38 @@ def test_a_finding_from_a_pipe_is_reported_unless_it_is_uncertain():
     unsure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,), sure=False)
     assert list(take_unread(sure)) == [ExportFault(CheckName.BALANCE_MISMATCH, place, (place,))]
     assert list(take_unread(unsure)) == []
+
+
+def add_up(kind, body):
+    """Return records, items, the orders' values, and earned and spent of each reward, of a line that may be wrong."""
+    record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    wrong = record.get("deleted") or (kind is Kind.CUSTOMERS and "name" not in record)
+    if wrong or any(each["type"] == "NONE" or not float(each["amount"]) for each in record.get("transactions", ())):
+        return 0, 0, Decimal(0), {}
+    value, rewards = Decimal(0), {}
+    for each in record.get("events", ()):
+        value = EXACT.add(value, each["order"]["value"])
+    for each in [*record.get("balance", ()), *record.get("transactions", ())]:
+        sums = rewards.setdefault(each["reward_id"].lower(), [Decimal(0), Decimal(0)])
+        side = each["amount"] < 0
+        sums[side] = EXACT.add(sums[side], each["amount"])
+    return 1, 1 if kind is Kind.CUSTOMERS else len(record[kind.value]), value, rewards
+
+
+@given(lines, st.booleans(), st.sets(st.integers(0, 12), max_size=4))
+def test_totals_are_of_every_record_that_is_right_by_itself(chosen, forgets, dead):
+    """Whatever is found, whatever the decoder remembers, and whatever is a dead letter of a run that goes on."""
+    exports = number_lines(chosen)
+    checked = machine(exports, 1, known=Forgetful() if forgets else None, dead=dead)
+    checked.check(exports)
+    expected = [add_up(kind, body) for kind, numbered in exports.items() for _, body in numbered]
+    for totals, (records, items, value, rewards) in zip(checked.notes.totals(), expected, strict=True):
+        assert (totals.records, totals.items, totals.value) == (records, items, value)
+        assert {each.reward: each.left for each in totals.rewards} == {
+            reward: EXACT.add(*sums) for reward, sums in rewards.items()
+        }
+        if totals.kind == Kind.TRANSACTIONS:
+            assert {each.reward: [each.earned, each.spent] for each in totals.rewards} == rewards
 
 
 def test_the_totals_of_a_file_are_exact():

@@ -130,6 +130,19 @@ def test_a_refused_canary_is_left_out(tmp_path):
         arrived(served, tmp_path)
 
 
+def test_a_refused_canary_is_corrected_and_the_rest_follows(tmp_path):
+    """The first next step, followed literally: the corrected record and everything else arrive."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", "--fault", "status=422,on=transactions,at=1") as served:
+        done = migrate(served, tmp_path, "--canary")
+        first, *others = json.loads(done.stdout)["next_steps"]
+        assert first["text"].startswith("correct `raw` in ")
+        assert not any(each["text"].startswith("start the same command") for each in others)
+        again = paste(first["command"], key=served.key)
+        assert again.returncode == 0, again.stderr
+        arrived(served, tmp_path)
+
+
 def test_a_canary_is_reverted(tmp_path):
     """Its wallet is wrong. It is taken back, the export is corrected, and the same command starts over."""
     make_exports(tmp_path)

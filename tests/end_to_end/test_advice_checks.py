@@ -189,6 +189,39 @@ def test_a_check_has_one_of_the_listed_names(tmp_path):
     assert validate(tmp_path, "--skip-checks", names.split(", ")[1]).returncode == 0
 
 
+def test_purchases_that_came_before_have_a_setting_of_their_own(tmp_path):
+    """Not an error any more: each of them is sent."""
+    make_exports(tmp_path)
+    events = tmp_path / "events.ndjson"
+    events.write_text(events.read_text() * 2)
+    assert validate(tmp_path).returncode == 3
+    done = validate(tmp_path, "--skip-checks", "duplicate_event")
+    assert done.returncode == 2
+    text = "--duplicate-purchase allow sends events whose purchase came before, and does not look for them"
+    expect_advice(done, text)
+    assert validate(tmp_path, *text.split()[:2]).returncode == 0
+
+
+@pytest.mark.parametrize("way", ["correct", "migrate without"])
+def test_a_check_that_is_always_made_leaves_the_rest_to_send(way, served, tmp_path):
+    """Corrected, all is right; else all but these records arrive, and no request is refused."""
+    make_exports(tmp_path)
+    path = tmp_path / "transactions.ndjson"
+    first, *rest = path.read_text().splitlines()
+    record = json.loads(first)
+    parts = [record | {"transactions": [{**each, "amount": each["amount"] / 2}]} for each in record["transactions"] * 2]
+    path.write_text("\n".join([*map(json.dumps, parts), *rest]) + "\n")
+    done = migrate(served, tmp_path, "--skip-checks", "split_transactions")
+    assert (done.returncode, served.requests()) == (2, 0)
+    expect_advice(
+        done, "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
+    )
+    if way == "correct":
+        make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == (0 if way == "correct" else 3)
+    assert served.requests(status=422) == 0
+
+
 @pytest.mark.parametrize(("count", "room"), [(300, 1), (3, 8)])
 def test_a_disk_too_small_for_the_checks_is_freed_or_not_needed(count, room, tmp_path):
     """Too small for the notes, or for what was found. Without the checks nothing is kept; with room they are made."""
@@ -223,7 +256,10 @@ def test_damaged_findings_are_removed(tmp_path):
 
 SPLIT = "put all transactions of this customer into one dead letter, and delete the others"
 UNLIKE = "make the transactions add up to the balance that was sent with the customer, then retry"
-MISSING = "migrate the customer first, then retry; or delete the dead letter"
+MISSING = (
+    "migrate the customer first, then retry (with --unchanged if it was migrated from elsewhere); or delete the dead"
+    " letter"
+)
 
 
 def spoil(directory, way):
@@ -266,13 +302,71 @@ def test_held_back_records_are_corrected(way, served, tmp_path):
     assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
 
 
+def requests_of(served):
+    """Return how many requests each kind took."""
+    return {kind: served.requests(kind) for kind in KINDS}
+
+
+@pytest.mark.parametrize("way", [UNLIKE, MISSING])
+def test_what_the_checks_found_is_not_sent_unless_it_is_corrected_or_asked_for(way, served, tmp_path):
+    """No request is spent on what the API would refuse; the dead letters remain as they are. The flag sends them."""
+    make_exports(tmp_path, items=2)
+    spoil(tmp_path, way)
+    assert migrate(served, tmp_path).returncode == 3
+    letters = tmp_path / "state" / "dead-letter.transactions.ndjson"
+    found = [(each["line"], each["reason"]) for each in map(json.loads, letters.read_text().splitlines())]
+    before = requests_of(served)
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert requests_of(served) == before
+    assert [(each["line"], each["reason"]) for each in map(json.loads, letters.read_text().splitlines())] == found
+    assert run("retry", "--unchanged", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert requests_of(served) != before
+    reasons = {each["reason"] for each in map(json.loads, letters.read_text().splitlines())}
+    assert reasons == {"refused" if way is UNLIKE else "customer_not_migrated"}  # its event is refused before
+
+
+def test_a_customer_from_elsewhere_is_known_to_the_account(served, tmp_path):
+    """The remedy's words in brackets, followed literally: nothing is refused."""
+    make_exports(tmp_path)
+    everyone = (tmp_path / "customers.ndjson").read_text().splitlines()
+    spoil(tmp_path, MISSING)
+    assert migrate(served, tmp_path).returncode == 3
+    (tmp_path / "elsewhere").mkdir()
+    write_export(tmp_path / "elsewhere" / "customers.ndjson", [json.loads(everyone[2])])
+    other = ["--customers", tmp_path / "elsewhere" / "customers.ndjson", *sending(served, tmp_path / "elsewhere")]
+    assert run("migrate", *other, key=served.key, **QUICK).returncode == 0
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 3
+    assert run("retry", "--unchanged", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 0
+    assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
+def test_a_start_that_was_refused_leaves_nothing_to_retry(served, tmp_path):
+    """The account has the export already: the second directory's run has not begun, and every command says so."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    flags = [*sending(served, tmp_path)[:-1], tmp_path / "second"]
+    assert flags[-2] == "--state-dir"
+    start = ["migrate", *named(tmp_path), *flags]
+    assert run(*start, key=served.key, **QUICK).returncode == 2
+    state = run("status", "--state-dir", tmp_path / "second")
+    assert (state.returncode, b"no export was begun, and nothing was sent" in state.stdout) == (6, True)
+    expect_advice(state, "start the same command again: it begins, or says what is in its way")
+    assert run(*start, key=served.key, **QUICK).returncode == 2
+    refused = run("retry", *flags, key=served.key, **QUICK)
+    assert refused.returncode == 2
+    expect_advice(
+        refused, "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate"
+    )
+    assert run("retry", *sending(served, tmp_path), key=served.key, **QUICK).returncode == 0
+
+
 NO_BALANCE = (
     "a customer has transactions that do not add up to zero, and no balance: add the balance; if the account takes such"
     " transactions, --skip-checks no_balance"
 )
 WITHOUT = (
-    "the customer was sent without a balance: make the transactions add up to zero, or retry them as they are if the"
-    " account takes them"
+    "the customer was sent without a balance: make the transactions add up to zero, then retry; or, if the account"
+    " takes them as they are, retry with --unchanged"
 )
 
 

@@ -294,7 +294,8 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
         letters = work / "state" / "dead-letter.customers.ndjson"
         (letter,) = lines(letters)
         letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
-        assert paste(f"masivo-stream retry {shlex.join(map(str, sending(served, work)))}", key=served.key, cwd=work)
+        again = paste(f"masivo-stream retry {shlex.join(map(str, sending(served, work)))}", key=served.key, cwd=work)
+        assert again.returncode == 0, again.stderr
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 

@@ -7,6 +7,7 @@ from advice_tools import (
     QUICK,
     arrived,
     expect_advice,
+    go,
     let_time_pass,
     make_exports,
     make_record,
@@ -230,14 +231,72 @@ def test_records_without_a_customers_export_get_one(served, tmp_path):
     """Then there is no warning, and everything arrives."""
     make_exports(tmp_path)
     text = (
-        "{…} without a customers export: every customer must be in the account already, because one unknown customer"
-        " makes the API refuse a batch of 1000; if they are not, name the customers export too"
+        "{…} without a customers export: {…} must be in the account already, because one unknown customer makes"
+        " the API refuse a batch of 1000; if they are not, name the customers export too; migrate --canary finds"
+        " out about one of them with a request of each kind"
     )
-    (which,) = expect_advice(plan(tmp_path, kinds=("events", "transactions")), text)
-    assert which == "events and transactions"
+    which, customers = expect_advice(plan(tmp_path, kinds=("events", "transactions")), text)
+    assert (which, customers) == ("events and transactions", "all 3 customers")
+    (tmp_path / "first").mkdir()
+    done = go("migrate", served, tmp_path / "first", "--canary", *named(tmp_path, ("events", "transactions")))
+    assert (done.returncode, served.requests("events"), served.requests("transactions")) == (6, 1, 0)
     assert expect_no_advice(plan(tmp_path), text) == 0
-    assert migrate(served, tmp_path).returncode == 0
+    assert migrate(served, tmp_path, "--again").returncode == 0
     arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_an_empty_customers_export_is_made_again_or_left_out(content, served, tmp_path):
+    """The file is named that is empty, and not the records that lack their customers."""
+    make_exports(tmp_path)
+    customers = tmp_path / "customers.ndjson"
+    whole = customers.read_bytes()
+    customers.write_bytes(content)
+    text = (
+        "{…} of {…} records of {…} would be dead letters, most of them because no customer in {…} can be"
+        " sent: export the customers again, or leave --customers out if the account has all of them"
+    )
+    *_, file = expect_advice(plan(tmp_path), text)
+    assert file == str(customers)
+    customers.write_bytes(whole)
+    assert expect_no_advice(plan(tmp_path), text) == 0
+    for kinds in (("customers",), ("events", "transactions")):  # the account has them all, then
+        folder = tmp_path / kinds[0]
+        folder.mkdir()
+        assert go("migrate", served, folder, *named(tmp_path, kinds)).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_customers_that_most_records_lack_are_exported(served, tmp_path):
+    """With ids as the other exports write them, everything arrives."""
+    make_exports(tmp_path)
+    customers = tmp_path / "customers.ndjson"
+    whole = customers.read_text()
+    customers.write_text(whole.replace('"id": "', '"id": "0').replace('"id":"', '"id":"0'))
+    text = (
+        "{…} of {…} records of {…} would be dead letters, most of them because {…} lacks their customers:"
+        " export all customers, with ids written as at {…}"
+    )
+    *_, place = expect_advice(plan(tmp_path), text)
+    assert place.endswith(":1")
+    customers.write_text(whole)
+    assert expect_no_advice(plan(tmp_path), text) == 0
+
+
+def test_the_customers_of_most_records_are_corrected(served, tmp_path):
+    """The place is that of a customer; corrected, everything arrives."""
+    make_exports(tmp_path)
+    customers = tmp_path / "customers.ndjson"
+    whole = customers.read_text()
+    customers.write_text(whole.replace('"name"', '"nom"'))
+    text = (
+        "{…} of {…} records of {…} would be dead letters, most of them because their customers are dead"
+        " letters: correct the customers first, beginning at {…}"
+    )
+    *_, place = expect_advice(plan(tmp_path), text)
+    assert place == f"{customers}:1"
+    customers.write_text(whole)
+    assert expect_no_advice(plan(tmp_path), text) == 0
 
 
 @pytest.mark.parametrize("way", ["left out", "added"])
@@ -336,7 +395,13 @@ def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
             "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
             " makes dead letters of the later ones"
         )
-        expect_advice(plan(tmp_path), text)
+        done = plan(tmp_path)
+        expect_advice(done, text)
+        expect_advice(
+            done,
+            "another event of this customer has the same purchase_id, and each counts: if they are one purchase, leave"
+            " one out, or --duplicate-purchase reject",
+        )
         assert expect_no_advice(plan(tmp_path, *flag), text) == 3
     else:
         done = migrate(served, tmp_path)

@@ -99,8 +99,12 @@ async def test_customers_that_do_not_fit_together_give_a_warning(warnings):
 
 async def test_records_without_a_customers_export_give_a_warning(warnings):
     """Their customers must be there already."""
-    (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 2))
-    assert warning.startswith("events and transactions without a customers export")
+    (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 3))
+    assert warning.startswith("events and transactions without a customers export: all 3 customers must be")
+    (warning,) = await warnings(events=[record(Kind.EVENTS, 1), record(Kind.EVENTS, 1, note="more")])
+    assert "the one customer must be" in warning
+    (warning,) = await warnings({"skip_checks": "all"}, events=many(Kind.EVENTS, 2))
+    assert "every customer must be" in warning
 
 
 async def test_unlisted_customers_give_a_warning(warnings):
@@ -119,6 +123,23 @@ async def test_an_export_that_is_wrong_as_a_whole_gives_a_warning(warnings):
     assert warning.startswith(
         "3 of 5 records of customers would be dead letters, most of them because of missing_field"
     )
+
+
+@pytest.mark.parametrize(
+    ("customers", "words"),
+    [
+        ([], "because no customer in "),
+        ([record(Kind.CUSTOMERS, 7), record(Kind.CUSTOMERS, 8)], " lacks their customers: "),
+        ([{"id": record(Kind.CUSTOMERS, number)["id"]} for number in range(3)], "because their customers are dead"),
+    ],
+)
+async def test_the_export_at_fault_is_named(customers, words, warnings):
+    """Not the events, which are right, if their customers are not there."""
+    told = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
+    (warning,) = [each for each in told if "records of events would be dead letters" in each]
+    assert words in warning
+    assert "customers" in warning.partition(words)[2] or "customers" in warning.partition(words)[0]
+    assert not [each for each in told if "export as a whole" in each and "of events" in each]
 
 
 async def test_more_customers_than_are_remembered_give_a_warning(warnings):

@@ -243,7 +243,7 @@ def test_a_refusal_stops_the_run(tmp_path, kind):
     world, valid, dead = make_world(tmp_path, answer)
     summary = stopped(world)
     assert summary.exit_code == ExitCode.OUTAGE
-    assert "was not accepted" in summary.message
+    assert "was refused" in summary.message
     assert summary.canary.records[-1].outcome == "refused"
     before = list(world.sent)
     assert len(before) == 1 + list(Kind).index(kind)

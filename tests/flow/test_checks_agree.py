@@ -23,6 +23,10 @@ OWN_RULES = {
     "split_transactions",  # one line alone may match the balance, and the others never could
     "duplicate_event",  # the API counts it twice
     "customer_not_migrated",  # waits for another record
+    "invalid_utf8",
+    "duplicate_field",
+    "invalid_json",
+    "wrong_type",
 }
 """Reasons to hold a record back that the API may take."""
 
@@ -39,6 +43,7 @@ async def test_no_request_is_refused_and_nothing_is_held_back_in_vain(numbers, t
             dead = await _migrate(migration, planned, sandbox)
             await _send_alone([letter for letter in dead if letter["reason"] in REFUSED], sandbox)
             seen |= {letter["reason"] for letter in dead}
+    assert seen >= {"invalid_utf8", "duplicate_field", "customer_not_migrated"}
     assert seen >= {"duplicate_id", "duplicate_email", "balance_mismatch", "unknown_customer", "split_transactions"}
     assert seen <= REFUSED | OWN_RULES
 

@@ -25,7 +25,7 @@ from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.generate.planted_findings import PLANTS, write_planted
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.findings import HELD_AS, CheckName
+from masivo_stream.model.findings import ALWAYS_MADE, HELD_AS, OF_PURCHASES, CheckName
 from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted
 from masivo_stream.model.reason import Reason
 from masivo_stream.sandbox import SandboxOptions, running
@@ -204,6 +204,27 @@ async def test_a_skipped_check_holds_nothing_back(tmp_path):
         assert refused == {each[:2] for each in wanted if each[2] is CheckName.BALANCE_MISMATCH}
 
 
+@pytest.mark.parametrize("name", sorted(ALWAYS_MADE))
+async def test_a_check_whose_records_could_not_arrive_is_always_made(name, tmp_path):
+    """No run begins that says otherwise, also among other names."""
+    async with opened(tmp_path) as run:
+        plant(run, 3)
+        for names in (name, f"{name},unknown_customer", f"all,{name}"):
+            with pytest.raises(ConfigurationError, match="cannot be left out") as caught:
+                await run.migrate(skip_checks=names)
+            assert ("--duplicate-purchase" in caught.value.hint) == (name in OF_PURCHASES)
+
+
+@pytest.mark.parametrize("name", sorted(set(HELD_AS) - ALWAYS_MADE))
+async def test_what_a_check_holds_back_is_sent_without_it(name, tmp_path):
+    """Each finding that can be left out: nothing of it is a dead letter for that reason, and the API decides."""
+    async with opened(tmp_path) as run:
+        plant(run, 200, {"balance": 0.05, "orphans": 0.05})
+        summary = await run.migrate(skip_checks=name)
+        assert name not in summary.kinds["transactions"].reasons
+        assert summary.closes
+
+
 async def test_nothing_is_held_back_without_checks(tmp_path):
     """Neither file nor notice; what the decoder remembers is found as before."""
     async with opened(tmp_path) as run:
@@ -246,7 +267,9 @@ async def test_a_retry_sends_corrected_records(tmp_path):
         plant(run, 200, {"balance": 0.03, "split": 0.05})
         before = (await run.migrate()).kinds["transactions"]
         assert set(before.reasons) == {"balance_mismatch", "split_transactions"}
-        assert (await retry(run.settings, run.credentials)).kinds["transactions"].reasons["split_transactions"] > 0
+        unchanged = (await retry(run.settings, run.credentials)).kinds["transactions"]
+        assert unchanged.reasons == before.reasons
+        assert (await retry(run.settings, run.credentials, unchanged=True)).kinds["transactions"].reasons["refused"] > 0
         path = tmp_path / "state" / "dead-letter.transactions.ndjson"
         letters, whole = [json.loads(line) for line in path.read_bytes().splitlines()], {}
         for letter in letters:
@@ -352,6 +375,21 @@ async def test_records_that_are_corrected_are_appended(tmp_path):
         summary = await run.migrate(observer=seen)
         assert [(each.accepted, each.dead) for each in summary.kinds.values()] == [(3, 1), (1, 1), (1, 1)]
         assert seen.refusals == []
+
+
+async def test_a_dead_letter_of_the_run_is_not_missed(tmp_path):
+    """After an export has grown, a customer whose transactions are dead letters is not said to have none."""
+    async with opened(tmp_path) as run:
+        balance = [{"amount": 4, "reward_id": transaction()["reward_id"]}]
+        write_export(run.path(Kind.CUSTOMERS), [record(Kind.CUSTOMERS, number, balance=balance) for number in range(3)])
+        moved = [{"id": f"c{number}", "transactions": [transaction(4 - number)]} for number in range(3)]
+        write_export(run.path(Kind.TRANSACTIONS), moved[:2])
+        first = await run.migrate()
+        assert [each.check for each in first.checks.results] == ["balance_mismatch", "no_transactions"]
+        write_export(run.path(Kind.TRANSACTIONS), moved)
+        second = await run.migrate()
+        assert {each.check: each.count for each in second.checks.results} == {"balance_mismatch": 1}
+        assert second.kinds["transactions"].reasons == {"balance_mismatch": 2}
 
 
 async def test_a_line_that_adds_up_alone_is_sent(tmp_path):

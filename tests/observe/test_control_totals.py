@@ -11,7 +11,7 @@ from rich.console import Console
 
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.observe.check_list import describe_finding, print_checks
-from masivo_stream.observe.control_totals import MOST_FILES, MOST_REWARDS, print_control_totals
+from masivo_stream.observe.control_totals import MOST_FILES, MOST_REWARDS, decimal, print_control_totals
 
 REWARD = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
 
@@ -61,10 +61,26 @@ def test_the_table_fits_80_columns_with_any_figures(amount):
     checks = structs.replace(checks, rewards=tuple(rewards), by_kind=(*kinds, *checks.by_kind), totals=tuple(files))
     said = shown(checks)
     assert max(map(len, said.splitlines())) <= 80
-    assert f"{huge:,f}" in "".join(said.split())
+    assert decimal(huge) in "".join(said.split())
     assert f"{REWARD} (Puntos)" in said
     assert "and 1 more reward, see --json" in said
     assert f"and {MOST_FILES} more files, see --json" in said
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("1234567.89", "1,234,567.89"),
+        ("10.000000000000000000000000001", "10.000000000000000000000000001"),
+        ("1e308", "1e+308"),
+        ("-1.5e-300", "-1.5e-300"),
+        ("1" * 41, "about 1.1111111111e+40"),
+        ("1e308" + "0", "1e+3080"),
+    ],
+)
+def test_an_amount_is_never_longer_than_a_line(amount, words):
+    """All digits, if a person can read them; else an exponent."""
+    assert decimal(Decimal(amount)) == words
 
 
 def test_a_finding_names_its_reward():

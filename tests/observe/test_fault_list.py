@@ -22,7 +22,7 @@ def group(**changes):
 
 def shown(groups, dead_letters, *, kind="events", width=120):
     console = Console(file=io.StringIO(), width=width, highlight=False, color_system=None)
-    printed = print_fault_groups(console, kind, dead_letters, groups)
+    printed = print_fault_groups(console, kind, dead_letters, groups, {})
     text = console.file.getvalue()
     assert printed == bool(text)
     return text

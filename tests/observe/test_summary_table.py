@@ -15,6 +15,7 @@ from masivo_stream.model.findings import (
     ExportFinding,
     FileTotals,
     severity,
+    unit_of,
 )
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
@@ -174,6 +175,27 @@ def test_a_run_shows_sent_records_that_may_be_wrong():
     assert not [word for word in ("balance_mismatch", "customer_deleted", "totals") if word in of_run]
     validated = shown(print_summary, summary(checks=checks))
     assert all(word in validated for word in ("2 balance_mismatch", "2 customer_deleted", "2 email_case"))
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("balance_mismatch", "2 balance_mismatch (counted in rewards of customers): "),
+        ("no_transactions", "2 no_transactions (counted in rewards of customers): "),
+        ("duplicate_event", "2 duplicate_event (counted in events): "),
+        ("purchase_sent_before", "2 purchase_sent_before (counted in events): "),
+        ("unknown_customer", "2 unknown_customer: "),
+        ("future_date", "2 future_date: "),
+    ],
+)
+def test_a_number_has_its_unit_unless_it_counts_records(check, words):
+    """Beside it is a number of dead letters, which are records."""
+    check = CheckName(check)
+    first = (ExportFinding(file="c.ndjson", line=7, offset=0),)
+    found = CheckResult(
+        check=check, severity="error", count=2, unit=unit_of(check), meaning=MEANINGS[check], first=first
+    )
+    assert words in shown(print_summary, summary(checks=ExportChecks(results=(found,))), width=200)
 
 
 def test_the_next_command_is_on_one_line():

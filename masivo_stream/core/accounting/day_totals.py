@@ -17,8 +17,7 @@ from msgspec import Struct
 from masivo_stream.core.checks.amounts import add, in_units, millionths, plain
 from masivo_stream.model.contract import MOST_TRANSACTIONS_LISTED
 from masivo_stream.model.day_totals import DayState, DaySums
-from masivo_stream.model.moments import DAY, Moment, moment_of
-from masivo_stream.model.schemas import Timestamp
+from masivo_stream.model.moments import DAY, Moment, read_moment
 
 MOST_TOTALS = 50_000
 """Totals that are kept: about 15 MB."""
@@ -29,8 +28,16 @@ class DatedTransaction(Struct, gc=False):
 
     reward_id: str
     amount: float
-    issued_at: Timestamp
+    issued_at: str
     brand_id: str | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """When it was issued; digits below a microsecond are cut, as servers do. Rounded, the day might be the next."""
+        found = read_moment(self.issued_at)
+        if found is None:
+            raise ValueError("a valid transaction has a date")
+        return found
 
 
 class _Record(Struct, gc=False):
@@ -116,7 +123,7 @@ class DayTotals:
         """Count transactions that were accepted."""
         for each in transactions:
             if self._filter.takes(each.reward_id, each.brand_id):
-                day = self._filter.day_of(moment_of(each.issued_at))
+                day = self._filter.day_of(each.moment)
                 self.days[day] = self.days.get(day, 0) + 1
                 self._count(self._sent, day, each)
 
@@ -124,7 +131,7 @@ class DayTotals:
         """Count transactions that may or may not have arrived."""
         for each in transactions:
             if self._filter.takes(each.reward_id, each.brand_id):
-                self._count(self._in_doubt, self._filter.day_of(moment_of(each.issued_at)), each)
+                self._count(self._in_doubt, self._filter.day_of(each.moment), each)
 
     def sent(self, day: int) -> dict[str, DaySums]:
         """Return what was accepted on a day that is kept, by reward."""

@@ -76,12 +76,12 @@ def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool
 def _look_beside_broken(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     """Hold a good line of transactions back if another line of the customer is a dead letter.
 
-    Unless the good one adds up to the balance alone. Of the other one, only its id is compared, if it can be read.
+    Unless the good one adds up to the balance alone. Of the other one, only its ids are compared, if it can be read.
     """
     place, (other,) = suspicion.place, suspicion.others
     good, broken = lines[other if suspicion.broken == place else place], lines[suspicion.broken or place]
     customer = None if suspicion.customer is None else lines[suspicion.customer]
-    if good is None or (broken is not None and broken.id != good.id):
+    if good is None or (broken is not None and good.id not in broken.ids):
         return
     if customer is None or customer.id != good.id or not _adds_up(good, customer):
         yield ExportFault(suspicion.check, place, suspicion.others, holds_first=True)

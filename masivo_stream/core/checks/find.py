@@ -112,6 +112,8 @@ class _Part:
         the lines are read again."""
         self._broken: dict[int, int] = {}
         """The first line of transactions that is a dead letter, of each customer with one."""
+        self._dead_in_run: set[int] = set()
+        """Customers with a line of transactions that a run has made a dead letter of."""
         self._purchases = FirstOfEach()
         self._found: list[Suspicion] = []
 
@@ -192,8 +194,11 @@ class _Part:
     def _more_transactions(self, key: int, tag: int, value: int, _index: int) -> None:
         self._add(key, tag, -value)
 
-    def _note_broken(self, key: int, _tag: int, _value: int, index: int) -> None:
-        self._broken.setdefault(key, index)
+    def _note_broken(self, key: int, _tag: int, in_run: int, index: int) -> None:
+        if in_run:
+            self._dead_in_run.add(key)
+        else:
+            self._broken.setdefault(key, index)
 
     def _pass(self, _key: int, _tag: int, _value: int, _index: int) -> None:
         """Take no notice."""
@@ -228,6 +233,8 @@ class _Part:
                 lines[key].append(index)
         for key in keys:
             customer, of_customer = self._customers[key], lines.get(key)
+            if of_customer is None and key in self._dead_in_run:
+                continue
             if of_customer is None:
                 self._suspect(CheckName.NO_TRANSACTIONS, customer, sure=key not in self._unsure)
             else:

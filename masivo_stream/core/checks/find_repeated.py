@@ -13,6 +13,7 @@ from masivo_stream.core.checks.note_format import TAG_MASK, Lines, Tag
 from masivo_stream.model.findings import CheckName
 
 _OF_CUSTOMERS = frozenset({Tag.CUSTOMER.value, Tag.CUSTOMER_BARE.value})
+_OF_OTHERS = frozenset({Tag.EVENTS.value, Tag.TRANSACTIONS.value})
 
 
 def repeated_ids(words: "array[int]") -> Iterator[int]:
@@ -23,6 +24,12 @@ def repeated_ids(words: "array[int]") -> Iterator[int]:
             if key in seen:
                 yield notes.wheres[index]
             seen.add(key)
+
+
+def count_customers(words: "array[int]") -> int:
+    """Return how many different customers have a valid line of events or transactions."""
+    notes = Notes(words)
+    return len({key for key, tag in zip(notes.keys, notes.tags, strict=True) if tag & TAG_MASK in _OF_OTHERS})
 
 
 def find_emails(words: "array[int]", repeated: Lines) -> list[Suspicion]:

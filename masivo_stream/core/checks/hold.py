@@ -1,8 +1,8 @@
 """Which lines a finding holds back, and in which words: the message of the dead letter that each of them becomes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 
+from masivo_stream.core.checks.amounts import for_people
 from masivo_stream.model.findings import HELD_AS, HELD_ITEMS, CheckName, ExportFault, HeldLine, LinePlace
 
 MOST_LINES = 5
@@ -56,9 +56,10 @@ def _describe_sums(fault: ExportFault, name_file: NameFile) -> str:
     sums = fault.sums
     if sums is None:  # a line came from a pipe and cannot be read again
         return f"the transactions ({lines}) do not add up to the balance ({_name_lines([customer], name_file)})"
+    moved, held, difference = map(for_people, (sums.transactions, sums.balance, sums.difference))
     return (
-        f"reward {sums.reward}: the transactions add up to {_write(sums.transactions)} ({lines}), the balance is"
-        f" {_write(sums.balance)} ({_name_lines([customer], name_file)}): a difference of {_write(sums.difference)}"
+        f"reward {sums.reward}: the transactions add up to {moved} ({lines}), the balance is {held}"
+        f" ({_name_lines([customer], name_file)}): a difference of {difference}"
     )
 
 
@@ -66,7 +67,3 @@ def _name_lines(places: Sequence[LinePlace], name_file: NameFile) -> str:
     names = [f"{name_file(place)}:{place.line}" for place in places[:MOST_LINES]]
     more = len(places) - MOST_LINES
     return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _write(amount: Decimal) -> str:
-    return f"{amount:f}"

@@ -44,7 +44,8 @@ class Tag(enum.IntEnum):
     MORE_TRANSACTIONS = 8
     """The sum for a further reward on that line."""
     TRANSACTIONS_DEAD = 9
-    """A line of transactions that is a dead letter: the customer's sum is not known."""
+    """A line of transactions that is a dead letter: the customer's sum is not known; value: 1 if a run has made one of
+    it, 0 if not. Beside the former, a later line is compared alone."""
     EMAIL = 10
     """An email, by the hash of its lower case; value: the hash of the email as it is."""
     PURCHASE = 11

@@ -10,7 +10,7 @@ from itertools import count, repeat
 
 from msgspec import UNSET, Struct
 
-from masivo_stream.core.checks.amounts import millionths
+from masivo_stream.core.checks.amounts import all_millionths
 from masivo_stream.core.checks.lean_records import (
     LeanBalance,
     LeanCustomer,
@@ -34,6 +34,7 @@ from masivo_stream.core.checks.note_format import (
     with_hour,
 )
 from masivo_stream.core.checks.totals import TotalsOfFile
+from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.purchases import Signer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
@@ -43,6 +44,9 @@ from masivo_stream.model.results import Entry, Rejected, Skipped
 
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
+
+DUPLICATES = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL})
+"""Reasons of dead letters that are right by themselves."""
 
 _BUFFERED_NOTES = 80_000
 """Notes that wait in memory, over all parts: about 4 MB."""
@@ -127,10 +131,10 @@ class NoteTaker:
         body: bytes,
         customer: str,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
-        """Take notes of a valid record. It has no `totals` if the decoder has rejected it as a duplicate."""
+        """Take notes of a valid record, and add it to the totals of its file."""
         read = self._lines.read(kind, body, place)
         if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
@@ -144,14 +148,13 @@ class NoteTaker:
         read: Dated,
         body: bytes,
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         indexes: tuple[int, ...] | None = None,
     ) -> None:
         """Note what a record says."""
         record, first, last = read
         key, place = salted_hash(record.id), with_hour(place, hour_number(first))
-        if totals is not None:
-            totals.span(first, last)
+        totals.span(first, last)
         if isinstance(record, LeanTransactions):
             self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
         elif isinstance(record, LeanCustomer):
@@ -162,8 +165,7 @@ class NoteTaker:
             self._of_email(record.email, place)
         else:
             self._of_events(key, record, place, indexes)
-            if totals is not None:
-                self._add_orders(record, body, totals)
+            self._add_orders(record, body, totals)
 
     def _of_amounts(
         self,
@@ -171,35 +173,29 @@ class NoteTaker:
         tags: tuple[Tag, Tag],
         amounts: Sequence[LeanBalance | LeanTransaction],
         place: tuple[int, int, int],
-        totals: TotalsOfFile | None,
+        totals: TotalsOfFile,
         body: bytes,
     ) -> None:
         """Note the sum of each reward: the first with the tag of the line, further ones with another tag."""
-        spellings = self._by_spelling
-        sums: dict[int, int] = {}
-        known: list[tuple[str, int]] = []
-        for each in amounts:
-            number = millionths(each.amount)
-            if number is None:
-                break
-            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
-            known.append((reward, number))
-            sums[place_of_reward] = sums.get(place_of_reward, 0) + number
-        else:
-            if totals is not None:
-                for reward, number in known:
-                    totals.amount(reward, number)
-            if all(-_MOST < value < _MOST for value in sums.values()):
-                tag = tags[0]
-                for reward_number, value in sums.items() or ((0, 0),):
-                    self._note(key, tag | reward_number << REWARD_SHIFT, value, place)
-                    tag = tags[1]
-                return
+        numbers = all_millionths([each.amount for each in amounts], body)
+        if numbers is None:
+            if (exactly := read_exactly(body)) is not None:
+                totals.read_again(exactly)
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
-        if totals is not None and (exactly := read_exactly(body)) is not None:
-            totals.read_again(exactly)
-        self._note(key, tags[0] | READ_AGAIN, 0, place)
+        spellings = self._by_spelling
+        sums: dict[int, int] = {}
+        for each, number in zip(amounts, numbers, strict=True):
+            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
+            sums[place_of_reward] = sums.get(place_of_reward, 0) + number
+            totals.amount(reward, number)
+        if not all(-_MOST < value < _MOST for value in sums.values()):
+            self._note(key, tags[0] | READ_AGAIN, 0, place)
+            return
+        tag = tags[0]
+        for reward_number, value in sums.items() or ((0, 0),):
+            self._note(key, tag | reward_number << REWARD_SHIFT, value, place)
+            tag = tags[1]
 
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
         self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
@@ -216,32 +212,63 @@ class NoteTaker:
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)
-        value = discounted = 0
-        for event in record.events:
-            order = event.order
-            number = millionths(order.value)
-            reduced = 0 if order.discounted_value is UNSET else millionths(order.discounted_value)
-            if number is None or reduced is None:
-                if (exactly := read_exactly(body)) is not None:
-                    totals.read_again(exactly)
-                return
-            value += number
-            discounted += reduced
-        totals.value += value
-        totals.discounted += discounted
+        values = [event.order.value for event in record.events]
+        reduced = [event.order.discounted_value for event in record.events]
+        # Values are compared with nothing, so the digits that a double does not hold are not worth a look at all lines.
+        numbers = all_millionths([*values, *(0.0 if each is UNSET else each for each in reduced)], b"")
+        if numbers is not None:
+            totals.value += sum(numbers[: len(values)])
+            totals.discounted += sum(numbers[len(values) :])
+        elif (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is noted as the valid record that it is: the decoder remembers some only."""
         place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
-        customer = rejected.customer or read_id(rejected.raw)
-        if not customer or kind is Kind.EVENTS:
+        if rejected.reason in DUPLICATES:
+            totals = self._count(kind, rejected)
+            self._of_line(kind, rejected.raw, rejected.customer or read_id(rejected.raw), place, totals)
             return
-        if rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL):
-            self._of_line(kind, rejected.raw, customer, place, None)
-        elif kind is Kind.CUSTOMERS:
-            self._note(salted_hash(customer), Tag.DEAD, 0, place)
-        else:
-            self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, 0, place)
+        if rejected.reason is Reason.REFUSED and all(fault.reason in DUPLICATES for fault in rejected.listed):
+            self._add_refused(kind, rejected, place)
+        if kind is Kind.EVENTS:
+            return
+        if kind is Kind.TRANSACTIONS:
+            in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
+            for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
+                self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
+        elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
+            self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
+
+    def _count(self, kind: Kind, rejected: Rejected) -> TotalsOfFile:
+        """Count a dead letter that is right by itself; return the totals of its file."""
+        totals = self._totals[kind, rejected.file]
+        totals.records += 1
+        totals.items += rejected.item_count
+        return totals
+
+    def _add_refused(self, kind: Kind, rejected: Rejected, place: tuple[int, int, int]) -> None:
+        """Add what a dead letter of the run brings to the totals: the API refused it, or it was held back."""
+        totals = self._count(kind, rejected)
+        read = self._lines.read(kind, rejected.raw, place)
+        if read is None:
+            return
+        record, first, last = read
+        totals.span(first, last)
+        if isinstance(record, LeanEvents):
+            self._add_orders(record, rejected.raw, totals)
+        elif isinstance(record, LeanTransactions):
+            self._add_amounts(record.transactions, rejected.raw, totals)
+        elif record.balance is not UNSET:
+            self._add_amounts(record.balance, rejected.raw, totals)
+
+    def _add_amounts(self, amounts: Sequence[LeanBalance | LeanTransaction], body: bytes, totals: TotalsOfFile) -> None:
+        numbers = all_millionths([each.amount for each in amounts], body)
+        if numbers is not None:
+            for each, number in zip(amounts, numbers, strict=True):
+                totals.amount(each.reward_id.lower(), number)
+        elif (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts

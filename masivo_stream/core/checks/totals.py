@@ -1,10 +1,14 @@
-"""Control totals of one file: what a person compares with the system that exported it."""
+"""Control totals of one file: what a person compares with the system that exported it.
+
+They are of every record that is right by itself, whatever findings say about it: which of them can be sent is known
+only when all files have been read, and no memory holds what each of them brings.
+"""
 
 from decimal import Decimal
 
 from msgspec import UNSET
 
-from masivo_stream.core.checks.amounts import add, exact, in_units, plain
+from masivo_stream.core.checks.amounts import add, in_units, plain
 from masivo_stream.core.checks.lean_records import ExactRecord
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import FileTotals, RewardTotals
@@ -48,13 +52,13 @@ class TotalsOfFile:
         amounts = (*(record.balance or ()), *(record.transactions or ()))
         for each in amounts:
             sums = self._odd.setdefault(each.reward_id.lower(), [Decimal(0), Decimal(0)])
-            amount = exact(each.amount)
+            amount = each.amount
             side = amount < 0
             sums[side] = add(sums[side], amount)
         for event in record.events or ():
-            self._odd_value = add(self._odd_value, exact(event.order.value))
+            self._odd_value = add(self._odd_value, event.order.value)
             if event.order.discounted_value is not UNSET:
-                self._odd_discounted = add(self._odd_discounted, exact(event.order.discounted_value))
+                self._odd_discounted = add(self._odd_discounted, event.order.discounted_value)
 
     def totals(self) -> FileTotals:
         """Return the totals."""

@@ -80,7 +80,7 @@ def reject_lines(results: Sequence[LineResults], dead: Mapping[str, frozenset[in
 
 def _refuse(result: Entry | Rejected) -> Rejected:
     if isinstance(result, Rejected):
-        return msgspec.structs.replace(result, reason=Reason.REFUSED)
+        return msgspec.structs.replace(result, reason=Reason.REFUSED, listed=result.faults)
     return reject_entry(result, Reason.REFUSED, "a dead letter of the run")
 
 

@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Raw, Struct
@@ -40,6 +40,11 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _NEVER = ("0001", "9999")
+
+WRONG_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as Python decodes it (PEP 383)."""
+
+_decode_pairs = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float).decode
 
 
 def read_mark(value: object) -> bool | None:
@@ -149,3 +154,30 @@ def find_customer(body: bytes) -> str | None:
 def customer_of(body: bytes) -> str:
     """Return the customer's id of a record that is known to be valid."""
     return _read_customer(body).id
+
+
+def possible_ids(body: bytes) -> tuple[str, ...]:
+    """Return each different id that any line may give its customer: several if `id` occurs twice, none if unreadable.
+
+    Bytes that are not UTF-8 do no harm elsewhere; an id with such a byte is left out.
+    """
+    return tuple(dict.fromkeys(value for value in _values_of_id(body) if _is_text(value)))
+
+
+def certain_id(body: bytes) -> str | None:
+    """Return the customer's id of any line if all programs read the same one, None otherwise."""
+    first, *more = _values_of_id(body) or [None]
+    return first if _is_text(first) and all(each == first for each in more) else None
+
+
+def _values_of_id(body: bytes) -> list[object]:
+    """Return the values of all fields of this name that a line has itself; a byte that is not UTF-8 is a surrogate."""
+    try:
+        record = _decode_pairs(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return []
+    return [value for name, value in record if name == "id"] if isinstance(record, tuple) else []
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and not WRONG_BYTE.search(value)

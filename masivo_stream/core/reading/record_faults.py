@@ -20,7 +20,14 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.duplicate_fields import find_doubled
-from masivo_stream.core.reading.marks import CUSTOMER_MARKS, EVENT_MARKS, EXPECTED, is_deleted, unclear_marks
+from masivo_stream.core.reading.marks import (
+    CUSTOMER_MARKS,
+    EVENT_MARKS,
+    EXPECTED,
+    certain_id,
+    is_deleted,
+    unclear_marks,
+)
 from masivo_stream.core.reading.reject import LineFault
 from masivo_stream.core.reading.schema_faults import Path, Problem, find_problems, spell
 from masivo_stream.model.contract import Contract, Kind
@@ -68,21 +75,25 @@ class FaultFinder(Struct, frozen=True):
             certain = (fault for fault in self._certain(value, reverted) if not _is_within(fault.path, unclear))
         return list(islice(chain(found, certain), MOST_COUNTED))
 
-    def summarize(self, value: dict[str, Any], faults: list[Problem]) -> LineFault:
-        """Return what is wrong with a line: the first fault, all of them, and the items that any of them concerns."""
+    def summarize(self, body: bytes, value: dict[str, Any], faults: list[Problem]) -> LineFault:
+        """Return what is wrong with a line: the first fault, all of them, and the items that any of them concerns.
+
+        `body` is the line, `value` its record.
+        """
         first, field = faults[0], self.contract.item_field
         items = value.get(field) if field else None
         concerned = {fault.path[1] for fault in faults if len(fault.path) > 1 and fault.path[0] == field}
         indexes = sorted(index for index in concerned if isinstance(index, int))
         listed = list_faults(faults)
-        customer, unclear = value.get("id"), first == Problem(("id",), Reason.DUPLICATE_FIELD, _DOUBLED)
+        unclear = first == Problem(("id",), Reason.DUPLICATE_FIELD, _DOUBLED)
+        customer = certain_id(body) if unclear else value.get("id")
         return LineFault(
             first.reason,
             first.message,
             field=spell(first.path),
             items=tuple(indexes[:MOST_ITEMS_NAMED]) or None,
             item_count=len(items) if isinstance(items, list) else int(field is None),
-            customer=customer if isinstance(customer, str) and not unclear else None,
+            customer=customer if isinstance(customer, str) else None,
             listed=listed if len(listed) > 1 else (),
             faults_left_out=len(faults) - len(listed),
         )

@@ -11,14 +11,13 @@ Decisions:
 `Rules` are those by which the lines of one kind are validated, whichever process does it.
 """
 
-import re
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.duplicates import CustomerMemory
-from masivo_stream.core.reading.marks import decode_plain, reversed_indexes
+from masivo_stream.core.reading.marks import WRONG_BYTE, certain_id, decode_plain, reversed_indexes
 from masivo_stream.core.reading.record_faults import FaultFinder, describe_too_many, list_faults
 from masivo_stream.core.reading.reject import (
     TOO_DEEP,
@@ -75,8 +74,6 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 _BLANK = b" \t\r"
-_WRONG_BYTE = re.compile("[\udc80-\udcff]")
-"""A byte that is not UTF-8, as Python decodes it (PEP 383)."""
 
 
 class Origin(Struct, frozen=True):
@@ -117,7 +114,7 @@ class StrictDecoder:
         try:
             value = decode_plain(line.body)
         except UnicodeDecodeError as error:
-            return reject_line(line, file, self._not_utf8(line.body, error.start))
+            return reject_line(line, file, check_customer(self._not_utf8(line.body, error.start), self._memory))
         except RecursionError:
             return reject_line(line, file, TOO_DEEP)
         except msgspec.DecodeError as error:  # its message names the byte, and quotes nothing
@@ -171,12 +168,13 @@ class StrictDecoder:
         # 2. The rest of the record is valid as a whole, or not at all.
         faults = self._finder.find(value, doubled, reverted)
         if faults:
-            fault = check_customer(self._finder.summarize(value, faults), self._memory)
-            return reject_line(line, file, fault)
+            fault = self._finder.summarize(line.body, value, faults)
+            return reject_line(line, file, check_customer(fault, self._memory))
         # 3. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
         if not accepted and not reverted:
             message = "does not match the schema; does a field occur twice?"
-            return reject_line(line, file, LineFault(Reason.INVALID_VALUE, message))
+            fault = LineFault(Reason.INVALID_VALUE, message, customer=certain_id(line.body))
+            return reject_line(line, file, check_customer(fault, self._memory))
         items = value.get(contract.item_field) if contract.item_field else None
         count = len(items) if isinstance(items, list) else 1
         return self.finish(line, origin, self._facts(value, count, reverted))
@@ -184,11 +182,11 @@ class StrictDecoder:
     def _not_utf8(self, body: bytes, start: int) -> LineFault:
         """Return the faults of a line whose byte `start` is not UTF-8: that, and all else that is wrong with it.
 
-        Each wrong byte is taken for a character. So the customer may have another id than the one that is read here.
+        Each wrong byte is taken for a character. The customer's id is known if no wrong byte is in it.
         """
         first = Problem((), Reason.INVALID_UTF8, f"byte {start} of the line is not UTF-8")
         faults = [first]
-        text = _WRONG_BYTE.sub("?", body.decode("utf-8", "surrogateescape")).encode()
+        text = WRONG_BYTE.sub("?", body.decode("utf-8", "surrogateescape")).encode()
         try:
             value = decode_plain(text)
         except (ValueError, RecursionError) as error:
@@ -199,7 +197,13 @@ class StrictDecoder:
                 faults += self._finder.find(value, self._finder.find_doubled(text), self._reversed_items(value))
         listed = list_faults(faults)
         more = len(faults) - len(listed)
-        return LineFault(first.reason, first.message, listed=listed if faults[1:] else (), faults_left_out=more)
+        return LineFault(
+            first.reason,
+            first.message,
+            customer=certain_id(body),
+            listed=listed if faults[1:] else (),
+            faults_left_out=more,
+        )
 
     def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> RecordFacts:
         """Return the facts of a valid record, and remember its customer."""

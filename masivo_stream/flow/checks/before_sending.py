@@ -81,11 +81,8 @@ class ChecksBeforeSending:
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
             try:
                 for kind, inputs in self._inputs.items():
-                    dead = self._dead_lines(kind)
-                    # A run's own dead letters are not sent, so they are nothing to compare the other lines with. Only
-                    # of customers something is noted: what belongs to them waits.
-                    left_out = {} if kind is Kind.CUSTOMERS else dead
-                    sources = [Source(each, settled=left_out.get(each.name, frozenset())) for each in inputs]
+                    dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with
+                    sources = [Source(each) for each in inputs]
                     async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                         async for block in validated:
                             whole.take(kind, reject_lines(block.found, dead) if dead else block.found)

@@ -11,7 +11,7 @@ from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.export.source import Input
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.findings import CheckName
+from masivo_stream.model.findings import ALWAYS_MADE, OF_PURCHASES, CheckName
 from masivo_stream.model.settings import ValidationSettings
 
 ALL = "all"
@@ -40,20 +40,37 @@ def read_policy(validation: ValidationSettings) -> CheckPolicy | None:
     """Return what to check, None if there is nothing.
 
     Raises:
-        ConfigurationError: `skip_checks` has a name that no check has.
+        ConfigurationError: `skip_checks` has a name that no check has, or that of a check that is always made.
     """
-    skipped = set()
-    for name in validation.skip_checks:
-        if name not in {ALL, *CheckName}:
-            raise ConfigurationError(
-                "there is no check of this name",
-                operation="read the settings",
-                place=f"--skip-checks {name}",
-                hint=f"the names are {', '.join([ALL, *CheckName])}",
-            )
-        if name != ALL:
-            skipped.add(CheckName(name))
-    return None if ALL in validation.skip_checks else CheckPolicy(frozenset(skipped), validation.duplicate_purchase)
+    names = [name for name in validation.skip_checks if name != ALL]
+    for name in names:
+        _check_name(name)
+    if ALL in validation.skip_checks:
+        return None
+    return CheckPolicy(frozenset(map(CheckName, names)), validation.duplicate_purchase)
+
+
+def _check_name(name: str) -> None:
+    operation, place = "read the settings", f"--skip-checks {name}"
+    if name not in set(CheckName):
+        names = ", ".join([ALL, *(each for each in CheckName if each not in ALWAYS_MADE)])
+        raise ConfigurationError(
+            "there is no check of this name", operation=operation, place=place, hint=f"the names are {names}"
+        )
+    if name in OF_PURCHASES:
+        raise ConfigurationError(
+            "this check cannot be left out by name",
+            operation=operation,
+            place=place,
+            hint="--duplicate-purchase allow sends events whose purchase came before, and does not look for them",
+        )
+    if name in ALWAYS_MADE:
+        raise ConfigurationError(
+            "this check cannot be left out by name, because what it holds back could not arrive",
+            operation=operation,
+            place=place,
+            hint="correct the records that it finds, or migrate without them: they are dead letters, the rest is sent",
+        )
 
 
 def identify(inputs: Mapping[Kind, Sequence[Input]], validation: ValidationSettings, policy: CheckPolicy) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
-from masivo_stream.core.checks.find_repeated import find_emails, repeated_ids
+from masivo_stream.core.checks.find_repeated import count_customers, find_emails, repeated_ids
 from masivo_stream.core.checks.hold import lines_to_hold
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
@@ -42,6 +42,7 @@ from masivo_stream.model.findings import (
     HeldLine,
     LinePlace,
     severity,
+    unit_of,
 )
 
 _PART_BYTES = 2_500_000
@@ -109,9 +110,7 @@ class WholeExport:
         self._notes.flush()
         self._lines.finish()
         with FindingsWriter(self._directory) as writer:
-            repeated = Lines(
-                where for part in range(self._spill.parts) for where in repeated_ids(self._spill.load(part))
-            )
+            repeated, customers = self._look_at_customers()
             emails = await self._settle_all(lambda words: find_emails(words, repeated), writer)
             dead = Lines(emails)
             await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer)
@@ -122,10 +121,18 @@ class WholeExport:
                 by_kind=sum_by_kind(totals),
                 rewards=sum_by_reward_over_all(totals),
                 skipped=tuple(sorted(self._policy.skipped)),
+                customers=customers,
             )
             files = [(kind.value, each.name) for kind, each in self._sources]
             writer.finish(About(identity=identity, files=files, checks=msgspec.json.encode(checked)))
         return checked
+
+    def _look_at_customers(self) -> tuple[Lines, int]:
+        """Return the records whose customer came before; without a customers export, the number of customers."""
+        parts = map(self._spill.load, range(self._spill.parts))
+        if self._scope.customers:
+            return Lines(where for part in parts for where in repeated_ids(part)), 0
+        return Lines(), sum(map(count_customers, parts))
 
     def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
@@ -201,6 +208,7 @@ class WholeExport:
                 check=check,
                 severity=severity(check, purchase),
                 count=counts[check],
+                unit=unit_of(check),
                 meaning=MEANINGS[check],
                 first=tuple(map(self._describe, self._collector.first(check))),
                 fields=tuple(map(self._describe_field, self._collector.fields(check))),

@@ -8,8 +8,9 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.find_sources import check_rereadable
 from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.flow.session import open_session
+from masivo_stream.flow.session import Session, open_session
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -18,6 +19,7 @@ async def retry(
     settings: Settings,
     credentials: Credentials,
     *,
+    unchanged: bool = False,
     confirmations: Confirmations | None = None,
     observer: Observer | None = None,
     handle_signals: bool = False,
@@ -26,12 +28,13 @@ async def retry(
     """Send the dead letters of a run again, as they are in their files now, and go on with what else is pending.
 
     A dead letter leaves its file when it is tried. A record that is rejected again is written there again, with its
-    history. An unchanged record that we rejected ourselves is validated again without a request. The
-    exports are found at the paths that the run knows, or beside the state directory if that was moved with them. The
-    arguments and the result are those of `migrate`.
+    history. An unchanged record that we rejected ourselves is validated again without a request. What the checks over
+    all files found of it remains, unless `unchanged` is true, or its customer was unknown and customers were accepted
+    since. The exports are found at the paths that the run knows, or beside the state directory if that was moved with
+    them. The arguments and the result are those of `migrate`.
 
     Raises:
-        ConfigurationError: there is no run, or its state directory cannot be used.
+        ConfigurationError: there is no run, it has not begun to read, or its state directory cannot be used.
         InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
@@ -44,10 +47,22 @@ async def retry(
         observer=observer,
         runtime=runtime,
     ) as session:
+        _check_begun(session)
         for kind in Kind:
             check_rereadable(session.journal, kind)
         exports = await find_known(session)
         if not session.binding.confirmations.again:  # else the run checks it below, and notes the confirmation once
             await session.guard_sends().check_place(by_hand=False)
-        await take_dead_letters(session.state, session.journal, session.observer)
+        await take_dead_letters(session.state, session.journal, session.observer, unchanged=unchanged)
         return await send_pending(session, exports, handle_signals=handle_signals, reporting=session.runtime.reporting)
+
+
+def _check_begun(session: Session) -> None:
+    """Check that the run knows an export. A start that was refused leaves a run that knows none."""
+    if not any(session.journal.read.sources(kind) for kind in Kind):
+        raise ConfigurationError(
+            "the run in this state directory has not begun: there is nothing to retry",
+            operation="retry dead letters",
+            place=session.settings.state.state_dir,
+            hint="name the --state-dir of the migration that has dead letters, or start masivo-stream migrate",
+        )

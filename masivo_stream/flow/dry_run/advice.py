@@ -35,6 +35,7 @@ def warn_of_plan(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan],
     yield from _about_limits(settings, sum(kind.requests for kind in kinds.values()), quota)
     for name, found in dry.kinds.items():
         yield from _about_records(name, found)
+        yield from _about_dead_letters(name, found, dry)
         yield from _about_packing(settings, name, found, kinds[name])
     yield from _about_customers(settings, dry)
 
@@ -110,13 +111,46 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
             " if these records are not deleted or reversed, export the fields `deleted`, `deleted_at`, `status` and"
             " `reversed_at` without a value, or leave the fields out"
         )
-    if figures.dead * 2 > records:
-        first = found.dead_letters[0]
+
+
+def _about_dead_letters(kind: str, found: KindDryRunResult, dry: DryRun) -> Iterator[str]:
+    """Yield a warning if most records of a kind would be dead letters: where the cause is, in whatever export."""
+    figures = found.figures
+    records = figures.read - figures.blank
+    if figures.dead * 2 <= records:
+        return
+    first, files = found.dead_letters[0], _customers_files(dry)
+    empty = " and ".join(file for file, customers in files if not customers)
+    if first.reason == Reason.UNKNOWN_CUSTOMER and empty:
         yield (
-            f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most of"
+            f"{figures.dead:,} of {records:,} records of {kind} would be dead letters, most of them because no customer"
+            f" in {empty} can be sent: export the customers again, or leave --customers out if the account has all of"
+            " them"
+        )
+    elif first.reason == Reason.UNKNOWN_CUSTOMER:
+        yield (
+            f"{figures.dead:,} of {records:,} records of {kind} would be dead letters, most of them because"
+            f" {' and '.join(file for file, _ in files)} lacks their customers: export all customers, with ids written"
+            f" as at {_place(first)}"
+        )
+    elif first.reason == Reason.CUSTOMER_NOT_MIGRATED and (dead := dry.kinds[Kind.CUSTOMERS].dead_letters):
+        yield (
+            f"{figures.dead:,} of {records:,} records of {kind} would be dead letters, most of them because their"
+            f" customers are dead letters: correct the customers first, beginning at {_place(dead[0])}"
+        )
+    else:
+        yield (
+            f"{figures.dead:,} of {records:,} records of {kind} would be dead letters, most of"
             f" them because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and"
             " export again"
         )
+
+
+def _customers_files(dry: DryRun) -> list[tuple[str, int]]:
+    """Return the files of the customers export, each with the number of customers that can be sent."""
+    checks = dry.summary.checks
+    totals = () if checks is UNSET else checks.totals
+    return [(each.file, each.records) for each in totals if each.kind == Kind.CUSTOMERS]
 
 
 def _about_packing(settings: Settings, kind: str, found: KindDryRunResult, planned: KindPlan) -> Iterator[str]:
@@ -139,13 +173,14 @@ def _about_packing(settings: Settings, kind: str, found: KindDryRunResult, plann
 def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
     sent = {name: found for name, found in dry.kinds.items() if found.figures.pending}
     others = [name for name in sent if name != Kind.CUSTOMERS]
-    if others and Kind.CUSTOMERS not in dry.kinds:
-        yield (
-            f"{' and '.join(others)} without a customers export: every customer must be in the account already,"
-            " because one unknown customer makes the API refuse a batch of 1000; if they are not, name the customers"
-            " export too"
-        )
     checks = dry.summary.checks
+    if others and Kind.CUSTOMERS not in dry.kinds:
+        customers = "every customer" if checks is UNSET or not checks.customers else _all_of(checks.customers)
+        yield (
+            f"{' and '.join(others)} without a customers export: {customers} must be in the account already, because"
+            " one unknown customer makes the API refuse a batch of 1000; if they are not, name the customers export"
+            " too; migrate --canary finds out about one of them with a request of each kind"
+        )
     if checks is not UNSET and not checks.unfinished:
         return  # they find unknown customers and duplicates exactly, and hold them back
     for name in others:
@@ -163,6 +198,10 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
             f"more than {most:,} {' and '.join(many)}: duplicates further apart than that are not noticed before they"
             " are sent, and each costs about ten requests to isolate; raise remember_ids to the number of records"
         )
+
+
+def _all_of(customers: int) -> str:
+    return f"all {customers:,} customers" if customers > 1 else "the one customer"
 
 
 def _place(first: DeadReason) -> str:

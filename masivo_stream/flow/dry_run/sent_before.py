@@ -6,7 +6,15 @@ from msgspec import structs
 
 from masivo_stream.flow.identity.sent_purchases import SentByOthers
 from masivo_stream.model.entries import LineResults
-from masivo_stream.model.findings import MEANINGS, CheckName, CheckResult, ExportChecks, ExportFinding, severity
+from masivo_stream.model.findings import (
+    MEANINGS,
+    CheckName,
+    CheckResult,
+    ExportChecks,
+    ExportFinding,
+    severity,
+    unit_of,
+)
 from masivo_stream.model.results import Entry
 
 FIRST_PLACES = 20
@@ -46,6 +54,7 @@ class SentFindings:
                     check=check,
                     severity=severity(check, self._setting),
                     count=count,
+                    unit=unit_of(check),
                     meaning=MEANINGS[check],
                     first=tuple(self._first[check]),
                 )

@@ -23,6 +23,7 @@ from anyio import to_thread
 from msgspec import Struct
 
 from masivo_stream.core.reading.purchases import EventMemory
+from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.core.redact import named
 from masivo_stream.core.sent_purchases import (
     CONTENT_CHECK,
@@ -220,6 +221,8 @@ class PurchaseGuard:
         self._writer: NotesWriter | None = None
         self._writes = settings.state.remember_purchases > 0
         self._earlier: SentByOthers | None = None
+        self.recent_signs = RecentSigns() if self._writes else None
+        """Signs of events that were read and not accepted yet; a decoder keeps them here."""
         self.warnings: list[str] = []
         """Warnings for a person, one sentence each."""
 
@@ -242,7 +245,7 @@ class PurchaseGuard:
                 state_dir=str(self._state_dir.resolve()),
                 at=self._binding.clock.wall().isoformat(timespec="seconds"),
             )
-            self._notes = PurchaseNotes(PurchaseKeys(salt))
+            self._notes = PurchaseNotes(PurchaseKeys(salt), self.recent_signs)
             self._writer = create_notes(self._shared, whose, salt, self._settings.state.remember_purchases)
         self._writer.append(self._notes.of(parts))
 

@@ -188,6 +188,7 @@ async def open_kind(
                 settings,
                 thorough=limited or not is_much(sources),
                 settled=settled_records(sources, resume),
+                recent_signs=session.guard_purchases().recent_signs if kind is Kind.EVENTS else None,
                 sent=await session.guard_purchases().open_earlier() if kind is Kind.EVENTS else None,
                 # Copies of dead letters are not checked as a whole, and two of them may be of one customer.
                 checked=watch.held is not None and not any(source.is_copy for source in sources),

@@ -148,7 +148,7 @@ class Canary:
                 kind,
                 found.entry,
                 CanaryRecord(kind=kind, file=found.entry.record[0], line=found.entry.line, outcome="refused"),
-                "was not accepted, its dead letter says why",
+                "was refused",
             )
         accepted_before = sum(resume.figures.items.values()) or resume.unanswered
         return None if accepted_before else self._clock.now()

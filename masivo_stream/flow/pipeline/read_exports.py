@@ -18,6 +18,7 @@ from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
 from masivo_stream.core.reading.purchases import EventMemory, Purchases
+from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.core.reading.remote import AnswerReader, ask
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
@@ -28,7 +29,6 @@ from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.findings import CheckName
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Line, LineRun, Position
 from masivo_stream.model.settings import Settings
@@ -49,10 +49,6 @@ for their turn, and a timer for three turns."""
 _MOST_LINES_TOGETHER = 1024
 """Lines that go to a worker at once: this process only takes the answer, and a question costs each side one turn of the
 event loop."""
-
-
-_REPEATED = frozenset({CheckName.DUPLICATE_ID, CheckName.DUPLICATE_EMAIL, CheckName.SPLIT_TRANSACTIONS})
-"""The checks that find what the decoder finds if they are not made."""
 
 
 class LineBlock(Struct, frozen=True):
@@ -141,11 +137,13 @@ def make_decoder(
     settled: Covered | None = None,
     sent: SentByOthers | None = None,
     checked: bool = False,
+    recent_signs: RecentSigns | None = None,
 ) -> Decoder:
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
     `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
     customers and emails that came before, so the decoder does not, unless they were told to leave that out.
+    `recent_signs` keeps what identifies the events, until they are accepted.
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
@@ -161,8 +159,9 @@ def make_decoder(
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
-    found = checked and _REPEATED.isdisjoint(validation.skip_checks)
-    memory = KnownCustomers if found else KnownIds
+    if purchases is not None and recent_signs is not None:
+        purchases = recent_signs.around(purchases)
+    memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
     return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
 
 

@@ -17,7 +17,14 @@ from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
-from masivo_stream.model.examples import Example, SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.examples import (
+    BEFORE_IN_A_RUN,
+    BEFORE_IN_EXPORTS,
+    Example,
+    SkipExample,
+    SkippedPlace,
+    skip_examples,
+)
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary
@@ -94,14 +101,14 @@ def describe_places(events: int, places: Iterable[tuple[str, int]]) -> str:
     """Return how many events have a purchase that came before, and the places of the first of them."""
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun, whose = ("event", "its") if events == 1 else ("events", "their")
-    return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
+    return f"{events:,} {noun} {BEFORE_IN_EXPORTS} {whose} customer has, the first at {first}"
 
 
 def describe_sent_before(events: int, places: Iterable[tuple[str, int]]) -> str:
     """Return how many events have a purchase that an earlier run sent, and the places of the first of them."""
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun = "event" if events == 1 else "events"
-    return f"{events:,} {noun} whose purchase_id an earlier run sent to this account, the first at {first}"
+    return f"{events:,} {noun} {BEFORE_IN_A_RUN} to this account, the first at {first}"
 
 
 def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:

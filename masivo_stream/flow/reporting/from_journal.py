@@ -61,7 +61,8 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     2. A revert has left something to be decided or sent.
     3. The last process left a report, and nothing has changed since.
     4. Everything was read and settled.
-    5. The last process was killed.
+    5. No process has begun to read: it was killed or refused before that.
+    6. The last process was killed.
     """
     kinds = summarise_kinds(journal.read)
     closes = all(figures.closes for figures in kinds.values())
@@ -85,6 +86,14 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     )
     if ended and kinds:
         return summarise(kinds, None, closes=closes)
+    if not any(journal.read.sources(kind) for kind in Kind):
+        return Summary(
+            outcome="interrupted",
+            exit_code=ExitCode.OUTAGE,
+            kinds=kinds,
+            closes=closes,
+            message="no export was begun, and nothing was sent",
+        )
     flying = sum(
         journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
     )
