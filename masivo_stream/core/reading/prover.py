@@ -154,7 +154,7 @@ def describe_validator(*, pure_python: bool = False) -> str:
     """Return a description of the validator at work; `pure_python` is the setting."""
     validator = f"msgspec {msgspec.__version__}"
     if not _BUILT:
-        return f"{validator} alone: there was no C compiler for the extension when masivo-stream was installed"
+        return f"{validator} alone: the extension in C was not built, since there was no compiler"
     if pure_python:
         return f"{validator} alone: pure_python is set"
     return f"{validator}, after an extension in C that proves most lines valid"
