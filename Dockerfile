@@ -3,6 +3,8 @@
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
+# --build-arg EXTRAS=[prepare] adds DuckDB, for `masivo-stream prepare`; [cloud] adds object storage; [cloud,prepare] both.
+ARG EXTRAS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 # A compiler for the extension that makes validation faster; it stays in this stage.
@@ -10,7 +12,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 RUN python -m venv /opt/masivo-stream
 COPY pyproject.toml setup.py MANIFEST.in constraints.txt README.md LICENSE ./
 COPY masivo_stream masivo_stream
-RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt . \
+RUN /opt/masivo-stream/bin/pip install --constraint constraints.txt ".${EXTRAS}" \
     && /opt/masivo-stream/bin/pip uninstall --yes pip \
     && /opt/masivo-stream/bin/python -m compileall -q /opt/masivo-stream/lib \
     && install -d -m 0700 -o 10001 -g 10001 /volume/state

@@ -18,6 +18,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "tools::a_target_accepts_every_batch",
     },
     "cli/bench.py": {
+        "download the exports first": "objects::what_cannot_be_in_object_storage_is_on_this_machine",
         (
             "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}"
         ): "tools::a_tool_works_as_its_hint_says",
@@ -50,6 +51,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
+        (
+            "name the directory that masivo-stream prepare has written; it holds prepare.json"
+        ): "prepare::what_was_prepared_is_migrated",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },
     "cli/output.py": {
@@ -66,7 +70,18 @@ TABLE: dict[str, dict[str, str]] = {
             "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
     },
+    "cli/prepare.py": {
+        "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
+        "name another file with -o": "prepare::a_command_is_completed",
+        "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        (
+            "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
+        ): "prepare::a_command_is_completed",
+    },
     "cli/report.py": {
+        "name a file; migrate --publish copies the report of a run to object storage": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
         "use --json or --output, not both": "commands::a_report_goes_to_one_place",
     },
     "cli/resolve.py": {
@@ -108,11 +123,58 @@ TABLE: dict[str, dict[str, str]] = {
             " again"
         ): "account::an_export_with_ids_of_something_else_is_corrected",
     },
+    "core/reading/object_urls.py": {
+        "encode what is not ASCII with %, as browsers do": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "name a file, or an object with s3://, gs://, az:// or https://": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "name each object, or use s3://, gs:// or az://": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        'name the objects in it, for example "{…}*.ndjson"': "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        (
+            "others on this machine can read it in the list of processes: use a presigned URL, or s3://, gs:// or az://"
+        ): "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "use https:// (http:// is for this machine only)": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "write {…}://BUCKET/KEY": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+        "write {…}://HOST/PATH": "objects::a_wrong_url_is_corrected_as_its_hint_says",
+    },
     "edges/files/catalogue_file.py": {
         (
             'it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]};'
             " masivo-stream check --json > catalogue.json makes one from an account"
         ): "account::a_catalogue_is_made_from_an_account",
+    },
+    "edges/objects/find_objects.py": {
+        "check the URL": "objects::a_url_of_something_else_is_checked",
+        "check the pattern and the bucket, and the endpoint in the environment": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "download it, and name the file": "objects::what_cannot_be_read_in_parts_is_downloaded",
+        "name the object once; if they are two objects, download them, and name the files": (
+            "objects::two_urls_with_one_name_are_named_once"
+        ),
+    },
+    "edges/objects/object_file.py": {
+        "check bucket and key, and the endpoint in the environment": (
+            "objects::a_wrong_url_is_corrected_as_its_hint_says"
+        ),
+        "check the URL, and region and endpoint in the environment": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "check the credentials in the environment; if they have expired, renew them; then start again": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "download it, and name the file": "objects::what_cannot_be_read_in_parts_is_downloaded",
+        (
+            "put the object back as it was, then start the same command again; put new records into a further"
+            " object beside it"
+        ): "objects::a_replaced_object_is_put_back",
+        "set them in the environment, as docs/object-storage.md describes": (
+            "objects::credentials_and_endpoint_are_set_as_the_hints_say"
+        ),
+        "start the same command again when it answers": "objects::storage_that_does_not_answer_is_tried_again_later",
+    },
+    "edges/objects/store.py": {
+        "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
     },
     "flow/ask_account.py": {
         (
@@ -177,7 +239,7 @@ TABLE: dict[str, dict[str, str]] = {
         "restore it, then export one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
-            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
+            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
         ): "exports::a_file_that_is_not_an_export_is_replaced",
         "unpack it, then name the files in it": "exports::a_file_that_is_not_an_export_is_replaced",
         "{…} < {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
@@ -279,6 +341,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/config.py": {
+        "name a directory on this machine; --publish copies the results to a URL": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
+        "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://…/FOLDER": (
+            "objects::a_place_for_results_is_corrected_as_its_hint_says"
+        ),
         "begin comments with #, and put text in quotes; see config.example.toml": (
             "settings::a_settings_file_of_another_tool_is_rewritten"
         ),
@@ -570,6 +638,15 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
+    "flow/reporting/publish.py": {
+        "publish to another folder or bucket": "objects::a_place_for_results_is_corrected_as_its_hint_says",
+        "set what is missing in the environment, as docs/object-storage.md describes": (
+            "objects::a_place_for_results_is_corrected_as_its_hint_says"
+        ),
+        "start the same command again: what was delivered is not sent again, and the results are published": (
+            "objects::results_that_were_not_published_are_published_later"
+        ),
+    },
     "flow/try_account.py": {
         "events in doubt can be sent again without harm: masivo-stream resolve --resend": (
             "trials::events_in_doubt_are_sent_again"
@@ -663,6 +740,11 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/pipeline/read_exports.py": {
         (
+            "an object cannot be added to: when the export is finished, write it to a further object, and name"
+            " that one instead, or end the last line with a newline there; the part that was already read is"
+            " recognised"
+        ): "objects::an_unfinished_object_is_written_elsewhere",
+        (
             "copy the file or export again, then start the same command again; its complete lines were already"
             " processed"
         ): "exports::a_truncated_compressed_export_is_copied_again",
@@ -703,6 +785,10 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::an_unread_export_is_named_again"
         ),
         "name it with --{…} too": "exports::the_flag_for_a_moved_export_is_corrected",
+        (
+            "put it back, or check endpoint and credentials in the environment; if it has another URL or signature now,"
+            " add --moved {…}=URL"
+        ): "objects::an_object_that_is_elsewhere_is_named",
         "start migrate once with its present name, which records the new place; or add --moved {…}=PATH": (
             "exports::an_export_is_found_by_commands_that_do_not_name_it"
         ),
@@ -772,6 +858,11 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_continued_in_its_state_directory",
+    },
+    "flow/commands/verify_totals.py": {
+        "check the id: without this flag, verify --totals lists the rewards of all transactions": (
+            "totals::flags_that_contradict_each_other_are_corrected"
+        ),
     },
     "flow/commands/resolve.py": {
         (
@@ -981,6 +1072,9 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_given_by_the_flag"
         ),
     },
+    "observe/preparation_table.py": {
+        "next:\n  masivo-stream migrate --from {…}": "prepare::what_was_prepared_is_migrated",
+    },
     "observe/resolution_list.py": {
         "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::a_batch_that_is_found_in_the_account_is_accepted"
@@ -1006,6 +1100,11 @@ TABLE: dict[str, dict[str, str]] = {
             " requests"
         ): "plan::what_the_account_lacks_is_corrected_before_migrating",
     },
+    "observe/check_table.py": {
+        "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE": (
+            "account::a_check_that_asked_nothing_gets_a_key_or_a_catalogue"
+        ),
+    },
     "observe/fault_list.py": {
         "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },
@@ -1019,6 +1118,163 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "observe/verification_table.py": {
         "  hint: masivo-stream verify checks these records again, and more": "deciding::missing_records_are_looked_up",
+    },
+    "prepare/engine/database.py": {
+        "export it again, or correct its format in the mapping": "prepare::a_source_that_is_no_table_is_named_right",
+        "correct the SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "correct the SELECT: the sources are {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "pip install 'masivo-stream[prepare]'": "prepare::the_extra_is_installed",
+        "raise memory in [engine], or lower threads": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "remove the directory .spill and start again; if that does not help, please report it"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/fitting_files.py": {
+        (
+            "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
+            " without one"
+        ): "prepare::files_of_one_source_fit_each_other",
+        "make a source of each kind of file, and UNION ALL them in the SELECT": (
+            "prepare::files_of_one_source_fit_each_other"
+        ),
+    },
+    "prepare/engine/load.py": {
+        "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "its columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "name the delimiter of this source in the mapping: delimiter = {…}"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/output_files.py": {
+        "name another directory with -o, or move it away": "prepare::an_export_that_was_not_prepared_is_kept",
+    },
+    "prepare/engine/run.py": {
+        "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        (
+            "replace it before you migrate; masivo-stream check lists the rewards of an account"
+        ): "prepare::the_reward_of_a_preset_is_replaced",
+    },
+    "prepare/engine/select.py": {
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "select one element or field of it, or a row per element with unnest()"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/engine/spill_dir.py": {
+        (
+            "free space, or allow writing there; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "wait for it, or name another directory": "prepare::two_at_once_wait_for_each_other",
+    },
+    "prepare/engine/standard_input.py": {
+        (
+            "pipe a table into the command, as in: psql … | masivo-stream prepare mapping.toml -o export"
+        ): "prepare::a_table_is_piped_into_the_command",
+    },
+    "prepare/mapping/flat_columns.py": {
+        "name the other column differently, or do not select it": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            "add `place` of the main table: what is left out is then named by file and line"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add it, as NULL AS {…} if there is nothing to select": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the columns are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/mapping/parse_frame.py": {
+        (
+            "a format has %Y or %y, and the parts of https://duckdb.org/docs/sql/functions/dateformat"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add one, with a SELECT": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'write leave_out, first_activity, or a date such as "2018-01-01"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add format, one of {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'add table = "{…}"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "add {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "masivo-stream prepare --init writes one to begin with": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "name a path, a glob, or - for standard input": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "only one source can be `-`": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the known names are: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the words mean one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use 1 or more": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use a name of the IANA database, such as America/Bogota": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use for example utf-8, latin-1, cp1252 or utf-16": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        (
+            'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"'
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use letters, digits and _": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one character": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "use one of: {…}": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a list of texts: ["…"]': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write a text: "…"': "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write a whole number": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write for example orders = { path = "orders.csv" }': "prepare::a_section_has_keys",
+        "write its keys below it": "prepare::a_section_has_keys",
+        'write names and ids: points = "the reward\'s id"': "prepare::a_section_has_keys",
+        (
+            "write the UUID; masivo-stream check lists the rewards of an account"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/presets/found_tables.py": {
+        "name the files, or the directory that holds them": "prepare::a_command_is_completed",
+        (
+            "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/"
+        ): "prepare::a_command_is_completed",
+    },
+    "prepare/presets/preset_files.py": {
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_the_hint_says",
+        "the presets are: {…}": "prepare::a_command_is_completed",
+    },
+    "prepare/sources/delimited.py": {
+        (
+            'name the encoding in the mapping, such as encoding = "latin-1", "cp1252" or "utf-16"'
+        ): "prepare::an_encoding_is_named",
+        (
+            'correct that line, or say quote = "" in the mapping if nothing is quoted'
+        ): "prepare::a_table_that_is_wrong_is_corrected",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_table_that_is_wrong_is_corrected",
+    },
+    "prepare/sources/json_values.py": {
+        "export it again": "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is a value per line': "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is an object per line': "prepare::a_source_that_is_no_table_is_named_right",
+    },
+    "prepare/sources/source_files.py": {
+        "name its encoding in the mapping, or export it again": "prepare::an_encoding_is_named",
+        'say encoding = "{…}"': "prepare::an_encoding_is_named",
+        "check that it exists and can be read": "prepare::a_file_that_cannot_be_read_is_made_readable",
+        "copy it again, or export it again": "prepare::a_table_that_is_wrong_is_corrected",
+        (
+            "paths are relative to the directory in which the command is started"
+        ): "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/sources/sqlite_rows.py": {
+        (
+            "check `table` in the mapping, and that the file is complete"
+        ): "prepare::a_source_that_is_no_table_is_named_right",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (

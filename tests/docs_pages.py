@@ -59,8 +59,8 @@ def _console(text):
         yield Step("\n".join([first, *more]), "\n".join(rest))
 
 
-def run_page(page, directory):
-    """Run all steps in one shell; yield each with its exit code and what it printed."""
+def run_page(page, directory, **variables):
+    """Run all steps in one shell, with variables; yield each with its exit code and what it printed."""
     planned = list(steps(page))
     script = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for step in planned:
@@ -69,7 +69,7 @@ def run_page(page, directory):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     quick = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "1", "MASIVO_SAMPLE": "3"}
     environment = clean_environment(
-        PATH=path, COLUMNS="100", XDG_STATE_HOME=str(directory / "shared"), HOME=str(directory), **quick
+        PATH=path, COLUMNS="100", XDG_STATE_HOME=str(directory / "shared"), HOME=str(directory), **quick, **variables
     )
     ran = subprocess.run(
         ["bash", "-c", "\n".join(script)],

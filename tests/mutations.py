@@ -26,7 +26,9 @@ import mutations_of_faults
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_objects
 import mutations_of_plausibility
+import mutations_of_prepare
 import mutations_of_prover
 import mutations_of_references
 import mutations_of_reverts
@@ -51,6 +53,8 @@ LISTS = (
     mutations_of_totals,
     mutations_of_sent_purchases,
     mutations_of_faults,
+    mutations_of_objects,
+    mutations_of_prepare,
     mutations_of_prover,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)

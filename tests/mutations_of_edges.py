@@ -154,8 +154,8 @@ LOCKS = (
     Mutation(
         "an export is claimed by its name",
         "edges/shared_dir/claims.py",
-        'f"{account}-{status.st_dev}-{status.st_ino}.lock"',
-        'f"{account}-{status.st_dev}-{hash(path)}.lock"',
+        'return f"{status.st_dev}-{status.st_ino}"',
+        'return f"{status.st_dev}-{hash(path)}"',
         "Under another name of one file a second run sends every record once more.",
         (CLAIMS + "another_name_of_a_file_is_the_same_claim",),
     ),

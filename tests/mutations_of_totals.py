@@ -7,6 +7,22 @@ FLOW, FILE = "flow/test_verify_totals.py::test_", "edges/test_listed_days_file.p
 
 MUTATIONS = (
     Mutation(
+        "other sums of as many transactions may be not visible yet",
+        "core/accounting/day_totals.py",
+        "    if own.count == sent.count:\n",
+        "    if False:\n",
+        "A day on which amounts are wrong is waited for.",
+        (CORE + "every_rule_about_a_reward_holds",),
+    ),
+    Mutation(
+        "three days are enough to find a time zone",
+        "flow/commands/verify_totals.py",
+        "_MOST_ELSEWHERE if findings.may_learn_the_zone else _IN_A_ROW",
+        "_IN_A_ROW",
+        "A wrong zone is named, or none.",
+        (FLOW + "the_time_zone_is_found_if_few_hours_of_each_day_have_transactions",),
+    ),
+    Mutation(
         "a day is one of UTC, whatever the zone",
         "core/accounting/day_totals.py",
         "        return (moment + self.zone) // DAY\n",

@@ -20,9 +20,13 @@ MAY_IMPORT = {
     "monitor": {"model", "core", "flow", "observe"},
     "generate": {"model", "core"},
     "sandbox": {"model", "core"},
+    "prepare": {"model", "core"},
     "bench": {"model", "core", "edges", "flow", "generate"},
-    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox", "bench", "monitor"},
+    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox", "prepare", "bench", "monitor"},
 }
+
+PURE_ROOMS_OF_PREPARE = ("mapping", "settling")
+
 
 WORLD = {
     "aiofiles", "aiohttp", "anyio", "asyncio", "datetime", "glob", "http", "logging", "os", "pathlib", "random",
@@ -95,6 +99,15 @@ def test_edges_do_not_import_each_other(path):
 def test_core_has_no_outside_effects(path):
     """No module of `core` imports a clock, chance, an event loop, disk, socket or log."""
     assert {name.split(".")[0] for name in imported(path)} & WORLD == set()
+
+
+def test_settling_knows_no_world():
+    """What decides about rows touches nothing outside, and one module knows the database."""
+    prepare = PACKAGE / "prepare"
+    for path in (path for room in PURE_ROOMS_OF_PREPARE for path in (prepare / room).rglob("*.py")):
+        assert {name.split(".")[0] for name in imported(path)} & WORLD == set(), path
+        assert not any(name.startswith("masivo_stream.prepare.engine") for name in imported(path)), path
+    assert [path.name for path in MODULES if "duckdb" in imported(path)] == ["database.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

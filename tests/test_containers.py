@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -64,6 +65,31 @@ def test_the_image_is_made_of_existing_files():
         assert (ROOT / name).exists()
     assert set(copied) == let_through
     assert "--constraint constraints.txt" in DOCKERFILE
+
+
+def test_the_image_can_have_the_extra():
+    """By a build argument that is empty unless it is given, with a pinned version; the page says how."""
+    assert instructions("ARG")[-1] == "EXTRAS="
+    assert 'constraints.txt ".${EXTRAS}"' in DOCKERFILE
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    pinned = re.findall(r"^([a-z0-9-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert {re.match(r"[a-z0-9-]+", name)[0] for name in extras["prepare"]} <= set(pinned)
+    assert "--build-arg EXTRAS=[prepare] ." in (ROOT / "docs" / "containers.md").read_text()
+
+
+def test_what_is_prepared_needs_no_home_and_no_network(tmp_path):
+    """As in the image: no home directory, and a user without a name."""
+    (tmp_path / "people.csv").write_text("id,name,email,joined\n1,Ana,a@b.co,2020-01-01T00:00:00Z\n")
+    (tmp_path / "mapping.toml").write_text(
+        """
+        [sources]
+        people = { path = "people.csv", dates = ["joined"] }
+        [customers]
+        select = "SELECT place, id, name, email, joined AS registration_date FROM people"
+        """
+    )
+    done = run("prepare", "mapping.toml", "-o", "export", cwd=tmp_path, HOME="/nonexistent")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_health_check_is_a_module():

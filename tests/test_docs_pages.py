@@ -9,14 +9,18 @@ from docs_pages import DOCS, LANGUAGES, Step, blocks, commands, looks_like, run_
 
 from masivo_stream.cli.main import build_app
 from masivo_stream.model.reason import Reason
+from masivo_stream.prepare.presets.preset_files import list_presets
 from masivo_stream.sandbox import FAULT_NAMES
 
-PAGES = {path.name: path.read_text() for path in sorted(DOCS.glob("*.md"))}
+PAGES = {str(path.relative_to(DOCS)): path.read_text() for path in sorted(DOCS.rglob("*.md"))}
+PRESETS = [name for name in PAGES if name.startswith("presets/")]
+"""Pages that are followed with the sample of a preset."""
 README = (DOCS.parent / "README.md").read_text()
+SAMPLES = DOCS.parent / "tests" / "prepare" / "samples"
 ELSEWHERE = {"containers.md", "monitoring.md"}
 """Pages whose commands need Docker, a cluster, or a browser; other tests check them."""
 
-RUN = [name for name, page in PAGES.items() if name not in ELSEWHERE and any(steps(page))]
+RUN = [name for name, page in PAGES.items() if name not in (*ELSEWHERE, *PRESETS) and any(steps(page))]
 
 
 @pytest.mark.slow
@@ -29,6 +33,23 @@ def test_the_commands_of_a_page_print_what_it_shows(name, tmp_path):
             assert code == 0, (step.command, printed, complaints)
         else:
             assert looks_like(step.output, printed), f"$ {step.command}\n{printed}\n{complaints}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_page_of_a_preset_is_followed_to_a_finished_migration(name, tmp_path, served):
+    """From the sample of the preset to the sandbox, by the commands of the page alone."""
+    preset = Path(name).stem
+    shutil.copytree(SAMPLES / preset, tmp_path / "src")
+    variables = {"MASIVO_BASE_URL": served.url, "MASIVO_API_KEY": served.key, "MASIVO_LIMIT": "none"}
+    commands = []
+    for step, code, printed, complaints in run_page(PAGES[name], tmp_path, **variables):
+        commands.append(step.command)
+        assert code == 0, (step.command, printed, complaints)
+        if step.output is not None:
+            assert looks_like(step.output, printed), f"$ {step.command}\n{printed}\n{complaints}"
+    assert f"masivo-stream prepare --init {preset} src/ -o mapping.toml\n" in commands
+    assert served.ledger()["customers"]
 
 
 @pytest.mark.parametrize("name", [*PAGES, "README.md"])
@@ -48,10 +69,10 @@ def test_every_command_and_flag_exists(name):
 @pytest.mark.parametrize("name", [*PAGES, "README.md"])
 def test_every_link_leads_somewhere(name):
     """To a file of the project, and to a heading in it."""
-    page, base = PAGES.get(name, README), DOCS if name in PAGES else DOCS.parent
+    page, base = PAGES.get(name, README), (DOCS / name).parent if name in PAGES else DOCS.parent
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page):
         path, _, heading = target.partition("#")
-        found = (base / path).resolve() if path else base / name
+        found = (base / path).resolve() if path else base / Path(name).name
         assert found.exists(), target
         if heading:
             headings = re.findall(r"^#+ (.*)$", Path(found).read_text(), re.MULTILINE)
@@ -70,7 +91,9 @@ def test_every_block_has_a_language(name):
 def test_every_page_is_in_the_index():
     """And the README leads to the index."""
     linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", PAGES["index.md"]))
-    assert linked == set(PAGES) - {"index.md"}
+    assert linked == set(PAGES) - {"index.md", *PRESETS}
+    assert {f"presets/{name}.md" for name in list_presets()} == set(PRESETS)
+    assert set(re.findall(r"\]\((presets/[^)]+)\)", PAGES["presets.md"])) == set(PRESETS)
     assert "(docs/index.md)" in README
 
 

@@ -137,9 +137,14 @@ def _find_exports(exports: ExportFlags) -> "dict[Kind, list[str]]":
         ConfigurationError: standard input is named, which can be read only once.
         InputError: an export does not exist.
     """
+    from masivo_stream.core.reading.object_urls import is_url
     from masivo_stream.edges.export.source import STDIN
+    from masivo_stream.model.settings import RetrySettings
 
-    found = {kind: [source.path for source in inputs] for kind, inputs in exports.named().find().items()}
+    named = exports.named()
+    if any(map(is_url, (*named.customers, *named.events, *named.transactions))):
+        raise _wrong("a benchmark measures this machine, not object storage", "download the exports first")
+    found = {kind: [source.path for source in inputs] for kind, inputs in named.find(RetrySettings()).items()}
     if any(STDIN in paths for paths in found.values()):
         raise _wrong("standard input can be read only once", "write the export to a file first")
     return found

@@ -1,8 +1,10 @@
 """The program: finds the command, and turns every outcome into an exit code and a message with a hint."""
 
+import os
 import resource
 import signal
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,7 +37,15 @@ def main() -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
     settle_streams()
     signal.signal(signal.SIGTERM, _terminated)  # as PID 1, the kernel ignores it without a handler
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as ended:  # of `_terminated`
+        code = ended.code if isinstance(ended.code, int) else ExitCode.TERMINATED
+    if threading.active_count() > 1:  # a read of object storage that is not wanted any more: it may take two minutes
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _terminated(_number: int, _frame: object) -> NoReturn:

@@ -89,8 +89,8 @@ def migrate(
     common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
     settings = settings_from(common, validation, sending, run)
     exports = exports or MigrateExportFlags()
-    named = exports.named()
-    inputs = named.find()
+    named = exports.named().found(settings.retry)
+    inputs = named.find(settings.retry)
     if inputs or not missing.only_missing:
         check_inputs(inputs)
     work = partial(

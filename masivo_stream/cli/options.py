@@ -24,21 +24,51 @@ class ExportFlags:
     """Which exports to read."""
 
     customers: Paths = None
-    "Customers exports: files (.ndjson, .gz, .zst), globs, or - for standard input."
+    "Customers exports: files (.ndjson, .gz, .zst), s3://, gs://, az://, https:// URLs, globs, or - for standard input."
     events: Paths = None
     "Events exports, likewise."
     transactions: Paths = None
     "Transactions exports, likewise."
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
         from masivo_stream.flow.exports import Exports
 
+        found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
-            customers=tuple(map(_stdin, self.customers or ())),
-            events=tuple(map(_stdin, self.events or ())),
-            transactions=tuple(map(_stdin, self.transactions or ())),
+            customers=(*found.customers, *map(_stdin, self.customers or ())),
+            events=(*found.events, *map(_stdin, self.events or ())),
+            transactions=(*found.transactions, *map(_stdin, self.transactions or ())),
         )
+
+
+EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
+"""The ends of an export's name in a directory, in the order in which they are looked for."""
+
+
+def exports_in(directory: str) -> "Exports":
+    """Return the exports in a directory, by their names.
+
+    Raises:
+        ConfigurationError: there is no export.
+    """
+    from masivo_stream.flow.exports import Exports
+    from masivo_stream.model.contract import Kind
+
+    found = {}
+    for kind in Kind:
+        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
+        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
+    if not any(found.values()):
+        raise ConfigurationError(
+            "there is no export in this directory",
+            operation="read the command",
+            place=directory,
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+        )
+    return Exports(**found)
 
 
 @Parameter(name="*")
@@ -172,6 +202,8 @@ class RunFlags:
 
     no_verify: Annotated[bool, Switch] = False
     "Read nothing back at the end. Default: 3 records of each kind, which costs about 10 requests."
+    publish: str | None = None
+    "Folder in object storage, such as s3://BUCKET/FOLDER, for a copy of dead letters and report. Default: none."
     monitor: str | None = None
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
@@ -207,8 +239,13 @@ def settings_from(
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"
-    config = common.config or os.environ.get("MASIVO_CONFIG")
-    return load_settings(config, environment=os.environ, flags=flags)
+    config = common.config or os.environ.get("MASIVO_CONFIG") or ""
+    if "://" not in config:
+        return load_settings(config, environment=os.environ, flags=flags)
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.look_up import read_small
+
+    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
 
 
 def _stdin(path: str) -> str:

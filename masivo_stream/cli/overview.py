@@ -9,6 +9,7 @@ ABOUT = "Stream customers, events and transactions into Masivo: nothing lost, no
 
 COMMANDS = {
     "demo": "Migrate a generated export into a sandbox: needs nothing, takes seconds.",
+    "prepare": "Write exports from tables: CSV, Parquet, JSON, SQLite.",
     "validate": "Validate every line of an export; send nothing.",
     "check": "Show what the account has, and what exports name that it lacks.",
     "plan": "Show how many requests a migration takes, and how long; send nothing.",

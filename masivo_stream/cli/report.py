@@ -35,6 +35,13 @@ def report(
     from masivo_stream.flow.commands import report as command
 
     common = common or CommonFlags()
+    if output is not None and "://" in output:
+        raise ConfigurationError(
+            "the page is written to a file",
+            operation="report",
+            place="--output",
+            hint="name a file; migrate --publish copies the report of a run to object storage",
+        )
     state_dir = settings_from(common, validation).state.state_dir
     found = command.report(state_dir)
     if common.json:

@@ -40,7 +40,7 @@ def spell_flags(group: Flags) -> list[str]:
     """Return the flags of a group as a person would type them, except those at their default."""
     words: list[str] = []
     for field in fields(group):
-        value, name = getattr(group, field.name), f"--{field.name.replace('_', '-')}"
+        value, name = getattr(group, field.name), f"--{field.name.rstrip('_').replace('_', '-')}"
         if field.name in _ONCE or value is None or value is False:
             continue
         if value is True:

@@ -79,6 +79,8 @@ _SAMPLES = ("2023-11-07T05:31:56Z", "3c90c3cc-0d44-4b50-8888-8dd25736052a", "RFC
 """What messages of the reasons above hold besides words."""
 
 _TOKEN = re.compile(r"[\w@+'\u2019-]+(?:[.][\w@+-]+)*")
+_URL = re.compile(r"\b[a-z0-9]+://[^\s)]+")
+"""The place of a line in object storage."""
 _PARTS = re.compile(r"[._'\u2019-]")
 _BLANKS = re.compile(r"\u2026(?:[^\w()\u2026]*\u2026)+")
 _QUOTES = str.maketrans("", "", "\"'`\u00ab\u00bb\u2018\u2019\u201c\u201d\u2026{}")
@@ -158,7 +160,7 @@ def describe_cause(reason: str, message: str) -> str:
     if reason in _OF_SUMS:
         return "the transactions of a reward do not add up to the balance"
     samples = _own_tokens() if reason in _OWN else frozenset()
-    text = message[:_MOST_READ]
+    text = _URL.sub("0", message[:_MOST_READ])  # a value like any other
     if reason != Reason.INVALID_JSON:  # the decoder quotes single characters of JSON's own, such as a comma
         text = text.translate(_QUOTES)
     known = _TOKEN.sub(lambda match: match[0] if match[0] in samples or _is_known(match) else "\u2026", text)

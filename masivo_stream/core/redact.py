@@ -35,7 +35,8 @@ _SECRETS = re.compile(
 )
 
 _BEFORE_AT = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"(?<=[^?]\?)\S+")
+_QUERY = re.compile(r"(?P<key>\b(?:s3|gs|az)://.*?(?=https?://|$))|(?<=[^?]\?)\S+", re.DOTALL)
+"""What follows `?` in a URL; in a key of object storage, `?` is a sign of patterns and may be shown."""
 
 _PATH = re.compile(r"[A-Za-z_]+(\[\d{1,6}\])*(\.[A-Za-z_]+(\[\d{1,6}\])*)*")
 _NAME = re.compile(r"[A-Za-z_]+")
@@ -60,7 +61,9 @@ def mask(text: str) -> str:
 def mask_url(text: str) -> str:
     """Remove user, password and query from a URL; other text stays as it is."""
     text = named(text)
-    return _QUERY.sub(MASK, _BEFORE_AT.sub(f"{MASK}@", text)) if "://" in text else text
+    if "://" not in text:
+        return text
+    return _QUERY.sub(lambda match: match["key"] or MASK, _BEFORE_AT.sub(f"{MASK}@", text))
 
 
 def mask_urls(texts: Iterable[str]) -> list[str]:

@@ -16,10 +16,11 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import inspect
 
+from masivo_stream.core.reading.object_urls import is_folder_url, is_url
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.max_dead import MaxDead, parse_max_deads
-from masivo_stream.model.settings import Settings
+from masivo_stream.model.settings import Settings, StateSettings
 from masivo_stream.model.window import Window, parse_windows
 
 PREFIX = "MASIVO_"
@@ -52,17 +53,20 @@ _SEMICOLON = re.compile(r"(?m)^\s*;")
 def load_settings(
     file: str | None = None,
     *,
+    content: bytes | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Return the settings; `flags` maps leaf names to values, None for a flag that was not given.
+
+    `content`: what is in `file`, if that is no file on this machine.
 
     Raises:
         ConfigurationError: an unknown name, a value that does not fit, values that do not fit together.
     """
     tree: dict[str, dict[str, Any]] = {section: {} for section in _LEAVES}
     if file:
-        _merge(tree, _read_toml(file), file)
+        _merge(tree, _read_toml(file, content), file)
     _merge_environment(tree, environment or {})
     for name, value in (flags or {}).items():
         if value is not None:
@@ -137,13 +141,14 @@ def _section_of(leaf: str) -> str:
     )
 
 
-def _read_toml(file: str) -> dict[str, Any]:
+def _read_toml(file: str, content: bytes | None) -> dict[str, Any]:
+    found = b""
     try:
-        content = Path(file).read_bytes()
-        text = content.decode("utf-8-sig")  # some editors begin with a byte order mark
+        found = Path(file).read_bytes() if content is None else content
+        text = found.decode("utf-8-sig")  # some editors begin with a byte order mark
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
-        if isinstance(error, UnicodeDecodeError) and content.startswith((b"\xff\xfe", b"\xfe\xff")) and content[2:]:
+        if isinstance(error, UnicodeDecodeError) and found.startswith((b"\xff\xfe", b"\xfe\xff")) and found[2:]:
             raise _wrong("is UTF-16 text", file, "save it as UTF-8") from None
         raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
     try:
@@ -337,10 +342,22 @@ def _check(settings: Settings) -> None:
             "limit",
             "give the account's limits, for example 1/5s,1000/h",
         )
-    if not settings.state.state_dir:
-        raise _wrong("is empty", "state_dir", "name a directory; the default is masivo-state")
+    _check_places(settings.state)
     if settings.retry.first_delay > settings.retry.longest_delay:
         raise _wrong("is longer than longest_delay", "first_delay", "lower first_delay, or raise longest_delay")
+
+
+def _check_places(state: StateSettings) -> None:
+    """Check where a run keeps its state, and where it copies its results to."""
+    if not state.state_dir:
+        raise _wrong("is empty", "state_dir", "name a directory; the default is masivo-state")
+    for name, directory in (("state_dir", state.state_dir), ("shared_dir", state.shared_dir)):
+        if is_url(directory):
+            raise _wrong("is a URL", name, "name a directory on this machine; --publish copies the results to a URL")
+    if state.publish and not is_folder_url(state.publish):
+        raise _wrong(
+            "is not the URL of a bucket", "publish", "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://…/FOLDER"
+        )
 
 
 def _check_url(name: str, url: str) -> None:

@@ -106,7 +106,8 @@ class AskedAccount:
         before, answers, begun = self._requests, list(self._answers), self._clock.wall()
         made = AccountTrials(connection, self._clock, self._settings.visible)
         found = await made.try_all(trials.wanted)
-        self._answers = answers  # answers to migrations name other limits
+        last = answers[-1].limit if answers else None  # answers to migrations name other limits
+        self._answers = [*answers, *(each for each in self._answers[len(answers) :] if each.limit == last)]
         between = (write_moment(begun - _MARGIN), write_moment(self._clock.wall() + _MARGIN))
         words = ["masivo-stream", "revert", "--from", between[0], "--to", between[1]]
         if self._settings.api.base_url != contract.BASE_URL:

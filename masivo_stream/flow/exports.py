@@ -4,26 +4,55 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from masivo_stream.edges.export.source import STDIN, Input, find_inputs
+from masivo_stream.edges.export.source import STDIN, Input
+from masivo_stream.flow.look_up import look_up, patience_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import RetrySettings
 
 
 class Exports(Struct, frozen=True, kw_only=True):
-    """The exports to read, by kind: files (.ndjson, .gz, .zst), globs, or `-` for standard input."""
+    """The exports to read, by kind: files (.ndjson, .gz, .zst), URLs of objects, globs, or `-` for standard input."""
 
     customers: Sequence[str] = ()
     events: Sequence[str] = ()
     transactions: Sequence[str] = ()
 
-    def find(self) -> dict[Kind, list[Input]]:
-        """Return the inputs of every kind that is named.
+    def found(self, retry: RetrySettings) -> "FoundExports":
+        """Return these exports with the inputs that they stand for: an object is read as it was found at first.
 
         Raises:
-            InputError: an export does not exist.
+            ConfigurationError: a URL cannot be read from.
+            InputError: an export does not exist, or object storage does not answer.
+        """
+        return FoundExports(
+            customers=self.customers,
+            events=self.events,
+            transactions=self.transactions,
+            inputs=self.find(retry),
+        )
+
+    def find(self, retry: RetrySettings) -> dict[Kind, list[Input]]:
+        """Return the inputs of every kind that is named; `retry` says how long object storage is waited for.
+
+        Raises:
+            ConfigurationError: a URL cannot be read from.
+            InputError: an export does not exist, or object storage does not answer.
         """
         named = {Kind.CUSTOMERS: self.customers, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}
-        return {kind: found for kind, names in named.items() if (found := find_inputs(names))}
+        patience = patience_of(retry)
+        return {kind: found for kind, names in named.items() if (found := look_up(names, patience))}
+
+
+class FoundExports(Exports, frozen=True, kw_only=True):
+    """Exports that were looked up."""
+
+    inputs: Mapping[Kind, list[Input]]
+
+    def find(self, retry: RetrySettings) -> dict[Kind, list[Input]]:
+        """Return the inputs that were found."""
+        del retry
+        return dict(self.inputs)
 
 
 class OnlyMissing(Struct, frozen=True, kw_only=True):

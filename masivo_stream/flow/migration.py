@@ -9,9 +9,11 @@ from msgspec import Struct
 from masivo_stream.edges.export.source import Input
 from masivo_stream.flow.checks.before_sending import ChecksBeforeSending
 from masivo_stream.flow.identity.known_exports import RecognisedExports
+from masivo_stream.flow.look_up import notify_of_waits, patience_of
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
+from masivo_stream.flow.reporting.publish import publish_results
 from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
@@ -65,6 +67,7 @@ async def find_known(session: Session) -> Matched:
                 session.journal.read,
                 kind,
                 state_dir=session.state.path,
+                patience=patience_of(session.settings.retry),
                 moved=session.moved,
                 full=_reads_all(session),
             )
@@ -99,6 +102,7 @@ async def send_pending(
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
+    notify_of_waits((each.input for found in sources.values() for each in found), session.observer)
     journal.describe(gather_facts(session.settings, reporting.invocation, session.clock.wall()))
     once = session.guard_sends()
     await session.connect(path for each in matched.values() for path in each.paths)
@@ -114,6 +118,7 @@ async def send_pending(
     warnings = (*once.warnings, *checks.warnings, *session.guard_purchases().warnings)
     summary = msgspec.structs.replace(summary, warnings=warnings)
     summary = leave_report(journal, session.state, summary, reporting, session.clock)
+    summary = await publish_results(session.settings, path, journal.read.facts().invocation, summary)
     session.observer.notify(RunEnded(summary=summary))
     return summary
 

@@ -12,12 +12,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 
-from masivo_stream.core.accounting.missing import hash_bytes
+from masivo_stream.core.accounting.missing import hash_bytes, hash_customer
 from masivo_stream.core.dead_letters import FOUND_BY_CHECKS, DeadLetter, read_dead_letter, write_retry
+from masivo_stream.core.reading.marks import find_customer
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.files.counted_file import CountedFile
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_letter_name
-from masivo_stream.edges.files.skipped_file import SkippedFile
+from masivo_stream.edges.files.skipped_file import SkippedFile, skipped_name
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
@@ -49,22 +51,34 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
 
         def open_dead_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             file = DeadLetterFile(state, kind, SystemClock().wall)
-            files.callback(file.close)
+            _close_or_remove(state, dead_letter_name(kind), file, files)
             return file
 
         def open_skipped(kind: Kind, files: ExitStack) -> SkippedSink:
             file = SkippedFile(state, kind)
-            files.callback(file.close)
+            _close_or_remove(state, skipped_name(kind), file, files)
             return file
 
         yield DryRunFiles(open_dead_letters, open_skipped, state.path)
+
+
+def _close_or_remove(state: StateDir, name: str, file: CountedFile, files: ExitStack) -> None:
+    """Close a file of a dry run when its kind has been read. If reading fails, remove it: it would look complete."""
+
+    def remove_unless_whole(failure: object, *_: object) -> None:
+        if failure is not None:
+            (state.path / name).unlink(missing_ok=True)
+
+    files.push(remove_unless_whole)
+    files.callback(file.close)
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer, *, unchanged: bool = False) -> None:
     """Make the dead letters in the dead-letter files an input of the run, as they are now.
 
     What the checks over all files found is sent again only if it was corrected, or if `unchanged` is true. A record of
-    an unknown customer is sent as well if customers were accepted since it became a dead letter.
+    an unknown customer is sent as well if a dead letter of that customer is taken, too, or if customers were accepted
+    since it became a dead letter.
 
     A dead letter that was deleted from its file is given up: it stays counted as dead until it is put back. A line that
     names no dead letter of the run is put aside.
@@ -75,11 +89,12 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
     """
     taken: list[RetryCopy] = []
     notices: list[DeadLettersTaken] = []
+    coming: set[int] = set()
     for kind in Kind:
         length, crc = journal.read.dead_letter_file(kind)
         known = journal.read.sources(kind)
         name = f"retry-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
-        copy = _Copy(kind, journal, unchanged=unchanged)
+        copy = _Copy(kind, journal, coming, unchanged=unchanged)
         file = dead_letter_name(kind)
         as_left = state.checksum(file, length) == (length, crc)
         lines = state.lines(file, length if as_left else None)
@@ -111,9 +126,10 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
 class _Copy:
     """Turns the lines of a dead-letter file into the lines of a retry's copy."""
 
-    def __init__(self, kind: Kind, journal: Journal, *, unchanged: bool) -> None:
+    def __init__(self, kind: Kind, journal: Journal, coming: set[int], *, unchanged: bool) -> None:
+        """Take dead letters of `kind`; `coming` holds the hashes of the customers that this retry sends."""
         self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
-        self._unchanged = unchanged
+        self._coming, self._unchanged = coming, unchanged
         last = journal.read.last_accepted(Kind.CUSTOMERS)
         self._customers_accepted_at = None if last is None else last[1]
         self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
@@ -163,15 +179,24 @@ class _Copy:
         self.taken.add(row.row)
         mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
+        if self._kind is Kind.CUSTOMERS and (customer := self._customer(dead_letter)) is not None:
+            self._coming.add(customer)
         return write_retry(dead_letter, row, mended=mended or self._may_be_right(dead_letter, row))
 
     def _may_be_right(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bool:
         """Return whether what the checks found of an unchanged record need not hold any more."""
         if row.reason not in FOUND_BY_CHECKS:
             return False
-        if self._unchanged or row.reason != Reason.UNKNOWN_CUSTOMER or self._customers_accepted_at is None:
-            return self._unchanged
-        return self._customers_accepted_at > _moment(dead_letter.at)
+        if self._unchanged:
+            return True
+        accepted_at = self._customers_accepted_at
+        since = accepted_at is not None and accepted_at > _moment(dead_letter.at)
+        return row.reason == Reason.UNKNOWN_CUSTOMER and (since or self._customer(dead_letter) in self._coming)
+
+    def _customer(self, dead_letter: DeadLetter) -> int | None:
+        """Return the hash of a dead letter's customer; None if the id cannot be read."""
+        customer = find_customer(dead_letter.body)
+        return None if customer is None else hash_customer(customer, self._salt)
 
     def _row(self, dead_letter: DeadLetter) -> DeadLetterNote | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""

@@ -59,6 +59,12 @@ class InputError(MasivoStreamError):
     exit_code = ExitCode.INPUT
 
 
+class UnreachableExportError(InputError):
+    """The object storage that an export is in does not answer for longer than we wait. Start again later."""
+
+    exit_code = ExitCode.OUTAGE
+
+
 class OutageError(MasivoStreamError):
     """For longer than we wait, the API could not be reached, or the quota was used up. Start again later."""
 

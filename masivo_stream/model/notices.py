@@ -38,6 +38,15 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     summary: Summary
 
 
+class ObjectAwaited(Struct, frozen=True, kw_only=True):
+    """Object storage did not answer as it should, and is asked again in some seconds."""
+
+    url: str
+    """Without anything secret."""
+    why: str
+    seconds: float
+
+
 class ChecksStarted(Struct, frozen=True, kw_only=True):
     """The exports of a run are checked as a whole, before anything is sent."""
 
@@ -363,6 +372,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ObjectAwaited
     | ChecksStarted
     | ChecksEnded
     | KindStarted

@@ -3,10 +3,12 @@
 A protocol belongs here if two rooms that must not import each other both need it.
 """
 
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from masivo_stream.model.attempt import Attempt
+from masivo_stream.model.objects import ObjectFacts
 
 
 class Clock(Protocol):
@@ -60,4 +62,48 @@ class TransactionReader(CustomerReader, Protocol):
         Raises:
             DeniedError: the API does not let us read.
         """
+        ...
+
+
+class StoredExport(Protocol):
+    """An export that is stored as a whole, so that any part of it can be read at any time: a file or an object."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return the bytes at an offset, fewer at the end. Other tasks wait meanwhile, so only few bytes are wanted.
+
+        Raises:
+            InputError: it is an object that was replaced, or cannot be read.
+            OSError: it is a file that cannot be read.
+        """
+        ...
+
+    def blocks(self, start: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` on, in blocks of at most `block_bytes`.
+
+        Raises:
+            InputError: as `read_at`.
+            OSError: as `read_at`.
+        """
+        ...
+
+    async def read_spans(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes at these offsets and lengths, which are in ascending order.
+
+        Raises:
+            InputError: as `read_at`.
+            OSError: as `read_at`.
+        """
+        ...
+
+
+class StoredObject(StoredExport, Protocol):
+    """An object in object storage, as it was when it was found."""
+
+    facts: ObjectFacts
+    on_wait: Callable[[str, str, float], None]
+    """Called before each wait for object storage: the object's URL, why, and for how many seconds."""
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown and noted."""
         ...

@@ -98,7 +98,7 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Longer lines become dead letters. Bounds memory."""
     remember_ids: Count = 600_000
     """How many customer ids, emails, and purchases of events are remembered to find duplicates. If there are more, the
-    oldest are forgotten. 13 bytes for each id and email, 16 to 32 for a purchase: a process stays below 80 MiB."""
+    oldest are forgotten. 13 bytes for each id and email, 16 to 32 for a purchase: a process stays below 90 MiB."""
     max_dead: tuple[MaxDead, ...] = ()
     """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
     or as percentages of the records read. Empty: no budget."""
@@ -156,6 +156,9 @@ class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shared_dir: str = ""
     """Where runs on this machine coordinate: only one sends an export to an account, and all share the account's quota.
     Empty: `masivo-stream` under `$XDG_STATE_HOME` or `~/.local/state`."""
+    publish: str = ""
+    """A folder in object storage (`s3://BUCKET/FOLDER`, `gs://`, `az://`) to which dead letters, lists of skipped
+    records and the report are copied when a run ends. Empty: nowhere."""
     remember_purchases: Annotated[int, Meta(ge=0, le=10_000_000_000)] = 100_000_000
     """How many sent purchases are remembered there, of all accounts, in 12 bytes each: a later run that has one of them
     in another export notices it. 0: purchases are neither remembered nor looked for."""

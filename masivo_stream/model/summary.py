@@ -88,6 +88,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """In the order in which a person should take them."""
     report: str = ""
     """The path of the page with all of this; empty if it was not written."""
+    published: str = ""
+    """The URL of the folder to which dead letters and report were copied; empty if they were not."""
     warnings: tuple[str, ...] = ()
     """Sentences that do not change the outcome but should be known: what failed beside the run, odd acceptances."""
     target: str = ""

@@ -14,6 +14,7 @@ from masivo_stream.model.notices import (
     LimitLearned,
     LoopStalled,
     Notice,
+    ObjectAwaited,
     ProxyUnused,
     PurchasesUnguarded,
     QuotaCorrected,
@@ -36,6 +37,8 @@ def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 
             return "batch_sent", f"{kind}: batch {batch} {outcome}{f': {remark}' if remark else ''}"
         case BatchWaits(kind=kind, batch=batch, why=why, seconds=seconds):
             return "batch_waits", f"{kind}: batch {batch}: {why}, next try in {duration(seconds)}"
+        case ObjectAwaited(url=url, why=why, seconds=seconds):
+            return "object_awaited", f"{url}: {why}, next try in {duration(seconds)}"
         case RecordIsolated(kind=kind, file=file, line=line, status=status):
             return "record_isolated", f"{kind}: refused ({status}) for {file}, line {line}"
         case LimitLearned(kind=kind, max_body_bytes=most):

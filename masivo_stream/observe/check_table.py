@@ -150,5 +150,10 @@ def _conclusion(found: AccountCheck) -> str:
     if not found.references:
         return "nothing compared: no export is named"
     unknown = [PLURALS[sort] for sort, named in found.references.items() if named.uses and found.items(sort) is None]
-    left = f"; not compared, since the API does not list them: {', '.join(unknown)}" if unknown else ""
+    asked = not isinstance(found.account, UnsetType)
+    if not (asked or found.catalogue_file):
+        how = "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE"
+        return f"no findings, but nothing was asked: {how}"
+    who = "the API" if asked else "the catalogue"
+    left = f"; not compared, since {who} does not list them: {', '.join(unknown)}" if unknown else ""
     return f"no findings{left}"

@@ -7,6 +7,7 @@ from masivo_stream.model.notices import (
     CustomersAsked,
     KindStarted,
     Notice,
+    ObjectAwaited,
     ReadBack,
     ReadBackAwaited,
     RunEnded,
@@ -38,13 +39,15 @@ class CurrentWait:
         """Whether the run has ended or is stopping."""
         return self._done or self._drain is not None
 
-    def feed(self, notice: Notice, now: float) -> None:  # noqa: C901 - one case a notice
+    def feed(self, notice: Notice, now: float) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Take in a notice that comes at `now`."""
         match notice:
             case SlotAwaited(seconds=seconds):  # kept until then: a departure in the meantime is another uploader's
                 self._slot = now + seconds
             case BatchWaits(kind=kind, why=why, seconds=seconds):
                 self._retry = (now + seconds, f"{kind}: {why}, next try")
+            case ObjectAwaited(why=why, seconds=seconds):
+                self._retry = (now + seconds, f"object storage: {why}, next try")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
                 progress = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
                 self._visible = (now + pause, f"{kind} becoming visible: {progress}")

@@ -31,6 +31,7 @@ from masivo_stream.model.notices import (
     MonitorFailed,
     MonitorListens,
     Notice,
+    ObjectAwaited,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -54,6 +55,7 @@ from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "object_awaited",
     "checks_started",
     "checks_ended",
     "phase_started",
@@ -123,8 +125,10 @@ class LogObserver:
         """Write one line for the notice, or none."""
         match notice:
             case RunStarted(kinds=kinds, target=target, account=account):
-                to = {"target": target, "account": account} if target else {}
+                to = {name: text for name, text in (("target", target), ("account", account)) if text}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
+            case ObjectAwaited(url=url, why=why, seconds=seconds):
+                self._log.warning("object_awaited", url=url, why=why, seconds=round(seconds, 3))
             case ChecksStarted(files=files, size=size):
                 self._log.info("checks_started", files=files, bytes=size)
             case ChecksEnded(findings=findings, errors=errors, seconds=seconds, known=known):

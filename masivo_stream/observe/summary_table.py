@@ -50,8 +50,14 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_step(console, step)
     for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
         console.print(Text(f"warning: {printable(warning)}"))
-    if summary.report:
-        console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
+    _print_places(console, summary)
+
+
+def _print_places(console: Console, summary: Summary) -> None:
+    """Print where to find what the run left."""
+    for what, place in (("report", summary.report), ("published", summary.published)):
+        if place:
+            console.print(Text(f"{what}: {printable(place)}"), soft_wrap=True)
 
 
 def print_end(console: Console, summary: Summary) -> None:
@@ -71,15 +77,29 @@ def describe_end(summary: Summary) -> str:
         "stopped": "stopped",
     }
     text = words[summary.outcome]
-    waiting = sum(figures.pending for figures in summary.kinds.values())
-    if waiting and summary.outcome in ("complete", "dead_letters"):  # validate and plan send nothing
-        ready = "record is" if waiting == 1 else "records are"
-        text = f"validated, nothing sent: {waiting:,} {ready} ready to send"
+    if summary.outcome in ("complete", "dead_letters") and not any(each.accepted for each in summary.kinds.values()):
+        text = _describe_end_without_accepted(summary) or text
     if (
         summary.outcome == "interrupted" and summary.message and not summary.exit_code
     ):  # the message names the process that is working
         return printable(summary.message)
     return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
+
+
+def _describe_end_without_accepted(summary: Summary) -> str:
+    """Return the sentence about the end if nothing was accepted: validate and plan send nothing. Empty if none fits."""
+    figures = summary.kinds.values()
+    waiting, dead, skipped = (sum(getattr(each, name) for each in figures) for name in ("pending", "dead", "skipped"))
+    if waiting:
+        ready = "record is" if waiting == 1 else "records are"
+        return f"validated, nothing sent: {waiting:,} {ready} ready to send"
+    if not summary.kinds or any(each.in_doubt for each in figures):
+        return ""
+    done = "complete, nothing sent" if summary.target else "validated, nothing to send"
+    if not dead and not skipped:
+        return f"{done}: there is no record" if summary.outcome == "complete" else ""
+    what = " or ".join(word for word, count in (("a dead letter", dead), ("skipped", skipped)) if count)
+    return f"{done}: every record is {what}"
 
 
 def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:

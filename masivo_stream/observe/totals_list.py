@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from masivo_stream.core.checks.amounts import for_people
 from masivo_stream.core.redact import printable
 from masivo_stream.model.day_totals import (
     DayFinding,
@@ -151,4 +152,4 @@ def _transactions(count: int) -> str:
 
 
 def _decimal(amount: Decimal) -> str:
-    return f"{amount:,f}"
+    return for_people(amount, ",f")

@@ -5,13 +5,14 @@ what it does not say:
 
 * A customer of the account, applied or still queued, may come again with the same content, which changes only the
   ledger. The same id with other content, or the same email with another id, is refused.
-* Emails are compared exactly, character by character.
+* Emails are compared exactly, character by character; with the option, without regard to upper and lower case, in the
+  account and within a request.
 * Events and transactions need a customer who is *visible*; a customer in the queue is not known yet.
 * A customer without a balance has zero of every reward.
 * A customer's transactions are refused if earlier ones exist, applied or queued.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal
 from typing import Protocol
 
@@ -45,6 +46,10 @@ class AccountView(Protocol):
         """Return the id of the customer, applied or queued, who has this email."""
         ...
 
+    def mailbox_of(self, email: str) -> str:
+        """Return what is equal for emails that the account takes for one."""
+        ...
+
     def visible_body_of(self, customer: str) -> bytes | None:
         """Return the record of a customer who is applied."""
         ...
@@ -70,7 +75,7 @@ def check_against_account(batch: Batch, account: AccountView, *, look_into_queue
     """
     match batch:
         case Customers(customers):
-            refusals = (_refuse_customer(index, entry, account) for index, entry in enumerate(customers))
+            refusals = _refuse_customers(customers, account)
         case Events(grouped):
             refusals = (_refuse_events(index, entry, account) for index, entry in enumerate(grouped))
         case Transactions(booked):
@@ -79,6 +84,17 @@ def check_against_account(batch: Batch, account: AccountView, *, look_into_queue
                 for index, entry in enumerate(booked)
             )
     return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def _refuse_customers(entries: Iterable[Customer], account: AccountView) -> Iterator[Refusal | None]:
+    """Yield what is wrong with each customer, also beside the other ones of the request."""
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        mailbox = account.mailbox_of(entry.email)
+        if mailbox in seen:
+            yield refuse(("customers", index, "email"), "the second of its kind in this request")
+        seen.add(mailbox)
+        yield _refuse_customer(index, entry, account)
 
 
 def _refuse_customer(index: int, entry: Customer, account: AccountView) -> Refusal | None:

@@ -72,7 +72,7 @@ class AccountAt:
         self._store = store
         self._now = now
         self.body_of = store.body_of
-        self.owner_of = store.owner_of
+        self.owner_of, self.mailbox_of = store.owner_of, store.mailbox_of
 
     def visible_body_of(self, customer: str) -> bytes | None:
         """Return the record of a customer who is visible."""

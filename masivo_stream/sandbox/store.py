@@ -203,6 +203,12 @@ class Store:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
+    def mailbox_of(self, email: str) -> str:
+        """Return what is equal for emails that the account takes for one. SQLite knows the case of ASCII only."""
+        if not self._one_email:
+            return email
+        return "".join(character.lower() if character.isascii() else character for character in email)
+
     def owner_of(self, email: str) -> str | None:
         """Return the id of the customer, applied or queued, who has this email."""
         same = "lower(email) = lower(?)" if self._one_email else "email = ?"

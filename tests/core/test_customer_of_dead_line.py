@@ -12,7 +12,8 @@ from masivo_stream.model.results import LineRun, Rejected
 
 HEAD = b'{"id":"c-1",'
 REST = as_bytes(customer(email=5)).partition(b",")[2]
-DEEP = b'"note":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b","
+DEEP = b'"note":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b","
+"""Deeper than any Python reads: 3.13 reads ten thousand levels."""
 
 LINES = [
     # The customer is certain.

@@ -136,6 +136,11 @@ def test_every_rule_about_a_reward_holds():
     assert state(sent, of(2, 10), settled=False)[0] is DayState.NOT_YET
     assert state(sent, of(4, 10, -2), settled=False)[0] is DayState.DIFFERENT
     assert state(sent, of(3, 11, -2), settled=False)[0] is DayState.DIFFERENT
+    assert state(sent, of(3, 9, -2), settled=False)[0] is DayState.DIFFERENT  # as many are there: no other one comes
+    # Of three that are there, one may be in doubt, and one that was sent may not show yet.
+    assert state(sent, of(3, 9, -2), settled=False, in_doubt=of(1, 4))[0] is DayState.NOT_YET
+    assert state(sent, of(3, 10, -1), settled=False)[0] is DayState.DIFFERENT
+    assert state(sent, of(3, 11, -3), in_doubt=of(1, 2, -1))[0] is DayState.DIFFERENT
     assert state(sent, of(3, 10, -3))[0] is DayState.DIFFERENT
     assert state(sent, NONE, of(4, 12, -2)) == (DayState.DIFFERENT, of(4, 12, -2), NONE)
     assert state(sent, of(4, 12, -2), in_doubt=of(1, 2))[0] is DayState.IN_DOUBT

@@ -75,6 +75,11 @@ def test_a_field_of_a_group(path, shown):
             f"reward {UUID}: the transactions add up to 7.5 (x b.ndjson:3, b:4), the balance is 5 (c.ndjson:4)",
             "reward …: the transactions add up to … (…), the balance is … (…)",
         ),
+        (
+            "refused",
+            f"reward {UUID}: the transactions add up to 7.5 (s3://exports/x b.ndjson:3), the balance is 5 (c:4)",
+            "reward …: the transactions add up to … (…), the balance is … (…)",
+        ),
         ("refused", "May Will Grant", "May …"),
         ("refused", "it is May", "it is …"),
         ("refused", "…", ""),

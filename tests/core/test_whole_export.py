@@ -308,6 +308,32 @@ def test_a_good_line_waits_for_one_that_may_be_of_the_same_customer(spoil, waits
     assert found == [("split_transactions", 2, (1,)) if waits else ("balance_mismatch", 1, (0,))]
 
 
+@pytest.mark.parametrize(
+    ("balance", "equal"),
+    [
+        ("10.000000000000000000000000001", False),
+        ("9.99999999999999999999999999999999999", False),
+        ("100000000000000000000000000000000000001e-37", False),
+        ("10.00000000000000000000000000", True),
+        ("1E+1", True),
+        ("0.1e2", True),
+    ],
+)
+def test_a_balance_is_compared_by_all_its_digits(balance, equal):
+    """The double of each is 10, which is what the transactions add up to. Beside it is a balance that is nearly 0."""
+    for tiny in ("0", "-0", "1e-400"):
+        balances = [(REWARDS[0], balance), (REWARDS[2], tiny)]
+        exports = number_lines(
+            {
+                Kind.CUSTOMERS: [customer("c1", "a@x.co", balances, "good")],
+                Kind.TRANSACTIONS: [transactions("c1", [(REWARDS[0], "10")], faulty=False)],
+            }
+        )
+        found = machine(exports, 1).check(exports)
+        assert found == naive(exports)
+        assert len([each for each in found if each[0] == "balance_mismatch"]) == (not equal) + (tiny == "1e-400")
+
+
 @given(lines)
 def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""

@@ -33,6 +33,7 @@ def three_values(section, name):
         "max_body_bytes": ["5000", "6000", "7000"],
         "block_bytes": ["5000", "6000", "7000"],
         "longest_delay": ["61", "62", "63.5"],
+        "publish": ["s3://one", "gs://two/folder", "az://three/a/b"],
     }
     if name in special:
         return special[name]

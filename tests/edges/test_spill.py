@@ -56,5 +56,10 @@ def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
         with pytest.raises(StorageError, match="No space left") as caught:
             kept.add(0, array("q", [1]))
     assert (caught.value.place, caught.value.exit_code) == (str(tmp_path), 6)
+    monkeypatch.undo()
+    with Spill(1, tmp_path, expected=14_500_001) as kept:
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.raises(StorageError, match=r"on disk \(about 15 MB in all\): No space left"):
+            kept.add(0, array("q", [1]))
     with pytest.raises(StorageError):
         Spill(1, tmp_path / "absent")

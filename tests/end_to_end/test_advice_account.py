@@ -127,6 +127,22 @@ def test_a_check_gets_something_to_check(served, tmp_path):
     assert run("check", "--catalogue", tmp_path / "catalogue.json").returncode == 0
 
 
+def test_a_check_that_asked_nothing_gets_a_key_or_a_catalogue(served, tmp_path):
+    """Either compares the rewards."""
+    export = write_transactions(tmp_path, {})
+    done = run("check", "--transactions", export)
+    assert done.returncode == 0
+    expect_advice(done, "set MASIVO_API_KEY to compare with the account, or give --catalogue FILE")
+    (tmp_path / "catalogue.json").write_text(json.dumps({"rewards": [{"id": POINTS}]}))
+    for done in (
+        run("check", "--transactions", export, "--base-url", served.url, key=served.key),
+        run("check", "--transactions", export, "--catalogue", tmp_path / "catalogue.json"),
+    ):
+        assert done.returncode == 0
+        assert b"no findings" in done.stdout
+        assert b"asked: set" not in done.stdout
+
+
 def test_lines_that_cannot_be_sent_are_explained_by_validate(tmp_path):
     """They are left out of the check, and `validate` names them."""
     write_transactions(tmp_path, {"reward_id": "no UUID"})

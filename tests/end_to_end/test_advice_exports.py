@@ -109,7 +109,7 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
         (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB",
+            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how",
         ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),

@@ -264,6 +264,7 @@ def test_an_empty_customers_export_is_made_again_or_left_out(content, served, tm
         folder = tmp_path / kinds[0]
         folder.mkdir()
         assert go("migrate", served, folder, *named(tmp_path, kinds)).returncode == 0
+        served.ledger()  # waits for the queue: the customers are in the account only then
     arrived(served, tmp_path)
 
 

@@ -130,6 +130,7 @@ def test_records_of_another_runs_customers_wait_for_them(served, tmp_path):
     """It becomes dead letters. When the customers are there again, a retry sends them."""
     make_exports(tmp_path, 3, kinds=["customers"])
     assert migrate(served, tmp_path, state="first").returncode == 0
+    served.ledger()  # the second run does not know that customers of another run may still have to show
     (tmp_path / "customers.ndjson").rename(tmp_path / "kept")
     make_exports(tmp_path, 3, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0

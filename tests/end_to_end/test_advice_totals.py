@@ -47,7 +47,12 @@ def test_flags_that_contradict_each_other_are_corrected(served, tmp_path):
         done = totals(served, tmp_path, "--day-zone", wrong)
         assert done.returncode == 2
         expect_advice(done, "write it as +00:00 or -05:00")
-    for right in (("--most-requests", "5"), ("--all",), ("--day-zone", "+00:00")):
+    for wrong in (("--reward", "xx"), ("--brand", "nobody")):
+        done = totals(served, tmp_path, *wrong)
+        assert done.returncode == 2
+        expect_advice(done, "check the id: without this flag, verify --totals lists the rewards of all transactions")
+    listed = json.loads(totals(served, tmp_path).stdout)["rewards"]
+    for right in (("--most-requests", "5"), ("--all",), ("--day-zone", "+00:00"), ("--reward", listed[0]["reward"])):
         done = totals(served, tmp_path, *right)
         assert (done.returncode, json.loads(done.stdout)["days"]["equal"]) == (0, 1), done.stderr
 

@@ -132,6 +132,7 @@ def test_a_run_whose_checks_fill_the_disk_continues_when_there_is_room(records, 
     said = (done.stdout + done.stderr).decode()
     assert done.returncode == 6, said
     assert f"stopped: cannot keep what the checks {'find' if wrong else 'need'} on disk" in said
+    assert wrong or "MB in all)" in said
     assert "free space there, or leave the checks out: --skip-checks all" in " ".join(said.split())
     assert "Traceback" not in said
     assert served.requests() == 0

@@ -25,6 +25,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         ("https://host/path", "https://host/path"),
         ("maria@host", "maria@host"),
         ("events-??.ndjson", "events-??.ndjson"),
+        ("s3://exports/day=?/a b?.ndjson", "s3://exports/day=?/a b?.ndjson"),
+        ("--customers=gs://exports/?/a", "--customers=gs://exports/?/a"),
+        ("az://exports/a?=https://maria:secret@host/b?key=secret", "az://exports/a?=https://***@host/b?***"),
+        ("https://host/s3?key=secret", "https://host/s3?***"),
+        ("https://host/a?to=s3://secret", "https://host/a?***"),
     ],
 )
 def test_a_url_is_shown_without_its_secrets(text, shown):

@@ -13,7 +13,7 @@ import pytest
 from fakes import event, record, transaction, write_export
 from flow.migration import Migration
 
-from masivo_stream.edges.files.findings_file import FINDINGS
+from masivo_stream.edges.files.findings_file import FINDINGS, UNDER_WAY
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.retry import retry
@@ -26,7 +26,7 @@ from masivo_stream.generate.planted_findings import PLANTS, write_planted
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.findings import ALWAYS_MADE, HELD_AS, OF_PURCHASES, CheckName
-from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted
+from masivo_stream.model.notices import BatchSent, ChecksEnded, ChecksStarted, RunStarted
 from masivo_stream.model.reason import Reason
 from masivo_stream.sandbox import SandboxOptions, running
 
@@ -96,6 +96,39 @@ def places(letters):
 
 def named(run):
     return Exports(**{kind.value: [str(run.path(kind))] for kind in Kind if run.path(kind).exists()})
+
+
+class AskingStatus(Watched):
+    """Asks for the status at some notices, as another process would."""
+
+    def __init__(self, state_dir):
+        super().__init__()
+        self.state_dir, self.told = str(state_dir), []
+
+    def notify(self, notice):
+        super().notify(notice)
+        if isinstance(notice, RunStarted | ChecksStarted | ChecksEnded):
+            self.told.append(status(self.state_dir))
+
+
+async def test_status_and_log_of_a_run_that_checks(tmp_path):
+    """It checks the exports, and names no account before a token does; also if a killed one left its mark."""
+    async with opened(tmp_path) as run:
+        plant(run)
+        (tmp_path / "state").mkdir(mode=0o700)
+        (tmp_path / "state" / UNDER_WAY).touch(mode=0o600)
+        seen = AskingStatus(tmp_path / "state")
+        summary = await run.migrate(observer=seen)
+        checking = [
+            each.message.endswith(": it checks the exports as a whole, before anything is sent") for each in seen.told
+        ]
+        assert checking[1:] == [True, False]
+        assert [each.account for each in seen.told] == ["", "", ""]
+        (began,) = seen.of(RunStarted)
+        assert (began.account, len(summary.account)) == ("", 8)
+        assert not (tmp_path / "state" / UNDER_WAY).exists()
+        await run.migrate(observer=seen)
+        assert seen.of(RunStarted)[-1].account == summary.account
 
 
 async def test_the_clean_rest_arrives_without_a_refusal(tmp_path):
@@ -313,6 +346,9 @@ async def test_reversed_events_of_an_unknown_customer_stay_skipped(tmp_path):
         (letter,) = read_dead_letters(tmp_path / "state")
         assert letter["items"] == [1, 2]
         assert [each["order"]["purchase_id"] for each in json.loads(letter["raw"])["events"]] == ["p-2", "p-3"]
+        await retry(run.settings, run.credentials)  # no one corrected it: it stays as it is
+        (again,) = read_dead_letters(tmp_path / "state")
+        assert (again["items"], again["raw"]) == (letter["items"], letter["raw"])
         write_export(tmp_path / "more.ndjson", [record(Kind.CUSTOMERS, 1)])
         names = Exports(
             customers=[str(run.path(Kind.CUSTOMERS)), str(tmp_path / "more.ndjson")],

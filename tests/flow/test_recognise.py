@@ -9,6 +9,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from masivo_stream.core.reading.object_answers import Patience
 from masivo_stream.edges.export.identity import take_identity
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.flow.identity.known_exports import (
@@ -25,7 +26,7 @@ from masivo_stream.model.errors import ConfigurationError, InputError
 
 LINES = b"".join(b'{"id":"%d"}\n' % number for number in range(50_000))
 HALF = len(LINES) // 2
-NOT_MOVED = Moved({})
+NOT_MOVED = Moved(())
 
 
 def known(path, read=HALF, content=LINES):
@@ -207,16 +208,16 @@ async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(t
     (tmp_path / "new").mkdir()
     export.rename(tmp_path / "new" / export.name)
     places = (f"{tmp_path}/state", f"{tmp_path}/new/state")
-    found = await find_again(before, moved=NOT_MOVED, state_dirs=places, full=False)
+    found = await find_again(before, moved=NOT_MOVED, state_dirs=places, full=False, patience=Patience())
     assert (found.input.path, found.input.name) == (f"{tmp_path}/new/export.ndjson", str(export))
     for dirs in (("", places[1]), (places[0], places[0])):
         with pytest.raises(InputError, match="is not where it was"):
-            await find_again(before, moved=NOT_MOVED, state_dirs=dirs, full=False)
+            await find_again(before, moved=NOT_MOVED, state_dirs=dirs, full=False, patience=Patience())
         word = read_moved([f"{export}={tmp_path}/new/export.ndjson"])
-        assert await find_again(before, moved=word, state_dirs=dirs, full=False)
+        assert await find_again(before, moved=word, state_dirs=dirs, full=False, patience=Patience())
     write(tmp_path / "new" / export.name, b"~" + LINES[1:])
     with pytest.raises(InputError, match="is not the one the last run read"):
-        await find_again(before, moved=NOT_MOVED, state_dirs=places, full=False)
+        await find_again(before, moved=NOT_MOVED, state_dirs=places, full=False, patience=Patience())
 
 
 @pytest.mark.parametrize(

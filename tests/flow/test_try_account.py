@@ -54,6 +54,9 @@ async def test_the_assumptions_of_the_program_hold_in_the_sandbox(tmp_path):
     assert answers(found) == {"atomic": "yes", "twice": "yes", "email-case": "yes"}
     assert found.exit_code == ExitCode.COMPLETE
     assert found.account.type is AccountType.DEVELOPMENT
+    left, total = found.account.server_quota, sum(sum(each.values()) for each in ledger.requests.values())
+    assert left.limit == 1000  # not that of a migration
+    assert total - 3 <= left.limit - left.remaining <= total, "what is left is taken from the last answer to a read"
     assert {kind: sum(ledger.requests[kind].values()) for kind in ("customers", "events")} == {
         "customers": 2,
         "events": 4,

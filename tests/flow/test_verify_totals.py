@@ -13,6 +13,7 @@ from masivo_stream.flow import read_account
 from masivo_stream.flow.commands.verify_totals import verify_totals
 from masivo_stream.flow.readback.totals_choice import TotalsChoice
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.sample_programme import CASHBACK, POINTS
 from masivo_stream.sandbox import SandboxOptions, parse_days, parse_faults, running
 from masivo_stream.sandbox.fault_injection import FaultInjector
@@ -189,8 +190,8 @@ async def test_only_one_reward_or_brand_is_compared(shop):
         assert (found.exit_code, found.days.transactions, found.days.equal) == (0, 1, 1)
         found = await run.totals(brand="b2")
         assert (found.exit_code, [sums(each.account) for each in found.rewards]) == (0, [(1, 4, 0)])
-        found = await run.totals(reward=POINTS, brand="b3")
-        assert (found.exit_code, found.days.days) == (0, 0)
+        with pytest.raises(ConfigurationError, match="no accepted transaction has this reward and this brand"):
+            await run.totals(reward=POINTS, brand="b3")
 
 
 async def test_full_pages_are_followed_to_their_end(shop):
@@ -265,6 +266,34 @@ async def test_the_time_zone_of_the_account_is_found(shop, zone):
         assert (found.exit_code, found.findings, found.hint) == (6, (), f"compare with --day-zone {zone}")
         found = await run.totals(zone=zone)
         assert (found.exit_code, found.days.equal, found.days.zone) == (0, 7, zone)
+
+
+async def test_the_time_zone_is_found_if_few_hours_of_each_day_have_transactions(shop):
+    """Three days leave several zones possible: so further days are read, until one zone is left."""
+    async with shop(days="-05:00") as run:
+        early = [f"2024-01-{day:02}T{hour}Z" for day in range(2, 9) for hour in ("02:50:19", "14:50:19")]
+        late = [f"2024-01-{day:02}T{hour}Z" for day in range(9, 16) for hour in ("04:50:19", "05:10:19")]
+        run.write([(moment, 12) for moment in (*early, *late)])
+        await run.migrate()
+        found = await run.totals()
+        assert (found.exit_code, found.findings, found.hint) == (6, (), "compare with --day-zone -05:00")
+        assert (await run.totals(zone="-05:00")).exit_code == 0
+
+
+async def test_a_reward_or_brand_that_nothing_has_is_a_wrong_argument(shop):
+    """A misspelled one must not look like a good end; if nothing was accepted, there is nothing to say about it."""
+    async with shop() as run:
+        run.write(*TWO_DAYS)
+        await run.migrate()
+        for choice, place in (
+            ({"reward": "xx"}, "--reward xx"),
+            ({"brand": "b"}, "--brand b"),
+            ({"reward": POINTS, "brand": "b"}, f"--reward {POINTS} --brand b"),
+        ):
+            with pytest.raises(ConfigurationError, match="no accepted transaction has this") as caught:
+                await run.totals(**choice)
+            assert caught.value.place == place
+            assert caught.value.exit_code == 2
 
 
 async def test_days_by_creation_cannot_be_compared(shop):

@@ -80,7 +80,19 @@ def test_the_most_used_references_are_listed_first():
     assert "31 or more" in text
     assert f"  id{MOST_LISTED + 19}: {MOST_LISTED + 20}, first at f.ndjson:{MOST_LISTED + 20}\n" in text
     assert "  and 20 more\n" in text
-    assert text.endswith("no findings; not compared, since the API does not list them: brands\n")
+    assert text.endswith("no findings; not compared, since the catalogue does not list them: brands\n")
+
+
+def test_what_was_not_compared_says_why():
+    """The API lists no brands; without a key and a catalogue nothing was asked at all, and how it would be is said."""
+    named = {ReferenceSort.BRAND: ReferenceList(distinct=1, complete=True, uses=5, listed=uses(1))}
+    asked = shown(replace(NOTHING, references=named, account=ACCOUNT))
+    assert asked.endswith("no findings; not compared, since the API does not list them: brands\n")
+    nothing = shown(replace(NOTHING, references=named, account=UNSET))
+    assert nothing.endswith(
+        "no findings, but nothing was asked: set MASIVO_API_KEY to compare with the account, or give --catalogue FILE\n"
+    )
+    assert "does not list" not in nothing
 
 
 def test_findings_are_listed_with_one_hint():

@@ -33,6 +33,7 @@ from masivo_stream.model.notices import (
     MonitorFailed,
     MonitorListens,
     Notice,
+    ObjectAwaited,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -111,6 +112,16 @@ CASES = [
             "kinds": ["events"],
             "target": "https://a.test",
             "account": "3f9a2c1d",
+        },
+    ),
+    (
+        ObjectAwaited(url="s3://exports/a.ndjson", why="503 SlowDown", seconds=1.23456),
+        {
+            "event": "object_awaited",
+            "level": "warning",
+            "url": "s3://exports/a.ndjson",
+            "why": "503 SlowDown",
+            "seconds": 1.235,
         },
     ),
     (

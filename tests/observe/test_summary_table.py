@@ -19,7 +19,7 @@ from masivo_stream.model.findings import (
 )
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
-from masivo_stream.observe.summary_table import MOST_REASONS, print_summary
+from masivo_stream.observe.summary_table import MOST_REASONS, describe_end, print_summary
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
 
@@ -115,9 +115,28 @@ def test_every_reason_has_a_remedy():
 def test_the_end_of_the_run_is_described(outcome, words):
     """With the message and the hint, if any."""
     message = "the API says no" if outcome == "stopped" else ""
-    lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()
+    found = summary(outcome=outcome, message=message, kinds={"events": KindSummary(read=1, accepted=1)})
+    lines = shown(print_summary, msgspec.structs.replace(found, hint="ask again")).splitlines()
     assert lines[-2:] == [words, "  hint: ask again"]
-    assert shown(print_summary, summary(outcome=outcome, message=message)).splitlines()[-1] == words
+    assert shown(print_summary, found).splitlines()[-1] == words
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({}, "there is no record"),
+        ({"read": 3, "blank": 3}, "there is no record"),
+        ({"read": 3, "dead": 3}, "every record is a dead letter"),
+        ({"read": 3, "skipped": 3}, "every record is skipped"),
+        ({"read": 3, "dead": 1, "skipped": 1, "blank": 1}, "every record is a dead letter or skipped"),
+    ],
+)
+def test_an_end_without_an_accepted_record_is_described(figures, words):
+    """A dry run sends nothing, and a run may have nothing to send: neither says that records are accepted."""
+    outcome = "dead_letters" if "dead" in figures else "complete"
+    for target, done in (("", "validated, nothing to send"), ("http://a", "complete, nothing sent")):
+        found = summary(outcome=outcome, target=target, kinds={"events": KindSummary(**figures)})
+        assert describe_end(found) == f"{done}: {words}"
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -79,6 +79,21 @@ async def test_unknown_customers_have_no_events(start, clock):
     assert (await client.events(made.events("c", "p"))).status == 201
 
 
+@pytest.mark.parametrize(("case", "status"), [("ignored", 422), ("counts", 201)])
+async def test_emails_in_other_case_may_be_one(start, case, status):
+    """Within a request as in two of them; characters that are not ASCII stay as they are."""
+    client = await start(email_case=case)
+    emails = ("n1@example.com", "N1@example.com")
+    reply = await client.customers(*(made.customer(f"c{place}", email=email) for place, email in enumerate(emails)))
+    assert reply.status == status
+    if status != 201:
+        assert reply.details.startswith("customers[1].email: ")
+    assert (await client.customers(made.customer("d", email="Ñ@example.com"))).status == 201
+    assert (await client.customers(made.customer("e", email="ñ@example.com"))).status == 201
+    assert (await client.customers(made.customer("f", email="m2@example.com"))).status == 201
+    assert (await client.customers(made.customer("g", email="M2@example.com"))).status == status
+
+
 async def test_events_sent_twice_count_twice(start, clock):
     """Events are not deduplicated."""
     client = await start()

@@ -211,7 +211,9 @@ def compare_reward(
     1. If everything that is listed is what was sent, it is equal, whenever it was created.
     2. Otherwise only transactions count that were created while the run sent its own. If there are no such ones, all
        count, because no page says that the API keeps when a transaction was migrated.
-    3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`.
+    3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`. If as many are
+       there as were sent, no transaction is missing, and no one came twice: then other sums are different. Only while
+       the queue is not settled, some that are in doubt may be there instead of some that will come.
     """
     everything = together(listed.own, listed.others)
     if everything == sent:
@@ -221,6 +223,9 @@ def compare_reward(
         return DayState.EQUAL, own, others
     if not own.count:
         own, others = everything, DaySums()
+    if own.count == sent.count:
+        mixed = not settled and bool(in_doubt.count) and _is_within(own, together(sent, in_doubt))
+        return DayState.NOT_YET if mixed else DayState.DIFFERENT, own, others
     if in_doubt.count and _is_within(sent, own) and _is_within(_less(own, sent), in_doubt):
         return DayState.IN_DOUBT, own, others
     if not settled and _is_within(own, sent):

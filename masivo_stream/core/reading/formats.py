@@ -73,7 +73,7 @@ def compression_of(head: bytes, name: str) -> Compression:
 
 
 _EXPORT_AGAIN = "export again, as one JSON object per line"
-_DOCS = "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
+_DOCS = "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (

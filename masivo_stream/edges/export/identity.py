@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.edges.export.source import Input
 from masivo_stream.model.errors import InputError
 
 _SAMPLE_BYTES = 4096
@@ -29,7 +30,27 @@ class Identity(Struct, frozen=True):
     samples: tuple[tuple[int, bytes], ...]
     """Offset and digest of blocks, the last block among them."""
     stream: bool
-    """Not a file on disk: it cannot be read twice."""
+    """Neither a file on disk nor an object: it cannot be read twice."""
+    etag: str = ""
+    """Of an object; together with the size it stands for the content. Empty without one."""
+    version: str = ""
+    """Of an object in a bucket that keeps versions."""
+    is_object: bool = False
+    """An object in object storage. It is never appended to: what is written there is another object."""
+
+
+def identify_input(found: Input) -> Identity:
+    """Look at an export. An object is what it was when it was found.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if found.stored is None:
+        return take_identity(found.path)
+    facts = found.stored.facts
+    return Identity(
+        facts.size, facts.modified_ns, (), stream=False, etag=facts.etag, version=facts.version, is_object=True
+    )
 
 
 def take_identity(path: str) -> Identity:
@@ -55,8 +76,12 @@ def take_identity(path: str) -> Identity:
 
 
 def looks_the_same(now: Identity, known: Identity) -> bool:
-    """Return whether a file has the size and samples of another one: it is a copy of it, if it is not empty."""
-    return 0 < now.size == known.size and now.samples == known.samples
+    """Return whether an export has size and samples of another one: it is a copy of it, if it is not empty.
+
+    Of an object there are no samples, so the ETag decides.
+    """
+    same = now.samples == known.samples if now.samples or known.samples else now.etag == known.etag != ""
+    return 0 < now.size == known.size and same
 
 
 def find_change(path: str, known: Identity, before: int) -> int | None:

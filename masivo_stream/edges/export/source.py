@@ -1,4 +1,4 @@
-"""Read exports in large blocks: plain, gzip or zstandard files, or standard input.
+"""Read exports in large blocks: plain, gzip or zstandard files, objects, or standard input.
 
 The first bytes show how a file is compressed, and whether it is an export at all; its name does not count
 (`core.reading.formats`). Files are read through aiofiles a block at a time (one hop to a thread each; a line at a time
@@ -10,8 +10,8 @@ import glob
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import aiofiles
@@ -23,6 +23,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.decompress import Damage, make_unpacker
 from masivo_stream.core.reading.formats import Compression, Foreign, compression_of, foreign, way_out
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.ports import StoredExport, StoredObject
 
 STDIN = "-"
 _GLOB = frozenset("*?[")
@@ -39,6 +40,8 @@ class Input(Struct, frozen=True):
     """The bytes of a stream that were read already."""
     known_as: str = ""
     """The name by which a run first knew it, if it is elsewhere now."""
+    stored: StoredObject | None = None
+    """The object that `path`, its URL, named when it was found; None for what is on this machine."""
 
     @property
     def name(self) -> str:
@@ -108,14 +111,10 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
         Truncated: a compressed file that ends too early, after its last complete bytes.
     """
     try:
-        stored, blocks = _open(source)
-        try:
-            async with aclosing(_plain_blocks(source, stored, blocks, block_bytes, start)) as pieces:
+        with _opened(source) as opened:
+            async with aclosing(_plain_blocks(source, opened, block_bytes, start)) as pieces:
                 async for piece in pieces:
                     yield piece
-        finally:
-            if source.path != STDIN:
-                os.close(stored)
     except Damage as error:
         raise _damaged(source) from error
     except OSError as error:
@@ -123,17 +122,18 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
 
 
 async def _plain_blocks(
-    source: Input, stored: int, blocks: "Blocks", block_bytes: int, start: int
+    source: Input, opened: "StoredExport | int", block_bytes: int, start: int
 ) -> AsyncGenerator[bytes, None]:
     """Yield the plain bytes of what is open, from `start` on. The first bytes of a pipe show what it is."""
-    pipe = source.path == STDIN or blocks is _pipe_blocks  # standard input need not be at the beginning of a file
-    compression = None if pipe else compression_of(os.pread(stored, _HEAD_BYTES, 0), source.path)
-    enter = start if compression is Compression.PLAIN else 0
-    if enter:
-        os.lseek(stored, enter, os.SEEK_SET)
+    if isinstance(opened, int):
+        compression, enter, blocks = None, 0, _stream_blocks(opened, block_bytes)
+    else:
+        compression = compression_of(opened.read_at(0, _HEAD_BYTES), source.path)
+        enter = start if compression is Compression.PLAIN else 0
+        blocks = opened.blocks(enter, block_bytes)
     unpacker = None if compression is None else make_unpacker(compression, block_bytes)
-    drop, looked_at, held = start - enter, not pipe, b""
-    async with aclosing(_with_head(source, blocks(stored, block_bytes))) as found:
+    drop, looked_at, held = start - enter, compression is not None, b""
+    async with aclosing(_with_head(source, blocks)) as found:
         async for block in found:
             if unpacker is None:
                 held += block
@@ -198,8 +198,9 @@ def read_head(source: Input, most: int) -> FileHead:
     """
     plain, ended = bytearray(), False
     try:
-        with Path(source.path).open("rb", buffering=0) as file:
-            block = file.read(max(most, _HEAD_BYTES))
+        with _stored(source) as stored:
+            offset, step = 0, max(most, _HEAD_BYTES)
+            block = stored.read_at(offset, step)
             compression = compression_of(block, source.path)
             empty = compression is not Compression.PLAIN and not block
             unpacker = make_unpacker(compression, most)
@@ -211,7 +212,8 @@ def read_head(source: Input, most: int) -> FileHead:
                     plain += piece
                     if len(plain) > most:
                         break
-                block = file.read(max(most, _HEAD_BYTES))
+                offset += len(block)
+                block = stored.read_at(offset, step)
     except Damage as error:
         raise _damaged(source) from error
     except OSError as error:
@@ -226,8 +228,8 @@ async def begin_stream(source: Input, most: int) -> Input:
         InputError: it is no export, if that shows already.
         OSError: it cannot be read.
     """
-    stored, blocks = _open(source)
-    async with aclosing(blocks(stored, most)) as found:
+    stored = _open_stream()
+    async with aclosing(_stream_blocks(stored, most)) as found:
         async for block in found:
             source = msgspec.structs.replace(source, head=source.head + block)
             compression = compression_of(source.head, source.path)
@@ -255,29 +257,76 @@ def refuse_foreign(source: Input, found: Foreign | None, compression: Compressio
     if found is None:
         return
     inside = "" if compression is Compression.PLAIN or found.what == "compressed twice" else f", inside {compression}"
-    pipe = "write it to a file and name that file: then the message says what to do"
+    elsewhere = "write it to a file and name that file: then the message says what to do"
+    on_disk = is_file(source) and source.stored is None
     raise InputError(
         f"the export is {found.what}{inside}",
         operation="look at the export",
         place=source.shown_path,
-        hint=way_out(found, source.path, compression) if is_file(source) else pipe,
+        hint=way_out(found, source.path, compression) if on_disk else elsewhere,
     )
 
 
-Blocks = Callable[[int, int], AsyncGenerator[bytes, None]]
+class DiskFile:
+    """An open file on disk: a `StoredExport`. It stays the file that was opened, also if another takes its name."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Read an open file."""
+        self._descriptor = descriptor
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return the bytes at an offset, fewer at the end."""
+        return os.pread(self._descriptor, length, offset)
+
+    def blocks(self, start: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` on."""
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return _file_blocks(self._descriptor, block_bytes)
+
+    async def read_spans(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes at these offsets and lengths."""
+        return [os.pread(self._descriptor, length, offset) for offset, length in spans]
 
 
-def _open(source: Input) -> tuple[int, Blocks]:
-    """Return a descriptor and the function to read it: a file on disk always has bytes ready, a pipe may not."""
+@contextmanager
+def _stored(source: Input) -> Iterator[StoredExport]:
+    """Open what can be read at any place: a file on disk or an object."""
+    if source.stored is not None:
+        yield source.stored
+        return
+    descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield DiskFile(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(source: Input) -> Iterator[StoredExport | int]:
+    """Open an export; of what can be read only once, and from its beginning, the descriptor."""
     if source.path == STDIN:
-        if sys.stdin is None:  # the shell's `<&-`
-            raise OSError(errno.EBADF, "standard input is closed")
-        stored = sys.stdin.fileno()
-        return stored, _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
-    if stat.S_ISREG(Path(source.path).stat().st_mode):
-        return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC), _file_blocks
-    # A named pipe: opening it must not wait for its writer.
-    return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), _pipe_blocks
+        yield _open_stream()
+    elif source.stored is not None or stat.S_ISREG(Path(source.path).stat().st_mode):
+        with _stored(source) as stored:
+            yield stored
+    else:  # a named pipe: opening it must not wait for its writer
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _open_stream() -> int:
+    if sys.stdin is None:  # the shell's `<&-`
+        raise OSError(errno.EBADF, "standard input is closed")
+    return sys.stdin.fileno()
+
+
+def _stream_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Read on: a file always has bytes ready (standard input may be one, not at its beginning), a pipe may not."""
+    regular = stat.S_ISREG(os.fstat(stored).st_mode)
+    return _file_blocks(stored, block_bytes) if regular else _pipe_blocks(stored, block_bytes)
 
 
 async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -309,13 +358,13 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
 
 
 def is_plain_file(source: Input) -> bool:
-    """Return whether an export is a plain file on disk, so that it can be read from any byte on."""
+    """Return whether an export is a plain file or object, so that it can be read from any byte on."""
     return not is_compressed(source) and is_file(source)
 
 
 def is_file(source: Input) -> bool:
-    """Return whether an export is a file on disk: the size of what comes from a pipe is not known."""
-    return source.path != STDIN and Path(source.path).is_file()
+    """Return whether an export is a file on disk or an object: what comes from a pipe has no size, and comes once."""
+    return source.stored is not None or (source.path != STDIN and Path(source.path).is_file())
 
 
 def is_compressed(source: Input) -> bool:
@@ -327,8 +376,8 @@ def compression_at(source: Input) -> Compression:
     """Return how an export is compressed; for a pipe the name decides until its first bytes come."""
     head = b""
     if is_file(source):
-        with Path(source.path).open("rb", buffering=0) as file:
-            head = file.read(_HEAD_BYTES)
+        with _stored(source) as stored:
+            head = stored.read_at(0, _HEAD_BYTES)
     return compression_of(head, source.path)
 
 
@@ -351,6 +400,8 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
     found: list[bytes] = []
     if not ranges:
         return found
+    if source.stored is not None and not is_compressed(source):
+        return await read_places(source, ranges)
     start = ranges[0][0]
     held, offset = b"", start
     async with aclosing(read_blocks(source, block_bytes=block_bytes, start=start)) as blocks:
@@ -371,15 +422,14 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
     )
 
 
-def read_places(source: Input, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """Yield the bytes at these offsets and lengths of a plain file on disk.
+async def read_places(source: Input, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return the bytes at these offsets and lengths, which are in ascending order, of a plain file or object.
 
     Raises:
         InputError: unreadable.
     """
     try:
-        with Path(source.path).open("rb", buffering=0) as file:
-            for offset, length in spans:
-                yield os.pread(file.fileno(), length, offset)
+        with _stored(source) as stored:
+            return await stored.read_spans(spans)
     except OSError as error:
         raise _unreadable(source.shown_path, error) from error

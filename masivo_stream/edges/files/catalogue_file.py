@@ -21,15 +21,18 @@ _SHAPE = """it is one JSON object with lists such as {"rewards": [{"id": "…"}]
 _HINT = f"{_SHAPE}; masivo-stream check --json > catalogue.json makes one from an account"
 
 
-def read_catalogue(path: str) -> Catalogue:
+def read_catalogue(path: str, content: bytes | None = None) -> Catalogue:
     """Return the catalogue in a file. Fields that a catalogue does not have are ignored.
+
+    `content`: what is in it, if it is no file on this machine.
 
     Raises:
         ConfigurationError: the file cannot be read, or holds no catalogue.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        if content is None:
+            with Path(path).open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise _unusable(path, f"it cannot be read: {why}") from error

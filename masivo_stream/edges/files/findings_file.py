@@ -19,6 +19,9 @@ from masivo_stream.model.errors import StorageError
 from masivo_stream.model.findings import CheckName, HeldLine
 
 FINDINGS = "findings.db"
+UNDER_WAY = "findings.under-way"
+"""There while a run makes the checks."""
+
 _PART = ".findings.new"
 
 _FORMAT = 1
@@ -94,6 +97,22 @@ def read_findings(directory: Path, identity: bytes | None = None) -> FindingsFil
     if connection is not None:
         connection.close()
     return None
+
+
+@contextmanager
+def marked_under_way(directory: Path) -> Iterator[None]:
+    """Show other processes that the checks are being made: by an empty file, if it can be written.
+
+    A process that is killed leaves it. It counts only while a process is at work, and the next one removes it.
+    """
+    path = directory / UNDER_WAY
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 class About(Struct, frozen=True):

@@ -16,13 +16,16 @@ from masivo_stream.model.errors import StorageError
 class Spill:
     """Add numbers of 64 bits to parts, then load the parts one by one. Use it as a context."""
 
-    def __init__(self, parts: int, directory: Path | None) -> None:
+    def __init__(self, parts: int, directory: Path | None, expected: int = 0) -> None:
         """Divide into `parts`; the file is in `directory`, or where temporary files are.
+
+        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full.
 
         Raises:
             StorageError: it cannot be created.
         """
         self._place = directory or Path(tempfile.gettempdir())
+        self._expected = expected
         self._blocks: list[array[int]] = [array("q") for _ in range(parts)]
         """Offset and length of each block, by part."""
         self._end = 0
@@ -80,8 +83,9 @@ class Spill:
         return numbers
 
     def _failed(self, error: OSError) -> StorageError:
+        size = f" (about {-(-self._expected // 1_000_000):,} MB in all)" if self._expected else ""
         return StorageError(
-            f"cannot keep what the checks need on disk: {error.strerror}",
+            f"cannot keep what the checks need on disk{size}: {error.strerror}",
             operation="check the exports as a whole",
             place=str(self._place),
             hint="free space there, or leave the checks out: --skip-checks all",

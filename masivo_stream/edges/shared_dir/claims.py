@@ -7,6 +7,7 @@ personal data, and may be deleted while no run is at work.
 """
 
 import fcntl
+import hashlib
 import os
 import pwd
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.model.errors import ConfigurationError
 
 _GLANCES, _GLANCE = 20, 0.025
@@ -53,9 +55,9 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as files:
-        for path, status in {(at.st_dev, at.st_ino): (path, at) for path, at in _look_at(exports)}.values():
+        for place, path in {_place(path): path for path in exports}.items():
             try:
-                lock = _own(directory / f"{account}-{status.st_dev}-{status.st_ino}.lock", files)
+                lock = _own(directory / f"{account}-{place}.lock", files)
             except _OwnedError as error:
                 raise ConfigurationError(
                     f"the export is being sent to this account by {error}",
@@ -69,8 +71,12 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
         yield _share(_open(directory / f"{account}.lock", files))
 
 
-def _look_at(exports: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
-    return ((path, Path(path).stat()) for path in exports)
+def _place(path: str) -> str:
+    """Return what all names of a file have in common; of an object, a digest of its URL."""
+    if is_url(path):
+        return hashlib.blake2b(path.encode(), digest_size=16).hexdigest()
+    status = Path(path).stat()
+    return f"{status.st_dev}-{status.st_ino}"
 
 
 class _OwnedError(Exception):

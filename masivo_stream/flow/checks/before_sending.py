@@ -9,14 +9,20 @@ import msgspec
 from masivo_stream.core.reading.hold_back import FindHeld, reject_lines
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.export.source import Input, is_file, is_plain_file
-from masivo_stream.edges.files.findings_file import FINDINGS, FindingsFile, read_findings
+from masivo_stream.edges.files.findings_file import (
+    FINDINGS,
+    UNDER_WAY,
+    FindingsFile,
+    marked_under_way,
+    read_findings,
+)
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
 from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import InputError
+from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.notices import ChecksEnded, ChecksStarted
 
@@ -44,12 +50,13 @@ class ChecksBeforeSending:
         """Check, if there is anything left to read and it was not checked before.
 
         Raises:
-            InputError: an export is gone.
+            InputError: an export is gone, or object storage does not answer.
             StorageError: what the checks keep on disk cannot be written.
         """
+        directory = self._session.state.path
+        (directory / UNDER_WAY).unlink(missing_ok=True)  # of a process that was killed
         if self._policy is None or not self._inputs or not self._reads_on:
             return
-        directory = self._session.state.path
         identity = identify(self._inputs, self._settings.validation, self._policy)
         self._findings = read_findings(directory, identity)
         if self._findings is not None:
@@ -58,8 +65,9 @@ class ChecksBeforeSending:
         (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
         began = self._session.clock.now()
         files = [each for found in self._inputs.values() for each in found]
-        self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
-        checked = await self._check(self._policy, identity)
+        with marked_under_way(directory):
+            self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
+            checked = await self._check(self._policy, identity)
         if not checked.unfinished:
             self._findings = read_findings(directory, identity)
         self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)
@@ -86,6 +94,8 @@ class ChecksBeforeSending:
                     async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                         async for block in validated:
                             whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
+            except UnreachableExportError:  # later the run might be able to read it, and would send it unchecked
+                raise
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
                 self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
                 return whole.leave_unfinished()

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream import __version__
-from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.export.identity import encode_identity, identify_input
 from masivo_stream.edges.export.source import Input
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
@@ -84,7 +84,7 @@ def identify(inputs: Mapping[Kind, Sequence[Input]], validation: ValidationSetti
     seen = []
     for kind, found in inputs.items():
         for each in found:
-            identity = take_identity(each.path)
+            identity = identify_input(each)
             if identity.stream:
                 return b""
             seen.append((kind, each.name, encode_identity(identity)))

@@ -48,6 +48,8 @@ from masivo_stream.model.findings import (
 _PART_BYTES = 2_500_000
 _NOTES_SHARE = 0.3
 """Bytes of notes for each byte of text: with short lines, more than most exports need."""
+_TEXT_A_NOTE_BYTE = 8
+"""Bytes of text for each byte of notes, with lines as they usually are."""
 _COMPRESSED_FACTOR = 8
 _UNKNOWN_BYTES = 1 << 30
 """The size assumed of what comes from a pipe."""
@@ -78,7 +80,9 @@ class WholeExport:
         self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
         self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
         self._readable = [is_file(each) for _, each in self._sources]
-        self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
+        size = _measure(each for _, each in self._sources)
+        whole = all(self._readable)
+        self._spill = Spill(_count_parts(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out)
@@ -192,9 +196,9 @@ class WholeExport:
             _, source = self._sources[number]
             spans = [(place.offset, place.length) for place in of_source]
             if is_compressed(source):
-                bodies = iter(await read_ranges(source, spans, block_bytes=1 << 20))
+                bodies = await read_ranges(source, spans, block_bytes=1 << 20)
             else:
-                bodies = read_places(source, spans)
+                bodies = await read_places(source, spans)
             for place, body in zip(of_source, bodies, strict=True):
                 lines[place] = read_exactly(body)
         return lines
@@ -240,10 +244,15 @@ class WholeExport:
         return FoundLine(file=self._name(place), line=place.line, offset=place.offset)
 
 
-def _count_parts(inputs: Iterable[Input]) -> int:
-    """Return into how many parts to divide the notes, by the size of the exports."""
+def _measure(inputs: Iterable[Input]) -> int:
+    """Return how many bytes of text the exports have; a guess for compressed ones."""
     size = 0
     for each in inputs:
         factor = _COMPRESSED_FACTOR if is_compressed(each) else 1
         size += each.size * factor if is_file(each) else _UNKNOWN_BYTES
+    return size
+
+
+def _count_parts(size: int) -> int:
+    """Return into how many parts to divide the notes, by the size of the exports."""
     return max(1, min(_MOST_PARTS, round(size * _NOTES_SHARE / _PART_BYTES)))

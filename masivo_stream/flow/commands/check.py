@@ -15,6 +15,7 @@ from contextlib import aclosing
 from msgspec import UNSET, UnsetType, structs
 
 from masivo_stream.core.compare_references import compare_references
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.core.reading.references import ReferenceCollector
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.files.catalogue_file import read_catalogue
@@ -22,6 +23,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.ask_account import AskedAccount
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
+from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.runtime import Runtime
@@ -70,7 +72,7 @@ async def check(
             operation="read the command",
             hint="set MASIVO_API_KEY to try something in its account",
         )
-    inputs = (exports or Exports()).find()
+    inputs = (exports or Exports()).find(settings.retry)
     if not (inputs or credentials or catalogue):
         raise ConfigurationError(
             "there is nothing to check",
@@ -79,7 +81,7 @@ async def check(
         )
     account: CheckedAccount | UnsetType = UNSET
     tried: TriedAccount | UnsetType = UNSET
-    known = read_catalogue(catalogue) if catalogue else Catalogue()
+    known = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     if credentials is not None:
         observers, clock = Observers([observer] if observer else []), (runtime or Runtime()).clock
         asked = AskedAccount(settings, credentials, observers, clock)

@@ -2,15 +2,18 @@
 
 import msgspec
 
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.edges.files.catalogue_file import read_catalogue, remember_names
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.exports import Exports, OnlyMissing, check_inputs
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
+from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
+from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
@@ -58,9 +61,11 @@ async def migrate(
     """
     read_policy(settings.validation)
     catalogue = (runtime or Runtime()).reporting.catalogue
-    has = read_catalogue(catalogue) if catalogue else None
+    has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else None
     missing = exports if isinstance(exports, OnlyMissing) else None
-    inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find()
+    named = exports.exports if isinstance(exports, OnlyMissing) else exports
+    check_publishing(settings, (*named.customers, *named.events, *named.transactions))
+    inputs = named.find(settings.retry)
     if inputs or missing is None:
         check_inputs(inputs)
         await inspect_exports(inputs)

@@ -15,6 +15,7 @@ from masivo_stream.core.checks.name_rewards import name_in_summary
 from masivo_stream.core.compare_references import compare_references
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.core.reading.sampled_references import SampledReferences
 from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
@@ -26,6 +27,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
+from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.quota_left import Windows, quota_left, read_account_quota, scopes_left
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
@@ -68,7 +70,8 @@ async def plan(
     """
     clock = (runtime or Runtime()).clock
     policy = read_policy(settings.validation)
-    has = read_catalogue(catalogue) if catalogue else Catalogue()
+    exports = exports.found(settings.retry)
+    has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     sampled = SampledReferences()
     dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials, sampled.add)
     references = _compare(sampled, has, catalogue)
@@ -76,7 +79,7 @@ async def plan(
     use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
-        known = await predict_refusals(settings, identify_account(settings, credentials), exports.find())
+        known = await predict_refusals(settings, identify_account(settings, credentials), exports.find(settings.retry))
     found = _make_plan(settings, dry, use, unreadable, clock, known)
     asks = credentials is not None and not catalogue
     return structs.replace(found, references=references, suggests_check=asks and bool(references.looked_at))

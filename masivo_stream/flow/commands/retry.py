@@ -6,6 +6,7 @@ from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.find_sources import check_rereadable
+from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
@@ -39,6 +40,7 @@ async def retry(
         StorageError: the state directory cannot be written at the start.
     """
     read_policy(settings.validation)
+    check_publishing(settings)
     async with open_session(
         settings,
         credentials,

@@ -3,11 +3,13 @@
 from msgspec import structs
 
 from masivo_stream.core.checks.name_rewards import name_in_summary
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.edges.files.catalogue_file import read_catalogue
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import Settings
@@ -40,7 +42,7 @@ async def validate(
     """
     policy = read_policy(settings.validation)
     clock = (runtime or Runtime()).clock
-    has = read_catalogue(catalogue) if catalogue else Catalogue()
+    has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     settings = structs.replace(
         settings, verify=structs.replace(settings.verify, canary=False)
     )  # no requests, no canary

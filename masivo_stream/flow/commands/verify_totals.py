@@ -30,7 +30,7 @@ from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.day_totals import DayState, TotalsVerification
-from masivo_stream.model.errors import DeniedError, OutageError
+from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
 from masivo_stream.model.moments import SECOND, Moment, moment_of
 from masivo_stream.model.settings import Settings, VisibleSettings
 
@@ -39,6 +39,8 @@ _CLOCKS_APART = 300 * SECOND
 """How far the server's clock and ours may be apart, in microseconds, when it says when a transaction was created."""
 _IN_A_ROW = 3
 """Days in a row that cannot be read, or that the account understands in another way: then no further one is asked."""
+_MOST_ELSEWHERE = 40
+"""Days of another time zone that are asked for to find out which one it is: on few days, few hours may have rows."""
 _NOTICE_EVERY = 10.0
 
 
@@ -82,6 +84,7 @@ async def verify_totals(
         work = TotalsWork(session, choice, counted)
         await work_under(work.stop, work.go, observer=session.observer, handle_signals=handle_signals)
         session.proxies.explain(work.stop.cause)
+        work.check_names()
         return work.result()
 
 
@@ -96,6 +99,8 @@ class TotalsWork:
         self._findings = DayFindings(self._totals, counted)
         self._chosen: list[int] = []
         self._in_a_row = 0
+        self._sees_any = False
+        """Whether anything was accepted, chosen or not."""
         self._noticed_at = float("-inf")
 
     async def go(self) -> None:
@@ -116,6 +121,22 @@ class TotalsWork:
         with closing(ListedDaysFile(session.state, self._key(), ListedDay)) as file:
             await self._compare(lister, file, span)
 
+    def check_names(self) -> None:
+        """Refuse a reward or a brand that nothing has, so that a misspelled one does not look like a good end.
+
+        Raises:
+            ConfigurationError: transactions were accepted, and none of them is chosen.
+        """
+        names = [("reward", self._choice.reward), ("brand", self._choice.brand)]
+        named = [(what, name) for what, name in names if name]
+        if named and self._sees_any and not self._totals.days and self.stop.cause is None:
+            raise ConfigurationError(
+                f"no accepted transaction has this {' and this '.join(what for what, _ in named)}",
+                operation=_OPERATION,
+                place=" ".join(f"--{what} {name}" for what, name in named),
+                hint="check the id: without this flag, verify --totals lists the rewards of all transactions",
+            )
+
     def result(self) -> TotalsVerification:
         """Return what was found."""
         kinds = summarise_kinds(self._session.journal.read)
@@ -128,6 +149,7 @@ class TotalsWork:
             async for entries in blocks:
                 for entry in entries:
                     if (part := accepted.part(entry)) is not None:
+                        self._sees_any = True
                         self._totals.add(decode_transactions(part.body).transactions)
                     if (part := accepted.in_doubt_part(entry)) is not None:
                         self._totals.add_in_doubt(decode_transactions(part.body).transactions)
@@ -148,7 +170,8 @@ class TotalsWork:
                     later.append(result)
                 else:
                     self._note(file, result)
-            if findings.days_elsewhere >= _IN_A_ROW or lister.is_spent:
+            enough = _MOST_ELSEWHERE if findings.may_learn_the_zone else _IN_A_ROW
+            if findings.days_elsewhere >= enough or lister.is_spent:
                 break
         await self._compare_later(lister, file, span, later)
         await self._find_out_why(lister, span)

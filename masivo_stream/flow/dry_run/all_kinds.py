@@ -119,7 +119,7 @@ async def dry_run(
         InputError: an export does not exist, or is no export.
         StorageError: what the checks keep on disk cannot be written.
     """
-    inputs = exports.find()
+    inputs = exports.find(settings.retry)
     check_inputs(inputs)
     await inspect_exports(inputs)
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)

@@ -19,18 +19,22 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.decompress import Truncated
+from masivo_stream.core.reading.object_answers import Patience
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.edges.export.identity import (
     Identity,
     changed,
     decode_identity,
     find_change,
+    identify_input,
     looks_the_same,
-    take_identity,
 )
-from masivo_stream.edges.export.source import STDIN, Input, find_inputs, is_compressed, is_file, read_blocks
+from masivo_stream.edges.export.source import STDIN, Input, is_compressed, is_file, read_blocks
 from masivo_stream.edges.journal import JournalReader
+from masivo_stream.edges.objects.object_file import RESTORE
+from masivo_stream.flow.look_up import look_up
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.errors import ConfigurationError, InputError, UnreachableExportError
 
 _BLOCK_BYTES = 1 << 20
 FROM_A_PIPE = (
@@ -62,13 +66,13 @@ class Recognised(Struct, frozen=True):
 
 
 class Moved(Struct, frozen=True):
-    """What a person says of moved exports: the new path, by the name or path that the run knows."""
+    """What a person says of moved exports: old names or paths, and new ones. A word is in here once for each `=`."""
 
-    places: Mapping[str, str]
+    places: tuple[tuple[str, str], ...]
 
     def of(self, known: KnownExport) -> str | None:
         """Return the present path of an export; None if the person said nothing of it."""
-        for old, new in self.places.items():
+        for old, new in self.places:
             if old == known.name or (known.path and real_path(old) == known.path):
                 return new
         return None
@@ -77,34 +81,36 @@ class Moved(Struct, frozen=True):
 RecognisedExports = Mapping[str, Recognised]
 """The exports of a kind that a run knows, by the names that it gave them."""
 
-NOT_MOVED = Moved({})
+NOT_MOVED = Moved(())
 """A person said nothing."""
 
 
 def read_moved(words: Iterable[str]) -> Moved:
-    """Read words of the form `OLD=NEW`.
+    """Read words of the form `OLD=NEW`. Both may hold `=`, as in `s3://exports/day=1/events.ndjson`.
 
     Raises:
         ConfigurationError: a word has another form.
     """
-    places: dict[str, str] = {}
+    places: list[tuple[str, str]] = []
     for word in words:
-        old, equals, new = word.partition("=")
-        if not (old and equals and new):
+        found = [(word[:at], word[at + 1 :]) for at, sign in enumerate(word) if sign == "="]
+        # A known name has no signature, so an old one that has is no old one.
+        split = [(old, new) for old, new in found if old and new and shown_url(old) == old]
+        if not split:
             raise ConfigurationError(
-                f"{word} does not name an old and a new path",
+                f"{shown_url(word)} does not name an old and a new path",
                 operation="read the command",
                 place="--moved",
                 hint="write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present"
                 " path",
             )
-        places[old] = new
-    return Moved(places)
+        places += split
+    return Moved(tuple(places))
 
 
 def real_path(path: str) -> str:
-    """Return the real path of a file, whatever working directory or links its name goes through."""
-    return path if path == STDIN else os.path.realpath(path)
+    """Return the real path of a file, whatever directory or links its name goes through; of an object, its URL."""
+    return shown_url(path) if path == STDIN or is_url(path) else os.path.realpath(path)
 
 
 def known_exports(journal: JournalReader, kind: Kind) -> list[KnownExport]:
@@ -129,7 +135,7 @@ async def prove(found: Input, known: KnownExport, *, full: bool, by_content: boo
     Raises:
         InputError: it cannot be read.
     """
-    identity = take_identity(found.path)
+    identity = identify_input(found)
     if identity.stream:
         return Recognised(found, identity) if known.identity.stream and not known.read else None
     if not known.read:
@@ -137,6 +143,8 @@ async def prove(found: Input, known: KnownExport, *, full: bool, by_content: boo
         return Recognised(found, identity) if alike else None
     if identity == known.identity and not full:
         return Recognised(found, identity)
+    if is_another_object(found, known):
+        return None
     measured, seen = await measure(found, [known.read])
     return Recognised(found, identity, grown=seen > known.read) if measured.get(known.read) == known.crc else None
 
@@ -146,6 +154,13 @@ def not_the_same(found: Input, known: KnownExport) -> InputError:
     if not is_file(found):
         hint = FROM_A_PIPE.format(known.name)
         return changed(found.shown_path, "what came from a pipe cannot be read again", hint)
+    if is_another_object(found, known):
+        return changed(
+            found.shown_path,
+            f"the object has {found.size} bytes, and it had {known.identity.size}; nothing is appended to an object, so"
+            " this is a new export",
+            RESTORE,
+        )
     if known.identity.size and not found.size:
         return changed(found.shown_path, f"it had {known.identity.size} bytes and is empty now")
     if not known.read:
@@ -155,11 +170,21 @@ def not_the_same(found: Input, known: KnownExport) -> InputError:
         return changed(found.shown_path, f"something changed in the first {known.read} bytes of its text")
     if found.size < known.read:
         return changed(found.shown_path, f"{known.read} bytes of it were read, but now it has only {found.size}")
-    at = find_change(found.path, known.identity, known.read)
+    at = find_change(found.path, known.identity, known.read) if found.stored is None else None
     near = "" if at is None else f", near byte {at}"
     return changed(
         found.shown_path, f"something changed in its first {known.read} bytes, which were already processed{near}"
     )
+
+
+def is_another_object(found: Input, known: KnownExport) -> bool:
+    """Return whether an object was replaced by one of another size: that is no longer export, but a new one.
+
+    An object is written as a whole. If it was put back as it was, its bytes are the same, although some services give
+    it another ETag.
+    """
+    replaced = found.stored is not None and known.identity.is_object and real_path(found.path) == known.path
+    return replaced and found.size != known.identity.size
 
 
 def was_emptied(found: Input, known: KnownExport) -> bool:
@@ -187,6 +212,16 @@ async def measure(found: Input, lengths: Sequence[int]) -> tuple[dict[int, int],
                 if done > lengths[-1]:
                     break
     return measured, done
+
+
+async def _measure_if_readable(found: Input, lengths: Sequence[int]) -> tuple[dict[int, int], int]:
+    """Measure an input. If it cannot be read, it is no known export; should it be read later, the error is reported."""
+    try:
+        return await measure(found, lengths)
+    except UnreachableExportError:
+        raise
+    except InputError:
+        return {}, 0
 
 
 T = TypeVar("T")
@@ -238,7 +273,7 @@ class Recogniser:
             named = next((found for path, found in self._left.items() if real_path(path) == real_path(new)), None)
             if named is None:
                 raise ConfigurationError(
-                    f"{new} is not among the named exports",
+                    f"{shown_url(new)} is not among the named exports",
                     operation="resume",
                     place="--moved",
                     hint=f"name it with --{self._kind} too",
@@ -275,12 +310,11 @@ class Recogniser:
         lengths = sorted({known.read for known in missing})
         fits: dict[str, dict[str, Recognised]] = {known.name: {} for known in missing}
         for found in filter(is_file, self._left.values()):
-            identity = take_identity(found.path)
-            with suppress(InputError):  # it cannot be the export; if it is read later, the error is reported then
-                measured, seen = await measure(found, lengths)
-                for known in missing:
-                    if measured.get(known.read) == known.crc:
-                        fits[known.name][found.path] = Recognised(found, identity, grown=seen > known.read)
+            identity = identify_input(found)
+            measured, seen = await _measure_if_readable(found, lengths)
+            for known in missing:
+                if measured.get(known.read) == known.crc and not is_another_object(found, known):
+                    fits[known.name][found.path] = Recognised(found, identity, grown=seen > known.read)
         while certain := [known for known in missing if len(fits[known.name]) == 1]:
             known = max(certain, key=lambda each: each.read)
             (path, chosen) = fits[known.name].popitem()
@@ -297,12 +331,12 @@ class Recogniser:
         for known in [each for each in self._missing.values() if not each.read]:
             here = next((at[path] for path in _where(known) if path in at and at[path].path in self._left), None)
             if here is not None and not was_emptied(here, known):
-                self._take(known, Recognised(here, take_identity(here.path)))
-        self._unconsumed_by(lambda known: _look(known.identity), lambda found: _look(take_identity(found.path)))
+                self._take(known, Recognised(here, identify_input(here)))
+        self._unconsumed_by(lambda known: _look(known.identity), lambda found: _look(identify_input(found)))
         self._unconsumed_by(lambda known: _bare_name(known.name), lambda found: _bare_name(found.shown_path))
         missing, left = list(self._missing.values()), list(self._left.values())
         if len(missing) == len(left) == 1 and missing[0].identity.stream and not missing[0].read:
-            self._take(missing[0], Recognised(left[0], take_identity(left[0].path)))
+            self._take(missing[0], Recognised(left[0], identify_input(left[0])))
 
     def _unconsumed_by(
         self, of_known: Callable[[KnownExport], Hashable], of_input: Callable[[Input], Hashable]
@@ -316,7 +350,7 @@ class Recogniser:
         for trait, exports in ours.items():
             alike = theirs.get(trait, [])
             if trait is not None and len(exports) == len(alike) == 1 and not was_emptied(alike[0], exports[0]):
-                self._take(exports[0], Recognised(alike[0], take_identity(alike[0].path)))
+                self._take(exports[0], Recognised(alike[0], identify_input(alike[0])))
 
     def _complain(self, known: KnownExport) -> NoReturn:
         at = self._places()
@@ -344,7 +378,9 @@ class Recogniser:
         )
 
 
-async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str, str], full: bool) -> Recognised:
+async def find_again(
+    known: KnownExport, *, moved: Moved, state_dirs: tuple[str, str], full: bool, patience: Patience
+) -> Recognised:
     """Find an export that the run knows without its being named.
 
     Args:
@@ -352,13 +388,14 @@ async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str,
         moved: what a person says about moved exports.
         state_dirs: the path of the state directory when the path of the export was noted (empty if unknown), and now.
         full: read everything that was consumed.
+        patience: how long object storage is waited for.
 
     Raises:
         InputError: it is not found, or is not what it was.
     """
     new = moved.of(known)
     refused: Input | None = None
-    for found in _candidates(known, state_dirs) if new is None else find_inputs([new]):
+    for found in _candidates(known, state_dirs, patience) if new is None else look_up([new], patience):
         by_content = new is None and bool(known.path) and real_path(found.path) != known.path
         proof = await prove(found, known, full=full, by_content=by_content)
         if proof is not None:
@@ -375,8 +412,14 @@ async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str,
     )
 
 
-def _candidates(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Input]:
-    """Yield the files at the old path, by the old name, and at the old place relative to the state directory."""
+def _candidates(known: KnownExport, state_dirs: tuple[str, str], patience: Patience) -> Iterator[Input]:
+    """Yield the files at the old path, by the old name, and at the old place relative to the state directory.
+
+    An object is only where it was.
+    """
+    if is_url(known.path):
+        yield from _look_up_object(known, patience)
+        return
     before, now = state_dirs
     beside = ""
     if known.path and before:
@@ -385,7 +428,22 @@ def _candidates(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Inp
     for path in (known.path, known.name, beside):
         if path and path != STDIN and os.path.isfile(path) and real_path(path) not in seen:  # noqa: PTH113 - a name
             seen.add(real_path(path))
-            yield from find_inputs([path])
+            yield from look_up([path], patience)
+
+
+def _look_up_object(known: KnownExport, patience: Patience) -> list[Input]:
+    try:
+        return look_up([known.path], patience)
+    except UnreachableExportError:
+        raise
+    except InputError as error:
+        raise InputError(
+            f"an export of the run cannot be read where it was: {error}",
+            operation="find the export",
+            place=known.path,
+            hint="put it back, or check endpoint and credentials in the environment; if it has another URL or signature"
+            f" now, add --moved {shlex.quote(known.name)}=URL",
+        ) from error
 
 
 def _called(found: Input, known: KnownExport) -> Input:
@@ -399,7 +457,7 @@ def _where(known: KnownExport) -> tuple[str, ...]:
 
 
 def _look(identity: Identity) -> Hashable:
-    return (identity.size, identity.samples) if identity.size else None
+    return (identity.size, identity.samples, identity.etag) if identity.size else None
 
 
 def _bare_name(name: str) -> str:

@@ -21,6 +21,8 @@ from masivo_stream.core.reading.fingerprint import (
     describe_overlap,
     take_head,
 )
+from masivo_stream.core.reading.object_answers import Patience
+from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.core.redact import named
 from masivo_stream.edges.export.source import STDIN, Input, begin_stream, is_file, plain_head, read_blocks
 from masivo_stream.edges.files.state_dir import JOURNAL
@@ -29,9 +31,10 @@ from masivo_stream.edges.secret import name_receiver
 from masivo_stream.edges.shared_dir.claims import default_shared_dir
 from masivo_stream.edges.shared_dir.purchase_notes import forget_notes
 from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
+from masivo_stream.flow.look_up import look_up
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, InputError, StorageError
+from masivo_stream.model.errors import ConfigurationError, InputError, StorageError, UnreachableExportError
 from masivo_stream.model.settings import Settings
 
 _BLOCK = 1 << 20
@@ -59,6 +62,8 @@ async def read_export_head(source: Input) -> tuple[Input, ExportHead | None]:
                     return source, take_head(bytes(content[:HEAD_BYTES]), ended=False)
     except Truncated:
         return source, take_head(bytes(content), ended=False)
+    except UnreachableExportError:  # an export that is compared with nothing might be sent twice
+        raise
     except InputError:  # reported when it is read
         return source, None
     return source, take_head(bytes(content), ended=True)
@@ -76,6 +81,8 @@ async def pursue(source: Input, head: ExportHead, found: SentExport) -> tuple[Ag
                 pursuit.feed(block)
                 if pursuit.done and pursuit.length > known:
                     break
+    except UnreachableExportError:
+        raise
     except (InputError, Truncated):
         pass  # reported when it is read; what was seen of it counts
     if pursuit.same and not pursuit.done and (differs := await differ_after(source, found.path)) is not None:
@@ -92,16 +99,17 @@ async def differ_after(source: Input, known: str) -> int | None:
     twins = ExportComparison()
     try:
         async with AsyncExitStack() as files:
+            (other,) = look_up([known], Patience()) if is_url(known) else [Input(known, 0)]
             pair = [
-                await files.enter_async_context(aclosing(read_blocks(Input(path, 0), block_bytes=_BLOCK)))
-                for path in (source.path, known)
+                await files.enter_async_context(aclosing(read_blocks(each, block_bytes=_BLOCK)))
+                for each in (source, other)
             ]
             while not twins.differ:
                 which = twins.lags
                 if (block := await anext(pair[which], None)) is None:
                     break
                 twins.feed(which, block)
-    except (InputError, Truncated):
+    except (ConfigurationError, InputError, Truncated):
         return None
     return twins.agreed if twins.differ else None
 
@@ -206,5 +214,6 @@ def advise(found: SentExport, *, own: str, longer: bool) -> str:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
         return f"the journal of that run is gone: restore its state directory and continue there; {again}"
-    first = f"append the missing lines to {named(found.path)}, then " if longer else ""
+    how = "write the missing lines to a further object beside" if is_url(found.path) else "append the missing lines to"
+    first = f"{how} {named(found.path)}, then " if longer else ""
     return f"{first}continue there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"

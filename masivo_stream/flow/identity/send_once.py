@@ -445,4 +445,5 @@ def _is_one(one: str, other: str) -> bool:
 
 
 def _place(source: Input) -> str:
-    return source.path if source.path == STDIN else str(Path(source.path).absolute())
+    on_disk = source.path != STDIN and source.stored is None
+    return str(Path(source.path).absolute()) if on_disk else source.path

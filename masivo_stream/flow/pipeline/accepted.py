@@ -17,6 +17,7 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
+from masivo_stream.flow.look_up import patience_of
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources
 from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.pipeline.resume import begin_at
@@ -197,7 +198,8 @@ async def open_accepted_records(
     if reached is None:
         return None
     full = settings.source.check_export == "full"
-    exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
+    patience = patience_of(settings.retry)
+    exports = await find_exports(journal, kind, state_dir=state_dir, patience=patience, moved=moved, full=full)
     sources = await list_sources(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     found = AcceptedRecords(kind, KnownOutcomes(journal, kind, reached[0]), _as_read(journal, kind, sources), settings)
     await found.learn_copies()

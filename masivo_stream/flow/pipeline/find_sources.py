@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 
 from masivo_stream.core.accounting.tally import Tally
-from masivo_stream.edges.export.identity import changed, decode_identity, encode_identity, take_identity
+from masivo_stream.core.reading.object_answers import Patience
+from masivo_stream.edges.export.identity import changed, decode_identity, encode_identity, identify_input
 from masivo_stream.edges.export.source import Input, find_inputs, is_file, is_plain_file, read_head
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.identity.known_exports import (
@@ -65,16 +66,24 @@ def _another_name(found: Input, names: set[str]) -> str:
 
 
 async def find_exports(
-    journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
+    journal: JournalReader,
+    kind: Kind,
+    *,
+    state_dir: Path,
+    patience: Patience,
+    moved: Moved = NOT_MOVED,
+    full: bool = False,
 ) -> RecognisedExports:
     """Find the exports that a run knows, where a person names none; those from a pipe are left out.
+
+    `patience`: how long object storage is waited for.
 
     Raises:
         InputError: one is not found, or not what it was.
     """
     places = (journal.state_dir(), real_path(str(state_dir)))
     return {
-        known.name: await find_again(known, moved=moved, state_dirs=places, full=full)
+        known.name: await find_again(known, moved=moved, state_dirs=places, full=full, patience=patience)
         for known in known_exports(journal, kind)
         if not known.identity.stream
     }
@@ -165,7 +174,7 @@ async def note_sources(
 def _know(source: Source, exports: RecognisedExports) -> KnownSource:
     found = source.input
     known = None if source.is_copy else exports.get(source.name)
-    identity = take_identity(found.path) if known is None else known.identity
+    identity = identify_input(found) if known is None else known.identity
     return KnownSource(
         source.number,
         source.name,

@@ -7,6 +7,7 @@ import msgspec
 
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
+from masivo_stream.flow.look_up import patience_of
 from masivo_stream.flow.pipeline.assemble import open_recorder
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -64,7 +65,8 @@ async def open_in_doubt_kind(session: Session, kind: Kind, files: ExitStack) -> 
     """
     journal, settings, state_dir = session.journal.read, session.settings, session.state.path
     full = settings.source.check_export == "full"
-    exports = await find_exports(journal, kind, state_dir=state_dir, moved=session.moved, full=full)
+    patience = patience_of(settings.retry)
+    exports = await find_exports(journal, kind, state_dir=state_dir, patience=patience, moved=session.moved, full=full)
     sources = await list_sources(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     batches = BatchReader(journal, kind, sources, settings.source.block_bytes)
     missing = MissingCustomers(salt=journal.salt())  # nothing is read, so nothing is held back

@@ -142,7 +142,7 @@ def make_decoder(
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
     `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
-    customers and emails that came before, so the decoder does not, unless they were told to leave that out.
+    customers and emails that came before, so the decoder does not, unless that is left out of them.
     `recent_signs` keeps what identifies the events, until they are accepted.
     """
     validation = settings.validation
@@ -342,6 +342,11 @@ def _finish_line(found: Input) -> str:
     """Return how to complete the last line."""
     if not is_file(found):
         return f"its complete lines were already processed; {FROM_A_PIPE.format(found.name)}"
+    if found.stored is not None:
+        return (
+            "an object cannot be added to: when the export is finished, write it to a further object, and name that one"
+            " instead, or end the last line with a newline there; the part that was already read is recognised"
+        )
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
     return (
         "start the same command again when the export is finished; if the line will never be finished, end it with a"

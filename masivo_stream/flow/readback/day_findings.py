@@ -23,7 +23,7 @@ from masivo_stream.model.day_totals import (
     TotalsVerification,
 )
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
-from masivo_stream.model.moments import DAY, HOUR
+from masivo_stream.model.moments import DAY, HOUR, Moment
 from masivo_stream.model.notices import TotalsProgressed
 from masivo_stream.model.summary import KindSummary
 
@@ -216,14 +216,27 @@ class DayFindings:
             code = ExitCode.COMPLETE
         return code, message, hint
 
-    def _other_zone(self) -> str:
-        """Return the time zone whose days explain all rows; empty if no zone does."""
+    @property
+    def may_learn_the_zone(self) -> bool:
+        """Whether several time zones explain the rows so far, so that those of further days help."""
+        return len(self._beginnings()) > 1
+
+    def _beginnings(self) -> list[Moment]:
+        """Return when the account's days may begin after ours: at full hours, or at quarters if no hour is possible.
+
+        All rows of a day are issued within the 24 hours after its beginning.
+        """
         shifts = self._shifts or Shifts()
+        low, high = max(shifts.most - DAY + 1, -MOST_ZONE), min(shifts.least, MOST_ZONE)
         for step in (HOUR, QUARTER):
-            begins = shifts.least // step * step
-            if shifts.most - begins < DAY and abs(begins) <= MOST_ZONE:
-                return describe_zone(self._filter.zone - begins)
-        return ""
+            if found := list(range(-(-low // step) * step, high + 1, step)):
+                return found
+        return []
+
+    def _other_zone(self) -> str:
+        """Return the time zone nearest to ours whose days explain all rows; empty if no zone does."""
+        found = self._beginnings()
+        return describe_zone(self._filter.zone - min(found, key=abs)) if found else ""
 
     def _count(self, choice: TotalsChoice) -> DaysCompared:
         days, states = self._totals.days, self._states

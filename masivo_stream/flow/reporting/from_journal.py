@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from masivo_stream.edges.files.findings_file import UNDER_WAY
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import summarise, summarise_kinds
@@ -67,7 +68,10 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     kinds = summarise_kinds(journal.read)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
-        return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
+        checking = ": it checks the exports as a whole, before anything is sent"
+        what = checking if (state.path / UNDER_WAY).exists() else ""
+        message = f"at work: {owner}{what}"
+        return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=message)
     reverts = read_revert_state(journal.read)
     if (found := _describe_revert(reverts, journal, str(state.path))) is not None:
         message, hint = found

@@ -167,10 +167,15 @@ def read_checks(state_dir: Path) -> ExportChecks | UnsetType:
 
 
 def name_account(journal: JournalReader) -> dict[str, str]:
-    """Return target and account of a run, as a summary shows them."""
+    """Return target and account of a run, as a summary shows them.
+
+    Before the first token, only the key is known. Its fingerprint is not shown: the account's may be another one.
+    """
     accounts = journal.accounts()
     if accounts:
-        return {"target": accounts[-1].origin, "account": accounts[-1].shown}
+        known = accounts[-1]
+        certain = known.subjects or not known.keys or journal.first_sent()
+        return {"target": known.origin, "account": known.shown if certain else ""}
     return {"target": journal.target(), "account": ""}
 
 
