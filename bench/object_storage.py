@@ -1,4 +1,4 @@
-"""What an export in object storage costs more than on disk: reading, and the whole of `validate`, in turns.
+"""What an export in object storage costs more than on disk: reading, and all of `validate` and `migrate`, in turns.
 
     .venv/bin/python bench/object_storage.py [MEGABYTES] [ROUNDS]
 
@@ -17,6 +17,8 @@ import tempfile
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import measure as commands
 
 COMMAND = Path(sys.executable).with_name("masivo-stream")
 READ = """
@@ -81,7 +83,7 @@ def main() -> None:
     """Measure."""
     megabytes, rounds = (int(word) for word in (sys.argv[1:] + ["100", "5"][len(sys.argv) - 1 :]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, commands.sink() as sink:
         path = Path(name) / "customers.ndjson"
         subprocess.run(
             [COMMAND, "generate", "customers", "--records", str(megabytes * 1_000_000 // 682), "-o", path], check=True
@@ -95,13 +97,24 @@ def main() -> None:
             "AWS_ACCESS_KEY_ID": "any",
             "AWS_SECRET_ACCESS_KEY": "any",
             "NO_PROXY": "127.0.0.1",
+            **{key: value for key, value in commands.environment().items() if key.startswith("MASIVO_")},
+            "MASIVO_SHARED_DIR": f"{name}/shared",
         }
         size = path.stat().st_size / 1e6
         state = ["--state-dir", f"{name}/state", "--workers", "1", "--json"]
+
+        def migrate(export: str) -> list[str]:
+            """Return a migration at full speed: each one has a state directory of its own."""
+            own = tempfile.mkdtemp(dir=name)
+            return commands.migrate_argv(
+                export, sink.url, f"{own}/state", "--workers", "1", "--skip-checks", "all", "--again", kind="customers"
+            )
+
         try:
             for what, argv in (
                 ("read", lambda export: [sys.executable, "-c", READ, export]),
                 ("validate", lambda export: [str(COMMAND), "validate", "--customers", export, *state]),
+                ("migrate", migrate),
             ):
                 found: dict[str, list[tuple[float, float, float]]] = {"disk": [], "object": []}
                 for _ in range(rounds):

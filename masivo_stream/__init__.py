@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from masivo_stream.flow.commands.revert import Reverted, revert
     from masivo_stream.flow.commands.status import status
     from masivo_stream.flow.commands.validate import validate
+    from masivo_stream.flow.commands.validate_part import validate_part
     from masivo_stream.flow.commands.verify import Sample, verify
     from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.experiments import Experiment, Trials
+    from masivo_stream.model.parts import WrittenPart
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
@@ -76,6 +78,7 @@ __all__ = [
     "revert",
     "status",
     "validate",
+    "validate_part",
     "verify",
     "verify_totals",
     # values
@@ -110,6 +113,7 @@ __all__ = [
     "Trials",
     "Verification",
     "Window",
+    "WrittenPart",
     # what tests and embedding programs replace
     "Clock",
     "DryRunFiles",
@@ -174,6 +178,7 @@ _HOMES = {
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
+    "WrittenPart": "model.parts",
     "check": "flow.commands.check",
     "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
@@ -186,6 +191,7 @@ _HOMES = {
     "revert": "flow.commands.revert",
     "status": "flow.commands.status",
     "validate": "flow.commands.validate",
+    "validate_part": "flow.commands.validate_part",
     "verify": "flow.commands.verify",
     "verify_totals": "flow.commands.verify_totals",
 }

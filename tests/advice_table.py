@@ -34,6 +34,13 @@ TABLE: dict[str, dict[str, str]] = {
     "cli/demo.py": {
         "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_its_hint_says",
     },
+    "cli/fleet.py": {
+        "leave it out": "fleet::a_flag_without_effect_is_left_out",
+        "leave it out, and write the account as FILE --only NAME": "fleet::a_flag_without_effect_is_left_out",
+        (
+            "raise the limit (ulimit -n {…}), or write at_once = {…} above the first table"
+        ): "fleet::more_accounts_than_files_may_be_open_are_migrated_in_both_ways",
+    },
     "cli/generate.py": {
         "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
@@ -51,10 +58,14 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
+        "name a file or directory on this machine, and copy it when it is written": (
+            "objects::what_cannot_be_in_object_storage_is_on_this_machine"
+        ),
         (
-            "name the directory that masivo-stream prepare has written; it holds prepare.json"
-        ): "prepare::what_was_prepared_is_migrated",
+            "name a directory; a variable of the shell that is not set leaves nothing"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
@@ -71,9 +82,27 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/prepare.py": {
+        (
+            "download one file of each kind and name these; then write the URLs in their place into the mapping"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
+        (
+            "name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+            " --recursive; migrate --from takes the URL of its copy"
+        ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
+        "name one that all of them share: --parts parts": ("scheduler::a_preparation_names_a_directory_for_its_parts"),
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        "copy them to a directory, and name that": "prepare_parts::a_command_for_a_part_is_completed",
+        "leave out --part, or --parts and --check": "prepare_parts::a_command_for_a_part_is_completed",
+        "masivo-stream prepare {…} --parts {…} -o export": "prepare_parts::parts_are_made_as_the_hints_say",
+        "name a directory of their own for the parts: -o parts": "prepare_parts::parts_and_exports_are_kept_apart",
+        "name another directory for the export: -o export": "prepare_parts::parts_and_exports_are_kept_apart",
+        "name a directory with -o": "prepare_parts::parts_and_exports_are_kept_apart",
+        (
+            "leave out --part, --parts, --scheduler and --check: they are for the mapping when it is written"
+        ): "prepare_parts::a_command_for_a_part_is_completed",
+        "name it, the same for all parts: -o parts": "prepare_parts::a_command_for_a_part_is_completed",
         (
             "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
         ): "prepare::a_command_is_completed",
@@ -106,6 +135,13 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::a_key_on_the_command_line_moves_to_the_environment_or_a_file",
         "{…} --help lists them all": "commands::the_named_help_command_works",
     },
+    "cli/validate.py": {
+        (
+            "leave it out, and give it to the command that takes the answers up with --parts"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "name the part, and where its answer goes": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "make the answers of all parts first; then take them up": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
     "cli/verify.py": {
         "use --sample of 1 or more, or --all": "commands::an_impossible_sample_is_corrected",
         "add --totals": "totals::flags_that_contradict_each_other_are_corrected",
@@ -124,6 +160,11 @@ TABLE: dict[str, dict[str, str]] = {
         ): "account::an_export_with_ids_of_something_else_is_corrected",
     },
     "core/reading/object_urls.py": {
+        "buckets are named with letters, digits, ., - and _": "objects::what_the_library_cannot_take_is_corrected",
+        "copy the object to another key": "objects::what_the_library_cannot_take_is_corrected",
+        "write each / once, and no . or ..; if the object really has that key, copy it to another one": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "encode what is not ASCII with %, as browsers do": "objects::a_wrong_url_is_corrected_as_its_hint_says",
         "name a file, or an object with s3://, gs://, az:// or https://": (
             "objects::a_wrong_url_is_corrected_as_its_hint_says"
@@ -143,6 +184,18 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream check --json > catalogue.json makes one from an account"
         ): "account::a_catalogue_is_made_from_an_account",
     },
+    "edges/files/part_files.py": {
+        "check the path and its permissions": "parts::the_place_of_the_answers_is_corrected",
+        (
+            "free space there, or correct the path and its permissions; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
+    },
+    "edges/objects/endpoints.py": {
+        "set {…}=true, or write https://HOST": "objects::what_the_library_cannot_take_is_corrected",
+        "write http://HOST:PORT or https://HOST into it, without a user or a password, or unset it": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
+    },
     "edges/objects/find_objects.py": {
         "check the URL": "objects::a_url_of_something_else_is_checked",
         "check the pattern and the bucket, and the endpoint in the environment": (
@@ -154,6 +207,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/objects/object_file.py": {
+        "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?": (
+            "objects::a_signature_that_is_refused_is_renewed"
+        ),
+        "name other folders or objects with the pattern, or copy that object to another key, and remove it": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "check bucket and key, and the endpoint in the environment": (
             "objects::a_wrong_url_is_corrected_as_its_hint_says"
         ),
@@ -173,8 +232,80 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start the same command again when it answers": "objects::storage_that_does_not_answer_is_tried_again_later",
     },
+    "edges/objects/publish.py": {
+        "allow these credentials to put objects there, or name another bucket": (
+            "objects::results_that_were_not_published_are_published_later"
+        ),
+        "create the bucket, or name another one": "objects::results_that_were_not_published_are_published_later",
+    },
     "edges/objects/store.py": {
+        "check endpoint, region and keys in the environment: they have no spaces and no line breaks": (
+            "objects::what_the_library_cannot_take_is_corrected"
+        ),
         "install it: pip install 'masivo-stream[cloud]'": "objects::the_extra_is_installed",
+    },
+    "flow/commands/fleet.py": {
+        (
+            "; give {…} to: masivo-stream migrate --fleet {…}"
+        ): "fleet::an_export_is_sent_again_by_the_command_of_one_account",
+        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
+        (
+            "please report it with these places; the other accounts were not touched by it"
+        ): "fleet::a_bug_in_one_run_can_be_reported",
+    },
+    "flow/exports.py": {
+        "name exports with --customers, --events or --transactions": (
+            "commands::a_wrong_command_is_corrected_as_its_hint_says"
+        ),
+        "only one export can come from standard input": "commands::a_wrong_command_is_corrected_as_its_hint_says",
+        (
+            "name the directory that masivo-stream prepare has written; it holds prepare.json"
+        ): "prepare::what_was_prepared_is_migrated",
+    },
+    "flow/fleet_file.py": {
+        (
+            "add a table [[accounts]] for each; docs/fleets.md shows a fleet file"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "add customers, events or transactions, or from = the directory of prepare"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "check the path of the fleet file, and the working directory"
+        ): "fleet::the_fleet_file_and_the_account_are_found",
+        "did you mean {…}?": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "docs/fleets.md shows a fleet file": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "give each account its own key; exports of the same account belong in one table"
+        ): "fleet::two_accounts_with_the_same_key_get_their_own",
+        "give each account a name of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "give each account a state_dir of its own": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "its accounts are: {…}": "fleet::the_fleet_file_and_the_account_are_found",
+        (
+            "name its own key as {…}; exports of the same account belong in one table"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "name only one of them": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "set {…}, or write key_file = the path of a file (mode 0600) that holds the key"
+        ): "fleet::a_key_is_given_in_each_of_the_ways_listed",
+        "the known names are: {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "use a number from 1 to {…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "use up to 64 letters, digits, - and _": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        'write a list: {…} = ["{…}"]': "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write the account as {…} --only {…}": "fleet::the_fleet_file_and_the_account_are_found",
+        (
+            "write the key into a file (mode 0600), and its path as key_file in the account's table"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "write the name of the variable that holds the key; the key itself does not belong in the fleet file"
+        ): "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        (
+            "write the path of a file (mode 0600) that holds nothing but the key; the key itself does not belong in"
+            " the fleet file"
+        ): "fleet::a_key_in_place_of_its_file_is_moved_there",
+        "write it as settings.{…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write it below [settings]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write state_dir in [[accounts]]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write the export to a file: a fleet has several accounts": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
     },
     "flow/ask_account.py": {
         (
@@ -431,6 +562,53 @@ TABLE: dict[str, dict[str, str]] = {
             " (*.quota.db*), and only while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
+    "edges/scheduler/address.py": {
+        "start the scheduler and its workers with certificates, and name it as tls://HOST:PORT": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+        "use local, tls://HOST:PORT, or tcp://HOST:PORT on this machine": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+    },
+    "edges/scheduler/dask_client.py": {
+        "pip install 'masivo-stream[dask]'": "scheduler::dask_is_installed",
+        "set {…} to the paths of PEM files, or the same in Dask's configuration file": (
+            "scheduler::a_scheduler_is_named_as_the_hint_says"
+        ),
+    },
+    "edges/scheduler/local_cluster.py": {
+        "correct what the message names, or use fewer --workers; then start the same command again": (
+            "scheduler::local_workers_start_when_the_cause_is_corrected"
+        ),
+    },
+    "edges/scheduler/task_errors.py": {
+        (
+            "check that it runs at this address, and that the certificates are of one authority; then start the same"
+            " command again"
+        ): "scheduler::a_scheduler_is_started_and_then_its_workers",
+        "check that masivo-stream is installed there as it is here; if it is, please report this": (
+            "scheduler::workers_have_the_same_installed"
+        ),
+        (
+            "check that the workers can read the exports, or set a longer task_timeout; then start the same command"
+            " again: it goes on from the answers that are there"
+        ): "scheduler::a_worker_that_hangs_goes_on_with_more_time",
+        (
+            "check whether the workers were killed, or their memory or disk ran out; then start the same command again:"
+            " it goes on from the answers that are there"
+        ): "scheduler::workers_that_are_killed_are_kept_alive",
+        (
+            "install the same there and here, and restart it; then start the same command again: it goes on from the"
+            " answers that are there"
+        ): "scheduler::workers_have_the_same_installed",
+        (
+            "start the scheduler and its workers again; then start the same command again: it goes on from the answers"
+            " that are there"
+        ): "scheduler::a_lost_scheduler_is_started_again",
+        (
+            "start workers for it; then start the same command again: it goes on from the answers that are there"
+        ): "scheduler::a_scheduler_is_started_and_then_its_workers",
+    },
     "edges/secret.py": {
         "check the path and its permissions, and that it holds nothing but the key": (
             "secrets::a_file_that_holds_no_key_is_corrected"
@@ -476,6 +654,9 @@ TABLE: dict[str, dict[str, str]] = {
         "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
+        (
+            "free space there, or divide the exports into more parts; then start the same command again"
+        ): "parts::a_disk_too_small_for_a_part_is_freed",
         "free space there, or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
@@ -535,6 +716,15 @@ TABLE: dict[str, dict[str, str]] = {
             "correct the records that it finds, or migrate without them: they are dead letters, the rest is sent"
         ): "checks::a_check_that_is_always_made_leaves_the_rest_to_send",
     },
+    "flow/commands/validate_part.py": {
+        (
+            "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+        ): "objects::the_place_of_an_answer_is_corrected",
+        (
+            "write 3/8 for the third of eight parts, or auto/8 in a job"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        "write the number, such as 3/8": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+    },
     "flow/dry_run/advice.py": {
         (
             "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each"
@@ -587,7 +777,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
             " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
-            " leave the fields out"
+            " leave the fields out; of exports that prepare has written, correct `statuses` in the mapping"
         ): "plan::marks_of_customers_who_are_not_deleted_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
@@ -637,6 +827,39 @@ TABLE: dict[str, dict[str, str]] = {
             "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
+    },
+    "flow/parts/answer_store.py": {
+        (
+            "name a directory that all machines share, or a folder such as s3://BUCKET/FOLDER"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "name a directory with --out, one that all machines share"
+        ): "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "answers can be read by their owner only: start the command as the owner, or let this user read them"
+        ): "parts::an_answer_that_may_not_be_read_is_named",
+    },
+    "flow/parts/make_part.py": {
+        (
+            "if the export is as it should be now, remove the answers of its parts, make all parts again, and start the"
+            " same command again; if it is not, restore it"
+        ): "parts::a_part_of_an_export_that_has_changed_is_made_again",
+        "the parts of N are 1/N to N/N, and N is at most {…}": "parts::a_wrong_part_is_corrected_as_its_hint_says",
+        (
+            "write it to a file that all machines can read, and name that file"
+        ): "parts::an_export_from_a_pipe_is_written_to_a_file",
+    },
+    "flow/parts/spread_parts.py": {
+        "rename the file, and name it as it is called then": "scheduler::an_export_is_renamed_for_the_workers",
+    },
+    "flow/parts/take_parts.py": {
+        (
+            "make it, on any machine that sees the exports: {…} --part {…} --out {…}"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
+        (
+            "make them, each on any machine that sees the exports; on this one, one after the other: for part in {…};"
+            " do {…} --part {…} --out {…}; done"
+        ): "parts::missing_parts_are_made_by_the_command_that_is_named",
     },
     "flow/reporting/publish.py": {
         "publish to another folder or bucket": "objects::a_place_for_results_is_corrected_as_its_hint_says",
@@ -745,8 +968,7 @@ TABLE: dict[str, dict[str, str]] = {
             " recognised"
         ): "objects::an_unfinished_object_is_written_elsewhere",
         (
-            "copy the file or export again, then start the same command again; its complete lines were already"
-            " processed"
+            "copy the file or export again, then start the same command again"
         ): "exports::a_truncated_compressed_export_is_copied_again",
         (
             "its complete lines were already processed; write the export to a file and name that file instead of {}:"
@@ -828,12 +1050,6 @@ TABLE: dict[str, dict[str, str]] = {
         "use the settings that the run was started with": (
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
-    },
-    "flow/exports.py": {
-        "name exports with --customers, --events or --transactions": (
-            "commands::a_wrong_command_is_corrected_as_its_hint_says"
-        ),
-        "only one export can come from standard input": "commands::a_wrong_command_is_corrected_as_its_hint_says",
     },
     "flow/session.py": {
         "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
@@ -1137,6 +1353,11 @@ TABLE: dict[str, dict[str, str]] = {
         'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_the_hint_says",
     },
+    "prepare/engine/describe.py": {
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+    },
     "prepare/engine/fitting_files.py": {
         (
             "give it a header line, or make it a source of its own; header in the mapping names the columns of files"
@@ -1162,9 +1383,6 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "prepare/engine/run.py": {
         "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
-        (
-            "nothing was published; please report the figures in the message and the mapping"
-        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
         (
             "replace it before you migrate; masivo-stream check lists the rewards of an account"
         ): "prepare::the_reward_of_a_preset_is_replaced",
@@ -1237,6 +1455,39 @@ TABLE: dict[str, dict[str, str]] = {
         ): "prepare::a_mapping_is_corrected_as_the_hint_says",
         "write true or false": "prepare::a_mapping_is_corrected_as_the_hint_says",
         'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_the_hint_says",
+    },
+    "prepare/parts/find_shares.py": {
+        (
+            "make some, for example all of two on this machine: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make it, and start the same command again: masivo-stream prepare {…} --part {…}/{…} -o {…}"
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+        (
+            "make them, and start the same command again: for part in {…}; do masivo-stream prepare {…} --part"
+            ' "$part/{…}" -o {…} || break; done'
+        ): "prepare_parts::parts_are_made_as_the_hints_say",
+    },
+    "prepare/parts/identity.py": {
+        "check that it exists and can be read": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+        "when nothing writes to it any more, start the same command again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "write it to a file that all machines can read, and name that file in the mapping": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+    },
+    "prepare/parts/make_share.py": {
+        "check that all machines read the same files, and that nothing writes to them; then ask again": (
+            "prepare_parts::sources_of_parts_are_the_same_everywhere"
+        ),
+        "install one version on all machines": "prepare_parts::sources_of_parts_are_the_same_everywhere",
+    },
+    "prepare/parts/take_up.py": {
+        "remove this directory and make all parts again; if that does not help, please report it": (
+            "prepare_parts::parts_that_do_not_agree_are_made_again"
+        ),
     },
     "prepare/presets/found_tables.py": {
         "name the files, or the directory that holds them": "prepare::a_command_is_completed",
@@ -1319,6 +1570,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/verify.py": {
         "--most-requests, --day-zone, --reward and --brand choose totals": "the message above a hint",
     },
+    "cli/validate.py": {
+        "--{…} changes nothing with --part": "the message above a hint",
+    },
     "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
@@ -1353,6 +1607,13 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_list.py": {
         "  and in {…} more field{…}, see --json": "where the rest of a list is",
+    },
+    "flow/commands/fleet.py": {
+        "--limit 1/5s --limit 1000/h": "flags in other advice, in place of which a field of the fleet file is named",
+    },
+    "observe/fleet_table.py": {
+        "({…}) {…}": "prints what is advice elsewhere",
+        "{…}{…}": "prints what is advice elsewhere",
     },
     "observe/reference_list.py": {
         "and {…} more, see --json": "where the rest of a list is",

@@ -59,10 +59,20 @@ def _console(text):
         yield Step("\n".join([first, *more]), "\n".join(rest))
 
 
+_END_JOBS = """
+exec 2>/dev/null
+kill $(jobs -p)
+for i in {1..50}; do [ "$(jobs -pr)" ] || break; sleep 0.1; done
+kill -9 $(jobs -pr)
+"""
+"""What ends the servers of a page. A Dask worker whose scheduler ends with it may not end by itself: its output would
+stay open, and the test would wait for its end."""
+
+
 def run_page(page, directory, **variables):
     """Run all steps in one shell, with variables; yield each with its exit code and what it printed."""
     planned = list(steps(page))
-    script = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    script = [f"trap '{_END_JOBS}' EXIT"]
     for step in planned:
         script += [f"printf '{_BEGIN}'; (exit ${{status:-0}})", step.command]
         script += [f"status=$?; printf '{_END}%s' $status"]

@@ -21,6 +21,8 @@ from contextlib import suppress
 from functools import cache
 
 _MESSAGE = 1 << 20
+OURS = "masivo_stream.cli.main:main"
+DASK = ("distributed.cli.dask_scheduler:main", "distributed.cli.dask_worker:main")
 
 
 class Forked:
@@ -61,6 +63,7 @@ class _Server:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, __file__, str(theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        self._turn = threading.Lock()
         theirs.close()
         atexit.register(self._end)
 
@@ -72,8 +75,9 @@ class _Server:
         text = json.dumps(what).encode()
         assert len(text) < _MESSAGE
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))] if streams else []
-        self._socket.sendmsg([text], rights)
-        return json.loads(self._socket.recv(_MESSAGE))
+        with self._turn:  # threads of a test may ask at the same time
+            self._socket.sendmsg([text], rights)
+            return json.loads(self._socket.recv(_MESSAGE))
 
 
 @cache
@@ -81,10 +85,15 @@ def _server(_pid):
     return _Server()
 
 
-def start(argv, *, environment, streams, cwd=None):
-    """Start the command. `streams`: the descriptors of its standard input, output and error output."""
-    server = _server(os.getpid())
-    asked = {"argv": list(map(str, argv)), "environment": environment, "cwd": str(cwd or os.getcwd())}  # noqa: PTH109
+def start(argv, *, environment, streams, cwd=None, program=OURS):
+    """Start the command. `streams`: the descriptors of its standard input, output and error output.
+
+    `program` is the function that it calls, as `module:name`: ours, or one of Dask's commands.
+    """
+    server, argv = _server(os.getpid()), list(map(str, argv))
+    needs = [of.partition(":")[0] for of in DASK] if program in DASK or "--scheduler" in argv else []
+    asked = {"argv": argv, "environment": environment, "cwd": str(cwd or os.getcwd()), "program": program}  # noqa: PTH109
+    asked["needs"] = needs
     return Forked(server, server.ask(asked, streams), argv)
 
 
@@ -131,6 +140,8 @@ def _serve(asked):
         if "wait" in what:
             answer = os.waitstatus_to_exitcode(os.waitpid(what["wait"], 0)[1])
         else:
+            for module in what["needs"]:
+                __import__(module)
             answer = os.fork()
             if not answer:
                 asked.close()
@@ -158,11 +169,13 @@ def _import_all():
 
 
 def _become(what, streams):
-    from masivo_stream.cli.main import main
-
+    main = pkgutil.resolve_name(what["program"])
     os.chdir(what["cwd"])
     os.environ.clear()
     os.environ.update(what["environment"])
+    sys.path[:0] = what["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    if what["needs"]:
+        sys.modules["dask"].config.refresh()  # it has read the environment of this process
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

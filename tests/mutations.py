@@ -23,15 +23,18 @@ import mutations_of_checks
 import mutations_of_decisions
 import mutations_of_edges
 import mutations_of_faults
+import mutations_of_fleet
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_objects
+import mutations_of_parts
 import mutations_of_plausibility
 import mutations_of_prepare
 import mutations_of_prover
 import mutations_of_references
 import mutations_of_reverts
+import mutations_of_scheduler
 import mutations_of_sent_purchases
 import mutations_of_totals
 from mutation import ROOT
@@ -42,6 +45,7 @@ LISTS = (
     mutations_of_edges,
     mutations_of_journal,
     mutations_of_flow,
+    mutations_of_fleet,
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
@@ -54,6 +58,8 @@ LISTS = (
     mutations_of_sent_purchases,
     mutations_of_faults,
     mutations_of_objects,
+    mutations_of_parts,
+    mutations_of_scheduler,
     mutations_of_prepare,
     mutations_of_prover,
 )

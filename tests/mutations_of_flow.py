@@ -28,6 +28,7 @@ ORDER = (
         "the note comes after the wire",
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n"
+        "                departure.leave()\n"
         "                began = self._clock.now()\n"
         "                outcome = classify(await self._make_attempt(batch, token, departure))\n",
         "                began = self._clock.now()\n"

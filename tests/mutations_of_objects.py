@@ -62,6 +62,22 @@ MUTATIONS = (
         (STORAGE + "a_presigned_url_is_in_no_file_and_no_message",),
     ),
     Mutation(
+        "copies of sources stay",
+        "prepare/engine/run.py",
+        "            shutil.rmtree(copies, ignore_errors=True)\n",
+        "            pass\n",
+        "Tables with personal data lie in the spill directory of a preparation that was stopped.",
+        ("cli/test_prepare_objects.py::test_work_that_was_stopped_continues",),
+    ),
+    Mutation(
+        "a replaced source is not noticed",
+        "prepare/engine/run.py",
+        '            digest.update(f"{each.remote.size} {each.remote.identity}".encode())\n',
+        "            pass\n",
+        "Work goes on with rows of the old object and rows of the new one.",
+        ("cli/test_prepare_objects.py::test_a_source_that_was_replaced_begins_the_work_again",),
+    ),
+    Mutation(
         "a pattern is masked like a query",
         "core/redact.py",
         '    return _QUERY.sub(lambda match: match["key"] or MASK,',

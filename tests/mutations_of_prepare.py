@@ -11,6 +11,8 @@ BEGIN, DATABASES, WITHOUT, GUESSES, SOURCES = (
     for name in ("begin_mapping", "databases", "without_customers", "nothing_is_guessed", "sources")
 )
 
+PARTS = "prepare/test_prepared_in_parts.py::test_"
+
 MUTATIONS = (
     Mutation(
         "a correction has the wrong sign",
@@ -87,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "what no SELECT returns is not listed",
         "prepare/engine/find_remarks.py",
-        "        outputs.remark_source(source.name, Action.LEFT_OUT, Why.NOT_SELECTED, *names.describe(place))\n",
-        "",
+        "        remarks.remark_source(source, Action.LEFT_OUT, Why.NOT_SELECTED, *remarks.names.describe(place))\n",
+        "        pass\n",
         "Rows vanish without a line.",
         (ENGINE + "rows_that_no_select_returns_are_listed",),
     ),
@@ -110,9 +112,9 @@ MUTATIONS = (
     ),
     Mutation(
         "figures are not compared",
-        "prepare/engine/run.py",
-        "        if not found.closes:\n",
-        "        if False:\n",
+        "prepare/engine/describe.py",
+        "        if wrong := [each.table for each in equations if not each.closes]:\n",
+        "        if wrong := []:\n",
         "An export from which records are missing is published.",
         (ENGINE + "what_came_and_what_was_written_are_counted_apart",),
     ),
@@ -243,5 +245,88 @@ MUTATIONS = (
         "        if False:\n",
         "All customers of the second file are left out as without an id, and its first row is lost.",
         (GUESSES + "a_file_without_a_header_line_stops_the_command",),
+    ),
+    Mutation(
+        "parts are merged in the order of their numbers",
+        "prepare/parts/take_up.py",
+        "    words = heapq.merge(*(read_words(each.directory) for each in shares), key=_order_of_words)\n",
+        "    words = (row for each in shares for row in read_words(each.directory))\n",
+        "What is listed depends on the number of parts.",
+        (PARTS + "dirty_tables_in_parts",),
+    ),
+    Mutation(
+        "each part looks at all rows that no SELECT returned",
+        "prepare/engine/share.py",
+        '        return "" if self.is_whole else f" AND {place} % {self.of} = {self.number - 1}"\n',
+        '        return ""\n',
+        "A row is listed once per part.",
+        (PARTS + "dirty_tables_in_parts",),
+    ),
+    Mutation(
+        "a part has its own customers only",
+        "prepare/engine/run.py",
+        "                None if self._share.is_whole or table is FlatTable.CUSTOMERS else self._partitions,\n",
+        "                None if self._share.is_whole else self._partitions,\n",
+        "Two customers of one email are written by two parts, and the API refuses one of them.",
+        (PARTS + "dirty_tables_in_parts",),
+    ),
+    Mutation(
+        "a copy of a part is not compared with what was written",
+        "prepare/parts/take_up.py",
+        "            if _copy(share.directory / name, name, outputs) != share.summary.files[name]:\n",
+        "            if _copy(share.directory / name, name, outputs) is None:\n",
+        "A disk's error becomes a customer's points.",
+        (PARTS + "a_damaged_part_is_named_and_made_again",),
+    ),
+    Mutation(
+        "a part does not know of which mapping it is",
+        "prepare/parts/identity.py",
+        "    whole.update(msgspec.msgpack.encode(deciding))\n",
+        "",
+        "An export is half of one mapping and half of another.",
+        (PARTS + "parts_of_another_mapping_or_other_sources_are_stale",),
+    ),
+    Mutation(
+        "a source that changes while it is read is not noticed",
+        "prepare/parts/identity.py",
+        "        if old != new:\n",
+        "        if False:\n",
+        "A part is of half of one table and half of another.",
+        (PARTS + "a_source_that_changes_meanwhile_is_refused",),
+    ),
+    Mutation(
+        "rows that were left out are where a record comes from",
+        "prepare/engine/nest.py",
+        "            left = {each.place for each in left_out if each.table is table}\n",
+        "            left = set()\n",
+        "A person corrects a row that was not even used.",
+        ("cli/test_prepare.py::test_findings_name_the_rows_of_sources",),
+    ),
+    Mutation(
+        "an id with an exponent is used as it is shown",
+        "prepare/engine/select.py",
+        '        elif name in IDS and kind == "VARCHAR":\n',
+        "        elif False:\n",
+        "Customers get ids that a spreadsheet has rounded, and two of them one id.",
+        (
+            GUESSES + "an_id_with_an_exponent_is_left_out",
+            GUESSES + "an_id_of_sqlite_that_has_lost_its_digits_is_left_out",
+        ),
+    ),
+    Mutation(
+        "a table of a source that has changed is kept for other parts",
+        "prepare/parts/shared_tables.py",
+        "        self._check_sources()\n",
+        "",
+        "Parts of one name are made from different tables.",
+        (PARTS + "a_table_of_a_source_that_changes_meanwhile_is_kept_for_no_other_part",),
+    ),
+    Mutation(
+        "a damaged table is used",
+        "prepare/parts/shared_tables.py",
+        "            if digest_file(place) != summary.files[file]:\n",
+        "            if False:\n",
+        "Every part has the error of one disk.",
+        (PARTS + "a_damaged_table_is_loaded_again",),
     ),
 )

@@ -87,8 +87,10 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def do_PUT(self):
+        self._put(self._read_body())
+
+    def _put(self, body):
         bucket = self.server.bucket
-        body = self._read_body()
         bucket.seen.append(("PUT", self.path, "", ""))
         fault = "403" if bucket.deny_writes else bucket.put_faults.popleft() if bucket.put_faults else ""
         if fault:

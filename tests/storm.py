@@ -25,7 +25,9 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
+import forks
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
 from storm_laws import Evidence, Finding, dead_letters_of_good_records, find_broken_laws
 from storm_report import WAYS, Report, count_deaths, render
@@ -46,9 +48,6 @@ AT_ONCE = 0.25
 STOPPED = {6, 7}
 """Exit codes of a run that faults have stopped: the same command continues."""
 ENDED = {0, 3, 4}
-MOVE_SHARE = 0.25
-"""The share of ended processes after which the files are changed, or a person makes a mistake."""
-
 ANOTHER_KEY = "11111111-2222-4333-8444-555555555555"
 CUT_SECONDS = 3.0
 """Seconds for which a process works on an export that was cut."""
@@ -109,12 +108,7 @@ class RunningProcess:
         settings = {"MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE, **environment}
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         """Not a pipe: a summary may be longer than a pipe holds, and is read only when the process has ended."""
-        self.process = subprocess.Popen(
-            command,
-            stdout=self._out,
-            stderr=subprocess.PIPE,
-            env=clean_environment(**settings),
-        )
+        self.process, self._err = self._launch(command, clean_environment(**settings))
         self.where = "start"
         self.began = threading.Event()
         self.told = []
@@ -122,8 +116,13 @@ class RunningProcess:
         self._reader = threading.Thread(target=self._follow)
         self._reader.start()
 
+    def _launch(self, command, environment):
+        """Start the command; return it, and its standard error."""
+        process = subprocess.Popen(command, stdout=self._out, stderr=subprocess.PIPE, env=environment)
+        return process, process.stderr
+
     def _follow(self):
-        for line in self.process.stderr:
+        for line in self._err:
             self.told = [*self.told[-30:], line.decode(errors="replace")]
             with suppress(ValueError, KeyError, TypeError):
                 self._note(json.loads(line))
@@ -162,7 +161,7 @@ class RunningProcess:
         if forced:
             self.process.kill()
         self._reader.join()
-        self.process.stderr.close()
+        self._err.close()
         self.process.wait()
         with self._out:
             self._out.seek(0)
@@ -172,6 +171,17 @@ class RunningProcess:
         except ValueError:
             summary = None
         return self.process.wait(), summary, forced
+
+
+class ForkedProcess(RunningProcess):
+    """The same, without a start of Python: for storms that must be short."""
+
+    def _launch(self, command, environment):
+        reads, writes = os.pipe2(os.O_CLOEXEC)
+        with open(os.devnull, "rb") as nothing, open(writes, "wb") as told:  # noqa: PTH123 - no path is needed
+            streams = nothing.fileno(), self._out.fileno(), told.fileno()
+            process = forks.start(command, environment=environment, streams=streams)
+        return process, open(reads, "rb")  # noqa: PTH123 - it has no path; closed by `close`
 
 
 _HASTE = {
@@ -186,6 +196,16 @@ _HASTE = {
 
 class Storm:
     """One storm over one state directory."""
+
+    moves = ("another key", "another directory", "a copy", "cut", "move", "pack")
+    """What may happen between two processes; each has a method of its name."""
+    move_share = 0.25
+    """The share of ended processes after which one of them happens."""
+    body_bytes = 4000, 9000
+    """The least and the most that a body may have."""
+    launch = RunningProcess
+    more_flags: ClassVar = {}
+    """Flags of every process."""
 
     def __init__(
         self, directory, *, kills, seed, client="masivo-stream", faults=None, batches_per_kill=BATCHES_PER_KILL
@@ -229,20 +249,25 @@ class Storm:
         store = self.directory / "account.db"
         return ["--limits", "none", "--store", store, "--token-lifetime", 2, "--seed", self.report.seed, *faults]
 
-    def _start(self, limit, *, state=None, key=SANDBOX_API_KEY, also=None):
+    def _named(self, kind):
+        """Return how an export is named."""
+        return self.exports[kind]
+
+    def _start(self, limit, *, state=None, key=SANDBOX_API_KEY, also=None, **environment):
         """Start a process. Options that may change between two starts do; `also` adds an input to each kind."""
         draw = self.chance
         command = [COMMAND, "migrate"] if self.report.client == "masivo-stream" else [sys.executable, _NAIVE]
         more = also or {}
-        exports = [part for kind in KINDS for part in (f"--{kind}", self.exports[kind], *more.get(kind, ()))]
+        exports = [part for kind in KINDS for part in (f"--{kind}", self._named(kind), *more.get(kind, ()))]
         flags = {
             "base-url": self._url, "state-dir": state or self.state, "limit": limit, "uploaders": draw.randint(1, 4),
-            "max-body-bytes": draw.randint(4000, 9000), "request-timeout": 1.5, "drain-time": draw.choice((0.2, 2)),
-            "visible-timeout": 20, "events-settle": 1.5, "log-format": "json",
+            "max-body-bytes": draw.randint(*self.body_bytes), "request-timeout": 1.5,
+            "drain-time": draw.choice((0.2, 2)),
+            "visible-timeout": 20, "events-settle": 1.5, "log-format": "json", **self.more_flags,
         }  # fmt: skip
         named = [part for name, value in flags.items() for part in (f"--{name}", value)]
-        own = {"MASIVO_API_KEY": key, "MASIVO_SHARED_DIR": str(self.directory / "shared")}
-        return RunningProcess(
+        own = {"MASIVO_API_KEY": key, "MASIVO_SHARED_DIR": str(self.directory / "shared"), **environment}
+        return self.launch(
             list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)), **own
         )
 
@@ -265,13 +290,16 @@ class Storm:
             code, summary = self._close(running, sent=way if where else "")
             if where and code not in (*ENDED, *STOPPED):
                 self.report.kills[where, way] += 1
-            if self.report.client == "masivo-stream" and self.chance.random() < MOVE_SHARE and self._arrived():
-                move = self.chance.choice(MOVES)
+            if self.report.client == "masivo-stream" and self.chance.random() < self.move_share and self._arrived():
+                move = self._choose_move()
                 self.report.moves[move] += 1
                 getattr(self, f"_{move.replace(' ', '_')}")()
         return code, summary
 
     # What happens between two processes.
+
+    def _choose_move(self):
+        return self.chance.choice(self.moves)
 
     def _arrived(self):
         """Return whether the account has received part of the first export: before that, no run is refused."""
@@ -290,14 +318,14 @@ class Storm:
         self._refused("a copy", also={kind: (copy,)})
         copy.unlink()
 
-    def _refused(self, move, **start):
-        """Make a mistake: it must be refused, with 2, before anything is read back or sent.
+    def _refused(self, move, *, expected=2, **start):
+        """Make a mistake: it must be refused, with the expected code, before anything is read back or sent.
 
         A token may be requested if nothing else shows which account the key belongs to.
         """
         before = self._settled_requests()
         code, _, forced = (running := self._start("none", **start)).close()
-        if code != 2 or forced:
+        if code != expected or forced:
             self._found("not refused", f"{move}: exit {code}, {running.told}")
         if (after := self._requests()) != before:
             self._found("not refused", f"{move}: requests were made: {before} {after}")
@@ -436,25 +464,36 @@ def _lasting_figures(summary):
 
 def main():
     """Run a storm with the options of the command line; return 0 if all laws were kept."""
+    parser = read_options()
+    parser.add_argument("--client", choices=("masivo-stream", "naive"), default="masivo-stream")
+    parser.add_argument("--fault", action="append", help="in place of the faults drawn by the seed, repeatable")
+    given = parser.parse_args()
+    options = {"kills": given.kills, "seed": given.seed, "client": given.client, "faults": given.fault}
+    return run_and_report(lambda directory: Storm(directory, **options), given.keep)
+
+
+def read_options():
+    """Return what reads the options that all storms have."""
     parser = argparse.ArgumentParser(description="End a migration again and again, and hold it against the laws.")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--client", choices=("masivo-stream", "naive"), default="masivo-stream")
-    parser.add_argument("--fault", action="append", help="in place of the faults drawn by the seed, repeatable")
     parser.add_argument("--keep", help="a new directory for exports, state and account; else kept only after findings")
-    given = parser.parse_args()
-    directory = Path(given.keep or tempfile.mkdtemp(prefix="storm-"))
+    return parser
+
+
+def run_and_report(make, keep):
+    """Run the storm that `make` returns for a directory, and print its report; return 0 if all laws were kept."""
+    directory = Path(keep or tempfile.mkdtemp(prefix="storm-"))
     directory.mkdir(exist_ok=True)
-    report = Storm(directory, kills=given.kills, seed=given.seed, client=given.client, faults=given.fault).run()
+    report = make(directory).run()
     sys.stdout.write(render(report) + "\n")
     if report.findings:
         sys.stdout.write(f"evidence: {directory}\n")
-    elif not given.keep:
+    elif not keep:
         shutil.rmtree(directory)
     return 1 if report.findings else 0
 
 
-MOVES = ("another key", "another directory", "a copy", "cut", "move", "pack")
 _NAIVE = Path(__file__).with_name("naive_client.py")
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ class Report:
     doubts: Counter = field(default_factory=Counter)
     """Batches in doubt by kind, and whether a process was killed during them."""
     innocent: Counter = field(default_factory=Counter)
+    storage: Counter = field(default_factory=Counter)
+    """What object storage answered, and what it suffered, if the exports are there."""
     figures: dict = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
@@ -50,6 +52,8 @@ def render(report):
     rows.append("requests            " + ", ".join(f"{target} {count}" for target, count in report.requests.items()))
     rows.append("exits               " + ", ".join(f"{code}: {n}" for code, n in sorted(report.exits.items())))
     rows.append(f"moves               {', '.join(f'{move} {n}' for move, n in report.moves.items()) or 'none'}")
+    if report.storage:
+        rows.append("object storage      " + ", ".join(f"{what} {n}" for what, n in sorted(report.storage.items())))
     for kind, told in report.figures.items():
         names = ("read", "accepted", "dead", "skipped", "in_doubt", "items_accepted", "items_in_doubt")
         rows.append(f"{kind:20}" + ", ".join(f"{name} {told[name]}" for name in names))

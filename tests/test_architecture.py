@@ -110,6 +110,12 @@ def test_settling_knows_no_world():
     assert [path.name for path in MODULES if "duckdb" in imported(path)] == ["database.py"]
 
 
+def test_one_room_knows_dask():
+    """A machine without it decides which task is handed out."""
+    knows = {path for path in MODULES if {name.split(".")[0] for name in imported(path)} & {"dask", "distributed"}}
+    assert {str(path.relative_to(PACKAGE).parent) for path in knows} == {"edges/scheduler"}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_is_short_enough_to_read_in_one_sitting(path):
     """No file grows past what a person reads in one sitting."""

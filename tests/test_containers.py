@@ -10,13 +10,16 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from end_to_end_tools import COMMAND, PATIENCE, clean_environment, run, serving, wait_until
 from fakes import record, write_export
 
 from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.validate import PartFlags
 from masivo_stream.edges.config import load_settings
+from masivo_stream.flow.commands.validate_part import read_part
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.settings import Settings
@@ -26,6 +29,9 @@ ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 CLAIM, JOB = yaml.safe_load_all((ROOT / "deploy" / "kubernetes-job.yaml").read_text())
 POD = JOB["spec"]["template"]["spec"]
+PARTS_CLAIM, PARTS_JOB = yaml.safe_load_all((ROOT / "deploy" / "kubernetes-parts.yaml").read_text())
+SCHEMA = json.loads((ROOT / "tests" / "kubernetes_1_37_schema.json").read_text())
+"""Of kubernetes-validate 1.37.0 on PyPI: what a Job and a claim refer to, strict, without descriptions."""
 (CONTAINER,) = POD["containers"]
 ANSWERED = ("/healthz", "/readyz")
 
@@ -133,6 +139,45 @@ def test_the_job_restarts_only_what_can_continue():
     go_on = {ExitCode.OUTAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
     assert set(codes["values"]) == set(ExitCode) - go_on - {ExitCode.COMPLETE}
     assert CLAIM["spec"]["accessModes"] == ["ReadWriteOncePod"]
+
+
+@pytest.mark.parametrize("document", [CLAIM, JOB, PARTS_CLAIM, PARTS_JOB], ids=lambda each: each["metadata"]["name"])
+def test_the_manifests_are_what_kubernetes_takes(document):
+    """By its JSON schema, which allows no other fields."""
+    version = {"Job": "batch", "PersistentVolumeClaim": "core"}[document["kind"]]
+    schema = {**SCHEMA, "$ref": f"#/$defs/io.k8s.api.{version}.v1.{document['kind']}"}
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)] == []
+    misspelled = json.loads(json.dumps(document)) | {"specs": {}}
+    assert not jsonschema.Draft202012Validator(schema).is_valid(misspelled)
+
+
+def test_the_job_of_parts_gives_each_part_its_number():
+    """One index each, and flags of the program; a part that cannot be made costs only itself."""
+    spec = PARTS_JOB["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    arguments = container["args"]
+    groups = (PartFlags, ExportFlags, ValidationFlags)
+    flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
+    assert arguments[0] == "validate"
+    assert {argument for argument in arguments if argument.startswith("--")} <= flags
+    count = spec["completions"]
+    part = arguments[arguments.index("--part") + 1]
+    assert spec["completionMode"] == "Indexed"
+    assert [read_part(part, {"JOB_COMPLETION_INDEX": str(index)}) for index in (0, count - 1)] == [
+        (1, count),
+        (count, count),
+    ]
+    ignored, job, index = spec["podFailurePolicy"]["rules"]
+    assert ignored["action"] == "Ignore"
+    assert spec["backoffLimitPerIndex"] >= 1  # what `FailIndex` requires
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert (job["action"], job["onExitCodes"]["values"]) == ("FailJob", [ExitCode.CONFIGURATION])
+    assert (index["action"], index["onExitCodes"]["values"]) == ("FailIndex", [ExitCode.BUG, ExitCode.INPUT])
+    assert {rule["onExitCodes"]["containerName"] for rule in (job, index)} == {container["name"]}
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert arguments[arguments.index("--out") + 1] in mounts
+    assert "/tmp" in mounts  # noqa: S108 - notes of the part
+    assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
 def test_the_pod_has_only_the_rights_that_it_needs():

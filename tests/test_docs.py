@@ -17,6 +17,7 @@ from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.findings import CheckName
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
+from masivo_stream.observe.fleet_watch import FLEET_EVENTS
 from masivo_stream.observe.log_observer import EVENTS
 from masivo_stream.observe.log_observer import SAMPLE_EVENT as SAMPLE_READ_BACK
 
@@ -61,7 +62,7 @@ def test_every_finding_is_documented():
 
 def test_every_log_event_is_documented():
     """The README's table of events is the program's."""
-    assert sorted(rows("Log")) == sorted([*EVENTS, SAMPLE_READ_BACK])
+    assert sorted(rows("Log")) == sorted([*EVENTS, *FLEET_EVENTS, SAMPLE_READ_BACK])
 
 
 def test_every_setting_is_documented():

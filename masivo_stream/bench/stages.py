@@ -194,7 +194,8 @@ _STAGES = {Stage.DECODE: _decode, Stage.VALIDATE: _validate, Stage.PACK: _pack, 
 
 def _exports(job: Job) -> Exports:
     """Return the job's exports, of one kind only: a migration of one kind does not wait for effects of another."""
-    return Exports(**{job.case.kind.value: job.paths})
+    paths = {kind: job.paths if kind is job.case.kind else () for kind in Kind}
+    return Exports(customers=paths[Kind.CUSTOMERS], events=paths[Kind.EVENTS], transactions=paths[Kind.TRANSACTIONS])
 
 
 def _credentials(api_key_file: str) -> Credentials:

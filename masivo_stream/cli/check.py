@@ -78,7 +78,7 @@ def check(
         work = partial(
             command.check,
             settings,
-            credentials=sending.credentials_if_any(),
+            credentials=sending.credentials_if_any(common),
             catalogue=(catalogue or CatalogueFlags()).catalogue or "",
             exports=(exports or ExportFlags()).named(),
             trials=(trials or TrialFlags()).wanted(),

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from masivo_stream.cli.options import Switch
+from masivo_stream.cli.options import Switch, check_here
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def demo(
             operation="demo",
             hint="use --records of 1 or more, and --invalid from 0 to 0.9",
         )
+    check_here(directory, "--directory")
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))
@@ -116,7 +117,7 @@ def _generate(console: "Console", place: Path, *, records: int, seed: int, inval
         faulty = f", {written.faulty} faulty lines" if written.faulty else ""
         console.print(f"export: {written.records:,} records of {kind}, {written.items:,} items{faulty}", markup=False)
         paths[kind] = (str(path),)
-    return Exports(**paths)
+    return Exports(customers=paths[Kind.CUSTOMERS], events=paths[Kind.EVENTS], transactions=paths[Kind.TRANSACTIONS])
 
 
 def _show_plan(console: "Console", planned: "Plan") -> None:

@@ -56,11 +56,14 @@ def generate(
     skipped
         Share of deleted customers or reversed events to mix in.
     """
+    from masivo_stream.cli.options import check_here
     from masivo_stream.generate.export import write
     from masivo_stream.model.contract import Kind
 
     wrong = wrong or WrongFlags()
     invalid, faults = wrong.invalid, wrong.faults
+    for path, flag in ((output, "--output"), (faults, "--faults"), (wrong.planted, "--planted")):
+        check_here(path, flag)
     if records < 0:
         raise _wrong("--records must not be negative", "use 0 or more")
     if invalid and faults is None:

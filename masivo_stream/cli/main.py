@@ -5,6 +5,7 @@ import resource
 import signal
 import sys
 import threading
+from contextvars import copy_context
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -55,7 +56,7 @@ def _terminated(_number: int, _frame: object) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     try:
-        code = _answer(arguments)
+        code = copy_context().run(_answer, arguments)  # what a command sets ends with it
         sys.stdout.flush()
     except MasivoStreamError as error:
         _complain(str(error), error.place, error.hint, error.operation)

@@ -12,11 +12,13 @@ from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
     ConfirmationFlags,
-    ExportFlags,
+    DividedExportFlags,
     RunFlags,
+    SchedulerFlags,
     SendingFlags,
     Switch,
     ValidationFlags,
+    exports_from,
     settings_from,
 )
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MigrateExportFlags(CatalogueFlags, ExportFlags):
+class MigrateExportFlags(CatalogueFlags, DividedExportFlags):
     """Which exports to read, and the names of their rewards."""
 
 
@@ -56,7 +58,7 @@ class MigrateConfirmationFlags(ConfirmationFlags):
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MigrateRunFlags(CanaryFlags, RunFlags):
+class MigrateRunFlags(SchedulerFlags, CanaryFlags, RunFlags):
     """How a run begins, is watched, and ends."""
 
 
@@ -73,6 +75,8 @@ def migrate(
     """Migrate an export: customers, then events, then transactions.
 
     With --catalogue, findings and totals in the reports have the names of rewards; nothing is compared with it.
+    With --parts, the checks over all files take up what other machines found, so that the first request goes at once.
+    With --scheduler, workers of a Dask scheduler make what is missing of that.
 
     Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
     once.
@@ -89,14 +93,15 @@ def migrate(
     common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
     settings = settings_from(common, validation, sending, run)
     exports = exports or MigrateExportFlags()
-    named = exports.named().found(settings.retry)
+    # With --only-missing the run knows its exports.
+    named = (exports.named() if missing.only_missing else exports_from(exports, common)).found(settings.retry)
     inputs = named.find(settings.retry)
     if inputs or not missing.only_missing:
         check_inputs(inputs)
     work = partial(
         command.migrate,
         settings,
-        sending.credentials(),
+        sending.credentials(common),
         OnlyMissing(exports=named, others_stayed=missing.others_stayed) if missing.only_missing else named,
         confirmations=(confirmations or MigrateConfirmationFlags()).confirmed(),
         handle_signals=True,

@@ -11,6 +11,7 @@ from masivo_stream.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.flow.exports import Exports
+    from masivo_stream.flow.fleet_file import Fleet, FleetAccount
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
@@ -30,12 +31,13 @@ class ExportFlags:
     transactions: Paths = None
     "Transactions exports, likewise."
     from_: Annotated[str | None, Parameter(name="--from")] = None
-    "Directory with customers.ndjson, events.ndjson and transactions.ndjson, or some of them, as prepare writes them."
+    "Directory or s3:// folder with customers.ndjson, events.ndjson and transactions.ndjson, as prepare writes them."
 
     def named(self) -> "Exports":
         """Return the exports that were named."""
-        from masivo_stream.flow.exports import Exports
+        from masivo_stream.flow.exports import Exports, exports_in
 
+        check_not_empty(self.from_, "--from")
         found = exports_in(self.from_) if self.from_ is not None else Exports()
         return Exports(
             customers=(*found.customers, *map(_stdin, self.customers or ())),
@@ -44,31 +46,52 @@ class ExportFlags:
         )
 
 
-EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
-"""The ends of an export's name in a directory, in the order in which they are looked for."""
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class DividedExportFlags(ExportFlags):
+    """Which exports to read, and what other machines found in them."""
+
+    parts: str | None = None
+    "Directory or folder in object storage with the answers of validate --part: they are taken up. Default: none."
+
+    def named(self) -> "Exports":
+        """Return the exports that were named."""
+        from msgspec.structs import replace
+
+        check_not_empty(self.parts, "--parts")
+        return replace(super().named(), parts=self.parts or "")
 
 
-def exports_in(directory: str) -> "Exports":
-    """Return the exports in a directory, by their names.
+def check_not_empty(value: str | None, flag: str) -> None:
+    """Check that a flag that names a place does not name none: an empty path would be the working directory.
 
     Raises:
-        ConfigurationError: there is no export.
+        ConfigurationError: it is empty.
     """
-    from masivo_stream.flow.exports import Exports
-    from masivo_stream.model.contract import Kind
-
-    found = {}
-    for kind in Kind:
-        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
-        found[kind.value] = tuple(path for path in paths if os.path.exists(path))[:1]  # noqa: PTH110 - the same
-    if not any(found.values()):
+    if value is not None and not value.strip():
         raise ConfigurationError(
-            "there is no export in this directory",
+            "the name is empty",
             operation="read the command",
-            place=directory,
-            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+            place=flag,
+            hint="name a directory; a variable of the shell that is not set leaves nothing",
         )
-    return Exports(**found)
+
+
+def check_here(path: str | None, flag: str) -> None:
+    """Check that what is written is written to this machine, and not into a directory that is called like a URL.
+
+    Raises:
+        ConfigurationError: it is a URL.
+    """
+    from masivo_stream.core.reading.object_urls import is_url, shown_url
+
+    if path is not None and is_url(path):
+        raise ConfigurationError(
+            f"{shown_url(path)} is not on this machine",
+            operation="read the command",
+            place=flag,
+            hint="name a file or directory on this machine, and copy it when it is written",
+        )
 
 
 @Parameter(name="*")
@@ -78,6 +101,8 @@ class CommonFlags:
 
     config: str | None = None
     "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
+    fleet: str | None = None
+    "FILE:NAME takes settings, key and state directory of an account of a fleet file."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None
@@ -119,6 +144,15 @@ class ValidationFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class SchedulerFlags:
+    """Which workers validate."""
+
+    scheduler: str | None = None
+    "Dask scheduler whose workers validate: local, tls://HOST:PORT, or tcp:// on this machine. Default: none."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class SendingFlags:
     """How requests are sent."""
 
@@ -151,18 +185,20 @@ class SendingFlags:
     proxy: str | None = None
     "URL of an HTTP proxy."
 
-    def credentials(self) -> "Credentials":
-        """Return the API key or token."""
+    def credentials(self, common: CommonFlags) -> "Credentials":
+        """Return the API key or token: the named file's, that of the fleet's account, or the environment's."""
         from masivo_stream.edges.secret import load_credentials
 
+        if common.fleet and not self.api_key_file:
+            return _fleet_credentials(common.fleet, common)
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
-    def credentials_if_any(self) -> "Credentials | None":
+    def credentials_if_any(self, common: CommonFlags) -> "Credentials | None":
         """Return the API key or token; None if neither is set."""
         from masivo_stream.edges.secret import API_KEY_VARIABLE, TOKEN_VARIABLE
 
         named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
-        return self.credentials() if named else None
+        return self.credentials(common) if named or common.fleet else None
 
 
 @Parameter(name="*")
@@ -217,12 +253,61 @@ class CanaryFlags:
     "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
 
 
+def exports_from(exports: ExportFlags, common: CommonFlags) -> "Exports":
+    """Return the exports that were named; without any, those of the account that `--fleet FILE:NAME` names."""
+    if not common.fleet or exports.customers or exports.events or exports.transactions or exports.from_ is not None:
+        return exports.named()
+    from msgspec.structs import replace
+
+    from masivo_stream.flow.commands.fleet import exports_of
+
+    named, found = exports.named(), exports_of(_account(common.fleet, common))
+    return replace(found, parts=named.parts or found.parts)
+
+
 def settings_from(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | CanaryFlags | None
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
 ) -> "Settings":
-    """Load the settings from these flags, the environment and the file."""
+    """Load the settings from flags, environment and file. From then on, waits for exports are in the log."""
+    settings = _load_settings(common, *groups)
+    _log_waits(settings)
+    return settings
+
+
+def _log_waits(settings: "Settings") -> None:
+    """Have each wait for object storage before a run written to the log: a minute of silence looks like a hang."""
+    from masivo_stream.edges.objects.waits import ON_WAIT
+
+    def write(url: str, why: str, seconds: float) -> None:
+        from masivo_stream.cli.output import LateLog
+
+        log = LateLog(level=settings.log.log_level, form=settings.log.log_format)
+        log.warning("object_awaited", url=url, why=why, seconds=round(seconds, 3))
+
+    ON_WAIT.set(write)
+
+
+def _load_settings(
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> "Settings":
     from masivo_stream.edges.config import load_settings
 
+    flags = read_flags(common, *groups)
+    if common.fleet:
+        return _account(common.fleet, common, flags).settings
+    config = config_file(common)
+    if "://" not in config:
+        return load_settings(config, environment=os.environ, flags=flags)
+    from masivo_stream.core.reading.object_urls import shown_url
+    from masivo_stream.flow.look_up import read_small
+
+    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
+
+
+def read_flags(
+    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
+) -> dict[str, Any]:
+    """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
     for group in groups:
         for field in fields(group) if group is not None else ():
@@ -239,13 +324,48 @@ def settings_from(
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"
-    config = common.config or os.environ.get("MASIVO_CONFIG") or ""
-    if "://" not in config:
-        return load_settings(config, environment=os.environ, flags=flags)
-    from masivo_stream.core.reading.object_urls import shown_url
-    from masivo_stream.flow.look_up import read_small
+    return flags
 
-    return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
+
+def config_file(common: CommonFlags) -> str:
+    """Return the settings file that is named; empty without one."""
+    return common.config or os.environ.get("MASIVO_CONFIG") or ""
+
+
+def _fleet(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "Fleet":
+    """Return the fleet of `--fleet FILE:NAME`, with the account that it names."""
+    from masivo_stream.flow.fleet_file import load_fleet
+
+    file, colon, name = named.rpartition(":")
+    if not colon or not file or not name:
+        raise ConfigurationError(
+            "no account is named",
+            operation="read the command",
+            place="--fleet",
+            hint="write it as --fleet FILE:NAME",
+        )
+    found = load_fleet(file, environment=os.environ, flags=flags, config=config_file(common))
+    return found.only([name])
+
+
+def _account(named: str, common: CommonFlags, flags: dict[str, Any] | None = None) -> "FleetAccount":
+    """Return the account that `--fleet FILE:NAME` names."""
+    return _fleet(named, common, flags).accounts[0]
+
+
+def _fleet_credentials(named: str, common: CommonFlags) -> "Credentials":
+    """Return the key of the account that `--fleet FILE:NAME` names.
+
+    Raises:
+        ConfigurationError: there is no key, or another account of the file has the same one.
+    """
+    from masivo_stream.flow.fleet_file import find_shared_keys
+
+    fleet = _fleet(named, common)
+    found = fleet.accounts[0].credentials()
+    for error in find_shared_keys(fleet).values():
+        raise error
+    return found
 
 
 def _stdin(path: str) -> str:

@@ -15,6 +15,7 @@ from masivo_stream.model.account_check import AccountCheck
 from masivo_stream.model.bench_result import Bench
 from masivo_stream.model.day_totals import TotalsVerification
 from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.parts import WrittenPart
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import LogSettings
@@ -52,6 +53,20 @@ def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int
             print_sample(Output(), summary.verified)
 
     return answer(write, summary.exit_code, question=question)
+
+
+def show_part(written: WrittenPart, *, json: bool) -> int:
+    """Print that a part was validated; return the exit code."""
+    if json:
+        return print_json(written, question=True)
+    from masivo_stream.cli.console import Output
+
+    again = f" ({written.again:,} faulty or odd ones are validated again with all parts)" if written.again else ""
+    text = (
+        f"part {written.part} of {written.parts}: {written.lines:,} lines{again}; the answer has {written.bytes:,}"
+        f" bytes{' and was there already' if written.known else ''}: {written.answer}"
+    )
+    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
 
 
 def show_plan(plan: Plan) -> int:

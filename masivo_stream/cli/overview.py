@@ -14,6 +14,7 @@ COMMANDS = {
     "check": "Show what the account has, and what exports name that it lacks.",
     "plan": "Show how many requests a migration takes, and how long; send nothing.",
     "migrate": "Migrate an export.",
+    "fleet": "Plan, migrate or show the state of many accounts at once.",
     "resolve": "Show which batches are in doubt, and decide about them.",
     "retry": "Send dead letters again, corrected or not.",
     "status": "Show the progress and outcome of a run.",

@@ -1,22 +1,27 @@
 """`masivo-stream plan`."""
 
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 
 from masivo_stream.cli.check import CatalogueFlags
 from masivo_stream.cli.options import (
     CanaryFlags,
     CommonFlags,
-    ExportFlags,
+    DividedExportFlags,
+    SchedulerFlags,
     SendingFlags,
     ValidationFlags,
+    exports_from,
     settings_from,
 )
 
 
 def plan(
     *,
-    exports: ExportFlags | None = None,
+    exports: DividedExportFlags | None = None,
     validation: ValidationFlags | None = None,
+    scheduler: SchedulerFlags | None = None,
     catalogue: CatalogueFlags | None = None,
     sending: SendingFlags | None = None,
     canary: CanaryFlags | None = None,
@@ -27,22 +32,34 @@ def plan(
     Ends with 0, or with 3 if some records would be dead letters, or if the API would refuse them. What the exports name
     is counted, and compared with --catalogue if that is given. With --canary, the requests are those of a migration
     with --canary. The API key is not needed: it only names the account, so that the plan counts what this machine has
-    used of its quota.
+    used of its quota. With --parts, what other machines found is taken up (validate --part); with --scheduler, workers
+    of a Dask scheduler validate.
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
     import anyio
+    from msgspec import structs
 
     from masivo_stream.cli.output import print_json, show_plan
+    from masivo_stream.core.redact import printable
+    from masivo_stream.edges.files.state_dir import JOURNAL
     from masivo_stream.flow.commands import plan as command
     from masivo_stream.flow.retry_copies import writing_dead_letters
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    settings = settings_from(common, validation, sending, canary)
-    named = (exports or ExportFlags()).named()
-    with writing_dead_letters(settings.state.state_dir) as files:
-        credentials = sending.credentials_if_any()
+    settings = settings_from(common, validation, scheduler, sending, canary)
+    named = exports_from(exports or DividedExportFlags(), common)
+    directory = settings.state.state_dir
+    # As `fleet plan`: an account whose run has begun is planned, too, and the dead letters of that run stay.
+    begun = bool(common.fleet) and (Path(directory) / JOURNAL).exists()
+    with nullcontext(None) if begun else writing_dead_letters(directory) as files:
+        credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
         work = partial(command.plan, settings, named, credentials=credentials, files=files, catalogue=known)
         found = anyio.run(work)
+    if begun:
+        said = (
+            f"the run in {printable(directory)} has begun: this plan is of all its records; status shows what is left"
+        )
+        found = structs.replace(found, warnings=[said, *found.warnings])
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

@@ -87,7 +87,7 @@ def resolve(
         work = partial(
             command.resolve,
             settings,
-            sending.credentials(),
+            sending.credentials(common),
             decided,
             confirmations=(confirmations or ConfirmationFlags()).confirmed(),
             observer=observer,

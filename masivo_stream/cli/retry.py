@@ -53,7 +53,7 @@ def retry(
     work = partial(
         command.retry,
         settings,
-        sending.credentials(),
+        sending.credentials(common),
         unchanged=(letters or RetryFlags()).unchanged,
         confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,

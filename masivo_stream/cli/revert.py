@@ -1,6 +1,7 @@
 """`masivo-stream revert`."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.revert_survey import Survey
+    from masivo_stream.flow.revert_survey import OtherRun, Survey
 
 
 def revert(
@@ -27,8 +28,9 @@ def revert(
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
     The API takes back only customers that have made no transaction of their own since. The command shows what the run
-    in the state directory sent in that period, and asks. If that is all of the run, its state directory starts
-    from the beginning afterwards; if it is a part, `migrate --only-missing` sends that part again.
+    in the state directory sent in that period, and which other runs of this machine sent to the account in it; then it
+    asks. If that is all of the run, its state directory starts from the beginning afterwards; if it is a part,
+    `migrate --only-missing` sends that part again.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -46,14 +48,15 @@ def revert(
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.flow.commands import revert as command
-    from masivo_stream.flow.revert_survey import survey
+    from masivo_stream.flow.revert_survey import survey, survey_others
     from masivo_stream.flow.runtime import Runtime
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending)
-    credentials = sending.credentials()
+    credentials = sending.credentials(common)
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
     sys.stderr.write(_describe(found, settings.state.state_dir))
+    sys.stderr.write(_describe_others(survey_others(settings, credentials, start, end)))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
             "not confirmed: nothing was taken back",
@@ -99,6 +102,19 @@ def _describe(found: "Survey | None", state_dir: str) -> str:
         lines.append(f"  of {others} it takes back those of its customers, no matter when they were sent")
     if found.holds and not found.whole:
         lines.append(f"  afterwards this command sends again what was taken back: {found.command}")
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def _describe_others(others: "Sequence[OtherRun]") -> str:
+    """Return a warning of other runs whose customers are taken back, too."""
+    if not others:
+        return ""
+    lines = ["warning: other runs of this machine sent to this account in this period; it takes back theirs, too:"]
+    for each in others:
+        known = "its journal cannot be read, so it is not known when it sent"
+        lines.append(
+            f"  {each.state_dir}: {known if each.customers is None else f'up to {each.customers:,} customers'}"
+        )
     return "\n".join(map(printable, lines)) + "\n"
 
 

@@ -58,6 +58,8 @@ class SandboxAccountFlags:
     "Whether emails are distinguished by upper and lower case: counts or ignored."
     api_key: str = SANDBOX_API_KEY
     "The key that the sandbox accepts; change it to try what a new key does."
+    accounts: int = 1
+    "Accounts in this process, each with a key of its own, which are printed. /__sandbox/ledger?account=N shows one."
 
 
 @Parameter(name="*")
@@ -94,6 +96,8 @@ def sandbox(
             f"sandbox at {served.url}\n"
             f"  MASIVO_API_KEY={served.api_key} masivo-stream migrate --base-url {served.url} ...\n"
         )
+        for number, key in enumerate(served.api_keys[1:], start=2):
+            sys.stderr.write(f"  account {number}: MASIVO_API_KEY={key}\n")
         sys.stderr.flush()
 
     if not 0 <= listen.port <= _LAST_PORT or account.visible_after < 0 or account.token_lifetime <= 0:
@@ -119,6 +123,7 @@ def sandbox(
             email_case=account.email_case,
             seed=faults.seed,
             api_key=account.api_key,
+            accounts=account.accounts,
             allow_remote=listen.allow_remote,
         )
         anyio.run(partial(_until_signal, partial(serve, options, ready)))

@@ -129,7 +129,7 @@ def verify(
     sample = sample or SampleFlags()
     drawn, choice = sample.drawn(), (totals or TotalsFlags()).choice(sample)
     settings = settings_from(common, validation, sending)
-    shared = (settings, sending.credentials())
+    shared = (settings, sending.credentials(common))
     confirmed = (confirmations or ConfirmationFlags()).confirmed()
     if choice is not None:
         with watching(settings.log, quiet=common.quiet) as observer:

@@ -48,11 +48,11 @@ async def _beside_monitor(
 ) -> Summary:
     from masivo_stream.monitor.monitor_server import run_monitored
 
-    observers = [observer, *([_Pointer()] if sys.stderr.isatty() and not quiet else [])]
+    observers = [observer, *([Pointer()] if sys.stderr.isatty() and not quiet else [])]
     return await run_monitored(address, work, source=builder, observers=observers)
 
 
-class _Pointer:
+class Pointer:
     """Prints where the page is: on a terminal the log shows warnings only."""
 
     def notify(self, notice: Notice) -> None:

@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -25,6 +25,8 @@ from masivo_stream.model.window import Window, parse_windows
 
 PREFIX = "MASIVO_"
 _OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
+_OF_FLEETS = "MASIVO_API_KEY_"
+"""The variables that hold the keys of a fleet's accounts begin like this."""
 _OPERATION = "read the settings"
 _RESERVED_HEADERS = frozenset(
     {
@@ -64,9 +66,26 @@ def load_settings(
     Raises:
         ConfigurationError: an unknown name, a value that does not fit, values that do not fit together.
     """
+    tables = [(read_toml(file, content), file)] if file else []
+    return settings_of(tables, environment=environment, flags=flags)
+
+
+def settings_of(
+    tables: Sequence[tuple[Mapping[str, Any], str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings of tables that are read already, each with its place for errors; the last one counts.
+
+    Raises:
+        ConfigurationError: as `load_settings` does.
+    """
     tree: dict[str, dict[str, Any]] = {section: {} for section in _LEAVES}
-    if file:
-        _merge(tree, _read_toml(file, content), file)
+    places: dict[str, str] = {}
+    for table, where in tables:
+        _merge(tree, table, where)
+        places |= {name: where for values in table.values() for name in values}
     _merge_environment(tree, environment or {})
     for name, value in (flags or {}).items():
         if value is not None:
@@ -78,14 +97,14 @@ def load_settings(
     except ConfigurationError as error:
         name = error.place.removeprefix("[api] ")
         given = name in tree[_section_of(name)]
-        place = _place_of(name, file, environment or {}, flags or {}) if given else ""
+        place = _place_of(name, places.get(name, ""), environment or {}, flags or {}) if given else ""
         raise ConfigurationError(
             str(error), operation=error.operation, place=place or error.place, hint=error.hint
         ) from None
     return settings
 
 
-def _place_of(name: str, file: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
+def _place_of(name: str, file: str, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
     """Return where a setting was given: the flag counts first, then the variable, then the file."""
     if flags.get(name) is not None:
         return f"--{name.replace('_', '-')}"
@@ -141,7 +160,12 @@ def _section_of(leaf: str) -> str:
     )
 
 
-def _read_toml(file: str, content: bytes | None) -> dict[str, Any]:
+def read_toml(file: str, content: bytes | None = None) -> dict[str, Any]:
+    """Return the content of a TOML file; `content` is what is in it, if it is no file on this machine.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is something else; the hint names what it seems to be.
+    """
     found = b""
     try:
         found = Path(file).read_bytes() if content is None else content
@@ -214,7 +238,7 @@ def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str
         if variable in names:
             section, leaf = names[variable]
             tree[section][leaf] = _convert(section, leaf, text, variable, lax=True)
-        elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES:
+        elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES and not variable.startswith(_OF_FLEETS):
             close = difflib.get_close_matches(variable, [*names, *_OTHER_VARIABLES], 1, _NEARLY)
             if close:
                 raise _wrong("is not a setting", variable, f"did you mean {close[0]}?")

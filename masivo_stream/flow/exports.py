@@ -1,11 +1,13 @@
 """What a caller names to be read: exports by kind, or only what a revert took back of them."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.flow.look_up import look_up, patience_of
+from masivo_stream.flow.remote_files import names_in
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import RetrySettings
@@ -17,6 +19,9 @@ class Exports(Struct, frozen=True, kw_only=True):
     customers: Sequence[str] = ()
     events: Sequence[str] = ()
     transactions: Sequence[str] = ()
+    parts: str = ""
+    """The directory or URL of a folder with answers of parts, which other machines have validated. Without it,
+    everything is validated here."""
 
     def found(self, retry: RetrySettings) -> "FoundExports":
         """Return these exports with the inputs that they stand for: an object is read as it was found at first.
@@ -29,6 +34,7 @@ class Exports(Struct, frozen=True, kw_only=True):
             customers=self.customers,
             events=self.events,
             transactions=self.transactions,
+            parts=self.parts,
             inputs=self.find(retry),
         )
 
@@ -53,6 +59,33 @@ class FoundExports(Exports, frozen=True, kw_only=True):
         """Return the inputs that were found."""
         del retry
         return dict(self.inputs)
+
+
+EXPORT_SUFFIXES = (".ndjson", ".ndjson.gz", ".ndjson.zst")
+"""The ends of an export's name in a directory, in the order in which they are looked for."""
+
+
+def exports_in(directory: str) -> Exports:
+    """Return the exports in a directory, or in a folder of object storage, by their names.
+
+    Raises:
+        ConfigurationError: there is no export, or the folder cannot be listed.
+        InputError: object storage does not answer.
+    """
+    found, listed = {}, names_in(directory)
+    exists = os.path.exists if listed is None else listed.__contains__
+    directory = directory if listed is None else directory.rstrip("/")
+    for kind in Kind:
+        paths = (os.path.join(directory, f"{kind}{suffix}") for suffix in EXPORT_SUFFIXES)  # noqa: PTH118 - as it is named
+        found[kind.value] = tuple(path for path in paths if exists(path))[:1]
+    if not any(found.values()):
+        raise ConfigurationError(
+            "there is no export in this directory",
+            operation="read the command",
+            place=directory,
+            hint="name the directory that masivo-stream prepare has written; it holds prepare.json",
+        )
+    return Exports(customers=found["customers"], events=found["events"], transactions=found["transactions"])
 
 
 class OnlyMissing(Struct, frozen=True, kw_only=True):

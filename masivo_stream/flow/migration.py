@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
-from masivo_stream.flow.checks.before_sending import ChecksBeforeSending
+from masivo_stream.flow.checks.before_sending import ChecksBeforeSending, OpenAnswers
 from masivo_stream.flow.identity.known_exports import RecognisedExports
 from masivo_stream.flow.look_up import notify_of_waits, patience_of
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
@@ -17,6 +17,7 @@ from masivo_stream.flow.reporting.publish import publish_results
 from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
+from masivo_stream.flow.stop import SharedSignals
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import RunEnded
@@ -90,15 +91,16 @@ async def send_pending(
     session: Session,
     matched: Matched,
     *,
-    handle_signals: bool,
+    handle_signals: bool | SharedSignals,
     reporting: Reporting,
     failure: MasivoStreamError | None = None,
     canary: bool = False,
+    answers: OpenAnswers | None = None,
 ) -> Summary:
     """Send what is pending of all exports and retried dead letters; return the summary.
 
     `failure` happened before; it is reported at the end, unless something worse happens. With a `canary`, a run that
-    has not begun sends one record of each kind first.
+    has not begun sends one record of each kind first. `answers` opens those of parts of the exports.
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
@@ -108,6 +110,8 @@ async def send_pending(
     await session.connect(path for each in matched.values() for path in each.paths)
     checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)
     checks = ChecksBeforeSending(session, checked)  # before the sources are noted: it looks at what was known
+    if answers is not None:
+        await checks.take_up(answers)
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
     run = Run(session, checked, checks, canary=canary)
@@ -138,7 +142,9 @@ async def _list_all_sources(session: Session, matched: Matched) -> dict[Kind, li
     }
 
 
-async def _read_samples_back(session: Session, run: Run, summary: Summary, *, handle_signals: bool) -> Summary:
+async def _read_samples_back(
+    session: Session, run: Run, summary: Summary, *, handle_signals: bool | SharedSignals
+) -> Summary:
     """Read some of the accepted records back, and add what is seen to the summary."""
     samples = run.samples()
     if not samples:

@@ -149,6 +149,12 @@ class Departure:
         self._tickets = [(scope.pacer, scope.pacer.depart(now)) for scope in scopes]
         self._done = False
 
+    def leave(self) -> None:
+        """Note that the request leaves only now: the time since its slot came is no part of its latency."""
+        now = self._clock.now()
+        for pacer, ticket in self._tickets:
+            pacer.leave(ticket, now)
+
     def unsent(self) -> None:
         """Note that nothing left after all: no slot is used up."""
         self._done = True

@@ -11,9 +11,13 @@ from masivo_stream.core.reading.schema_faults import is_rfc3339
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.identity.account_binding import identify_account
+from masivo_stream.flow.identity.remembered import other_runs
 from masivo_stream.flow.revert_state import only_missing, read_revert_state
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import Settings
 
 _OPERATION = "revert a migration"
 
@@ -66,6 +70,29 @@ def survey(state_dir: str, start: str, end: str, *, slack: float) -> Survey | No
         return None
     with closing(open_journal(path, SystemClock().wall, writable=False)) as journal:
         return survey_journal(journal, start, end, slack, state_dir)
+
+
+class OtherRun(Struct, frozen=True):
+    """Another run of this machine that has sent to the same account."""
+
+    state_dir: str
+    customers: int | None
+    """How many customers it sent in the period, or near its start or end; None if its journal cannot be read."""
+
+
+def survey_others(settings: Settings, credentials: Credentials, start: str, end: str) -> list[OtherRun]:
+    """Return the other runs whose customers a revert of this period may take back, too.
+
+    Raises:
+        ConfigurationError: `start` or `end` is no date-time, or the period is empty.
+    """
+    others = []
+    for state_dir, readable in other_runs(settings, identify_account(settings, credentials)):
+        found = survey(state_dir, start, end, slack=settings.visible.visible_timeout) if readable else None
+        customers = None if found is None else found.within.get(Kind.CUSTOMERS, 0) + found.near
+        if customers != 0:
+            others.append(OtherRun(state_dir, customers))
+    return others
 
 
 def is_gone(found: Survey | None, customers: int | None) -> bool:

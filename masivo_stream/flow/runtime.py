@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from anyio import CapacityLimiter
 from msgspec import Struct, field
 
 from masivo_stream.edges.clock import SystemClock
@@ -17,5 +18,7 @@ class Runtime(Struct, frozen=True, kw_only=True):
     """Gives the time and sleeps. `FakeClock` runs a migration in no time."""
     chance: Callable[[], float] = random.random
     """Returns numbers in [0, 1): for the jitter of retries and for samples."""
+    turn_to_check: CapacityLimiter | None = None
+    """Bounds how many runs of one process check their exports at the same time. None: no run waits for another."""
     reporting: Reporting = Reporting()
     """The commands that a report names as next steps, and the function that draws its page."""

@@ -26,7 +26,7 @@ from masivo_stream.flow.rate_limit import RateLimiters
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.attempt import Attempt
-from masivo_stream.model.contract import SANDBOX_API_KEY
+from masivo_stream.model.contract import is_sandbox_key
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import PurchasesUnguarded
 from masivo_stream.model.ports import Clock
@@ -220,7 +220,7 @@ def check_key(settings: Settings, credentials: Credentials) -> None:
         ConfigurationError: it would be sent elsewhere.
     """
     key = credentials.api_key
-    if key is not None and key.reveal() == SANDBOX_API_KEY and not is_loopback(settings.api.base_url):
+    if key is not None and is_sandbox_key(key.reveal()) and not is_loopback(settings.api.base_url):
         raise ConfigurationError(
             "the sandbox's key opens no account on other machines",
             operation="read the secrets",

@@ -3,14 +3,16 @@
 Everything that only waits (for a slot, a token, the next block) is inside `work`, which is cancelled at once. A request
 in flight and the notes about it are inside a shield of their own, from `flight`.
 
-The first signal asks for such a stop; a second SIGINT leaves at once. A watch on the event loop runs beside the work:
-it measures how long the loop is blocked, and notifies observers every minute.
+The first signal asks for such a stop; a second SIGINT leaves at once. If several runs share a process, they share its
+signals, too: `SharedSignals`. A watch on the event loop runs beside the work: it measures how long the loop is blocked,
+and notifies observers every minute.
 """
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import NoReturn
 
 import anyio
 from anyio.abc import TaskStatus
@@ -18,7 +20,7 @@ from anyio.abc import TaskStatus
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
-from masivo_stream.model.notices import LoopStalled, MinutePassed, Stopping
+from masivo_stream.model.notices import LoopStalled, MinutePassed, Notice, Stopping
 from masivo_stream.model.ports import Clock
 
 
@@ -69,19 +71,81 @@ class StopControl:
 _OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class SharedSignals:
+    """What lets several runs of one process stop on its signals: a signal has one receiver in an event loop.
+
+    It also lets them share a watch on the loop, which would cost each of a hundred runs 20 timers per second: it is the
+    observer of that watch. Runs receive the minutes; `observer` receives the stalls, once and not for each run.
+    """
+
+    def __init__(self, observer: Observer | None = None) -> None:
+        """No signal has come yet."""
+        self._observer = observer
+        self._stops: dict[StopControl, Observer] = {}
+        self.received: Interrupted | None = None
+        """The signal that stops every run, also one that begins later."""
+        self._came = anyio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the signal."""
+        await self._came.wait()
+
+    @contextmanager
+    def stopping(self, stop: StopControl, observer: Observer) -> Iterator[None]:
+        """Let signals stop this run meanwhile; `observer` is notified of it."""
+        self._stops[stop] = observer
+        try:
+            if self.received is not None:
+                self._begin(stop, observer, self.received)
+            yield
+        finally:
+            del self._stops[stop]
+
+    async def obey(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Stop all runs at the first signal. Never returns."""
+        with _received() as signals:
+            task_status.started()
+            async for received in signals:
+                if self.received is None:
+                    self.received = _interruption(received)
+                    self._came.set()
+                    for stop, observer in list(self._stops.items()):
+                        self._begin(stop, observer, self.received)
+                elif received is signal.SIGINT:
+                    leave_at_once()
+
+    def notify(self, notice: Notice) -> None:
+        """Pass a notice of the watch on the loop on."""
+        if isinstance(notice, MinutePassed):
+            for observer in list(self._stops.values()):
+                observer.notify(notice)
+        elif self._observer is not None:
+            self._observer.notify(notice)
+
+    def _begin(self, stop: StopControl, observer: Observer, cause: Interrupted) -> None:
+        observer.notify(Stopping(why=cause.signal, in_flight=stop.in_flight, drain_time=stop.drain_time))
+        stop.begin(cause)
+
+
 async def work_under(
-    stop: StopControl, work: Callable[[], Awaitable[None]], *, observer: Observer, handle_signals: bool
+    stop: StopControl,
+    work: Callable[[], Awaitable[None]],
+    *,
+    observer: Observer,
+    handle_signals: bool | SharedSignals,
 ) -> None:
     """Do `work` until it is done or stopped. Then what was in flight has landed, or its drain time is over.
 
     A `MasivoStreamError` of the work stops it, and is the cause of `stop` afterwards.
     """
+    shared = handle_signals if isinstance(handle_signals, SharedSignals) else None
     async with anyio.create_task_group() as beside:
         beside.start_soon(stop.drain)
-        beside.start_soon(watch_loop_lag, stop.clock, observer)
-        if handle_signals:
+        if shared is None:
+            beside.start_soon(watch_loop_lag, stop.clock, observer)
+        if handle_signals and shared is None:
             await beside.start(obey_signals, stop, observer)  # before any work, so no signal is missed
-        with stop.work:
+        with shared.stopping(stop, observer) if shared is not None else nullcontext(), stop.work:
             try:
                 await work()
             except MasivoStreamError as error:
@@ -96,18 +160,32 @@ async def obey_signals(
 
     Above all PID 1 of a container needs it: there the kernel ignores a SIGTERM without a handler.
     """
-    with _restored(_OBEYED), anyio.open_signal_receiver(*_OBEYED) as signals:
+    with _received() as signals:
         task_status.started()
         async for received in signals:
-            if received is signal.SIGHUP:
-                continue
-            if stop.cause is not None:
-                if received is signal.SIGINT:
-                    os._exit(ExitCode.INTERRUPTED)  # as after kill -9: a restart needs no orderly end
-                continue
-            code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
-            observer.notify(Stopping(why=received.name, in_flight=stop.in_flight, drain_time=stop.drain_time))
-            stop.begin(Interrupted(received.name, code))
+            if stop.cause is None:
+                cause = _interruption(received)
+                observer.notify(Stopping(why=cause.signal, in_flight=stop.in_flight, drain_time=stop.drain_time))
+                stop.begin(cause)
+            elif received is signal.SIGINT:
+                leave_at_once()
+
+
+@contextmanager
+def _received() -> Iterator[AsyncIterator[signal.Signals]]:
+    """Yield the signals that ask for a stop, as they come."""
+    with _restored(_OBEYED), anyio.open_signal_receiver(*_OBEYED) as signals:
+        yield (received async for received in signals if received is not signal.SIGHUP)
+
+
+def _interruption(received: signal.Signals) -> Interrupted:
+    code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
+    return Interrupted(received.name, code)
+
+
+def leave_at_once() -> NoReturn:
+    """End the process, as `kill -9` does: a restart needs no orderly end."""
+    os._exit(ExitCode.INTERRUPTED)
 
 
 @contextmanager

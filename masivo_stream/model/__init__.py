@@ -16,6 +16,10 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *position*: a place in a kind's inputs, in reading order: source, line and offset.
 * *read position*: the position up to which the inputs of a kind were read.
 
+* *part of exports*: a stretch of all inputs, one after the other, that one machine validates (`--part 3/8`). Wherever
+  records are meant, *part* is what the next section says.
+* *answer of a part*: the file in which that machine leaves what it found, for the process that takes all of them up.
+
 * *reference*: an id in a record of something that the account has to have: a reward, tier, brand, store or channel; or
   a type of event, by its name.
 * *catalogue*: the list of what an account has, from the account itself or from a file.

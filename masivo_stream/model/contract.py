@@ -196,3 +196,13 @@ def transactions_path(day: str, cursor: str = "", **filters: str) -> str:
 
 SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"
 """The fixed, public key of the sandbox, not the vendor's. It is refused for any host but this machine."""
+
+
+def sandbox_key(number: int) -> str:
+    """Return the public key of a sandbox's account; accounts are numbered from 1."""
+    return f"{SANDBOX_API_KEY[:-4]}{int(SANDBOX_API_KEY[-4:], 16) + number - 1:04x}"
+
+
+def is_sandbox_key(key: str) -> bool:
+    """Return whether a key is that of any account of a sandbox."""
+    return len(key) == len(SANDBOX_API_KEY) and key[:-4] == SANDBOX_API_KEY[:-4]

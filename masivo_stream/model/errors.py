@@ -114,8 +114,13 @@ class BugError(MasivoStreamError):
 
 
 class Interrupted(MasivoStreamError):  # noqa: N818 - the wish of a person or an orchestrator, not an error
-    """A signal asked the run to stop."""
+    """A signal asked the run to stop.
+
+    Attributes:
+        signal: its name.
+    """
 
     def __init__(self, name: str, exit_code: ExitCode) -> None:
         super().__init__(f"stopped by {name}", operation="migrate", hint="start again with the same command")
+        self.signal = name
         self.exit_code = exit_code

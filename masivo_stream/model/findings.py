@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.earlier_runs import EarlierRun
 from masivo_stream.model.reason import Reason
@@ -238,12 +238,23 @@ class FieldCount(Struct):
     """The path of a known field of this name, or nearly."""
 
 
+class RowOrigin(Struct, frozen=True):
+    """What a line of an export was made from, if it was prepared from tables."""
+
+    file: str
+    line: int
+    """Of the first row."""
+    rows: int
+    """How many rows are in it."""
+
+
 class FoundLine(Struct, frozen=True, kw_only=True):
     """A line of an export, for people."""
 
     file: str
     line: int
     offset: int
+    origin: RowOrigin | UnsetType = UNSET
 
 
 class ExportFinding(Struct, frozen=True, kw_only=True):
@@ -257,6 +268,7 @@ class ExportFinding(Struct, frozen=True, kw_only=True):
     field: str = ""
     sent: EarlierRun | None = None
     """The earlier run that sent the purchase."""
+    origin: RowOrigin | UnsetType = UNSET
 
 
 class FoundField(Struct, frozen=True, kw_only=True):
@@ -269,6 +281,7 @@ class FoundField(Struct, frozen=True, kw_only=True):
     offset: int
     nearest: str = ""
     """For an unknown field, the path of a known field of this name, or nearly."""
+    origin: RowOrigin | UnsetType = UNSET
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):

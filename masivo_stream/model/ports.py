@@ -96,6 +96,56 @@ class StoredExport(Protocol):
         ...
 
 
+class RemoteFile(Protocol):
+    """A file that is elsewhere, as it was when it was found, and has to be copied to this machine."""
+
+    @property
+    def name(self) -> str:
+        """Its name as it may be shown and noted."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Its bytes as stored."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What is another text for another content."""
+        ...
+
+    def copy(self, write: Callable[[bytes], object]) -> None:
+        """Hand over its bytes, piece by piece.
+
+        Raises:
+            InputError: it was replaced, or cannot be read.
+            OSError: what `write` raises.
+        """
+        ...
+
+
+class RemoteFiles(Protocol):
+    """Where a name that is a URL leads."""
+
+    def find(self, name: str) -> Sequence[RemoteFile]:
+        """Return the files that a URL, or a pattern, stands for, in order.
+
+        Raises:
+            ConfigurationError: it cannot be read from.
+            InputError: it matches nothing, or there is no answer.
+        """
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of one small file.
+
+        Raises:
+            ConfigurationError: it cannot be read from.
+            InputError: it is not there, or cannot be read.
+        """
+        ...
+
+
 class StoredObject(StoredExport, Protocol):
     """An object in object storage, as it was when it was found."""
 

@@ -164,6 +164,17 @@ class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     in another export notices it. 0: purchases are neither remembered nor looked for."""
 
 
+class SchedulerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Dask scheduler whose workers validate the parts of exports."""
+
+    scheduler: str = ""
+    """`local` starts one with its workers here; else `tls://HOST:PORT`, or `tcp://` on this machine. Empty: none."""
+    scheduler_timeout: Seconds = 60.0
+    """How long to wait for a scheduler that does not answer, or that has no workers."""
+    task_timeout: Seconds = 3600.0
+    """How long a worker may take for a part, from its begin: a packed export of 100 GB is one part."""
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The log of a run."""
 
@@ -191,6 +202,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     verify: VerifySettings = VerifySettings()
     source: SourceSettings = SourceSettings()
     state: StateSettings = StateSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
     log: LogSettings = LogSettings()
     monitor: MonitorSettings = MonitorSettings()
 

@@ -27,10 +27,11 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """The content security policy of every answer that is not a page."""
 
 
-def page_policy(script: str, style: str) -> str:
-    """Return the page's policy: this script, this style (as `sha256-…`), requests to this server, and nothing else."""
+def page_policy(*, style: str, script: str = "") -> str:
+    """Return a page's policy: this style, this script if it has one (as `sha256-…`), requests to this server."""
+    scripts = f"script-src '{script}'; " if script else ""
     return (
-        f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "
+        f"default-src 'none'; {scripts}style-src '{style}'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

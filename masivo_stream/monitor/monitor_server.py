@@ -20,6 +20,7 @@ from masivo_stream.model.notices import MonitorListens
 from masivo_stream.model.summary import Summary
 from masivo_stream.monitor.address import Address
 from masivo_stream.monitor.endpoints import Endpoints, SnapshotSource
+from masivo_stream.monitor.fleet_endpoints import FleetEndpoints
 from masivo_stream.monitor.request_metrics import RequestMetrics
 
 MOST_CONNECTIONS = 32
@@ -52,7 +53,7 @@ async def run_monitored(
 
 
 @asynccontextmanager
-async def serving(address: Address, answers: Endpoints) -> AsyncIterator[Address]:
+async def serving(address: Address, answers: Endpoints | FleetEndpoints) -> AsyncIterator[Address]:
     """Serve while the context lasts; yield the address with the port that is used.
 
     Raises:

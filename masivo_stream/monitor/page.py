@@ -33,7 +33,7 @@ class Page:
         self._template = parts.get_template("page.html")
         self._style = read_style(_PARTS / "page.css")
         self._script = "".join(_read(name) for name in _SCRIPTS)
-        self.policy = page_policy(policy_hash(self._script), policy_hash(self._style))
+        self.policy = page_policy(script=policy_hash(self._script), style=policy_hash(self._style))
         """Its content security policy."""
 
     def render(self, snapshot: RunSnapshot) -> bytes:

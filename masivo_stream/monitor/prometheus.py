@@ -31,7 +31,7 @@ class MetricsPage:
     def __init__(self, snapshot: Callable[[], RunSnapshot], requests: RequestMetrics) -> None:
         """Show what `snapshot` returns at the moment of the scrape, and `requests`."""
         self._registry = CollectorRegistry()
-        self._registry.register(_RunCollector(snapshot, requests))
+        self._registry.register(RunCollector(snapshot, requests))
         ProcessCollector(registry=self._registry)
 
     def scrape(self, accept: str) -> tuple[bytes, str]:
@@ -40,8 +40,11 @@ class MetricsPage:
         return encode(self._registry), content_type
 
 
-class _RunCollector(Collector):
+class RunCollector(Collector):
+    """Collects the metrics of one run."""
+
     def __init__(self, snapshot: Callable[[], RunSnapshot], requests: RequestMetrics) -> None:
+        """Collect from what `snapshot` returns, and from `requests`."""
         self._snapshot, self._requests = snapshot, requests
 
     def describe(self) -> Iterable[Metric]:

@@ -138,7 +138,7 @@ def describe_result(result: CheckResult) -> str:
 
 def describe_finding(finding: ExportFinding) -> str:
     """Return where a finding is, and which sums do not agree."""
-    words = [_place(finding.file, finding.line)]
+    words = [_line(finding)]
     if finding.others:
         words.append(f", with {', '.join(map(_line, finding.others[:MOST_PLACES]))}")
         if (more := len(finding.others) - MOST_PLACES) > 0:
@@ -159,12 +159,13 @@ def describe_field(found: FoundField) -> str:
     """Return how often something was found in a field, and where first."""
     records = f"{found.records:,} record{'' if found.records == 1 else 's'}"
     known = f"; the API knows {found.nearest}" if found.nearest else ""
-    return f"{printable(found.field)}: {records}, first at {_place(found.file, found.line)}{known}"
+    return f"{printable(found.field)}: {records}, first at {_line(found)}{known}"
 
 
-def _line(line: FoundLine) -> str:
-    return _place(line.file, line.line)
-
-
-def _place(file: str, line: int) -> str:
-    return printable(f"{file}:{line}")
+def _line(found: FoundLine | ExportFinding | FoundField) -> str:
+    place = printable(f"{found.file}:{found.line}")
+    if isinstance(found.origin, UnsetType):
+        return place
+    more = found.origin.rows - 1
+    rows = f" and {more:,} more row{'' if more == 1 else 's'}" if more else ""
+    return f"{place} (from {printable(f'{found.origin.file}:{found.origin.line}')}{rows})"

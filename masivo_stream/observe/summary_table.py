@@ -47,7 +47,7 @@ def print_summary(console: Console, summary: Summary) -> None:
             print_hanging(console, printable(sentence), "canary: ")
     print_end(console, summary)
     for step in summary.next_steps:
-        _print_step(console, step)
+        print_step(console, step)
     for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
         console.print(Text(f"warning: {printable(warning)}"))
     _print_places(console, summary)
@@ -197,7 +197,8 @@ def _describe_place(found: Example) -> str:
     return f"for example {printable(found.place)}{offset}{field}"
 
 
-def _print_step(console: Console, step: NextStep) -> None:
+def print_step(console: Console, step: NextStep) -> None:
+    """Print one step, and its command on a line of its own."""
     print_hanging(console, printable(step.text), "next: ")
     if step.command:
         console.print(Text(f"  {printable(step.command)}", style="bold"), soft_wrap=True)  # a person will paste it

@@ -16,6 +16,9 @@ from masivo_stream.sandbox.http_answers import SandboxAnswer, refusal
 from masivo_stream.sandbox.limits import Limiter, OverLimit, Passed, TightestWindow
 from masivo_stream.sandbox.sandbox_options import SandboxLimits
 
+_BEGIN = 0.0
+"""A moment at which no token has expired."""
+
 _LIMITED = MIGRATE | {CallTarget.REVERT}
 
 
@@ -34,6 +37,12 @@ class AccessControl:
         self._secret = secret
         self._general = Limiter(limits.general)
         self._migration = Limiter(limits.migration)
+
+    def opens(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the key or the token of a request is this account's; a token may have expired."""
+        key = headers.get("x-api-key")
+        token = headers.get("Authorization", "").partition(" ")[2].strip()
+        return tokens.same_key(key, self._api_key) if key is not None else tokens.is_valid(self._secret, token, _BEGIN)
 
     def check(self, target: CallTarget, headers: Mapping[str, str], *, arrived: float, now: float) -> AccessDecision:
         """Check one request by its target and its headers."""

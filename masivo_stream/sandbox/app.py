@@ -30,8 +30,8 @@ from masivo_stream.sandbox.service import Service
 BASE_PATH = urllib.parse.urlsplit(contract.BASE_URL).path
 """The path of the API on its host; the sandbox has the same."""
 
-SERVICE = web.AppKey("service", Service)
-"""The account behind an application."""
+SERVICES = web.AppKey("services", tuple[Service, ...])
+"""The accounts behind an application."""
 
 _NO_FAULTS = ExchangeFaults()
 
@@ -56,7 +56,8 @@ def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web
     """
     # One byte more than the limit: some versions of aiohttp refuse a body of this size, others only a larger one.
     app = web.Application(middlewares=[_in_json, _this_machine_only], client_max_size=options.max_body_bytes + 1)
-    app[SERVICE] = Service(options, clock or SandboxSystemClock())
+    clock = clock or SandboxSystemClock()
+    app[SERVICES] = tuple(Service(options.of_account(number), clock) for number in range(1, options.accounts + 1))
     for call in _CALLS:
         app.router.add_route(call.method, BASE_PATH + _any_id(call.path), _exchange(call))
     app.router.add_route("GET", contract.AUTHORIZE_PATH, _exchange(_AUTHORIZE))
@@ -76,7 +77,28 @@ def _any_id(path: str) -> str:
 
 
 async def _close(app: web.Application) -> None:
-    app[SERVICE].store.close()
+    for service in app[SERVICES]:
+        service.store.close()
+
+
+def _account_of(request: web.Request) -> Service:
+    """Return the account that a key or token opens; the first one, which refuses it, if it opens none."""
+    services = request.app[SERVICES]
+    if len(services) == 1:
+        return services[0]
+    return next((each for each in services if each.access.opens(request.headers)), services[0])
+
+
+def _account_asked(request: web.Request) -> Service:
+    """Return the account that `?account=N` names; the first one if it names none.
+
+    Raises:
+        HTTPNotFound: there is no such account.
+    """
+    services, number = request.app[SERVICES], request.query.get("account", "1")
+    if not number.isdecimal() or not 1 <= int(number) <= len(services):
+        raise web.HTTPNotFound(reason="no such account")
+    return services[int(number) - 1]
 
 
 @web.middleware
@@ -91,7 +113,7 @@ async def _in_json(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def _this_machine_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.app[SERVICE].options.allow_remote or is_loopback(_host_name(request)):
+    if request.app[SERVICES][0].options.allow_remote or is_loopback(_host_name(request)):
         return await handler(request)
     return wire.make_response(
         refusal(403, "this sandbox answers to the names of its own machine only (--allow-remote)")
@@ -107,7 +129,7 @@ def _host_name(request: web.Request) -> str:
 
 def _exchange(call: Call) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        service = request.app[SERVICE]
+        service = _account_of(request)
         draw_on_arrival = service.injector.draw_on_arrival(call.target)
         if draw_on_arrival.delay:
             await service.clock.sleep(draw_on_arrival.delay)
@@ -168,7 +190,7 @@ async def _body(request: web.Request) -> bytes:
     """
     if request.content_type != JSON:
         raise web.HTTPUnsupportedMediaType(reason="expected a body of type application/json")
-    most = request.app[SERVICE].options.max_body_bytes
+    most = request.app[SERVICES][0].options.max_body_bytes
     size = request.content_length or 0
     if size <= most:  # a body that is announced as too large is not read
         body = await _bytes(request)
@@ -242,7 +264,7 @@ _CALLS = (
 
 
 async def _openapi(request: web.Request) -> web.StreamResponse:
-    return web.json_response(document(request.app[SERVICE].options.discounted_value))
+    return web.json_response(document(request.app[SERVICES][0].options.discounted_value))
 
 
 async def _health(_: web.Request) -> web.StreamResponse:
@@ -250,12 +272,12 @@ async def _health(_: web.Request) -> web.StreamResponse:
 
 
 async def _requests(request: web.Request) -> web.StreamResponse:
-    return wire.make_response(answer(200, {"requests": list(request.app[SERVICE].noted)}))
+    return wire.make_response(answer(200, {"requests": list(_account_asked(request).noted)}))
 
 
 async def _ledger(request: web.Request) -> web.StreamResponse:
     """Send the ledger page by page; other requests are served in between."""
-    service = request.app[SERVICE]
+    service = _account_asked(request)
     try:
         kinds = tuple(map(Kind, request.query.getall("kind", [])))
     except ValueError:
@@ -271,4 +293,4 @@ async def _ledger(request: web.Request) -> web.StreamResponse:
 
 
 async def _native_transaction(request: web.Request) -> web.StreamResponse:
-    return wire.make_response(request.app[SERVICE].add_native(request.match_info["id"], await _body(request)))
+    return wire.make_response(_account_asked(request).add_native(request.match_info["id"], await _body(request)))

@@ -4,11 +4,16 @@ import datetime as dt
 import ipaddress
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from masivo_stream.model import contract
 from masivo_stream.model.window import Window, parse_window, parse_windows
 from masivo_stream.sandbox.fault_types import Fault
+
+MEMORY = ":memory:"
+"""SQLite's name of a store that is not a file."""
+
+MOST_ACCOUNTS = 1000
 
 
 class SandboxLimits(Struct, frozen=True, kw_only=True):
@@ -33,7 +38,7 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """The options of one sandbox.
 
     Raises:
-        ValueError: the host is not loopback and `allow_remote` is not set.
+        ValueError: the host is not loopback and `allow_remote` is not set; or there are not 1 to 1000 accounts.
     """
 
     host: str = "127.0.0.1"
@@ -41,7 +46,7 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """0 takes a free port."""
     port_file: str = ""
     """The file into which `serve` writes the port once it listens; empty for none."""
-    store: str = ":memory:"
+    store: str = MEMORY
     """A file keeps effects, ledger and tokens when the process ends; rate windows start empty again."""
     limits: SandboxLimits = SandboxLimits()
     visible_after: float = 2.0
@@ -61,6 +66,8 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     seed: int = 0
     """Seed of the random numbers for faults with a rate or a jitter."""
     api_key: str = contract.SANDBOX_API_KEY
+    accounts: int = 1
+    """Accounts in one process, each with a key (`contract.sandbox_key`), a store and rate windows of its own."""
     allow_remote: bool = False
     """Whether other machines may reach it: by an address other than loopback, and by other names in `Host`."""
     max_body_bytes: int = contract.MAX_BODY_BYTES
@@ -75,6 +82,15 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
                 f"the sandbox listens on this machine only, not on {self.host}: its key is public, so it takes data"
                 " from anyone; add --allow-remote if you mean it"
             )
+        if not 1 <= self.accounts <= MOST_ACCOUNTS:
+            raise ValueError(f"{self.accounts} accounts: a sandbox has 1 to {MOST_ACCOUNTS}")
+
+    def of_account(self, number: int) -> "SandboxOptions":
+        """Return the options of one of several accounts; they are numbered from 1."""
+        if number == 1:
+            return self
+        store = self.store if self.store == MEMORY else f"{self.store}.{number}"
+        return structs.replace(self, api_key=contract.sandbox_key(number), store=store, seed=self.seed + number - 1)
 
 
 def parse_limits(text: str) -> SandboxLimits:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.sandbox.app import BASE_PATH, SERVICE, build_app
+from masivo_stream.sandbox.app import BASE_PATH, SERVICES, build_app
 from masivo_stream.sandbox.sandbox_clock import SandboxClock, SandboxSystemClock
 from masivo_stream.sandbox.sandbox_ledger import SandboxLedger
 from masivo_stream.sandbox.sandbox_options import SandboxOptions
@@ -24,8 +24,8 @@ _SHUTDOWN_SECONDS = 0.5  # for answers under way when it stops; a fault that han
 class Sandbox:
     """A sandbox that listens."""
 
-    def __init__(self, service: Service, host: str, port: int) -> None:
-        self._service = service
+    def __init__(self, services: tuple[Service, ...], host: str, port: int) -> None:
+        self._services = services
         self.host = host
         self.port = port
 
@@ -41,12 +41,18 @@ class Sandbox:
 
     @property
     def api_key(self) -> str:
-        """The key that the token call accepts."""
-        return self._service.options.api_key
+        """The key that the token call accepts; with several accounts, that of the first one."""
+        return self.api_keys[0]
 
-    def ledger(self) -> SandboxLedger:
-        """Return how often each record took effect up to now."""
-        return self._service.store.ledger.read(self._service.clock.wall())
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        """The keys of all accounts."""
+        return tuple(service.options.api_key for service in self._services)
+
+    def ledger(self, account: int = 1) -> SandboxLedger:
+        """Return how often each record took effect up to now in an account; they are numbered from 1."""
+        service = self._services[account - 1]
+        return service.store.ledger.read(service.clock.wall())
 
 
 def _is_no_client_error(record: logging.LogRecord) -> bool:
@@ -74,7 +80,7 @@ async def running(options: SandboxOptions, clock: SandboxClock | None = None) ->
     )
     await runner.setup()
     try:
-        yield Sandbox(app[SERVICE], options.host, await _listen(runner, options))
+        yield Sandbox(app[SERVICES], options.host, await _listen(runner, options))
     finally:
         with anyio.CancelScope(shield=True):
             await runner.cleanup()

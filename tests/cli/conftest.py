@@ -1,11 +1,13 @@
 """Commands called in this process: their exit code, and what they write, without starting Python again."""
 
 import gc
+import os
 from dataclasses import dataclass
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fakes import record, write_export
+from object_server import credentials, serving
 
 from masivo_stream.cli.main import run
 from masivo_stream.model.contract import Kind
@@ -67,3 +69,17 @@ def customers(request, tmp_path):
     for each in records:
         each["email"] = f"{each['id']}@example.com"
     return write_export(tmp_path / "customers.ndjson", records)
+
+
+@pytest.fixture
+def bucket(monkeypatch, tmp_path):
+    """Objects on loopback, and an environment that leads to them alone."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
+    monkeypatch.setenv("MASIVO_FIRST_DELAY", "0.01")
+    monkeypatch.setenv("MASIVO_LONGEST_DELAY", "0.05")
+    with serving() as found:
+        for name, value in credentials(found.url).items():
+            monkeypatch.setenv(name, value)
+        yield found

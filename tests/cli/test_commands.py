@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from fakes import write_export
+from fakes import record, write_export
 
 from masivo_stream.cli.overview import COMMANDS
+from masivo_stream.model.contract import Kind
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -96,6 +97,29 @@ def test_a_revert_is_made_only_if_a_person_agrees(online, customers):
     ended = online("revert", *period, "--yes", "--json")
     assert (ended.code, json.loads(ended.out)["reverted"]["from"]) == (0, period[1])
     assert "of the run in masivo-state, this period covers 3 records of customers" in ended.err
+
+
+def test_a_revert_names_the_other_runs_of_the_period(online, request, tmp_path, monkeypatch):
+    """Before the question, and with --yes: it takes back their customers, too. One of them has lost its journal."""
+    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
+    for number, state in enumerate(("mine", "other", "lost")):
+        each = record(Kind.CUSTOMERS, number)
+        each["id"], each["email"] = f"{request.node.name}-{number}", f"{request.node.name}{number}@example.com"
+        export = write_export(tmp_path / f"{state}.ndjson", [each])
+        assert online("migrate", "--customers", export, "--state-dir", state).code == 0
+    for path in (tmp_path / "lost").glob("journal.db*"):
+        path.unlink()
+    period = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
+    ended = online("revert", *period, "--state-dir", "mine")
+    assert ended.code == 2
+    assert "warning: other runs of this machine sent to this account in this period" in ended.err
+    assert f"  {tmp_path / 'other'}: up to 1 customers" in ended.err
+    assert f"  {tmp_path / 'lost'}: its journal cannot be read" in ended.err
+    assert f"  {tmp_path / 'mine'}:" not in ended.err
+    past = ("--from", "2020-01-01T00:00:00Z", "--to", "2020-02-01T00:00:00Z")
+    assert str(tmp_path / "other") not in online("revert", *past, "--state-dir", "mine").err
+    ended = online("revert", *period, "--state-dir", "mine", "--yes")
+    assert (ended.code, "other: up to 1 customers" in ended.err) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["retry", "resolve", "verify", "status", "report"])

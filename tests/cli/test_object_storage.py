@@ -11,24 +11,10 @@ from pathlib import Path
 import pytest
 import zstandard
 from fakes import record
-from object_server import credentials, serving
 
 from masivo_stream.model.contract import Kind
 
 SECRETS = ("SECRET-OF-THE-ENVIRONMENT", "AKIA-TEST", "SECRET-IN-AN-ANSWER", "S3CR3T")
-
-
-@pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("MASIVO_SHARED_DIR", str(tmp_path / "shared"))
-    monkeypatch.setenv("MASIVO_FIRST_DELAY", "0.01")
-    monkeypatch.setenv("MASIVO_LONGEST_DELAY", "0.05")
-    with serving() as found:
-        for name, value in credentials(found.url).items():
-            monkeypatch.setenv(name, value)
-        yield found
 
 
 @pytest.fixture
@@ -185,6 +171,20 @@ def test_a_migration_through_throttling_and_broken_connections_is_complete(onlin
     events = [json.loads(line) for line in ended.err.splitlines() if "object_awaited" in line]
     assert {each["url"] for each in events} == {"s3://exports/a"}
     assert "SECRET" not in ended.err
+
+
+@pytest.mark.parametrize("name", ["validate", "plan", "migrate"])
+def test_a_wait_before_a_run_is_in_the_log(online, bucket, lines, name):
+    """A minute of silence looks like a hang. Each wait is a line, also of commands that send nothing."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 3)
+    bucket.faults.extend(["503", "500"])
+    ended = online(name, "--customers", "s3://exports/a")
+    events = [json.loads(line) for line in ended.err.splitlines() if "object_awaited" in line]
+    assert [(each["url"], each["why"]) for each in events] == [
+        ("s3://exports/a", "503 SlowDown"),
+        ("s3://exports/a", "500 InternalError"),
+    ]
+    assert ended.code == 0
 
 
 def test_an_outage_stops_the_run_and_the_same_command_goes_on(online, bucket, lines):
@@ -369,11 +369,26 @@ def test_results_that_cannot_be_published_do_not_change_what_was_delivered(onlin
     assert (ended.code, summary["outcome"], figures(ended)["accepted"]) == (6, "complete", 20)
     assert summary["published"] == ""
     assert any("the results are not published: s3://results/" in warning for warning in summary["warnings"])
-    assert summary["next_steps"][0]["text"].startswith("start the same command again")
+    first, second = summary["next_steps"][:2]
+    assert first == {"text": "allow these credentials to put objects there, or name another bucket", "command": ""}
+    assert second["text"].startswith("start the same command again")
     bucket.deny_writes = False
     ended = online(*arguments)
     assert (ended.code, figures(ended)["accepted"]) == (0, 20)
     assert "results/report.html" in bucket.objects
+
+
+def test_a_step_is_not_shown_twice(online, bucket, lines):
+    """The command that continues the run publishes, too."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 20)
+    bucket.objects["exports/b"] = lines(Kind.EVENTS, 0, 1) + b'{"id":'
+    bucket.put_faults.append("404")
+    named = ["--customers", "s3://exports/a", "--events", "s3://exports/b"]
+    ended = online("migrate", *named, "--publish", "s3://none", "--skip-checks", "all", "--json")
+    steps = json.loads(ended.out)["next_steps"]
+    assert (ended.code, steps[0]["text"]) == (5, "create the bucket, or name another one")
+    commands = [step["command"] for step in steps if step["command"]]
+    assert len(commands) == len(set(commands)) > 0
 
 
 def test_publishing_is_repeated_while_the_server_is_busy(online, bucket, lines):
@@ -395,6 +410,15 @@ def test_results_are_not_published_among_the_exports(online, bucket, lines, fold
     assert "publish to another folder or bucket" in ended.err
     ended = online("migrate", "--customers", "s3://exports/c/*.ndjson", "--publish", "s3://exports/results")
     assert ended.code == 0
+
+
+@pytest.mark.parametrize("place", ["s3://results/a//b", "s3://results//", "s3://results/../b", "s3://b?/a"])
+def test_results_are_not_published_to_a_name_that_the_library_cannot_take(online, bucket, lines, place):
+    """Exit code 2 before anything is sent: it would be a traceback after the run."""
+    bucket.objects["exports/a"] = lines(Kind.CUSTOMERS, 0, 3)
+    ended = online("migrate", "--customers", "s3://exports/a", "--publish", place)
+    assert (ended.code, ended.out) == (2, ""), ended.err
+    assert {method for method, *_ in bucket.seen} <= {"GET"}
 
 
 @pytest.mark.parametrize("place", ["results", "https://a.test/x", "s3://"])
@@ -433,12 +457,20 @@ def test_settings_and_catalogue_may_be_objects(command, bucket, lines):
         (["validate", "--customers", "c.ndjson", "--state-dir", "s3://results/state"], "--publish"),
         (["bench", "--customers", "s3://exports/a"], "download the exports"),
         (["report", "-o", "s3://results/page.html"], "migrate --publish"),
+        (["generate", "customers", "--records", "1", "-o", "s3://results/c.ndjson"], "copy it when it is written"),
+        (["demo", "--records", "1", "--directory", "s3://results/demo"], "copy it when it is written"),
         (["validate", "--customers", "ftp://a.test/x"], "s3://, gs://, az:// or https://"),
         (["validate", "--customers", "https://a.test/*.ndjson"], "cannot be listed"),
+        (["validate", "--customers", "s3://exports//a"], "empty part (//)"),
+        (["validate", "--from", "s3://exports/a//"], "empty part (//)"),
+        (["validate", "--customers", "c.ndjson", "--part", "1/1", "--out", "s3://results/a/../p"], ". or .."),
+        (["validate", "--customers", "c.ndjson", "--parts", "s3://results//p"], "empty part (//)"),
+        (["prepare", "s3://shop/a/./mapping.toml", "-o", "export"], ". or .."),
     ],
 )
 def test_what_cannot_be_in_object_storage_is_refused(command, arguments, what):
     """Exit code 2, with what to do instead; no directory of that name is made."""
+    Path("c.ndjson").write_bytes(b"{}\n")
     ended = command(*arguments)
     assert ended.code == 2
     assert what in ended.err

@@ -27,6 +27,7 @@ CASES = [
     ("GenericError", status("500 Internal Server Error", "InternalError"), ObjectFault.BUSY, "500 InternalError"),
     ("GenericError", status("429 Too Many Requests", "SlowDown"), ObjectFault.BUSY, "429 SlowDown"),
     ("GenericError", status("408 Request Timeout", "RequestTimeout"), ObjectFault.BUSY, "408 RequestTimeout"),
+    ("GenericError", status("501 Not Implemented", "NotImplemented"), ObjectFault.REFUSED, "501 NotImplemented"),
     ("GenericError", status("400 Bad Request", "AuthorizationHeaderMalformed"), ObjectFault.REFUSED, None),
     ("GenericError", status("416 Range Not Satisfiable", "InvalidRange"), ObjectFault.WRONG_LENGTH, "416 InvalidRange"),
     (

@@ -1,6 +1,7 @@
 """URLs of objects: taken apart, never shown with a secret, and patterns that match as those of files do."""
 
 import glob
+import itertools
 import os
 import string
 
@@ -102,7 +103,7 @@ def test_a_name_of_a_file_is_no_url(name):
         ("s3://out", "s3://out", ""),
         ("s3://out/", "s3://out", ""),
         ("gs://out/a/b/", "gs://out", "a/b"),
-        ("AZ://out//a", "az://out", "a"),
+        ("AZ://out/a", "az://out", "a"),
     ],
 )
 def test_a_folder_is_taken_apart(name, root, key):
@@ -110,6 +111,31 @@ def test_a_folder_is_taken_apart(name, root, key):
     assert is_folder_url(name)
     found = read_folder(name)
     assert (found.root, found.key) == (root, key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["/a", "/a/b", "a//b", "a/./b", "./a", "a/..", "../a", ".", "a//*", "a/../*.b", "a\x7f", "a\nb", "\udcff"],
+)
+def test_a_key_that_the_library_cannot_name_is_refused(key):
+    """It would read or write another object, or end with a traceback."""
+    for read, name in itertools.product((read_url, read_folder), (f"s3://exports/{key}", f"gs://exports/{key}/")):
+        with pytest.raises(ConfigurationError, match="the key has") as caught:
+            read(name)
+        assert caught.value.hint
+        assert caught.value.operation == ("find the export" if read is read_url else "name a folder in object storage")
+    for read in (read_url, read_folder):
+        assert read("s3://exports/.a/..b/c.").key == ".a/..b/c."
+
+
+@pytest.mark.parametrize("bucket", ["a b", "a:b", "u@b", "a?b", "a#b", "*", "ü", "%41", ".."])
+def test_a_bucket_of_another_name_is_not_opened(bucket):
+    """The library would take a part of it as the name."""
+    for read in (read_url, read_folder):
+        with pytest.raises(ConfigurationError, match="not the name of a bucket"):
+            read(f"s3://{bucket}/a")
+    for right in ("a", "a.b-c_d", "$web", "A1"):
+        assert read_url(f"az://{right}/x").root == f"az://{right}"
 
 
 @pytest.mark.parametrize("name", ["out", "https://a.test/x", "s3:///x", "s3://", "ftp://a/b", ""])

@@ -164,6 +164,27 @@ def test_a_caller_asks_again_when_the_answer_may_be_known():
     assert pacer.earliest(now + 5.0) < now + 7.0
 
 
+def test_a_request_that_leaves_late_moves_the_next_one():
+    """The windows count from the moment it leaves, and its latency begins then, too."""
+    pacer = Pacer([Window(1, 5.0)])
+    first = pacer.depart(10.0)
+    pacer.leave(first, 12.0)
+    assert pacer.earliest(12.0) >= 17.0
+    pacer.arrived(first, 12.1)
+    assert pacer.snapshot(12.1).guard == pytest.approx(0.1 + MARGIN)
+    pacer.leave(first, 20.0)  # it is answered: nothing changes
+    assert pacer.earliest(20.0) < 18.0
+    pacer = Pacer([Window(2, 5.0)])
+    first, second = pacer.depart(10.0), pacer.depart(10.1)
+    pacer.leave(second, 10.1)
+    pacer.leave(first, 13.0)
+    pacer.lost(second, 10.2)
+    pacer.lost(first, 13.1)
+    third = pacer.depart(15.1)
+    pacer.lost(third, 15.1)
+    assert pacer.earliest(15.2) >= 18.0  # the second one is counted as one that came after the first
+
+
 def test_a_lost_request_keeps_its_slot_and_does_not_widen_the_guard():
     """It may have arrived as late as it was given up, so the next one keeps that much distance, and no later one."""
     pacer = Pacer([Window(1, 5.0)])

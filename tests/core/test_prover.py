@@ -446,6 +446,22 @@ def test_what_cannot_be_proved_is_an_error(schema):
         make_tree(schema, {})
 
 
+class Optional(Struct):
+    id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Null(Struct):
+    id: str | None
+
+
+@pytest.mark.parametrize("schema", [Optional, Null])
+def test_what_is_noted_is_on_every_line(schema):
+    """Otherwise a line would get what was noted of the line before."""
+    make_tree(schema, {})
+    with pytest.raises(TypeError, match="noted"):
+        make_tree(schema, {"id": Role.EMAIL})
+
+
 @pytest.mark.parametrize(
     "tree",
     [
@@ -463,6 +479,10 @@ def test_what_cannot_be_proved_is_an_error(schema):
         (8, 0, False, (((b'"a"', True, (0, 0, False, False)),) * 65, None)),
         (8, 0, False, (((b'"a"', True, (0, 0, False, False)),), (0, 0, (1,)))),
         (8, 0, False, (((b'"a"', True, (5, 0, False, (b'"x"',))),), (0, 9, (1,)))),
+        *(
+            (8, 0, False, (((b'"a"', True, (5, 0, null, (b'"x"',))), (b'"b"', True, (2, 0, True, 7))), (0, 1, (1,))))
+            for null in (False, True)
+        ),
     ],
 )
 def test_what_is_no_schema_is_refused(tree):

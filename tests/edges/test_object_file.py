@@ -360,6 +360,54 @@ def test_a_server_that_recovers_is_found(bucket, fast):
     assert fast.waits == [1.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:9000", "minio", "", "https://", "ftp://x", "http:// a", "http://u:S3CR3T@h"]
+)
+def test_an_endpoint_that_is_no_url_is_refused(bucket, fast, monkeypatch, endpoint):
+    """The library would panic. Its value is not shown."""
+    for name, url in (("AWS_ENDPOINT_URL", "s3://exports/a"), ("GOOGLE_BASE_URL", "gs://exports/*")):
+        monkeypatch.setenv(name, endpoint)
+        with pytest.raises(ConfigurationError, match=f"{name} is not a URL") as caught:
+            find(url, fast=fast)
+        assert "S3CR3T" not in f"{caught.value} {caught.value.hint}"
+    assert bucket.seen == fast.waits == []
+
+
+def test_an_endpoint_without_tls_is_refused_until_it_is_allowed(bucket, fast, monkeypatch):
+    """At once: the library would call it unreachable."""
+    bucket.objects["exports/a"] = TEXT
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with pytest.raises(ConfigurationError, match="without TLS") as caught:
+        find("s3://exports/a", fast=fast)
+    assert "AWS_ALLOW_HTTP=true" in caught.value.hint
+    assert bucket.seen == fast.waits == []
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    assert find("s3://exports/a", fast=fast)
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_REGION", "a b"), ("AWS_SESSION_TOKEN", "S3CR3T\nb")])
+def test_a_panic_of_the_library_is_an_error_like_others(bucket, monkeypatch, name, value):
+    """Without its text, which may quote what it was given."""
+    monkeypatch.setenv(name, value)
+    if name == "AWS_REGION":
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+    with pytest.raises(ConfigurationError, match="gave up") as caught:
+        find("s3://exports/a")
+    assert "S3CR3T" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("key", ["n/dbl//slash.ndjson", "n/dot/../x.ndjson", "n/./x.ndjson"])
+def test_an_object_whose_key_cannot_be_named_is_named_by_the_listing(bucket, fast, key):
+    """A pattern that does not reach it is read as ever."""
+    bucket.objects["exports/n/a.ndjson"] = bucket.objects[f"exports/{key}"] = TEXT
+    with pytest.raises(InputError, match="the key of an object") as caught:
+        find("s3://exports/**/*.ndjson", fast=fast)
+    assert f'"{key}"' in str(caught.value)
+    assert fast.waits == []
+    bucket.objects["exports/m/a.ndjson"] = TEXT
+    assert [each.path for each in find("s3://exports/m/*", fast=fast)] == ["s3://exports/m/a.ndjson"]
+
+
 def test_credentials_that_cannot_be_had_are_reported_at_once(bucket, fast, monkeypatch):
     """Not after an hour of asking a metadata service that this machine does not have."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")

@@ -176,10 +176,7 @@ def test_a_duplicate_export_is_left_out(served, work):
     [
         (
             lambda packed: packed[: len(packed) // 2],
-            (
-                "copy the file or export again, then start the same command again; its complete lines were already"
-                " processed"
-            ),
+            "copy the file or export again, then start the same command again",
         ),
         (
             lambda packed: packed[:-8] + b"\0\0\0\0" + packed[-4:],

@@ -5,6 +5,10 @@ from advice_tools import QUICK, expect_advice, make_exports, next_command, paste
 from end_to_end_tools import expected_ledger, run, run_installed
 from object_server import credentials, serving
 
+from masivo_stream.core.reading.object_answers import Patience
+from masivo_stream.edges.objects.find_objects import find_objects
+from masivo_stream.model.errors import ConfigurationError, InputError
+
 pytestmark = pytest.mark.slow
 
 SOON = {"MASIVO_FIRST_DELAY": "0.01", "MASIVO_LONGEST_DELAY": "0.05", "MASIVO_OUTAGE_LIMIT": "0.5"}
@@ -72,6 +76,53 @@ def test_a_wrong_url_is_corrected_as_its_hint_says(wrong, code, says, right, buc
     assert done.returncode == code, done.stderr
     expect_advice(done, says)
     assert validate(bucket, work, "--customers", right).returncode == 0
+
+
+KEY = "write each / once, and no . or ..; if the object really has that key, copy it to another one"
+ENDPOINT = "write http://HOST:PORT or https://HOST into it, without a user or a password, or unset it"
+UNSENT = "check endpoint, region and keys in the environment: they have no spaces and no line breaks"
+UNLISTED = "name other folders or objects with the pattern, or copy that object to another key, and remove it"
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong", "says"),
+    [
+        ({}, "s3://exports//customers.ndjson", KEY),
+        ({}, "s3://exports/customers.ndjson\n", "copy the object to another key"),
+        ({}, "s3://exports?/customers.ndjson", "buckets are named with letters, digits, ., - and _"),
+        ({"AWS_ENDPOINT_URL": "127.0.0.1:9"}, RIGHT, ENDPOINT),
+        ({"AWS_ALLOW_HTTP": "false"}, RIGHT, "set {…}=true, or write https://HOST"),
+        ({"AWS_SESSION_TOKEN": "a\nb"}, RIGHT, UNSENT),
+        ({}, "s3://exports/**/c*.ndjson", UNLISTED),
+    ],
+)
+def test_what_the_library_cannot_take_is_corrected(environment, wrong, says, bucket, monkeypatch):
+    """A key, a bucket, an endpoint: then the object is found."""
+    bucket.objects["exports/old//customers.ndjson"] = b""
+    for name, value in {**credentials(bucket.url), **environment}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises((ConfigurationError, InputError)) as caught:
+        find_objects([wrong], Patience())
+    assert caught.value.hint == says.replace("{…}", "AWS_ALLOW_HTTP")
+    for name in environment:
+        monkeypatch.delenv(name)
+    for name, value in credentials(bucket.url).items():
+        monkeypatch.setenv(name, value)
+    assert find_objects([RIGHT], Patience())
+    del bucket.objects["exports/old//customers.ndjson"]
+    assert find_objects(["s3://exports/**/c*.ndjson"], Patience())
+
+
+def test_a_signature_that_is_refused_is_renewed(bucket):
+    """An `https://` URL is not read with the credentials in the environment."""
+    bucket.always = "403"
+    url = f"{bucket.url}/exports/customers.ndjson"
+    with pytest.raises(InputError, match="may not be read: 403") as caught:
+        find_objects([url], Patience())
+    says = "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
+    assert caught.value.hint == says
+    bucket.always = ""
+    assert find_objects([f"{url}?X-Amz-Signature=1"], Patience())
 
 
 def test_two_urls_with_one_name_are_named_once(bucket, work):
@@ -193,8 +244,12 @@ def test_results_that_were_not_published_are_published_later(served, bucket, wor
     bucket.deny_writes = True
     done = migrate(served, bucket, work, "--customers", RIGHT, "--publish", "s3://results")
     assert done.returncode == 6
+    expect_advice(done, "allow these credentials to put objects there, or name another bucket")
     command = next_command(done, PUBLISHED_LATER)
     bucket.deny_writes = False
+    bucket.put_faults.append("404")
+    missing = paste(command, key=served.key, cwd=work, **credentials(bucket.url))
+    expect_advice(missing, "create the bucket, or name another one")
     assert paste(command, key=served.key, cwd=work, **credentials(bucket.url)).returncode == 0
     assert "results/report.json" in bucket.objects
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -226,11 +281,48 @@ def test_what_cannot_be_in_object_storage_is_on_this_machine(served, bucket, wor
     done = run("report", "-o", "s3://results/page.html", *sending(served, work)[-2:], cwd=work)
     assert done.returncode == 2
     expect_advice(done, "name a file; migrate --publish copies the report of a run to object storage")
+    for wrong, right in ((["-o", "s3://results/c"], ["-o", "c"]), (["--invalid", 0.1, "-o", "az://c/c"], ["-o", "d"])):
+        done = run("generate", "customers", "--records", 1, *wrong, cwd=work)
+        assert done.returncode == 2
+        expect_advice(done, "name a file or directory on this machine, and copy it when it is written")
+        assert run("generate", "customers", "--records", 1, *right, cwd=work).returncode == 0
     done = run("bench", "--customers", RIGHT, cwd=work)
     assert done.returncode == 2
     expect_advice(done, "download the exports first")
     done = run("bench", "--customers", "customers.ndjson", "--rounds", 1, "--uploaders", 1, "--json", cwd=work)
     assert done.returncode == 0, done.stderr
+
+
+SOURCE = b"id,name,email,registration_date\nC1,Ana,a@b.co,2020-01-01T10:00:00Z\nC2,Eva,e@b.co,2021-01-01T10:00:00Z\n"
+
+
+def test_tables_in_a_bucket_are_prepared_as_the_hints_say(served, bucket, work):
+    """A mapping is begun from a download, and reads the bucket; the exports are written here, and copied there."""
+    bucket.objects["shop/people.csv"] = SOURCE
+    options = {"cwd": work, **environment_of(bucket)}
+    done = run("prepare", "--init", "three-tables", "s3://shop/people.csv", **options)
+    assert done.returncode == 2
+    expect_advice(
+        done, "download one file of each kind and name these; then write the URLs in their place into the mapping"
+    )
+    (work / "people.csv").write_bytes(SOURCE)
+    assert run("prepare", "--init", "three-tables", "people.csv", **options).returncode == 0
+    (work / "mapping.toml").write_text(
+        '[sources]\npeople = "s3://shop/people.csv"\n[customers]\nselect = "SELECT * FROM people"\n'
+    )
+    (work / "people.csv").unlink()
+    done = run("prepare", "mapping.toml", "-o", "s3://results/export", **options)
+    assert done.returncode == 2
+    expect_advice(
+        done,
+        "name a directory (with --init, a file), and copy it when it is written, for example with aws s3 cp"
+        " --recursive; migrate --from takes the URL of its copy",
+    )
+    done = run("prepare", "mapping.toml", "-o", "export", **options)
+    assert done.returncode == 0, done.stderr
+    bucket.objects["results/export/customers.ndjson"] = (work / "export/customers.ndjson").read_bytes()
+    assert migrate(served, bucket, work, "--from", "s3://results/export").returncode == 0
+    assert served.ledger()["customers"] == {"C1": 1, "C2": 1}
 
 
 def test_a_url_of_something_else_is_checked(bucket, work):
@@ -252,3 +344,17 @@ def test_the_extra_is_installed(bucket, work):
     assert done.returncode == 2, done.stderr
     expect_advice(done, "install it: pip install 'masivo-stream[cloud]'")
     assert run_installed("validate", "--customers", RIGHT, cwd=work, **environment).returncode == 0
+
+
+def test_the_place_of_an_answer_is_corrected(bucket, work):
+    """Nothing may be written there; elsewhere it may."""
+    make_exports(work, 3, kinds=["customers"])
+    part = ("--customers", "customers.ndjson", "--part", "1/1", "--out")
+    bucket.always = "403"
+    done = run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket))
+    assert done.returncode == 2
+    expect_advice(
+        done, "create the bucket, or correct --out; the credentials in the environment have to allow this place"
+    )
+    bucket.always = ""
+    assert run("validate", *part, "s3://results/parts", cwd=work, **environment_of(bucket)).returncode == 0

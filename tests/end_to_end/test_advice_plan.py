@@ -348,7 +348,7 @@ def test_marks_of_customers_who_are_not_deleted_are_left_out(way, served, tmp_pa
     text = (
         "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or reversed,"
         " export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields"
-        " out"
+        " out; of exports that prepare has written, correct `statuses` in the mapping"
     )
     expect_advice(plan(tmp_path), text)
     fields = {"deleted_at": None} if way == "without a value" else {}

@@ -365,6 +365,30 @@ def test_the_reward_of_a_preset_is_replaced(here):
     check_written(here)
 
 
+def test_orders_that_are_not_reversed_are_mapped_as_active(here):
+    """A shop's word for a paid order was taken for a reversed one: all of them would be skipped."""
+    (here / "orders.csv").write_text("id,customer,date,total,state\n7,1,2021-01-01 10:00:00,5,done\n")
+    change(here, "[sources]", '[sources]\norders = { path = "orders.csv", dates = ["date"] }')
+    orders = """[events]
+select = '''SELECT place, customer AS customer_id, id AS purchase_id, date AS issued_at, total AS value,
+            total AS discounted_value, 'CASH' AS payment_method, state AS status, 'S' AS sku, '1' AS quantity,
+            total AS line_value FROM orders'''
+statuses = { done = "reversed" }
+[engine]"""
+    change(here, "[engine]", orders)
+    text = (
+        "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or reversed,"
+        " export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields"
+        " out; of exports that prepare has written, correct `statuses` in the mapping"
+    )
+    expect_advice(prepare(here, "--json"), text)
+    change(here, 'done = "reversed"', 'done = "active"')
+    done = prepare(here, "--json")
+    assert done.returncode == 0
+    assert b"would be skipped" not in done.stdout
+    assert b'"purchase_id":"7"' in (here / "export/events.ndjson").read_bytes()
+
+
 def test_two_at_once_wait_for_each_other(here):
     """The second one is refused, and works when the first one is done."""
     with SpillDirectory(here / "export/.spill", "x"):
@@ -414,7 +438,8 @@ def test_what_is_broken_in_the_spill_directory_is_removed(here):
     assert run_on_a_small_disk(200, *stopped, cwd=here).returncode == 6
     progress = here / "export/.spill/progress.json"
     noted = json.loads(progress.read_bytes())
-    noted["sums"].append({"table": "customers", "action": "left_out", "why": "missing_name", "sums": {"rows": 1}})
+    lost = {"table": "customers", "action": "left_out", "why": "missing_name", "sums": {"rows": 1}}
+    noted["sums"].append({**lost, "file": "left-out.csv"})
     progress.write_text(json.dumps(noted))
     done = prepare(here)
     assert done.returncode == 1

@@ -4,7 +4,7 @@ import pytest
 from fakes import Remembering
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.stop import BEAT, STALL, notify_every_minute, watch_loop_lag
+from masivo_stream.flow.stop import BEAT, STALL, SharedSignals, StopControl, notify_every_minute, watch_loop_lag
 from masivo_stream.model.notices import LoopStalled, MinutePassed
 
 
@@ -39,6 +39,19 @@ async def test_each_minute_is_reported():
     with pytest.raises(EOFError):
         await notify_every_minute(Busy(*[BEAT / 2] * 2000), memory)
     assert [type(notice) for notice in memory.notices] == [MinutePassed, MinutePassed]
+
+
+async def test_runs_of_one_process_share_the_watch():
+    """Each run receives the minutes while it is at work; a stall is reported once."""
+    process, first, second = Remembering(), Remembering(), Remembering()
+    signals = SharedSignals(process)
+    with signals.stopping(StopControl(FakeClock(), drain_time=1), first):
+        with signals.stopping(StopControl(FakeClock(), drain_time=1), second), pytest.raises(EOFError):
+            await notify_every_minute(Busy(0.3, 61.0), signals)
+        signals.notify(MinutePassed())
+    signals.notify(MinutePassed())
+    assert [len(each.notices) for each in (first, second)] == [2, 1]
+    assert [type(notice) for notice in process.notices] == [LoopStalled, LoopStalled]
 
 
 async def test_the_watch_ends_at_once_in_simulated_time():

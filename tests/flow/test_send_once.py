@@ -278,13 +278,18 @@ async def test_one_of_two_simultaneous_runs_sends_the_export(run):
     assert run.sandbox.ledger().requests["customers"] == {"201": 1}
 
 
-async def test_a_plan_reports_what_a_migration_would_refuse(run):
-    """With the key that names the account."""
+async def test_a_plan_reports_what_a_migration_would_refuse(run, tmp_path):
+    """With the key that names the account, and in another state directory: in its own, the run continues."""
     await run.migrate()
     named = {"customers": [str(run.path(Kind.CUSTOMERS))], "events": [str(run.path(Kind.EVENTS))]}
-    known = (await plan(run.settings, Exports(**named), credentials=run.credentials)).warnings
-    assert sum("migrate refuses it" in warning for warning in known) == 2
-    assert not any("refuses" in warning for warning in (await plan(run.settings, Exports(**named))).warnings)
+    elsewhere = run.settings_with(state_dir=str(tmp_path / "elsewhere"))
+    for settings, credentials, refused in (
+        (elsewhere, run.credentials, 2),
+        (elsewhere, None, 0),
+        (run.settings, run.credentials, 0),
+    ):
+        warnings = (await plan(settings, Exports(**named), credentials=credentials)).warnings
+        assert sum("migrate refuses it" in warning for warning in warnings) == refused, warnings
 
 
 async def test_another_key_or_address_is_another_account(run, tmp_path):

@@ -26,7 +26,7 @@ class Shop(Migration):
 
     @property
     def account(self):
-        return self.sandbox._service.store._db
+        return self.sandbox._services[0].store._db
 
     def write(self, *customers):
         """Write customers with these transactions: day, reward and amount of each."""
@@ -53,7 +53,7 @@ class Shop(Migration):
 
     def fail(self, *faults):
         """Let the sandbox make these faults from now on, and no others."""
-        self.sandbox._service.injector = FaultInjector(parse_faults(faults), random.Random(1))
+        self.sandbox._services[0].injector = FaultInjector(parse_faults(faults), random.Random(1))
 
     def requests(self):
         return self.sandbox.ledger().requests

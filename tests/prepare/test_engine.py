@@ -280,7 +280,7 @@ def test_an_earlier_preparation_is_replaced(here):
 def test_what_came_and_what_was_written_are_counted_apart(here, monkeypatch):
     """If a record is lost between, the command ends as a bug, and nothing is published."""
     make_csv(here / "people.csv")
-    monkeypatch.setattr(running.OutputFiles, "write", lambda self, kind, record: None)
+    monkeypatch.setattr(running.OutputFiles, "write", lambda *_: None)
     with pytest.raises(MasivoStreamError, match="do not close") as error:
         run(f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}")
     assert error.value.exit_code == 1

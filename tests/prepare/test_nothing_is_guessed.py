@@ -4,6 +4,7 @@
 import csv
 import json
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -275,6 +276,14 @@ def parquet(query, name="people"):
         database.execute(f"COPY ({query}) TO '{name}.parquet' (FORMAT parquet)")
 
 
+def run_people(source):
+    """Prepare customers and balances of one table without tags."""
+    frame = f'[formats]\ntime_zone = "UTC"\n[rewards]\npoints = "{POINTS}"\n[sources]\npeople = {{ {source} }}\n'
+    frame += '[customers]\nselect = "SELECT place, id, name, email, joined AS registration_date FROM people"\n'
+    balances = "SELECT place, id AS customer_id, 'points' AS reward, amount FROM people"
+    return read(prepare_text(f'{frame}[balances]\nselect = "{balances}"\n'))
+
+
 def run_parquet(keys="", path="people.parquet"):
     frame = f'[formats]\ntime_zone = "America/Bogota"\n[rewards]\npoints = "{POINTS}"\n'
     frame += f'[sources.people]\npath = "{path}"\n{keys}\n'
@@ -323,6 +332,43 @@ def test_an_id_that_has_lost_its_digits_is_left_out(id_):
     _, written, listed = run_parquet()
     assert [each["id"] for each in written["customers"]] == ["1"]
     assert listed["customers", "digits_lost"] == ["people.parquet:2"]
+
+
+@pytest.mark.parametrize("id_", [2.0**53, 2.0**53 + 2, -(2.0**60), 1e16, 1e300])
+@pytest.mark.parametrize("mark", [".", ","])
+def test_an_id_of_sqlite_that_has_lost_its_digits_is_left_out(id_, mark):
+    """Python shows some of them with an exponent and some with digits. What belongs to the customer goes along."""
+    with closing(sqlite3.connect("people.db")) as database:
+        database.execute("CREATE TABLE people (id REAL, name, email, joined, amount REAL)")
+        rows = [(id_, "Ana", "a@b.co", "2020-01-01", 5), (2.0**53 - 1, "Bea", "b@b.co", "2020-01-01", 1.5e6)]
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", rows)
+        database.commit()
+    source = 'path = "people.db", table = "people", dates = ["joined"], numbers = ["amount"]'
+    _, written, listed = run_people(f'{source}, decimal_mark = "{mark}"')
+    assert [(each["id"], each["balance"][0]["amount"]) for each in written["customers"]] == [
+        ("9007199254740991", 1_500_000)
+    ]
+    assert listed["customers", "digits_lost"] == ["people.db:people:1"]
+    assert listed["balances", "customer_left_out"] == ["people.db:people:1"]
+
+
+@pytest.mark.parametrize("id_", ["1.23457E+12", "1,23457E+12", " 9.00719925474099e+15 ", "1e+16", "-1E+05", "1.E+15"])
+def test_an_id_with_an_exponent_is_left_out(id_):
+    """A spreadsheet shows long numbers like this, and saves what it shows."""
+    Path("people.csv").write_text(
+        f'id,name,email,joined,amount\n"{id_}",Ana,a@b.co,2020-01-01,5\n2,Bea,b@b.co,2020-01-01,5\n'
+    )
+    _, written, listed = run_people('path = "people.csv", dates = ["joined"], numbers = ["amount"]')
+    assert [each["id"] for each in written["customers"]] == ["2"]
+    assert listed["customers", "digits_lost"] == ["people.csv:2"]
+
+
+@pytest.mark.parametrize("id_", ["1e5", "E+12", "5e+", "A1E+5", "1E+5X", "1 E+5", "123456789012345678", "1.5", "1e-5"])
+def test_an_id_that_looks_nearly_like_a_number_is_kept(id_):
+    """Only what programs write for a large number is refused."""
+    Path("people.csv").write_text(f"id,name,email,joined,amount\n{id_},Ana,a@b.co,2020-01-01,5\n")
+    _, written, _ = run_people('path = "people.csv", dates = ["joined"], numbers = ["amount"]')
+    assert [each["id"] for each in written["customers"]] == [id_]
 
 
 def test_an_id_that_is_no_number_is_missing():

@@ -16,7 +16,7 @@ from masivo_stream.prepare.engine.load import make_reader
 from masivo_stream.prepare.mapping.parse_frame import parse_frame
 from masivo_stream.prepare.settling.remarks import Why
 from masivo_stream.prepare.sources import json_values
-from masivo_stream.prepare.sources.source_files import SourceFile, find_files
+from masivo_stream.prepare.sources.source_files import FileSpaces, SourceFile, find_files
 from masivo_stream.prepare.sources.source_rows import name_columns
 
 FRAME = '[customers]\nselect = "SELECT 1"\n[sources]\n'
@@ -252,10 +252,10 @@ def test_files_are_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("o-2.csv", "o-1.csv"):
         (tmp_path / name).write_text("a\n1\n")
-    found = find_files(source("o-*.csv"), "mapping.toml: [sources] t", None)
+    found = find_files(source("o-*.csv"), "mapping.toml: [sources] t", FileSpaces())
     assert [file.name for file in found] == ["o-1.csv", "o-2.csv"]
     with pytest.raises(InputError) as error:
-        find_files(source("p-*.csv"), "mapping.toml: [sources] t", None)
+        find_files(source("p-*.csv"), "mapping.toml: [sources] t", FileSpaces())
     assert error.value.place == "mapping.toml: [sources] t: p-*.csv"
 
 

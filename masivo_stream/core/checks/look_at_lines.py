@@ -5,7 +5,7 @@ from collections.abc import Collection
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.lean_records import LeanRecord
 from masivo_stream.core.checks.note_format import place_of
-from masivo_stream.core.checks.plausible import Plausibility
+from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
 from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import CheckName, ExportFault
@@ -20,13 +20,16 @@ _OF_NAMES = {CheckName.MISSPELLED_FIELD, CheckName.UNKNOWN_FIELD}
 class LineChecks:
     """Read lines in reading order, then finish. What is found goes to the collector."""
 
-    def __init__(self, collector: Collector, now: Timestamp, left_out: Collection[CheckName] = ()) -> None:
-        """Report to `collector`, except what is `left_out`. Dates more than a day after `now` are in the future."""
+    def __init__(self, collector: Collector, now: Timestamp | None, left_out: Collection[CheckName] = ()) -> None:
+        """Report to `collector`, except what is `left_out`. Dates more than a day after `now` are in the future.
+
+        `now` is None if another process decides that, which wants to know the latest dates.
+        """
         self._collector, self._left_out = collector, left_out
-        self._plausibility = Plausibility(now)
+        self._plausibility = TimelessPlausibility() if now is None else Plausibility(now)
         watch = not _OF_NAMES.issubset(left_out)
         self._readers = {kind: LineReader(kind, watch=watch) for kind in Kind}
-        self._unknown = UnknownFields(collector.most)
+        self.unknown = UnknownFields(collector.most)
 
     def read(self, kind: Kind, body: bytes, place: tuple[int, int, int]) -> Dated | None:
         """Return what a line says, and look at it; None if the line cannot be read that way.
@@ -36,7 +39,7 @@ class LineChecks:
         reader = self._readers[kind]
         record = reader.read(body)
         if reader.unknown:
-            self._unknown.add(kind, reader.unknown, place_of(*place))
+            self.unknown.add(kind, reader.unknown, place_of(*place))
         if record is None:
             return None
         first, last = self._plausibility.look(record)
@@ -48,8 +51,35 @@ class LineChecks:
             )
         return record, first, last
 
+    def take_latest(self) -> Timestamp | None:
+        """Return the latest date since the last call that may be in the future, None without one.
+
+        Always None if it is known when now is.
+        """
+        looked = self._plausibility
+        return looked.take_latest() if isinstance(looked, TimelessPlausibility) else None
+
     def finish(self) -> None:
         """Report the unknown fields."""
-        for check, counted, places in self._unknown.found():
+        for check, counted, places in self.unknown.found():
             if check not in self._left_out:
                 self._collector.add_field(check, counted, places)
+
+
+class LateDates:
+    """Look for dates in the future only: whoever looked at the lines before did not know when now is."""
+
+    def __init__(self, kind: Kind, now: Timestamp) -> None:
+        """Look at lines of a kind. Dates more than a day after `now` are in the future."""
+        self._reader = LineReader(kind, watch=False)
+        self._timeless, self._now = TimelessPlausibility(), Plausibility(now)
+
+    def look(self, body: bytes) -> list[Doubt]:
+        """Return what is implausible on a valid line because of the time."""
+        record = self._reader.read(body)
+        if record is None:
+            return []
+        self._timeless.look(record)
+        self._now.look(record)
+        known = self._timeless.take()
+        return [doubt for doubt in self._now.take() if doubt not in known]

@@ -177,6 +177,42 @@ class Plausibility:
         return known
 
 
+class TimelessPlausibility(Plausibility):
+    """Looks at records without knowing when now is: no date is in the future, and the latest one is remembered.
+
+    Whoever knows the time compares it with the latest date, and looks again at the records if it is later.
+    """
+
+    def __init__(self) -> None:
+        """Remember no date yet."""
+        super().__init__(utc(float("inf")))
+        self._year = 0  # so that every date is looked at
+        self._latest_seen: Timestamp | None = None
+
+    def take_latest(self) -> Timestamp | None:
+        """Return the latest date since the last call that may be in the future, None if no date was seen."""
+        latest, self._latest_seen = self._latest_seen, None
+        return latest
+
+    def _look_at_customer(self, customer: LeanCustomer) -> None:
+        super()._look_at_customer(customer)
+        if customer.dob is not None:
+            self._see(customer.dob)
+
+    def _look_at_dates(self, field: str, first: Timestamp, last: Timestamp) -> None:
+        super()._look_at_dates(field, first, last)
+        self._see(last)
+
+    def _see(self, date: Timestamp) -> None:
+        if self._latest_seen is None or date > self._latest_seen:
+            self._latest_seen = date
+
+
+def latest_allowed(now: Timestamp) -> Timestamp:
+    """Return the moment after which a date is in the future."""
+    return after(now, DAY_SECONDS)
+
+
 def _doubt_prices(order: LeanOrder) -> Iterator[Doubt]:
     if order.value < 0:
         yield CheckName.NEGATIVE_ORDER, f"{_ORDER}.value"

@@ -26,6 +26,7 @@ from masivo_stream.core.checks.note_format import (
     READ_AGAIN,
     REWARD_SHIFT,
     WORDS,
+    SharedHash,
     Tag,
     event_value,
     hour_number,
@@ -33,7 +34,7 @@ from masivo_stream.core.checks.note_format import (
     where,
     with_hour,
 )
-from masivo_stream.core.checks.totals import TotalsOfFile
+from masivo_stream.core.checks.totals import PackedTotals, TotalsOfFile
 from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.purchases import Signer
 from masivo_stream.model.contract import Kind
@@ -41,6 +42,7 @@ from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.findings import FileTotals
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected, Skipped
+from masivo_stream.model.schemas import Timestamp
 
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
@@ -74,12 +76,22 @@ class NoteTaker:
     Notes of one part come to the sink in reading order.
     """
 
-    def __init__(self, parts: int, sink: Sink, files: Mapping[tuple[Kind, str], int], lines: LineChecks) -> None:
+    def __init__(
+        self,
+        parts: int,
+        sink: Sink,
+        files: Mapping[tuple[Kind, str], int],
+        lines: LineChecks,
+        shared: SharedHash | None = None,
+    ) -> None:
         """Divide the notes into `parts`. `files` numbers the inputs in reading order, by kind and name.
 
-        `lines` decodes each line, and looks at it by itself.
+        `lines` decodes each line, and looks at it by itself. `shared` is used if other machines take notes of the same
+        exports: the hashes of one process mean nothing to another one.
         """
         self._parts, self._sink, self._files, self._lines = parts, sink, files, lines
+        self._hash: Callable[[str | tuple[str, str]], int] = salted_hash if shared is None else shared
+        self._shared = shared
         self._buffers: list[array[int]] = [array("q") for _ in range(parts)]
         self._room = max(64, _BUFFERED_NOTES // parts) * WORDS
         self._rewards: dict[str, int] = {}
@@ -104,7 +116,7 @@ class NoteTaker:
                     self._of_rejected(kind, each)
                 case Skipped() if kind is Kind.CUSTOMERS and each.customer is not None:
                     place = where(self._files[kind, each.file], each.line), each.offset, 0
-                    self._note(salted_hash(each.customer), Tag.DELETED, 0, place)
+                    self._note(self._hash(each.customer), Tag.DELETED, 0, place)
 
     def flush(self) -> None:
         """Give the rest of the notes to the sink."""
@@ -112,6 +124,14 @@ class NoteTaker:
             if notes:
                 self._sink(part, notes)
                 del notes[:]
+
+    def add_totals(self, file: tuple[Kind, str], packed: PackedTotals, dates: Sequence[Timestamp]) -> None:
+        """Add the totals of a part of a file, of which another machine has taken the notes, in reading order."""
+        self._totals[file].add(packed, dates)
+
+    def packed_totals(self) -> list[PackedTotals]:
+        """Return the totals of each file, for another machine to add."""
+        return [each.pack() for each in self._totals.values()]
 
     def totals(self) -> tuple[FileTotals, ...]:
         """Return the control totals of each file, in reading order."""
@@ -139,7 +159,7 @@ class NoteTaker:
         if read is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
             hour = -NEVER if kind is Kind.CUSTOMERS else NEVER
-            self._note(salted_hash(customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
+            self._note(self._hash(customer), tags[kind] | READ_AGAIN, 0, with_hour(place, hour))
         else:
             self._of_valid(read, body, place, totals, indexes)
 
@@ -153,7 +173,7 @@ class NoteTaker:
     ) -> None:
         """Note what a record says."""
         record, first, last = read
-        key, place = salted_hash(record.id), with_hour(place, hour_number(first))
+        key, place = self._hash(record.id), with_hour(place, hour_number(first))
         totals.span(first, last)
         if isinstance(record, LeanTransactions):
             self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
@@ -198,7 +218,7 @@ class NoteTaker:
             tag = tags[1]
 
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
-        self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
+        self._note(self._hash(email.lower()), Tag.EMAIL, self._hash(email), place)
 
     def _of_events(
         self, key: int, record: LeanEvents, place: tuple[int, int, int], indexes: tuple[int, ...] | None
@@ -208,7 +228,7 @@ class NoteTaker:
         signs = self._signer.take()
         pairs = zip(repeat(record.id), signs.purchases, strict=False)
         for index, pair, content in zip(indexes or count(), pairs, signs.contents, strict=False):
-            self._note(salted_hash(pair), Tag.PURCHASE, event_value(index, content), place)
+            self._note(self._hash(pair), Tag.PURCHASE, event_value(index, content), place)
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)
@@ -236,9 +256,9 @@ class NoteTaker:
         if kind is Kind.TRANSACTIONS:
             in_run = rejected.reason is Reason.REFUSED  # by the API, or here: its record can come once more
             for customer in (rejected.customer,) if rejected.customer else possible_ids(rejected.raw):
-                self._note(salted_hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
+                self._note(self._hash(customer), Tag.TRANSACTIONS_DEAD, int(in_run), place)
         elif rejected.customer:  # what belongs to a customer whose id is not certain is of an unknown customer
-            self._note(salted_hash(rejected.customer), Tag.DEAD, 0, place)
+            self._note(self._hash(rejected.customer), Tag.DEAD, 0, place)
 
     def _count(self, kind: Kind, rejected: Rejected) -> TotalsOfFile:
         """Count a dead letter that is right by itself; return the totals of its file."""
@@ -279,8 +299,9 @@ class NoteTaker:
             del notes[:]
 
     def _number(self, spelling: str) -> tuple[str, int]:
-        """Return a reward's id in lower case and its number."""
+        """Return a reward's id in lower case and its number: a hash of it if other machines take notes, too."""
         reward = spelling.lower()
-        found = reward, self._rewards.setdefault(reward, len(self._rewards) + 1)
+        number = len(self._rewards) + 1 if self._shared is None else self._shared.number(reward)
+        found = reward, self._rewards.setdefault(reward, number)
         self._by_spelling[spelling] = found
         return found

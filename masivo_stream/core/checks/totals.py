@@ -4,9 +4,10 @@ They are of every record that is right by itself, whatever findings say about it
 only when all files have been read, and no memory holds what each of them brings.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from masivo_stream.core.checks.amounts import add, in_units, plain
 from masivo_stream.core.checks.lean_records import ExactRecord
@@ -15,6 +16,25 @@ from masivo_stream.model.findings import FileTotals, RewardTotals
 from masivo_stream.model.schemas import Timestamp
 
 EARNED, SPENT = 0, 1
+
+
+class PackedTotals(Struct, frozen=True, array_like=True):
+    """The totals of a part of a file, as another process can add them to those of other parts.
+
+    Integers are written as text: they may have more than 64 bits. Dates are in the form of RFC 3339, with their zone.
+    """
+
+    records: int
+    items: int
+    orders: int
+    value: str
+    discounted: str
+    rewards: dict[str, tuple[str, str]]
+    first: str
+    last: str
+    odd: dict[str, tuple[Decimal, Decimal]]
+    odd_value: Decimal
+    odd_discounted: Decimal
 
 
 class TotalsOfFile:
@@ -59,6 +79,42 @@ class TotalsOfFile:
             self._odd_value = add(self._odd_value, event.order.value)
             if event.order.discounted_value is not UNSET:
                 self._odd_discounted = add(self._odd_discounted, event.order.discounted_value)
+
+    def pack(self) -> PackedTotals:
+        """Return all that `add` needs in another process."""
+        return PackedTotals(
+            self.records,
+            self.items,
+            self.orders,
+            str(self.value),
+            str(self.discounted),
+            {reward: (str(earned), str(spent)) for reward, (earned, spent) in sorted(self.rewards.items())},
+            "" if self._first is None else self._first.isoformat(),
+            "" if self._last is None else self._last.isoformat(),
+            {reward: (earned, spent) for reward, (earned, spent) in sorted(self._odd.items())},
+            self._odd_value,
+            self._odd_discounted,
+        )
+
+    def add(self, packed: PackedTotals, dates: Sequence[Timestamp]) -> None:
+        """Add the totals of the part of the file that follows; `dates` are its first and last date, if it has any."""
+        self.records += packed.records
+        self.items += packed.items
+        self.orders += packed.orders
+        self.value += int(packed.value)
+        self.discounted += int(packed.discounted)
+        for reward, amounts in packed.rewards.items():
+            sums = self.rewards.setdefault(reward, [0, 0])
+            for side in (EARNED, SPENT):
+                sums[side] += int(amounts[side])
+        if dates:
+            self.span(*dates)
+        for reward, exact in packed.odd.items():
+            odd = self._odd.setdefault(reward, [Decimal(0), Decimal(0)])
+            for side in (EARNED, SPENT):
+                odd[side] = add(odd[side], exact[side])
+        self._odd_value = add(self._odd_value, packed.odd_value)
+        self._odd_discounted = add(self._odd_discounted, packed.odd_discounted)
 
     def totals(self) -> FileTotals:
         """Return the totals."""

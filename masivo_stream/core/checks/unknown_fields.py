@@ -9,12 +9,13 @@ shown (`redact.public_name`), and none of an object with more than `MOST_NAMES` 
 memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.checks.collect import Place, pack_place, unpack_place
 from masivo_stream.core.checks.known_fields import FieldName, known_fields, watching_schema
 from masivo_stream.core.checks.lean_records import LEAN, LeanRecord
 from masivo_stream.core.reading.marks import decode_plain
@@ -112,6 +113,28 @@ class _Occurrences(Struct):
         if len(self.first) < most_places:
             self.first.append(place)
 
+    def pack(self) -> "PackedOccurrences":
+        return self.records, list(map(pack_place, self.first))
+
+    def merge(self, packed: "PackedOccurrences", lines_before: Mapping[int, int], most_places: int) -> None:
+        records, first = packed
+        self.records += records
+        room = most_places - len(self.first)
+        self.first.extend(unpack_place(place, lines_before) for place in first[:room])
+
+
+PackedOccurrences = tuple[int, list[Place]]
+"""In how many records something is, and its first places."""
+
+
+class PackedUnknown(Struct, frozen=True, array_like=True):
+    """Unknown fields of a part of the exports, as another process can add them to those of other parts."""
+
+    kind: Kind
+    path: str
+    object_: PackedOccurrences
+    names: dict[str, PackedOccurrences]
+
 
 class UnknownFields:
     """Add the unknown fields of records in reading order, then take what was found."""
@@ -137,6 +160,37 @@ class UnknownFields:
                 named.setdefault(name, _Occurrences()).add(place, self._most)
             if len(named) > MOST_NAMES:
                 self._names[kind, path] = {MANY: self._objects[kind, path]}
+
+    def pack(self) -> list[PackedUnknown]:
+        """Return all that `merge` needs in another process."""
+        return [
+            PackedUnknown(
+                kind,
+                path,
+                self._objects[kind, path].pack(),
+                {name: seen.pack() for name, seen in sorted(named.items())},
+            )
+            for (kind, path), named in sorted(self._names.items())
+        ]
+
+    def merge(self, packed: Iterable[PackedUnknown], lines_before: Mapping[int, int]) -> None:
+        """Add the unknown fields of a part, which follows those that were added before.
+
+        `lines_before` are the lines before the part of each source in it: the part counts its own.
+        """
+        for each in packed:
+            key = each.kind, each.path
+            self._objects.setdefault(key, _Occurrences()).merge(each.object_, lines_before, self._most)
+            named = self._names.setdefault(key, {})
+            if MANY in named:  # what this object has altogether, which was just added
+                continue
+            for name, seen in each.names.items():
+                if name == MANY:
+                    named[MANY] = self._objects[key]
+                else:
+                    named.setdefault(name, _Occurrences()).merge(seen, lines_before, self._most)
+            if MANY in named or len(named) > MOST_NAMES:
+                self._names[key] = {MANY: self._objects[key]}
 
     def found(self) -> Iterator[tuple[CheckName, FieldCount, list[LinePlace]]]:
         """Yield each unknown field: the check, the field with its count, and its first places."""

@@ -10,8 +10,10 @@ least the smallest latency seen. So it may depart when it would find the window 
     departure + smallest latency  >=  answer to the request that opens the window + the window + MARGIN
 
 If the latency is steady, this costs MARGIN per request. Otherwise it costs at most the spread of the latencies (largest
-minus smallest) in addition, and half of that on average. Latency is everything between the noted departure and the
-answer, connecting included, so the time for connecting costs no slot either.
+minus smallest) in addition, and half of that on average. Latency is everything from the moment a request leaves to its
+answer, connecting included, so the time for connecting costs no slot either. What happens between its slot and that
+moment is no part of it (`leave`): the note in the journal. While a disk is busy, every note is slow. If that counted,
+the first request after it would arrive that much too early.
 
 **The guard** against what is not known:
 
@@ -177,6 +179,13 @@ class Pacer:
         self._flights.append(flight)
         self._under_way[flight.number] = flight
         return flight.number
+
+    def leave(self, ticket: int, now: float) -> None:
+        """Record that a request whose departure was recorded leaves only at `now`."""
+        flight = self._under_way.get(ticket)
+        if flight is not None and now > flight.departed:
+            flight.departed = now
+            self._reach(ticket, now)
 
     def arrived(self, ticket: int, now: float) -> None:
         """Record that the request with this ticket was answered at `now`, and learn its latency."""

@@ -247,8 +247,9 @@ static int struct_build(Node *node, PyObject *payload, int *guess_count, int dep
         || node->fields[node->tag_field].node->kind != KIND_ONE_OF
         || node->fields[node->tag_field].node->choice_count != PyTuple_Size(signs)
         || node->fields[node->number_field].node->kind != KIND_NUMBER
-        || !node->fields[node->tag_field].required || !node->fields[node->number_field].required) {
-        PyErr_SetString(PyExc_ValueError, "a tag and a number that depends on it, both required");
+        || !node->fields[node->tag_field].required || !node->fields[node->number_field].required
+        || node->fields[node->tag_field].node->nullable || node->fields[node->number_field].node->nullable) {
+        PyErr_SetString(PyExc_ValueError, "a tag and a number that depends on it, both required and never null");
         return 0;
     }
     if ((node->tag_signs = new_array(PyTuple_Size(signs), 1)) == NULL)
@@ -1121,8 +1122,6 @@ static PyObject *prover_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         Py_DECREF(prover);
         return NULL;
     }
-    for (int i = 0; i < prover->guess_count; i++)
-        prover->guesses[i] = 0;
     return (PyObject *)prover;
 }
 

@@ -184,6 +184,24 @@ def portions(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineR
         yield portion
 
 
+def aligned(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineRun | Line]]:
+    """Yield the lines in portions, each of which ends where its last line's number is a multiple of `most`.
+
+    The last portion may end before. So portions do not depend on how the lines were cut into blocks.
+    """
+    portion: list[LineRun | Line] = []
+    for piece in pieces:
+        room = most - (piece.number - 1) % most
+        for part in _parts(piece, room, most) if isinstance(piece, LineRun) else (piece,):
+            portion.append(part)
+            last = part.number + len(part.bodies) - 1 if isinstance(part, LineRun) else part.number
+            if last % most == 0:
+                yield portion
+                portion = []
+    if portion:
+        yield portion
+
+
 def _parts(run: LineRun, first: int, most: int) -> Iterator[LineRun]:
     """Yield a run in parts of at most `most` lines, the first one of `first`. All parts share the whole text."""
     start, end = 0, first

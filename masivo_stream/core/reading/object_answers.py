@@ -26,6 +26,8 @@ class ObjectFault(enum.Enum):
     """Fewer bytes than were asked for: cut off on the way, or of an object that is shorter than it was."""
     WHOLE = "whole"
     """The server does not send a part of an object, only all of it."""
+    BAD_KEY = "bad key"
+    """A listed object has a key that the library cannot name."""
     REFUSED = "refused"
     """Anything that does not change by waiting."""
 
@@ -40,6 +42,7 @@ class ObjectFailure(Struct, frozen=True):
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_KEY = re.compile(r'Path "([^"]{1,1024})"')
 _OTHER_RANGE = re.compile(r"Requested \d+\.\.\d+, got ")
 _NETWORK = ("HTTP error", "error sending request", "error decoding", "kind: Timeout", "kind: Connect")
 _HANDS_OUT = (
@@ -56,6 +59,8 @@ _HANDS_OUT = (
     "credential",
 )
 _TIMES_LATER = frozenset({408, 425, 429})
+_NEVER = frozenset({501, 505})
+"""What a server does not do at all: RFC 9110, 15.6.2 and 15.6.6."""
 _ADDRESS = re.compile(r"[a-z]+://\S+")
 _MOST = 200
 
@@ -72,6 +77,9 @@ _BY_CLASS = {
 def read_failure(name: str, text: str) -> ObjectFailure:
     """Return what an exception means; `name` is its class, `text` its message."""
     first = text.partition("Debug source")[0]
+    if name == "InvalidPathError":
+        key = _KEY.search(first)
+        return ObjectFailure(ObjectFault.BAD_KEY, key[1] if key is not None else "")
     status, code = _STATUS.search(first), _CODE.search(first)
     why = " ".join(found[1] for found in (status, code) if found is not None)
     if name in _BY_CLASS:
@@ -86,7 +94,7 @@ def read_failure(name: str, text: str) -> ObjectFailure:
     if status is not None:
         number = int(status[1])
         later = number >= 500 or number in _TIMES_LATER  # noqa: PLR2004 - server errors, RFC 9110, 15.6
-        return ObjectFailure(ObjectFault.BUSY if later else ObjectFault.REFUSED, why)
+        return ObjectFailure(ObjectFault.BUSY if later and number not in _NEVER else ObjectFault.REFUSED, why)
     if any(words in text for words in _NETWORK):
         return ObjectFailure(ObjectFault.BUSY, "no complete answer")
     if "redirect" in first:

@@ -18,6 +18,8 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTA
 _HTTP_PARTS = re.compile(r"(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<after>.*)", re.DOTALL)
 _BUCKETS = frozenset({"s3", "gs", "az"})
 _GLOB = re.compile(r"[*?\[]")
+_BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._$-]*")
+_NO_KEY = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _OPERATION = "find the export"
 
 
@@ -89,6 +91,7 @@ def read_url(name: str) -> ObjectUrl:
     bucket, _, key = rest.partition("/")
     if not bucket or not key:
         raise _wrong("the URL names no object", name, f"write {scheme}://BUCKET/KEY")
+    _check_names(name, bucket, key)
     if key.endswith("/"):
         raise _wrong("the URL names a folder", name, f'name the objects in it, for example "{name}*.ndjson"')
     return ObjectUrl(scheme, f"{scheme}://{bucket}", key, f"{scheme}://{bucket}/{key}")
@@ -102,12 +105,36 @@ def is_folder_url(name: str) -> bool:
 
 
 def read_folder(name: str) -> ObjectUrl:
-    """Take the URL of a folder apart, into which objects are written. Its key has no `/` at its ends."""
+    """Take the URL of a folder apart, into which objects are written. Its key has no `/` at its ends.
+
+    Raises:
+        ConfigurationError: there can be no bucket, or no object in a folder, of that name.
+    """
     found = _URL.match(name)
     if found is None:
         raise ValueError("not a URL")
     scheme, (bucket, _, key) = found["scheme"].lower(), found["rest"].partition("/")
-    return ObjectUrl(scheme, f"{scheme}://{bucket}", key.strip("/"), f"{scheme}://{bucket}/{key.strip('/')}")
+    try:
+        _check_names(name, bucket, key)
+    except ConfigurationError as error:
+        error.operation = "name a folder in object storage"
+        raise
+    key = key.removesuffix("/")
+    return ObjectUrl(scheme, f"{scheme}://{bucket}", key, f"{scheme}://{bucket}/{key}")
+
+
+def _check_names(name: str, bucket: str, key: str) -> None:
+    """Check that the library takes a bucket and a key as they are: of some it would read or write another one."""
+    if _BUCKET.fullmatch(bucket) is None:
+        raise _wrong("this is not the name of a bucket", name, "buckets are named with letters, digits, ., - and _")
+    if key and not {"", ".", ".."}.isdisjoint(key.removesuffix("/").split("/")):
+        raise _wrong(
+            "the key has an empty part (//), or a part that is . or ..",
+            name,
+            "write each / once, and no . or ..; if the object really has that key, copy it to another one",
+        )
+    if _NO_KEY.search(key):
+        raise _wrong("the key has a character that cannot be sent", name, "copy the object to another key")
 
 
 def _read_http(name: str, scheme: str, rest: str) -> ObjectUrl:

@@ -253,7 +253,12 @@ def _fields(fields: Iterable[inspect.Field], path: str, roles: Roles) -> tuple[t
     described = []
     for field in fields:
         name = field.encode_name
-        described.append((_quote(name), field.required, _node(field.type, f"{path}.{name}" if path else name, roles)))
+        here = f"{path}.{name}" if path else name
+        node = _node(field.type, here, roles)
+        _, role, nullable, _ = node
+        if role != Role.NONE and (nullable or not (field.required or role == Role.PAID)):
+            raise TypeError(f"{here}: what is noted of every record cannot be absent or null")
+        described.append((_quote(name), field.required, node))
     return tuple(described)
 
 

@@ -168,7 +168,7 @@ class Purchases:
 
     def _begin(self) -> "array[int]":
         """Begin a table; the one before becomes the older one."""
-        self._old, self._young = self._young, array("q", bytes(8 * self._places))
+        self._old, self._young = self._young, array("q", (0,)) * self._places
         return self._young
 
 

@@ -9,7 +9,7 @@ Law: validated by a worker, or by any number of workers in turns, lines have the
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
 import msgspec
@@ -48,7 +48,7 @@ class _Blank(Struct, frozen=True, gc=False, array_like=True, tag=True):
 _Odd = _PartOfEntry | LineFault | _Skip | _Blank
 
 
-class _Results(Struct, frozen=True, gc=False, array_like=True):
+class RemoteResults(Struct, frozen=True, gc=False, array_like=True):
     """The results of lines: `odd` by index, then column by column what is known of all other lines, in order."""
 
     odd: dict[int, _Odd]
@@ -60,9 +60,9 @@ class _Results(Struct, frozen=True, gc=False, array_like=True):
     """Of the events of all entries, odd ones included, in order; empty if events are not compared."""
 
 
-_NONE = _Results({}, [], [], [], Signs())
+_NONE = RemoteResults({}, [], [], [], Signs())
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Results).decode
+_decode = msgspec.msgpack.Decoder(RemoteResults).decode
 
 
 class _Emails:
@@ -100,11 +100,14 @@ class RemoteDecoder:
 
     def answer(self, question: bytes) -> bytes:
         """Return the results of the lines that `ask` put into a question."""
-        self._emails.noted = []
+        return _encode(self.results(question))
+
+    def results(self, question: bytes) -> RemoteResults:
+        """Return the same for this process."""
         bodies = question.split(b"\n")
         run = LineRun(0, bodies, [0] * len(bodies), question)
-        validated = self._decoder.validate_all([run], "")
-        results = _Results({}, [], [], self._emails.noted, self._events.noted)
+        validated, emails, signs = self.validate([run], "")
+        results = RemoteResults({}, [], [], emails, signs)
         for result in validated:
             if isinstance(result, EntryRun):
                 results.customers.extend(result.customers)
@@ -114,7 +117,18 @@ class RemoteDecoder:
                 results.items.append(result.items)
             else:
                 results.odd[result.line] = _shorten(result)
-        return _encode(results)
+        return results
+
+    def validate(
+        self, pieces: Iterable[LineRun | Line], file: str, source: int = 0
+    ) -> tuple[list[LineResults], list[str], Signs]:
+        """Return the results of lines as if no line came before them.
+
+        And the emails of all entries, of customers only; and the signs of all entries' events, if they are collected.
+        """
+        self._emails.noted = []
+        validated = self._decoder.validate_all(pieces, file, source)
+        return validated, self._emails.noted, self._events.noted
 
 
 def _shorten(result: LineResult) -> _Odd:
@@ -150,6 +164,55 @@ def ask(pieces: Iterable[LineRun | Line], *, max_line_bytes: int) -> bytes | Non
     return b"\n".join(bodies) if bodies else None
 
 
+def interleave(others: RemoteResults, alone: Sequence[int], own: RemoteResults) -> RemoteResults:
+    """Return the results of lines of which those with the indexes `alone` have the results `own`.
+
+    All other lines, in order, have the results `others`; none of these is odd.
+    """
+    if not alone:
+        return others
+    whole = RemoteResults({}, [], [], [], Signs([], []))
+    theirs, ours = _Cursor(others, whole), _Cursor(own, whole)
+    line = 0
+    for number, index in enumerate(alone):
+        theirs.move(index - line)
+        odd = own.odd.get(number)
+        if odd is None:
+            ours.move(1)
+        else:
+            whole.odd[index] = odd
+            ours.move_signs(len(odd.indexes) if isinstance(odd, _PartOfEntry) else 0)
+        line = index + 1
+    theirs.move(len(others.customers))
+    return whole
+
+
+class _Cursor:
+    """Moves results from one list of columns to another."""
+
+    def __init__(self, from_: RemoteResults, to: RemoteResults) -> None:
+        self._from, self._to = from_, to
+        self._line = self._sign = 0
+
+    def move(self, lines: int) -> None:
+        """Move the next lines that are not odd."""
+        found, whole = self._from, self._to
+        moved = slice(self._line, self._line + lines)
+        self._line += lines
+        items = found.items[moved]
+        whole.customers.extend(found.customers[moved])
+        whole.items.extend(items)
+        whole.emails.extend(found.emails[moved])
+        self.move_signs(sum(items))
+
+    def move_signs(self, events: int) -> None:
+        """Move the signs of the next events."""
+        moved = slice(self._sign, self._sign + events)
+        self._sign += events
+        self._to.signs.purchases.extend(self._from.signs.purchases[moved])
+        self._to.signs.contents.extend(self._from.signs.contents[moved])
+
+
 class AnswerReader:
     """The asking side: read answers, in the order of the lines they are about."""
 
@@ -160,7 +223,12 @@ class AnswerReader:
 
     def read(self, answer: bytes | None, pieces: Iterable[LineRun | Line], file: str, source: int) -> list[LineResults]:
         """Return the results of lines of `file`, the input numbered `source`, from the `answer` to `ask(pieces)`."""
-        answered = _NONE if answer is None else _decode(answer)
+        return self.read_results(_NONE if answer is None else _decode(answer), pieces, file, source)
+
+    def read_results(
+        self, answered: RemoteResults, pieces: Iterable[LineRun | Line], file: str, source: int
+    ) -> list[LineResults]:
+        """Return the results of lines as `read` does, from what another process found."""
         reader = _ResultReader(answered, self._known, Origin(file, source))
         results: list[LineResults] = []
         for piece in pieces:
@@ -177,7 +245,7 @@ class AnswerReader:
 class _ResultReader:
     """Read the results of one answer, run by run."""
 
-    def __init__(self, results: _Results, known: CustomerMemory | None, origin: Origin) -> None:
+    def __init__(self, results: RemoteResults, known: CustomerMemory | None, origin: Origin) -> None:
         self._results, self._known, self._origin = results, known, origin
         self._odd = sorted(results.odd)
         self._index = 0

@@ -397,22 +397,34 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
     Raises:
         InputError: unreadable, or the export ends before them.
     """
-    found: list[bytes] = []
-    if not ranges:
-        return found
-    if source.stored is not None and not is_compressed(source):
+    if ranges and source.stored is not None and not is_compressed(source):
         return await read_places(source, ranges)
-    start = ranges[0][0]
+    async with aclosing(each_range(source, ranges, block_bytes=block_bytes)) as found:
+        return [content async for content in found]
+
+
+async def each_range(
+    source: Input, ranges: Sequence[tuple[int, int]], *, block_bytes: int
+) -> AsyncGenerator[bytes, None]:
+    """Yield the same one after the other. A compressed export is read once, whatever the number of ranges.
+
+    Raises:
+        InputError: as `read_ranges`.
+    """
+    if not ranges:
+        return
+    start, count = ranges[0][0], 0
     held, offset = b"", start
     async with aclosing(read_blocks(source, block_bytes=block_bytes, start=start)) as blocks:
         async for block in blocks:
             held += block
-            while len(found) < len(ranges) and sum(ranges[len(found)]) <= offset + len(held):
-                begin, length = ranges[len(found)]
-                found.append(held[begin - offset : begin - offset + length])
-            if len(found) == len(ranges):
-                return found
-            keep = max(0, ranges[len(found)][0] - offset)
+            while count < len(ranges) and sum(ranges[count]) <= offset + len(held):
+                begin, length = ranges[count]
+                yield held[begin - offset : begin - offset + length]
+                count += 1
+            if count == len(ranges):
+                return
+            keep = max(0, ranges[count][0] - offset)
             held, offset = held[keep:], offset + min(keep, len(held))
     raise InputError(
         "the export ends before a record that was read from it",
@@ -420,6 +432,36 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
         place=source.shown_path,
         hint="restore the export as it was",
     )
+
+
+_LINE_BYTES = 64 * 1024
+"""Bytes that are read at once to find the end of a line."""
+
+
+async def line_after(source: Input, place: int) -> int:
+    """Return the offset of the first line of a plain file or object that begins at byte `place` or after it.
+
+    It is the size if no line does.
+
+    Raises:
+        InputError: unreadable.
+    """
+    offset = place - 1  # a line begins at `place` if the byte before it ends one
+    if place <= 0:
+        return 0
+    try:
+        with _stored(source) as stored:
+            while offset < source.size:
+                (block,) = await stored.read_spans([(offset, min(_LINE_BYTES, source.size - offset))])
+                if not block:
+                    break
+                found = block.find(b"\n")
+                if found >= 0:
+                    return offset + found + 1
+                offset += len(block)
+    except OSError as error:
+        raise _unreadable(source.shown_path, error) from error
+    return source.size
 
 
 async def read_places(source: Input, spans: Sequence[tuple[int, int]]) -> list[bytes]:

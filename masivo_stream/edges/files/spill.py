@@ -12,20 +12,23 @@ from typing import Self
 
 from masivo_stream.model.errors import StorageError
 
+_OF_PART = "free space there, or divide the exports into more parts; then start the same command again"
+
 
 class Spill:
     """Add numbers of 64 bits to parts, then load the parts one by one. Use it as a context."""
 
-    def __init__(self, parts: int, directory: Path | None, expected: int = 0) -> None:
+    def __init__(self, parts: int, directory: Path | None, expected: int = 0, *, of_part: bool = False) -> None:
         """Divide into `parts`; the file is in `directory`, or where temporary files are.
 
-        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full.
+        About `expected` bytes will be added, 0 if that is not known: an error names it if the disk is full. `of_part`:
+        checks cannot be left out.
 
         Raises:
             StorageError: it cannot be created.
         """
         self._place = directory or Path(tempfile.gettempdir())
-        self._expected = expected
+        self._expected, self._of_part = expected, of_part
         self._blocks: list[array[int]] = [array("q") for _ in range(parts)]
         """Offset and length of each block, by part."""
         self._end = 0
@@ -88,5 +91,5 @@ class Spill:
             f"cannot keep what the checks need on disk{size}: {error.strerror}",
             operation="check the exports as a whole",
             place=str(self._place),
-            hint="free space there, or leave the checks out: --skip-checks all",
+            hint=_OF_PART if self._of_part else "free space there, or leave the checks out: --skip-checks all",
         )

@@ -8,6 +8,7 @@ from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault
 from masivo_stream.core.reading.object_urls import ObjectUrl, matching, read_url
 from masivo_stream.edges.objects.object_file import ObjectFile, Timing, explain
 from masivo_stream.edges.objects.store import ObjectError, ObjectStore, open_store
+from masivo_stream.edges.objects.waits import ON_WAIT
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -70,24 +71,36 @@ def read_object(name: str) -> bytes:
     return found.read_at(0, found.facts.size)
 
 
+def list_folder(name: str, patience: Patience) -> list[str]:
+    """Return the URLs of the objects in a folder, without those in folders below it, sorted.
+
+    Raises:
+        ConfigurationError: it cannot be listed.
+        InputError: it cannot be read.
+    """
+    return [url.shown for url in _Finder(patience, Timing()).matching(read_url(f"{name.removesuffix('/')}/*"))]
+
+
 class _Finder:
     def __init__(self, patience: Patience, timing: Timing) -> None:
-        self._patience, self._timing = patience, timing
+        self._patience, self._timing, self._on_wait = patience, timing, ON_WAIT.get()
 
     def expand(self, url: ObjectUrl) -> list[ObjectUrl]:
         """Return the URLs that a pattern stands for."""
-        if not url.is_pattern:
-            return [url]
-        listed = self._patiently(url, lambda store: store.list(url))
-        keys = matching((key for key in listed if not key.endswith("/")), url.key)
-        if not keys:
+        found = self.matching(url) if url.is_pattern else [url]
+        if not found:
             raise InputError(
                 "no object matches the pattern",
                 operation="find the export",
                 place=url.shown,
                 hint="check the pattern and the bucket, and the endpoint in the environment",
             )
-        return [url.at(key) for key in keys]
+        return found
+
+    def matching(self, url: ObjectUrl) -> list[ObjectUrl]:
+        """Return the URLs that match a pattern."""
+        listed = self._patiently(url, lambda store: store.list(url))
+        return [url.at(key) for key in matching((key for key in listed if not key.endswith("/")), url.key)]
 
     def begin(self, url: ObjectUrl) -> ObjectFile:
         """Look at an object: one request, two if it may be empty."""
@@ -110,13 +123,14 @@ class _Finder:
                 seconds = retries.failed(error.failure, self._timing.now(), self._timing.chance())
                 if seconds is None:
                     raise explain(error.failure, url) from None
+                self._on_wait(url.shown, error.failure.why, seconds)
             self._timing.pause(seconds)
 
 
 def _look(store: ObjectStore, key: str) -> tuple[ObjectFacts, bytes]:
     try:
         facts, content = store.get(key, 0, HEAD_BYTES)
-        return facts, bytes(content)
+        return facts, b"".join(content)
     except ObjectError as error:
         # How servers answer to a range of an empty object: 416, or all of it, which is nothing.
         if error.failure.fault not in {ObjectFault.WHOLE, ObjectFault.WRONG_LENGTH}:

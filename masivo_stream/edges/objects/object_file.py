@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +19,8 @@ from msgspec import Struct
 from masivo_stream.core.reading.object_answers import ObjectFailure, ObjectFault, Patience, ReadRetries
 from masivo_stream.core.reading.object_ranges import RANGE_BYTES, halve, put_together, ranges
 from masivo_stream.core.reading.object_urls import ObjectUrl
-from masivo_stream.edges.objects.store import ObjectError, ObjectStore
+from masivo_stream.core.redact import printable
+from masivo_stream.edges.objects.store import ObjectError, ObjectStore, Pieces
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.objects import ObjectFacts
 
@@ -80,7 +81,7 @@ class ObjectFile:
         while offset + len(found) < end:
             try:
                 answer = self._store.get(self._url.key, offset + len(found), end, condition=self.facts.condition)
-                found += self._same(*answer)
+                found += b"".join(self._same(*answer))
             except ObjectError as error:
                 self._timing.pause(self._wait(retries, self._look_closer(error.failure)))
         return bytes(found)
@@ -92,7 +93,7 @@ class ObjectFile:
             InputError: the object was replaced, or cannot be read.
         """
         wanted = ranges(start, self.facts.size, first=block_bytes)
-        ahead = deque[asyncio.Task[bytes | memoryview]]()
+        ahead = deque[asyncio.Task[deque[memoryview]]]()
 
         def read_on() -> None:
             if (following := next(wanted, None)) is not None:
@@ -104,12 +105,12 @@ class ObjectFile:
         begun = False
         try:
             while ahead:
-                content = await ahead[0]
+                pieces = await ahead[0]
                 ahead.popleft()
                 if begun:
                     read_on()
-                for begin in range(0, len(content), block_bytes):
-                    yield bytes(content[begin : begin + block_bytes])
+                for block in _cut(pieces, block_bytes):
+                    yield block
                 if not begun:  # more is wanted than the beginning
                     begun = True
                     read_on()
@@ -128,32 +129,34 @@ class ObjectFile:
         for begin in range(0, len(together), _AT_ONCE):
             several = together[begin : begin + _AT_ONCE]
             contents = await asyncio.gather(*(self._fetch(first, last) for first, last, _ in several))
-            for content, (first, _, numbers) in zip(contents, several, strict=True):
+            for pieces, (first, _, numbers) in zip(contents, several, strict=True):
+                content = b"".join(pieces)
                 for number in numbers:
                     offset, length = spans[number]
-                    found[number] = bytes(content[offset - first : offset - first + length])
+                    found[number] = content[offset - first : offset - first + length]
         return found
 
-    async def _fetch(self, start: int, end: int) -> bytes | memoryview:
-        """Return a range. If an answer fails, half of it is tried: that also ends on a slow network."""
+    async def _fetch(self, start: int, end: int) -> deque[memoryview]:
+        """Return a range in pieces. If an answer fails, half of it is tried: that also ends on a slow network."""
         end = min(end, self.facts.size)
-        pieces: list[memoryview] = []
+        pieces = deque[memoryview]()
         retries, step = ReadRetries(self._patience), RANGE_BYTES
         while start < end:
             try:
                 get = partial(self._store.get, condition=self.facts.condition)
                 answer = await in_thread(partial(get, self._url.key, start, min(end, start + step)))
-                pieces.append(self._same(*answer))
+                found = self._same(*answer)
             except ObjectError as error:
                 failure = await in_thread(partial(self._look_closer, error.failure))
                 await self._timing.sleep(self._wait(retries, failure))
                 step = halve(step)
                 continue
-            start += len(pieces[-1])
+            pieces += found
+            start += sum(map(len, found))
             retries = ReadRetries(self._patience)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return pieces
 
-    def _same(self, facts: ObjectFacts, content: memoryview) -> memoryview:
+    def _same(self, facts: ObjectFacts, content: Pieces) -> Pieces:
         """Return bytes of the object that was found, and of no other: not every server knows `If-Match`."""
         if not facts.is_same(self.facts):
             raise ObjectError(ObjectFailure(ObjectFault.CHANGED, "another ETag, size or time"))
@@ -206,12 +209,20 @@ def explain(failure: ObjectFailure, url: ObjectUrl, *, found: bool = False) -> I
             return InputError("the object is no longer there", operation=_OPERATION, place=place, hint=RESTORE)
         case ObjectFault.GONE:
             what, hint = "there is no such object", "check bucket and key, and the endpoint in the environment"
+        case ObjectFault.DENIED if url.scheme in {"http", "https"}:  # no credentials in the environment count there
+            what = f"the object may not be read: {failure.why}"
+            hint = (
+                "the signature is missing or has expired: name the URL with a new one, and with all that follows the ?"
+            )
         case ObjectFault.DENIED:
             what = f"the object may not be read: {failure.why}"
             hint = "check the credentials in the environment; if they have expired, renew them; then start again"
         case ObjectFault.CREDENTIALS:
             what = f"there are no credentials for {url.scheme}://: {failure.why}"
             hint = "set them in the environment, as docs/object-storage.md describes"
+        case ObjectFault.BAD_KEY:
+            what = f'the key of an object has an empty part (//), or a part that is . or ..: "{printable(failure.why)}"'
+            hint = "name other folders or objects with the pattern, or copy that object to another key, and remove it"
         case ObjectFault.WHOLE:
             what = "the server does not send parts of the object, so a long run could not read it"
             hint = "download it, and name the file"
@@ -225,7 +236,20 @@ def _ignore(_url: str, _why: str, _seconds: float) -> None:
     """Take note of no wait."""
 
 
-def _retrieve(task: "asyncio.Task[bytes | memoryview]") -> None:
+def _cut(pieces: deque[memoryview], block_bytes: int) -> Iterator[bytes]:
+    """Yield the bytes of pieces as blocks of equal length; a piece that was given out takes no more memory."""
+    held = bytearray()
+    while pieces:
+        held += pieces.popleft()
+        whole = len(held) - len(held) % block_bytes
+        for begin in range(0, whole, block_bytes):
+            yield bytes(held[begin : begin + block_bytes])
+        del held[:whole]
+    if held:
+        yield bytes(held)
+
+
+def _retrieve(task: "asyncio.Task[deque[memoryview]]") -> None:
     """Take the exception of a range that is not wanted any more, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

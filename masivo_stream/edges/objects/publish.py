@@ -4,13 +4,18 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from masivo_stream.core.reading.object_answers import Patience, ReadRetries
+from masivo_stream.core.reading.object_answers import ObjectFault, Patience, ReadRetries
 from masivo_stream.core.reading.object_urls import ObjectUrl
 from masivo_stream.edges.objects.object_file import Timing, in_thread
 from masivo_stream.edges.objects.store import ObjectError, open_store
 from masivo_stream.model.errors import StorageError
 
 _OPERATION = "publish the results"
+_HINTS = {
+    ObjectFault.GONE: "create the bucket, or name another one",
+    ObjectFault.DENIED: "allow these credentials to put objects there, or name another bucket",
+}
+"""What to do first if the same request will fail again."""
 
 
 async def publish_files(
@@ -32,14 +37,15 @@ async def publish_files(
                 break
             except ObjectError as error:
                 seconds = retries.failed(error.failure, timing.now(), timing.chance())
-                why = error.failure.why
+                why, hint = error.failure.why, _HINTS.get(error.failure.fault, "")
             except OSError as error:
-                seconds, why = None, error.strerror or "the file cannot be read"
+                seconds, why, hint = None, error.strerror or "the file cannot be read", ""
             if seconds is None:
                 raise StorageError(
                     f"it cannot be written: {why}",
                     operation=_OPERATION,
                     place=url.shown,
+                    hint=hint,
                 )
             await timing.sleep(seconds)
         count += 1

@@ -27,7 +27,8 @@ from masivo_stream.edges.workers.shared_memory import MemorySpan, SharedMemory
 from masivo_stream.model.errors import WorkerError
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from masivo_stream.edges.workers.process import serve; serve()"
-_SECRETS = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN"})
+_SECRETS = ("MASIVO_API_KEY", "MASIVO_TOKEN")
+"""Variables with these names, and those of a fleet's keys, which begin like the first one."""
 _SOCKET_BYTES = 1 << 20
 """The buffer that we ask the kernel for: a whole block goes in without waiting, if the system allows it."""
 _GRACE = 5.0
@@ -208,7 +209,7 @@ def _spawn(theirs: socket.socket, memory: SharedMemory | None) -> subprocess.Pop
         stdin=theirs.fileno(),
         pass_fds=[memory.descriptor] if memory else (),
         stdout=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name not in _SECRETS},
+        env={name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)},
         start_new_session=True,
     )
 

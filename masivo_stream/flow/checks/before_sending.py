@@ -1,8 +1,8 @@
 """Check a run's exports as a whole before its first batch is sent, unless what was found before still holds."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, nullcontext
 
 import msgspec
 
@@ -17,7 +17,7 @@ from masivo_stream.edges.files.findings_file import (
     read_findings,
 )
 from masivo_stream.flow.checks.policy import CheckPolicy, identify, read_policy
-from masivo_stream.flow.checks.whole_export import WholeExport
+from masivo_stream.flow.checks.whole_export import AnsweredChecks, WholeExport
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
@@ -25,6 +25,14 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.notices import ChecksEnded, ChecksStarted
+
+OpenAnswers = Callable[[Mapping[Kind, Sequence[Input]]], Awaitable[AnsweredChecks]]
+"""Opens the answers of parts to all of these inputs."""
+
+_NOT_TAKEN_UP = (
+    "the answers of parts are not taken up, because the run has dead letters of which they know nothing: the exports"
+    " are checked as a whole without them"
+)
 
 
 class ChecksBeforeSending:
@@ -45,6 +53,25 @@ class ChecksBeforeSending:
         """Sentences for the summary."""
         self._reads_on = any(self._is_left(kind, found) for kind, found in sources.items())
         self._findings: FindingsFile | None = None
+        self._answers: AnsweredChecks | None = None
+
+    async def take_up(self, open_answers: OpenAnswers) -> None:
+        """Open the answers of parts, if checks are left to make: then they are made by these, and no line is read.
+
+        Raises:
+            ConfigurationError: answers are missing.
+            InputError: an export is gone, or an answer cannot be read.
+        """
+        if self._policy is None or not self._inputs or not self._reads_on:
+            return
+        identity = identify(self._inputs, self._settings.validation, self._policy)
+        known = read_findings(self._session.state.path, identity)
+        if known is not None:
+            known.close()
+        elif any(map(self._dead_lines, self._inputs)):
+            self.warnings.append(_NOT_TAKEN_UP)
+        else:
+            self._answers = await open_answers(self._inputs)
 
     async def make(self) -> None:
         """Check, if there is anything left to read and it was not checked before.
@@ -63,11 +90,17 @@ class ChecksBeforeSending:
             self._notify_end(_checks_of(self._findings), seconds=0.0, known=True)
             return
         (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
-        began = self._session.clock.now()
         files = [each for found in self._inputs.values() for each in found]
+        # Object storage may not answer for an hour: who reads from there keeps no other run waiting.
+        turn = None if any(each.stored for each in files) else self._session.runtime.turn_to_check
+        async with nullcontext() if turn is None else turn:
+            await self._make(self._policy, identity, files)
+
+    async def _make(self, policy: CheckPolicy, identity: bytes, files: Sequence[Input]) -> None:
+        directory, began = self._session.state.path, self._session.clock.now()
         with marked_under_way(directory):
             self._session.observer.notify(ChecksStarted(files=len(files), size=sum(each.size for each in files)))
-            checked = await self._check(self._policy, identity)
+            checked = await self._check(policy, identity)
         if not checked.unfinished:
             self._findings = read_findings(directory, identity)
         self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)
@@ -87,6 +120,10 @@ class ChecksBeforeSending:
     async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
         """Validate all exports from their beginnings, take notes, and look at them."""
         with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
+            if self._answers is not None:
+                await self._answers.check_content()  # the run validates what it reads, and knows of no answer
+                await whole.take_answers(self._answers)
+                return await whole.finish(identity)
             try:
                 for kind, inputs in self._inputs.items():
                     dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with

@@ -6,9 +6,10 @@ equal with a probability of 3 in 10^8.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import anyio.lowlevel
 import msgspec
@@ -23,6 +24,7 @@ from masivo_stream.core.checks.look_at_lines import LineChecks
 from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.sum_totals import sum_by_kind, sum_by_reward_over_all
 from masivo_stream.core.checks.take_notes import NoteTaker
+from masivo_stream.core.parts.answer_format import PartChecks
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
 from masivo_stream.edges.files.spill import Spill
@@ -63,6 +65,34 @@ Look = Callable[["array[int]"], list[Suspicion]]
 """Returns what may be wrong in the notes of one part."""
 
 
+class AnsweredPart(Protocol):
+    """What another machine found in its part of the exports."""
+
+    checks: PartChecks
+    lines_before: Mapping[int, int]
+    """The lines before this part of each input that is in it."""
+
+    def notes(self) -> AsyncIterator[tuple[int, "array[int]"]]:
+        """Yield its notes by partition."""
+        ...
+
+
+class AnsweredChecks(Protocol):
+    """What other machines found in all parts of the exports."""
+
+    async def check_content(self) -> None:
+        """Compare every byte of the exports with what the other machines have read; raise if one is another."""
+        ...
+
+    def parts(self) -> AsyncIterator[AnsweredPart]:
+        """Yield the parts in reading order."""
+        ...
+
+    async def find_late(self, today: datetime) -> Sequence[ExportFault]:
+        """Return the dates that are in the future; other machines leave that open."""
+        ...
+
+
 class WholeExport:
     """Give it the results of all lines, kind by kind, then finish it. Use it as a context: it keeps a file."""
 
@@ -76,13 +106,13 @@ class WholeExport:
         Raises:
             StorageError: nothing can be written there.
         """
-        self._policy, self._directory = policy, directory
+        self._policy, self._directory, self._today = policy, directory, today
         self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
         self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
         self._readable = [is_file(each) for _, each in self._sources]
-        size = _measure(each for _, each in self._sources)
+        size = sum(_measure(each) for _, each in self._sources)
         whole = all(self._readable)
-        self._spill = Spill(_count_parts(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
+        self._spill = Spill(partitions_for(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out)
@@ -103,6 +133,27 @@ class WholeExport:
             StorageError: the notes cannot be written.
         """
         self._notes.take(kind, found)
+
+    async def take_answers(self, answers: "AnsweredChecks") -> None:
+        """Take the notes of all lines from other machines, which have validated them part by part.
+
+        Raises:
+            InputError: an answer is damaged, or an export is not the one that they read.
+            StorageError: the notes cannot be written.
+        """
+        left_out = self._policy.left_out
+        async for part in answers.parts():
+            checks, before = part.checks, part.lines_before
+            async for partition, notes in part.notes():
+                self._spill.add(partition, notes)
+            for source, totals in checks.totals.items():
+                kind, found = self._sources[source]
+                dates = [datetime.fromisoformat(date) for date in (totals.first, totals.last) if date]
+                self._notes.add_totals((kind, found.name), totals, dates)
+            self._collector.merge(checks.faults, before, left_out)
+            self._lines.unknown.merge(checks.unknown, before)
+        late = await answers.find_late(self._today)
+        self._collector.add(fault for fault in late if fault.check not in left_out)
 
     async def finish(self, identity: bytes) -> ExportChecks:
         """Find what is wrong, keep it in the directory for `read_findings`, and return it.
@@ -244,15 +295,16 @@ class WholeExport:
         return FoundLine(file=self._name(place), line=place.line, offset=place.offset)
 
 
-def _measure(inputs: Iterable[Input]) -> int:
-    """Return how many bytes of text the exports have; a guess for compressed ones."""
-    size = 0
-    for each in inputs:
-        factor = _COMPRESSED_FACTOR if is_compressed(each) else 1
-        size += each.size * factor if is_file(each) else _UNKNOWN_BYTES
-    return size
+def _measure(source: Input) -> int:
+    """Return how many bytes of text an export has; a guess if that is not known."""
+    return text_bytes(source.size, compressed=is_compressed(source)) if is_file(source) else _UNKNOWN_BYTES
 
 
-def _count_parts(size: int) -> int:
-    """Return into how many parts to divide the notes, by the size of the exports."""
+def text_bytes(size: int, *, compressed: bool) -> int:
+    """Return how many bytes of text there are in `size` bytes as stored; a guess if they are compressed."""
+    return size * _COMPRESSED_FACTOR if compressed else size
+
+
+def partitions_for(size: int) -> int:
+    """Return into how many partitions to divide the notes, by the size of the exports' text."""
     return max(1, min(_MOST_PARTS, round(size * _NOTES_SHARE / _PART_BYTES)))

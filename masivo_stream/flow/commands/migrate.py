@@ -13,12 +13,13 @@ from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
+from masivo_stream.flow.parts.spread_parts import answers_opener
 from masivo_stream.flow.reporting.publish import check_publishing
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
-from masivo_stream.flow.stop import work_under
+from masivo_stream.flow.stop import SharedSignals, work_under
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -31,7 +32,7 @@ async def migrate(
     *,
     confirmations: Confirmations | None = None,
     observer: Observer | None = None,
-    handle_signals: bool = False,
+    handle_signals: bool | SharedSignals = False,
     runtime: Runtime | None = None,
 ) -> Summary:
     """Migrate exports, and report the outcome of every record.
@@ -43,17 +44,18 @@ async def migrate(
         confirmations: what a person confirms: that two accounts are one, that an export is to be sent again, or where
             an export is now.
         observer: receives a notice of everything that happens.
-        handle_signals: stop in an orderly way on SIGINT and SIGTERM. Only in the main thread.
+        handle_signals: stop in an orderly way on SIGINT and SIGTERM, only in the main thread; or what several runs
+            of this process share for that.
         runtime: the clock, chance and reporting; the defaults are right for a program.
 
     Returns:
         The summary. A run that stopped early returns it, too: its outcome, message and exit code say why.
 
     Raises:
-        ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
-            are not named, an export is named twice, the account already has one of them from elsewhere, or a file is no
-            catalogue; with
-            `OnlyMissing`, nothing was taken back, or it cannot be known what was.
+        ConfigurationError: answers of parts are missing, the state directory cannot be used or belongs to another
+            account, its run reads exports that are not named, an export is named twice, the account already has one of
+            them from elsewhere, or a file is no catalogue; with `OnlyMissing`, nothing was taken back, or it cannot be
+            known what was.
         InputError: an export does not exist, is no export, or is not what was read of it. One that turns out to be
             unreadable on the way is reported in the summary.
         StorageError: the state directory cannot be written at the start.
@@ -96,10 +98,13 @@ async def migrate(
             reporting=reporting,
             failure=failure,
             canary=settings.verify.canary and missing is None,
+            answers=answers_opener(named, settings),
         )
 
 
-async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:
+async def _find_taken_back(
+    session: Session, missing: OnlyMissing, *, handle_signals: bool | SharedSignals
+) -> MasivoStreamError | None:
     """Make an input of what reverts took back; return what to report of customers that could not be read back."""
     reverts = check_taken_back(session.journal, session.settings.state.state_dir)
     if not reverts.done:

@@ -109,7 +109,8 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
         yield (
             f"{figures.skipped:,} of {records:,} records of {kind} would be skipped, the first at {marked[0].place}:"
             " if these records are not deleted or reversed, export the fields `deleted`, `deleted_at`, `status` and"
-            " `reversed_at` without a value, or leave the fields out"
+            " `reversed_at` without a value, or leave the fields out; of exports that prepare has written, correct"
+            " `statuses` in the mapping"
         )
 
 

@@ -35,7 +35,10 @@ from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
 from masivo_stream.flow.outcome import summarise
+from masivo_stream.flow.parts.spread_parts import answers_opener
+from masivo_stream.flow.parts.take_parts import TakenParts
 from masivo_stream.flow.pipeline.choose_canary import choose_canary, nothing_held
+from masivo_stream.flow.pipeline.read_exports import LineAnswers
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
 from masivo_stream.flow.sources import number_sources
@@ -112,25 +115,28 @@ async def dry_run(
     so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
     for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `watch` sees
     the results of all lines, once. If the settings ask for a canary, its
-    records are packed as they are sent: each alone.
+    records are packed as they are sent: each alone. If the exports name answers of parts, these are taken up.
 
     Raises:
-        ConfigurationError: no export is named, or one is named twice.
+        ConfigurationError: no export is named, or one is named twice; or answers of parts are missing.
         InputError: an export does not exist, or is no export.
         StorageError: what the checks keep on disk cannot be written.
     """
     inputs = exports.find(settings.retry)
     check_inputs(inputs)
     await inspect_exports(inputs)
+    open_answers = answers_opener(exports, settings)
+    answers = await open_answers(inputs) if open_answers else None
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
     with nullcontext() if sent is None else closing(sent):
-        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks)
+        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks, answers)
     summary = structs.replace(found.summary, warnings=(*found.summary.warnings, *warnings))
     return structs.replace(found, summary=summary)
 
 
-async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None) -> DryRun:
+async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None, answers: TakenParts | None) -> DryRun:
     """Read the exports, twice if the checks hold something back."""
+    reading.answers = answers
     if checks is None:
         return await reading.go()
     inputs, settings, files, clock = reading.inputs, reading.settings, reading.files, reading.clock
@@ -140,9 +146,11 @@ async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None) -> Dr
         known = read_findings(directory, identity) if identity else None
         if known is None:
             with WholeExport(inputs, checks, directory, clock.wall()) as whole:
-                found = await reading.go(whole.take)
+                found = await reading.go(whole.take if answers is None else None)
                 if found.failure is not None:
                     return add_checks(found, whole.leave_unfinished())
+                if answers is not None:
+                    await whole.take_answers(answers)
                 checked = await whole.finish(identity)
             if not checked.holds_back:
                 return add_checks(found, checked)
@@ -171,6 +179,8 @@ class _Reading:
         """Read `inputs`; `once` sees the results of all lines the first time."""
         self.inputs, self.settings, self.files, self.clock = inputs, settings, files, clock
         self._sent, self._once = sent, once
+        self.answers: LineAnswers | None = None
+        """What other machines found in the lines."""
 
     async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
         """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
@@ -188,7 +198,7 @@ class _Reading:
             )
             with ExitStack() as opened:
                 sinks = self.files.dead_letters(kind, opened), self.files.skipped(kind, opened)
-                failure = await of_kind.run(found, *sinks, shown, ahead.get(kind)) or failure
+                failure = await of_kind.run(found, *sinks, shown, ahead.get(kind), self.answers) or failure
             kinds[kind] = of_kind.result()
         over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
         return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds, failure=failure, sent=sent)

@@ -17,7 +17,7 @@ from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.sent_before import SentFindings
-from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import LineAnswers, is_much, make_decoder, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.flow.reporting.group_faults import add_rejected
 from masivo_stream.flow.sources import number_sources
@@ -141,11 +141,12 @@ class KindDryRun:
         skipped: SkippedSink,
         watch: Watch | None = None,
         canary: CanaryPlace | None = None,
+        answers: LineAnswers | None = None,
     ) -> InputError | None:
         """Read the inputs to their end; return the error that ended the reading early, if there was one.
 
         `watch` is given the results of all lines, before they are sorted. The record of a `canary` is sent before all
-        others, in a request of its own.
+        others, in a request of its own. `answers` are what other machines found in the lines.
         """
         failure = None
         self._canary, sources = canary, number_sources(inputs)
@@ -161,6 +162,7 @@ class KindDryRun:
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
             workers=self._settings.upload.workers or cores(),
+            answers=answers,
         )
         try:
             async with aclosing(blocks) as validated_blocks:

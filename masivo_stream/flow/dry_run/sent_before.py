@@ -37,10 +37,10 @@ class SentFindings:
                 for item in each.sent:
                     check = CheckName.EVENT_SENT_BEFORE if item.same else CheckName.PURCHASE_SENT_BEFORE
                     self._counts[check] += 1
-                    first = self._first[check]
-                    if len(first) < FIRST_PLACES:
-                        file, line = each.record
-                        first.append(ExportFinding(file=file, line=line, offset=each.offset, sent=item.run))
+                    first, (file, line) = self._first[check], each.record
+                    finding = ExportFinding(file=file, line=line, offset=each.offset, sent=item.run)
+                    if len(first) < FIRST_PLACES and finding not in first[-1:]:  # a line may hold several events
+                        first.append(finding)
 
     def join(self, checked: ExportChecks) -> ExportChecks:
         """Return what the checks over all files found together with this, errors first."""

@@ -30,7 +30,7 @@ from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import name_receiver
 from masivo_stream.edges.shared_dir.claims import default_shared_dir
 from masivo_stream.edges.shared_dir.purchase_notes import forget_notes
-from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
+from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, open_sent
 from masivo_stream.flow.look_up import look_up
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind
@@ -115,8 +115,11 @@ async def differ_after(source: Input, known: str) -> int | None:
 
 
 async def predict_refusals(settings: Settings, account: Account, exports: Mapping[Kind, Iterable[Input]]) -> list[str]:
-    """Return what `migrate` would refuse or warn of in these exports, a sentence each; nothing is changed."""
-    shared = find_shared_dir(settings)
+    """Return what `migrate` would refuse or warn of in these exports, a sentence each; nothing is changed.
+
+    What the run in the settings' own state directory has sent is left out: `migrate` continues that run.
+    """
+    shared, own = find_shared_dir(settings), id_of_journal(settings.state.state_dir)
     if not (shared / NAME).exists():
         return []
     sentences: list[str] = []
@@ -124,17 +127,20 @@ async def predict_refusals(settings: Settings, account: Account, exports: Mappin
         with closing(open_sent(shared)) as file:
             for kind, inputs in exports.items():
                 for each in inputs:
-                    sentences += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
+                    head = None if each.path == STDIN else (await read_export_head(each))[1]
+                    known = [] if head is None else file.find(receivers_of(account), kind, head)
+                    others = [found for found in known if found.journal != own]
+                    if head is not None:
+                        sentences += [said async for said in _predict_refusals(account, each, head, others)]
     except (OSError, StorageError) as error:
         sentences.append(f"it is not known whether the account already has these exports: {error}")
     return sentences
 
 
-async def _predict_refusals(file: SentExportsFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:
-    head = None if source.path == STDIN else (await read_export_head(source))[1]
-    if head is None:
-        return
-    for found in file.find(receivers_of(account), kind, head):
+async def _predict_refusals(
+    account: Account, source: Input, head: ExportHead, others: Iterable[SentExport]
+) -> AsyncIterator[str]:
+    for found in others:
         agreement, reach = await pursue(source, head, found)
         if agreement.relation == "same":
             said = describe_sent(account.subject or account.owner, found, own="")
@@ -167,6 +173,23 @@ def withdraw_runs(settings: Settings, account: Account, taken_back: Callable[[st
                     file.withdraw(journal)
     except (OSError, StorageError):
         return
+
+
+def other_runs(settings: Settings, account: Account) -> list[tuple[str, bool]]:
+    """Return the state directories of other runs that have sent to an account, and whether their journal is there.
+
+    Only what this machine remembers. If that cannot be read, nothing is known.
+    """
+    shared = find_shared_dir(settings)
+    if not (shared / NAME).exists():
+        return []
+    own = id_of_journal(settings.state.state_dir)
+    try:
+        with closing(open_sent(shared)) as file:
+            runs = sorted(file.runs_of(receivers_of(account)), key=lambda run: run[1])
+    except (OSError, StorageError):
+        return []
+    return [(state_dir, id_of_journal(state_dir) == journal) for journal, state_dir in runs if journal != own]
 
 
 def find_shared_dir(settings: Settings) -> Path:

@@ -53,7 +53,7 @@ from masivo_stream.edges.shared_dir.purchase_notes import (
 from masivo_stream.edges.shared_dir.sent_exports import NAME as SENT
 from masivo_stream.edges.shared_dir.sent_exports import open_sent
 from masivo_stream.flow.identity.account_binding import AccountBinding, identify_account
-from masivo_stream.flow.identity.remembered import find_shared_dir, receivers_of
+from masivo_stream.flow.identity.remembered import find_shared_dir, id_of_journal, receivers_of
 from masivo_stream.model.account import Account
 from masivo_stream.model.earlier_runs import EarlierRun
 from masivo_stream.model.entries import Packable
@@ -275,6 +275,7 @@ async def open_for_dry_run(
 ) -> tuple[SentByOthers | None, list[str]]:
     """Return what runs have sent to the account of `credentials`, and warnings; None if there is nothing to compare.
 
+    What the run in the settings' own state directory has sent is left out: it would not be sent twice.
     Warnings may be added while it is used.
     """
     warnings: list[str] = []
@@ -284,9 +285,9 @@ async def open_for_dry_run(
     def lost(why: str) -> None:
         warnings.append(f"purchases that earlier runs sent cannot be looked up: {why}")
 
-    sent = None
+    sent, own = None, id_of_journal(settings.state.state_dir)
     try:
-        if (found := find_earlier(settings, identify_account(settings, credentials))) is not None:
+        if (found := find_earlier(settings, identify_account(settings, credentials), own=own)) is not None:
             sent, more_warnings = await open_earlier(found, directory, lost)
             warnings.extend(more_warnings)
     except (OSError, StorageError) as error:

@@ -31,7 +31,7 @@ from masivo_stream.flow.pipeline.deleted import confirm_deleted
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
-from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder
+from masivo_stream.flow.pipeline.read_exports import fit_memory, is_much, make_decoder
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
 from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, settled_records
@@ -179,13 +179,14 @@ async def open_kind(
             backoff=backoff,
             observer=session.observer,
         )
+        extent = Extent(sources)
         to_read = KindSources(
             to_read=begin_at(sources, resume),
-            extent=Extent(sources),
+            extent=extent,
             # With a rate limit, or little to read, there is time to look at every line.
             decoder=make_decoder(
                 kind,
-                settings,
+                fit_memory(settings, kind, extent.size),
                 thorough=limited or not is_much(sources),
                 settled=settled_records(sources, resume),
                 recent_signs=session.guard_purchases().recent_signs if kind is Kind.EVENTS else None,

@@ -125,6 +125,7 @@ class Delivery:
                 # sent, or sent and never settled, would be in doubt after the next start.
                 until_noted.shield = True
                 await self._recorder.begin(batch)
+                departure.leave()
                 began = self._clock.now()
                 outcome = classify(await self._make_attempt(batch, token, departure))
                 seconds = self._clock.now() - began

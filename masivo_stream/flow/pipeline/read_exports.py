@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Protocol
 
 import anyio.lowlevel
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.reading.decode import Decoder
@@ -31,7 +31,7 @@ from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Line, LineRun, Position
-from masivo_stream.model.settings import Settings
+from masivo_stream.model.settings import Settings, ValidationSettings
 
 _BLOCKS_A_WORKER = 3
 """Blocks per worker: the one it validates, and some to go on with while this process is busy."""
@@ -46,7 +46,7 @@ MOST_LINES = 256
 """Lines validated without a pause. If all of them are faulty, with dead letters to write, other tasks wait some 15 ms
 for their turn, and a timer for three turns."""
 
-_MOST_LINES_TOGETHER = 1024
+MOST_LINES_TOGETHER = 1024
 """Lines that go to a worker at once: this process only takes the answer, and a question costs each side one turn of the
 event loop."""
 
@@ -75,6 +75,14 @@ class Validator(Protocol):
 
     async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Return the results of its lines; `answer` is what `begin` returned."""
+        ...
+
+
+class LineAnswers(Protocol):
+    """What other machines found in lines that they have validated, part by part."""
+
+    def validator(self, decoder: Decoder) -> Validator:
+        """Return what validates as `decoder` does, by what they found."""
         ...
 
 
@@ -107,7 +115,7 @@ class LocalValidator:
 class SharedValidator:
     """Validates in workers; this process adds what depends on earlier lines."""
 
-    most_lines = _MOST_LINES_TOGETHER
+    most_lines = MOST_LINES_TOGETHER
 
     def __init__(self, decoder: Decoder, workers: WorkerPool, most_asked: int) -> None:
         """Validate as `decoder` does; `workers` get at most `most_asked` blocks at once."""
@@ -147,15 +155,7 @@ def make_decoder(
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    rules = Rules(
-        kind=kind,
-        max_line_bytes=validation.max_line_bytes,
-        reject_unknown_fields=validation.unknown_fields == "reject",
-        discounted_value_optional=validation.discounted_value == "optional",
-        guide_types_only=validation.transaction_types == "guide",
-        thorough=thorough,
-        pure_python=settings.source.pure_python,
-    )
+    rules = make_rules(kind, validation, thorough=thorough, pure_python=settings.source.pure_python)
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
@@ -163,6 +163,34 @@ def make_decoder(
         purchases = recent_signs.around(purchases)
     memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
     return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
+
+
+def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool, pure_python: bool) -> Rules:
+    """Return the rules that the settings ask for."""
+    return Rules(
+        kind=kind,
+        max_line_bytes=validation.max_line_bytes,
+        reject_unknown_fields=validation.unknown_fields == "reject",
+        discounted_value_optional=validation.discounted_value == "optional",
+        guide_types_only=validation.transaction_types == "guide",
+        thorough=thorough,
+        pure_python=pure_python,
+    )
+
+
+LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}
+"""A customer, an event, and a customer's transactions have at least this number of bytes if they are valid."""
+
+
+def fit_memory(settings: Settings, kind: Kind, size: int) -> Settings:
+    """Return settings that remember no more than an export of `size` bytes can hold; 0 if the size is not known.
+
+    A process that migrates many accounts keeps this memory for each.
+    """
+    most = size // LEAST_BYTES[kind] + 1
+    if not size or most >= settings.validation.remember_ids:
+        return settings
+    return structs.replace(settings, validation=structs.replace(settings.validation, remember_ids=most))
 
 
 async def validate_sources(
@@ -173,11 +201,12 @@ async def validate_sources(
     max_line_bytes: int,
     workers: int = 1,
     worth_workers: int = WORTH_WORKERS,
+    answers: "LineAnswers | None" = None,
 ) -> AsyncGenerator[ValidatedBlock, None]:
     """Yield the results of the lines of all sources, block by block.
 
     With several `workers`, and at least `worth_workers` bytes to read, the others validate while this process reads on,
-    and it does its share.
+    and it does its share. None is started if there are `answers` of machines that have validated the lines.
 
     If a source ends within a line, its complete lines are yielded. The incomplete one is not a record yet: it is
     neither validated nor counted, and the last position that is yielded is before it.
@@ -188,7 +217,9 @@ async def validate_sources(
     """
     async with AsyncExitStack() as stack:
         validator: Validator = LocalValidator(decoder)
-        if workers > 1 and is_much(sources, worth_workers):
+        if answers is not None:
+            validator = answers.validator(decoder)
+        elif workers > 1 and is_much(sources, worth_workers):
             at_once = _BLOCKS_A_WORKER * (workers - 1)
             # Rarely, a line that began in the block before is longer than a block.
             pool = open_workers(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
@@ -251,14 +282,19 @@ async def _cut_sources(
     sources: Iterable[Source], block_bytes: int, max_line_bytes: int, most_lines: int
 ) -> AsyncGenerator[LineBlock, None]:
     for source in sources:
-        async with aclosing(_cut_source(source, block_bytes, max_line_bytes, most_lines)) as cuts:
+        async with aclosing(cut_source(source, block_bytes, max_line_bytes, most_lines)) as cuts:
             async for cut in cuts:
                 yield cut
 
 
-async def _cut_source(
+async def cut_source(
     source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
 ) -> AsyncGenerator[LineBlock, None]:
+    """Yield the lines of a source, block by block, not validated.
+
+    Raises:
+        InputError: as `validate_sources` does.
+    """
     offset = source.start.offset
     peek = source.start.line > 1  # did the line before end with a newline? if not, what follows belongs to it
     lines = _splitter(source, max_line_bytes)
@@ -293,8 +329,7 @@ async def _cut_source(
             "the compressed file is cut off",
             operation="read the export",
             place=_place(source, lines),
-            hint="copy the file or export again, then start the same command again; its complete lines were already"
-            " processed",
+            hint="copy the file or export again, then start the same command again",
         ) from error
     size = source.input.size if source.end is None else source.end
     if offset < size and is_plain_file(source.input):

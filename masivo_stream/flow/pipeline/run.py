@@ -20,7 +20,7 @@ from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_vi
 from masivo_stream.flow.reporting.run_report import name_account
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
-from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
@@ -67,7 +67,7 @@ class Run:
         self._recorders: dict[Kind, Recorder] = {}
         """What is kept of a kind when it is done; the ids that its decoder remembers are not kept."""
 
-    async def go(self, *, handle_signals: bool) -> None:
+    async def go(self, *, handle_signals: bool | SharedSignals) -> None:
         """Work until done or stopped. Then no request is in flight: each was answered, or the drain time is over."""
         await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
 

@@ -12,7 +12,7 @@ from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
 from masivo_stream.flow.readback.findings import Findings
-from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, OutageError
 from masivo_stream.model.ports import Clock, TransactionReader
@@ -29,7 +29,7 @@ async def read_back_samples(
     reader: TransactionReader,
     clock: Clock,
     observer: Observer,
-    handle_signals: bool,
+    handle_signals: bool | SharedSignals,
 ) -> Verified:
     """Read each kind's sample back, for at most `events_settle` and the time of one request."""
     stop, findings = StopControl(clock, drain_time=0), Findings()

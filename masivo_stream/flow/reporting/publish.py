@@ -66,14 +66,23 @@ async def publish_results(settings: Settings, state_dir: Path, invocation: Invoc
     try:
         await publish_files(read_folder(folder), _files(state_dir), patience_of(settings.retry))
     except (ConfigurationError, StorageError) as error:
-        text = "start the same command again: what was delivered is not sent again, and the results are published"
         return msgspec.structs.replace(
             summary,
             exit_code=int(ExitCode.OUTAGE) if summary.exit_code in _OUTWEIGHED else summary.exit_code,
             warnings=(*summary.warnings, f"the results are not published: {error.place or folder}: {error}"),
-            next_steps=(NextStep(text=text, command=quote(invocation.again)), *summary.next_steps),
+            next_steps=(*_steps(error.hint, invocation, summary), *summary.next_steps),
         )
     return msgspec.structs.replace(summary, published=folder)
+
+
+def _steps(remedy: str, invocation: Invocation, summary: Summary) -> Iterator[NextStep]:
+    """Yield what is to be done before results are published; a command that is shown anyway is not shown twice."""
+    if remedy:
+        yield NextStep(text=remedy)
+    command = quote(invocation.again)
+    if not command or all(step.command != command for step in summary.next_steps):
+        text = "start the same command again: what was delivered is not sent again, and the results are published"
+        yield NextStep(text=text, command=command)
 
 
 def _files(state_dir: Path) -> Iterator[Path]:

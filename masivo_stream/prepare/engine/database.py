@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from masivo_stream.model.errors import BugError, ConfigurationError, InputError, MasivoStreamError, StorageError
@@ -44,13 +45,7 @@ class Database:
         Raises:
             ConfigurationError: DuckDB is not installed, or a setting of the engine does not fit.
         """
-        try:
-            import duckdb  # noqa: PLC0415 - an optional extra
-        except ImportError:
-            raise ConfigurationError(
-                "prepare needs DuckDB, which is not installed", operation="open the database", hint=INSTALL
-            ) from None
-        self._duckdb = duckdb
+        duckdb = self._duckdb = _import_duckdb()
         self._engine_place = f"{mapping_file}: [engine] memory" if mapping_file else "[engine] memory"
         self._connection = duckdb.connect()
         paths = ", ".join(map(literal, readable))
@@ -217,6 +212,25 @@ class Database:
         return _wrong(
             f"does not work: {text[:LONGEST_MESSAGE]}", written.place_of(str(error)) or place, "correct the SELECT"
         )
+
+
+def _import_duckdb() -> ModuleType:
+    try:
+        import duckdb  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise ConfigurationError(
+            "prepare needs DuckDB, which is not installed", operation="open the database", hint=INSTALL
+        ) from None
+    return duckdb
+
+
+def name_engine() -> str:
+    """Return the version of the database.
+
+    Raises:
+        ConfigurationError: DuckDB is not installed.
+    """
+    return f"DuckDB {_import_duckdb().__version__}"
 
 
 def _full(text: str) -> StorageError:

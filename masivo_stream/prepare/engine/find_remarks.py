@@ -3,7 +3,7 @@
 That is: values that were remarkable, rows that no SELECT returns, and emails that several customers have.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,27 @@ from typing import Any
 from masivo_stream.prepare.engine.casts import literal, quoted
 from masivo_stream.prepare.engine.database import Database
 from masivo_stream.prepare.engine.load import LoadedSource
-from masivo_stream.prepare.engine.output_files import OutputFiles
+from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import SelectedTable, listed_columns
-from masivo_stream.prepare.mapping.flat_columns import LINE_PLACE, PLACE, FlatTable
+from masivo_stream.prepare.engine.share import Share
+from masivo_stream.prepare.mapping.flat_columns import LINE_PLACE, FlatTable
 from masivo_stream.prepare.mapping.frame import Policies
 from masivo_stream.prepare.settling.customers import choose_row, lose_email
 from masivo_stream.prepare.settling.remarks import Action, Remark, Why
 from masivo_stream.prepare.settling.rows import CustomerRow
 from masivo_stream.prepare.settling.settle import SettlingRules
-from masivo_stream.prepare.sources.places import PlaceNames, make_place
+from masivo_stream.prepare.sources.places import make_place
 from masivo_stream.prepare.sources.source_rows import WORDS
 
 _NOTED = {Why.ROUNDED, Why.ZERO_DATE, Why.SKIPPED_HOUR, Why.REPEATED_HOUR, Why.AMBIGUOUS_DATE}
 """Words about values that are used."""
 
 
-def note_words(
-    database: Database, source: LoadedSource, policies: Policies, outputs: OutputFiles, names: PlaceNames
-) -> None:
+FlatWords = tuple[int, int | None, str]
+"""The place of a flat row, that of its line item, and the words about its values."""
+
+
+def note_words(database: Database, source: LoadedSource, policies: Policies, remarks: RemarkList) -> None:
     """Add remarks about remarkable values of a source; a row that is left out for one has its remark elsewhere."""
     noted = set(_NOTED)
     noted |= {Why.BAD_NUMBER} if policies.bad_number == "blank" else set()
@@ -38,53 +41,55 @@ def note_words(
         for word in str(words).split():
             why = Why(word.partition(":")[0])
             if why in noted:
-                outputs.remark_source(source.name, _action(why), why, *names.describe(place))
+                remarks.remark_source(source.name, _action(why), why, *remarks.names.describe(place))
 
 
 def _action(why: Why) -> Action:
     return Action.GUESSED if why is Why.AMBIGUOUS_DATE else Action.CORRECTED
 
 
-def note_flat_words(database: Database, selected: SelectedTable, outputs: OutputFiles, names: PlaceNames) -> None:
-    """Add remarks about remarkable values that a SELECT returned as text."""
-    query = (
+def read_flat_words(database: Database, selected: SelectedTable, numbers: range) -> Iterator[FlatWords]:
+    """Yield the words about values that a SELECT returned as text, in these partitions, in the order of the rows."""
+    if not selected.has_rows(numbers):
+        return iter(())
+    return database.rows(
         f"SELECT place, {LINE_PLACE if selected.table is FlatTable.EVENTS else 'NULL'}, {WORDS}"
-        f" FROM {selected.scan()} WHERE {WORDS} IS NOT NULL ORDER BY ALL"
+        f" FROM {selected.scan(numbers)} WHERE {WORDS} IS NOT NULL ORDER BY ALL"
     )
-    for place, line_place, words in database.rows(query):
-        for word in str(words).split():
+
+
+def remark_flat_words(table: FlatTable, rows: Iterable[FlatWords], remarks: RemarkList) -> None:
+    """Add remarks about remarkable values that a SELECT returned as text."""
+    for place, line_place, words in rows:
+        for word in words.split():
             why = Why(word.partition(":")[0])
             if why in _NOTED:
-                outputs.remark(Remark(selected.table, _action(why), why, place, line_place), names)
+                remarks.remark(Remark(table, _action(why), why, place, line_place))
 
 
-def note_not_selected(
-    database: Database,
-    source: LoadedSource,
-    numbers: range,
-    selected: Sequence[SelectedTable],
-    outputs: OutputFiles,
-    names: PlaceNames,
-) -> int:
-    """Add a remark per row of a source that no SELECT returned; return how many these are."""
-    first, last = make_place(numbers.start, 0), make_place(numbers.stop, 0)
-    between = f"BETWEEN {first} AND {last}"
-    returned = [
-        f"SELECT {column} AS found FROM {each.scan()} WHERE {column} {between}"
-        for each in selected
-        if not each.is_empty
-        for column in ((PLACE, LINE_PLACE) if each.table is FlatTable.EVENTS else (PLACE,))
-    ]
-    returned.append("SELECT 0 AS found WHERE false")
+def find_not_selected(
+    database: Database, source: LoadedSource, files: range, returned: Iterable[str], share: Share
+) -> Iterator[int]:
+    """Yield the places of rows of a source that no SELECT returned, in order; of a share, those that it looks at.
+
+    `files` are the numbers of the source's files; `returned` are queries of the places that SELECTs return.
+    """
+    own = f"BETWEEN {make_place(files.start, 0)} AND {make_place(files.stop, 0)}{share.chosen('found')}"
+    queries = [f"SELECT found FROM ({query}) WHERE found {own}" for query in returned]
+    queries.append("SELECT 0 AS found WHERE false")
     query = (
-        f"SELECT place FROM read_parquet({literal(str(source.table))}) ANTI JOIN"
-        f" (SELECT DISTINCT found FROM ({' UNION ALL '.join(returned)})) ON place = found ORDER BY place"
+        f"SELECT found FROM (SELECT place AS found FROM read_parquet({literal(str(source.table))})) AS loaded ANTI JOIN"
+        f" (SELECT DISTINCT found FROM ({' UNION ALL '.join(queries)})) AS returned USING (found)"
+        f" WHERE loaded.found {own} ORDER BY found"
     )
-    count = 0
     for (place,) in database.rows(query):
-        outputs.remark_source(source.name, Action.LEFT_OUT, Why.NOT_SELECTED, *names.describe(place))
-        count += 1
-    return count
+        yield place
+
+
+def remark_not_selected(source: str, places: Iterable[int], remarks: RemarkList) -> None:
+    """Add a remark per row of a source that no SELECT returned."""
+    for place in places:
+        remarks.remark_source(source, Action.LEFT_OUT, Why.NOT_SELECTED, *remarks.names.describe(place))
 
 
 def find_lost_emails(database: Database, customers: SelectedTable | None, rules: SettlingRules, path: Path) -> None:

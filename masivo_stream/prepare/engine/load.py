@@ -248,7 +248,7 @@ def _load_parquet(database: Database, asked: SourceToLoad, table: Path) -> Loade
     scan = " UNION ALL BY NAME ".join(scans)
     types = {name.lower(): kind for name, kind in database.describe(scan, asked.place)}  # what all files have in common
     described = {name: types[name.lower()] for name in columns}
-    size, read = sum(Path(file.path).stat().st_size for file in asked.files), 0
+    size, read = sum(file.size for file in asked.files), 0
 
     def seen(share: float) -> None:
         nonlocal read

@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.prepare.engine.casts import literal
 from masivo_stream.prepare.engine.database import Database
-from masivo_stream.prepare.engine.output_files import OutputFiles
+from masivo_stream.prepare.engine.record_origins import RecordOrigin, origin_of
+from masivo_stream.prepare.engine.remark_list import RemarkList
 from masivo_stream.prepare.engine.select import SelectedTable, part_of, read_rows
 from masivo_stream.prepare.mapping.flat_columns import FlatTable
-from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.settling.remarks import Action, Why
 from masivo_stream.prepare.settling.rows import BalanceRow, CustomerRow, CustomerRows, FlatRow, LedgerRow, LineItemRow
 from masivo_stream.prepare.settling.settle import SettlingRules, leave_out_rows, settle
 from masivo_stream.prepare.settling.written_records import encode
-from masivo_stream.prepare.sources.places import PlaceNames
 
 R = TypeVar("R", CustomerRow, BalanceRow, LineItemRow, LedgerRow)
 
@@ -32,9 +32,17 @@ class PartitionToNest(Struct, frozen=True):
     lost_emails: Path
 
 
-def nest(
-    database: Database, asked: PartitionToNest, rules: SettlingRules, outputs: OutputFiles, names: PlaceNames
-) -> None:
+class NestedFiles(Protocol):
+    """Where records and remarks go."""
+
+    settling: RemarkList
+
+    def write(self, kind: Kind, record: bytes, origin: RecordOrigin) -> None:
+        """Add a record."""
+        ...
+
+
+def nest(database: Database, asked: PartitionToNest, rules: SettlingRules, outputs: NestedFiles) -> None:
     """Write the records of a partition, in the order of the customers' ids, and the remarks about its rows."""
     in_part = f"{part_of('id', asked.of)} = {asked.number}"
     lost = {str(row[0]) for row in database.rows(f"SELECT id FROM {literal(str(asked.lost_emails))} WHERE {in_part}")}
@@ -49,7 +57,7 @@ def nest(
             why = Why.NO_CUSTOMER if id_ is None else Why.UNKNOWN_CUSTOMER
             for each in (customers, balances, events, ledger):
                 for remark in leave_out_rows(each.table, each.take(id_), why):
-                    outputs.remark(remark, names)
+                    outputs.settling.remark(remark)
             continue
         rows = CustomerRows(
             id_,
@@ -59,20 +67,25 @@ def nest(
             list(ledger.take(id_)),
             email_lost=id_ in lost,
         )
-        _write(rows, rules, outputs, names)
+        _write(rows, rules, outputs)
 
 
-def _write(rows: CustomerRows, rules: SettlingRules, outputs: OutputFiles, names: PlaceNames) -> None:
+def _write(rows: CustomerRows, rules: SettlingRules, outputs: NestedFiles) -> None:
     settled = settle(rows, rules)
-    for kind, record in (
-        (Kind.CUSTOMERS, settled.customer),
-        (Kind.EVENTS, settled.events),
-        (Kind.TRANSACTIONS, settled.transactions),
+    left_out = [each for each in settled.remarks if each.action is Action.LEFT_OUT]
+    for kind, record, table, source in (
+        (Kind.CUSTOMERS, settled.customer, FlatTable.CUSTOMERS, rows.customers),
+        (Kind.EVENTS, settled.events, FlatTable.EVENTS, rows.line_items),
+        (Kind.TRANSACTIONS, settled.transactions, FlatTable.TRANSACTIONS, rows.ledger),
     ):
         if record is not None:
-            outputs.write(kind, encode(record))
+            left = {each.place for each in left_out if each.table is table}
+            origin = origin_of({row.place for row in source} - left)
+            if not origin.rows:  # an opening entry
+                origin = origin_of({row.place for row in rows.balances})
+            outputs.write(kind, encode(record), origin)
     for remark in settled.remarks:
-        outputs.remark(remark, names)
+        outputs.settling.remark(remark)
 
 
 def _order(id_: str | None) -> tuple[bool, bytes]:

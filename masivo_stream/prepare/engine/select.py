@@ -4,7 +4,7 @@ A partition's Parquet files have the columns of `mapping.flat_columns` in their 
 in millionths, dates as timestamps in UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,15 @@ class SelectedTable(Struct, frozen=True):
         """Return the directory of a partition; it exists if the partition has rows."""
         return self.path / f"{PART}={number}"
 
-    def scan(self, number: int | None = None) -> str:
-        """Return what reads a partition, or all of them."""
-        files = sorted((self.path if number is None else self.partition(number)).rglob("*.parquet"))
+    def scan(self, numbers: Iterable[int] | None = None) -> str:
+        """Return what reads some partitions, or all of them."""
+        paths = [self.path] if numbers is None else [self.partition(number) for number in numbers]
+        files = sorted(file for path in paths for file in path.rglob("*.parquet"))
         return f"read_parquet([{', '.join(literal(str(file)) for file in files)}], hive_partitioning = false)"
+
+    def has_rows(self, numbers: Iterable[int]) -> bool:
+        """Return whether there is a row in some partitions."""
+        return any(self.partition(number).is_dir() for number in numbers)
 
     @property
     def is_empty(self) -> bool:
@@ -99,6 +104,8 @@ class SelectToRun(Struct, frozen=True):
     partitions: int
     files: int
     """How many files all sources have: a place names one of them."""
+    kept: range | None = None
+    """The partitions whose rows are written; None: all."""
 
     @property
     def where(self) -> str:
@@ -132,6 +139,9 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
         elif column.type is ColumnType.TEXT and (limit := _EXACT_BELOW.get(kind)) is not None:
             lost = f"NOT isnan({quoted(name)}) AND abs({quoted(name)}) >= {limit}"
             cast = SqlCast({}, quoted(name), ((lost, Why.DIGITS_LOST),))
+        elif name in IDS and kind == "VARCHAR":
+            lost = f"regexp_full_match(trim({quoted(name)}), {literal(_WITH_EXPONENT)})"
+            cast = SqlCast({}, quoted(name), ((lost, Why.DIGITS_LOST),))
         elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
             raise _no_place(f"returns `{name}`, which is no place", where)
         if cast is not None:
@@ -149,8 +159,12 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
     )
     own = describe_fault(casts)
     words = describe_words(casts.items())
-    query = stage_casts(f"{select}\n", list(casts.values()))
     key = COLUMNS[table][0].name
+    if asked.kept is not None:  # as far inside as possible, so that what is not kept is read, and nothing else
+        first = part_of(_value(ColumnType.TEXT, _text_of(quoted(key), types[key], key, where), None, ""), partitions)
+        between = f"BETWEEN {asked.kept.start} AND {asked.kept.stop - 1}"
+        select = f"SELECT * FROM ({select}\n) WHERE {first} {between}"
+    query = stage_casts(f"{select}\n", list(casts.values()))
     # The values are computed below the join, so that names in it are not ambiguous.
     inner = f"SELECT {', '.join(values)}, {own} AS own_fault, {words} AS {WORDS} FROM ({query})"
     part = part_of(quoted(key), partitions)
@@ -167,9 +181,29 @@ def select_rows(database: Database, selected: SelectedTable, asked: SelectToRun,
     _check_places(database, selected, asked)
 
 
+def query_places(database: Database, asked: SelectToRun) -> list[str]:
+    """Return queries of the places that a SELECT returns, in the column `found`: a share has not all of its rows."""
+    select = database.only_select(asked.written.select, asked.where, asked.written)
+    returned = {name.lower() for name, _ in database.describe(select, asked.where, asked.written)}
+    return [
+        f"SELECT CAST({quoted(name)} AS BIGINT) AS found FROM ({select}\n)"
+        for name in (PLACE, LINE_PLACE)
+        if name in returned
+    ]
+
+
+def list_places(selected: SelectedTable) -> list[str]:
+    """Return queries of the places in all partitions, in the column `found`."""
+    if selected.is_empty:
+        return []
+    names = (PLACE, LINE_PLACE) if selected.table is FlatTable.EVENTS else (PLACE,)
+    return [f"SELECT {name} AS found FROM {selected.scan()}" for name in names]
+
+
 def part_of(id_: str, partitions: int) -> str:
     """Return the expression of the partition of a customer's id."""
-    return f"CAST(md5_number_lower(coalesce({id_}, '')) % {partitions} AS INTEGER)"
+    half = f"CAST(md5_number(coalesce({id_}, '')) >> 64 AS UBIGINT)"  # md5_number_lower() has this value, and is slow
+    return f"CAST({half} % {partitions} AS INTEGER)"
 
 
 def _check_zones(database: Database, selected: SelectedTable, where: str) -> None:
@@ -212,6 +246,11 @@ def _no_place(what: str, where: str) -> ConfigurationError:
         hint="select `place` as it is, of a source that every row comes from: the one on the left of a LEFT JOIN",
     )
 
+
+IDS = ("id", "customer_id", "purchase_id")
+
+_WITH_EXPONENT = r"[+\-]?\d+([.,]\d*)?[eE]\+\d+"
+"""A floating-point number as programs write a large one: spreadsheets, JSON, and `sources.sqlite_rows`."""
 
 _EXACT_BELOW = {"DOUBLE": 1 << 53, "FLOAT": 1 << 24}
 """Whole numbers below have all their digits (IEEE 754); a larger one may have been another one."""
@@ -307,7 +346,7 @@ def read_rows(database: Database, selected: SelectedTable, number: int) -> Itera
     if not selected.partition(number).is_dir():
         return iter(())
     order = ", ".join(f"{quoted(name)} NULLS FIRST" for name in order_of_rows(selected.table))
-    return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan(number)} ORDER BY {order}")
+    return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan([number])} ORDER BY {order}")
 
 
 def listed_columns(table: FlatTable) -> str:
@@ -337,7 +376,7 @@ def figures_of(database: Database, selected: SelectedTable, number: int) -> Tabl
     """Return what a partition holds, counted by the database: rows, the values of orders, points."""
     if not selected.partition(number).is_dir():
         return TableFigures()
-    scan = selected.scan(number)
+    scan = selected.scan([number])
     match selected.table:
         case FlatTable.CUSTOMERS:
             query = f"SELECT count(*), 0, 0 FROM {scan}"

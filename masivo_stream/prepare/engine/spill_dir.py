@@ -37,6 +37,18 @@ class SavedSums(Struct):
     action: str
     why: str
     sums: RemarkSums
+    file: str
+    """The name of the list of remarks that they are of."""
+
+
+class LoadedTable(Struct, frozen=True):
+    """What is known of a source that was loaded into a table."""
+
+    figures: SourceFigures
+    columns: list[str]
+    warnings: list[str]
+    sums: list[SavedSums]
+    """Of the remarks about its rows, which are in a file beside the table."""
 
 
 class PrepareProgress(Struct):
@@ -50,12 +62,11 @@ class PrepareProgress(Struct):
     """How much of each output file counts."""
     files: list[str] = []
     """The names of the sources' files, in the order of their numbers in places."""
-    sources: dict[str, SourceFigures] = {}
-    columns: dict[str, list[str]] = {}
+    tables: dict[str, LoadedTable] = {}
+    """By source, in the order in which they were loaded."""
     sums: list[SavedSums] = []
     came: dict[str, TableFigures] = {}
     partitions: int = 0
-    warnings: list[str] = []
 
 
 class SpillDirectory:

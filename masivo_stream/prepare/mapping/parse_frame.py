@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.schemas import Timestamp, Uuid
 from masivo_stream.prepare.mapping.frame import (
@@ -157,7 +158,7 @@ def _source(tree: AnyMapping[str, Any], formats: Formats, place: str) -> DataSou
 
 
 def _format_of(path: str, place: str) -> str:
-    name = path.lower()
+    name = shown_url(path).lower()
     for packed in _PACKED:
         name = name.removesuffix(packed)
     for suffix, kind in _SUFFIXES.items():

@@ -75,7 +75,7 @@ MEANINGS: dict[Why, str] = {
     Why.WRONG_ENCODING: "the row holds bytes that the source's encoding does not have",
     Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark, or has more than twelve digits before it",
     Why.BAD_DATE: "a date fits none of the source's date_formats",
-    Why.DIGITS_LOST: "an id or another text is a floating-point number too large for all its digits: export it as text",
+    Why.DIGITS_LOST: "an id or another text is a floating-point number whose last digits are lost: export it as text",
     Why.ROUNDED: "a number has more than six decimal places, and was rounded to six",
     Why.ZERO_DATE: "a date of zeros, as MySQL writes it, was taken as missing",
     Why.SKIPPED_HOUR: "a local time that daylight saving skips was moved on by the length of the gap",
@@ -165,6 +165,13 @@ class RemarkTally:
             sums = self.sums[str(table), str(action), str(why)] = RemarkSums(file=file, line=line)
         sums.rows += 1
         return sums
+
+    def add_sums(self, key: tuple[str, str, str], added: RemarkSums) -> None:
+        """Add sums of later remarks by table, action and reason."""
+        sums = self.sums.setdefault(key, RemarkSums(file=added.file, line=added.line))
+        sums.rows += added.rows
+        sums.money += added.money
+        sums.points += added.points
 
     def total(self, table: str, action: str) -> RemarkSums:
         """Return the sums over all reasons."""

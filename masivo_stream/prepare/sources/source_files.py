@@ -2,6 +2,7 @@
 
 import codecs
 import glob
+import hashlib
 import io
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -13,7 +14,9 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.decompress import Damage, Truncated, make_unpacker
 from masivo_stream.core.reading.formats import Compression
+from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.ports import RemoteFile, RemoteFiles
 from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, DataSource
 
 OPERATION = "read the sources"
@@ -39,19 +42,43 @@ class SourceFile(Struct, frozen=True):
     name: str
     """As a person named it, with the table of an SQLite file; `-` for standard input."""
     path: str
-    """Where its bytes are."""
+    """Where its bytes are, or will be when it was copied."""
+    remote: RemoteFile | None = None
+    """What is copied to the path while the file is read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored."""
+        return Path(self.path).stat().st_size if self.remote is None else self.remote.size
 
 
-def find_files(source: DataSource, place: str, spooled: Path | None) -> list[SourceFile]:
-    """Return the files of a source, each once, in order; `spooled` is what standard input was copied to.
+class FileSpaces(Struct, frozen=True):
+    """Where the bytes of sources are that are no files on this machine."""
+
+    spooled: Path | None = None
+    """What standard input was copied to."""
+    copies: Path | None = None
+    """The directory to which remote files are copied."""
+    remote: RemoteFiles | None = None
+
+
+def find_files(source: DataSource, place: str, spaces: FileSpaces) -> list[SourceFile]:
+    """Return the files of a source, each once, in order.
 
     Raises:
-        InputError: a file does not exist.
+        ConfigurationError: a URL cannot be read from.
+        InputError: a file does not exist, or object storage does not answer.
     """
     found: list[SourceFile] = []
+    of_table = f":{source.table}" if source.format == "sqlite" else ""
     for named in source.path:
+        if spaces.remote is not None and spaces.copies is not None and is_url(named):
+            for remote in spaces.remote.find(named):
+                copy = spaces.copies / hashlib.sha256(remote.name.encode()).hexdigest()
+                found.append(SourceFile(f"{remote.name}{of_table}", str(copy), remote))
+            continue
         if named == STANDARD_INPUT:
-            found.append(SourceFile(named, str(spooled)))
+            found.append(SourceFile(named, str(spaces.spooled)))
             continue
         is_pattern = glob.has_magic(named) and not Path(named).exists()
         paths = sorted(glob.glob(named)) if is_pattern else [named]  # noqa: PTH207 - a pattern may be absolute
@@ -59,14 +86,13 @@ def find_files(source: DataSource, place: str, spooled: Path | None) -> list[Sou
             raise InputError(
                 "there is no such file",
                 operation=OPERATION,
-                place=f"{place}: {named}",
+                place=f"{place}: {shown_url(named)}",
                 hint="paths are relative to the directory in which the command is started",
             )
-        of_table = f":{source.table}" if source.format == "sqlite" else ""
         found += [SourceFile(f"{path}{of_table}", path) for path in paths]
     by_file: dict[str, SourceFile] = {}
-    for each in found:
-        by_file.setdefault(each.path if each.name == STANDARD_INPUT else os.path.realpath(each.path), each)
+    for file in found:
+        by_file.setdefault(file.path if file.name == STANDARD_INPUT else os.path.realpath(file.path), file)
     return list(by_file.values())
 
 

@@ -60,6 +60,8 @@ class SqliteReader:
                 return str(value)
             case float() if value.is_integer() and abs(value) < EXACT_DOUBLE:
                 return f"{value:.0f}"  # an id in a column that SQLite took for numbers
+            case float() if value.is_integer():  # it has an exponent, so that it is known as one if it is an id
+                return f"{value:.16e}".replace(".", self._source.formats.decimal_mark)
             case _:
                 return repr(value).replace(".", self._source.formats.decimal_mark)
 

@@ -1,0 +1,130 @@
+"""Watch the runs of a fleet: a snapshot of each, and log lines that name their account."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Protocol
+
+from msgspec import UnsetType
+
+from masivo_stream import __version__
+from masivo_stream.edges.clock import SystemClock
+from masivo_stream.edges.memory import resident_bytes
+from masivo_stream.model.fleet import AccountResult
+from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot, describe_account
+from masivo_stream.model.notices import Notice
+from masivo_stream.model.ports import Clock
+from masivo_stream.observe.log_observer import LogObserver, LogSink
+from masivo_stream.observe.snapshot_builder import SnapshotBuilder
+
+FLEET_EVENTS = ("account_failed", "account_warned")
+"""The names of log events that are about no notice, but about the result of an account."""
+
+
+class NoticeReceiver(Protocol):
+    """Receives notices (`flow.observer.Observer`)."""
+
+    def notify(self, notice: Notice) -> None:
+        """Receive a notice. Must neither raise nor wait."""
+        ...
+
+
+class _Receivers:
+    """Several receivers as one. One that fails must not end a migration."""
+
+    def __init__(self, receivers: Iterable[NoticeReceiver]) -> None:
+        self._receivers = tuple(receivers)
+
+    def notify(self, notice: Notice) -> None:
+        for receiver in self._receivers:
+            with suppress(Exception):
+                receiver.notify(notice)
+
+
+class AccountWatch:
+    """Watches one account."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        """Nothing has happened yet."""
+        self.name = name
+        self.builder = SnapshotBuilder(clock, resident=lambda: 0)
+        self.begun = False
+        self.result: AccountResult | None = None
+
+    def row(self) -> AccountRow:
+        """Return what is shown of the account."""
+        result = self.result
+        failure = result.failure.message if result is not None and not isinstance(result.failure, UnsetType) else ""
+        run = self.builder.snapshot() if self.begun else None
+        return describe_account(self.name, run, exit_code=None if result is None else result.exit_code, failure=failure)
+
+
+class FleetRuns:
+    """Watches all runs of a fleet."""
+
+    def __init__(self, names: Iterable[str], log: LogSink, *, clock: Clock | None = None) -> None:
+        """Write log lines to `log`."""
+        self._clock, self._log = clock or SystemClock(), log
+        self._further: dict[str, NoticeReceiver] = {}
+        self.own_log = LogObserver(log)
+        """Logs notices that are about no account."""
+        self._began = self._clock.now()
+        self.accounts = {name: AccountWatch(name, self._clock) for name in names}
+
+    def add(self, name: str, observer: NoticeReceiver) -> None:
+        """Let a further observer receive the notices of an account; before its run begins."""
+        self._further[name] = observer
+
+    def observer_of(self, name: str) -> NoticeReceiver:
+        """Return what receives the notices of an account's run."""
+        watch = self.accounts[name]
+        watch.begun = True
+        further = [self._further[name]] if name in self._further else []
+        return _Receivers([watch.builder, LogObserver(_NamedLog(self._log, name), watch.builder.snapshot), *further])
+
+    def ended(self, result: AccountResult) -> None:
+        """Receive the result of an account."""
+        self.accounts[result.name].result = result
+        if not isinstance(result.failure, UnsetType):
+            failure = result.failure
+            self._log.warning(
+                "account_failed",
+                account_name=result.name,
+                exit_code=result.exit_code,
+                why=failure.message,
+                where=failure.place,
+                hint=failure.hint,
+            )
+        for warning in () if isinstance(result.summary, UnsetType) else result.summary.warnings:
+            self._log.warning("account_warned", account_name=result.name, warning=warning)
+
+    def snapshot(self) -> FleetSnapshot:
+        """Return the snapshot of the fleet at this moment."""
+        now = self._clock.now()
+        shift = self._clock.wall().timestamp() - now
+        rows = tuple(watch.row() for watch in self.accounts.values())
+        ends = [row.ends_at for row in rows if not row.ended]
+        known = [moment for moment in ends if moment is not None]
+        return FleetSnapshot(
+            version=__version__,
+            began=self._began + shift,
+            now=now + shift,
+            resident=resident_bytes(),
+            accounts=rows,
+            ends_at=max(known) if known and len(known) == len(ends) else None,
+        )
+
+
+class _NamedLog:
+    """A log whose lines name an account."""
+
+    def __init__(self, log: LogSink, name: str) -> None:
+        self._log, self._name = log, name
+
+    def debug(self, event: str, **fields: object) -> None:
+        self._log.debug(event, account_name=self._name, **fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        self._log.info(event, account_name=self._name, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self._log.warning(event, account_name=self._name, **fields)
