@@ -137,7 +137,7 @@ class ValidationFlags:
     max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
     "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
-    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See README."
+    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See docs/checks.md."
     workers: int | None = None
     "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 

@@ -1,6 +1,6 @@
 """Write notices as log events: one line per batch and per anomaly, none per record.
 
-The event names and their keys are a format that does not change (README, "Log").
+The event names and their keys are a format that does not change (docs/log.md).
 """
 
 from collections.abc import Callable, Iterator
