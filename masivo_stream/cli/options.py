@@ -163,9 +163,11 @@ class SendingFlags:
     api_key_file: str | None = None
     "File (mode 0600) that holds the API key. Without it, MASIVO_API_KEY or MASIVO_TOKEN counts."
     limit: Annotated[list[str] | None, Parameter(negative="")] = None
-    'Rate window such as "1/5s" or "250/h", repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
+    'Rate window: 1/5s, 250/h, or "08:00-20:00 1/30s"; repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
     general_limit: Annotated[list[str] | None, Parameter(negative="")] = None
     "Rate window over all calls together, repeatable. Default: none."
+    time_zone: str | None = None
+    "Whose clocks the hours of limits are on, such as Europe/Madrid. Default: this machine's."
     uploaders: int | None = None
     "Most requests in flight at once."
     request_timeout: float | None = None
