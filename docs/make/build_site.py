@@ -22,6 +22,7 @@ PAGES = ("README.md", "CHANGELOG.md", "bench/README.md", "docs/**/*.md")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)\s#]+)")
 _UNRUN = re.compile(r"^(```\w+) unrun$", re.MULTILINE)
 """A block that the tests do not run; Python-Markdown takes a fence with two words for no fence."""
+_ROW = re.compile(r"^\| \[([^]]+)\]\(([a-z-]+\.md)\)", re.MULTILINE)
 _SHIM = Path(__file__).parent / "iframe-worker.js"
 _SHIM_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 """What the generator's pages load so that their search works on a disk; ours has it beside them."""
@@ -39,6 +40,31 @@ def linked_files() -> set[Path]:
     return {path for path in found if path.is_file()} - set(pages())
 
 
+def navigation() -> str:
+    """Return the navigation as TOML: the sections and pages of `docs/index.md`, and what is beside `docs`."""
+    sections = re.split(r"^## ", (ROOT / "docs" / "index.md").read_text(), flags=re.MULTILINE)[1:]
+    entries = ['{ "First ten minutes" = "README.md" }', '{ "All pages" = "docs/index.md" }']
+    for section in sections:
+        heading, _, table = section.partition("\n")
+        pages_of_section = [_entry(title, page) for title, page in _ROW.findall(table)]
+        if section is sections[-1]:
+            pages_of_section += [
+                '{ "Benchmarks against others" = "bench/README.md" }',
+                '{ "Changelog" = "CHANGELOG.md" }',
+            ]
+        entries.append(f'{{ "{heading}" = [{", ".join(pages_of_section)}] }}')
+    return f"[{', '.join(entries)}]"
+
+
+def _entry(title: str, page: str) -> str:
+    """Return the entry of a page; the pages of a folder of its name are below it."""
+    below = sorted((ROOT / "docs" / page.removesuffix(".md")).glob("*.md"))
+    if not below:
+        return f'{{ "{title}" = "docs/{page}" }}'
+    inner = [f'"docs/{page}"', *(f'"{path.relative_to(ROOT)}"' for path in below)]
+    return f'{{ "{title}" = [{", ".join(inner)}] }}'
+
+
 def build(place: Path) -> Path:
     """Copy pages and files to an empty directory and build the site there; return where it is.
 
@@ -51,7 +77,8 @@ def build(place: Path) -> Path:
         shutil.copyfile(path, copy)
         if path.suffix == ".md":
             copy.write_text(_UNRUN.sub(r"\1", path.read_text()))
-    shutil.copyfile(ROOT / CONFIGURATION, place / CONFIGURATION)
+    head, theme, rest = (ROOT / CONFIGURATION).read_text().partition("[project.theme]")
+    (place / CONFIGURATION).write_text(f"{head}nav = {navigation()}\n\n{theme}{rest}")
     program = Path(sys.executable).parent / "zensical"
     environment = {**os.environ, "NO_COLOR": "1"}
     subprocess.run([program, "build", "--strict", "--clean"], cwd=place, env=environment, check=True)
