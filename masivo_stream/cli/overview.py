@@ -17,6 +17,8 @@ COMMANDS = {
     "fleet": "Plan, migrate or show the state of many accounts at once.",
     "resolve": "Show which batches are in doubt, and decide about them.",
     "retry": "Send dead letters again, corrected or not.",
+    "pause": "Let a run send nothing until it is resumed.",
+    "resume": "Let a paused run send again.",
     "status": "Show the progress and outcome of a run.",
     "verify": "Read back what was accepted, and report what differs from what was sent.",
     "report": "Write the report of a run: one page, or JSON.",

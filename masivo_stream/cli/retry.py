@@ -57,7 +57,10 @@ def retry(
         unchanged=(letters or RetryFlags()).unchanged,
         confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
-        runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),
+        runtime=Runtime(
+            reread=partial(settings_from, common, validation, sending, run),
+            reporting=reporting("retry", (validation, sending, common), (run,)),
+        ),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

@@ -9,6 +9,7 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
+from masivo_stream.model.pause import Pause
 from masivo_stream.model.verification import Verified
 
 
@@ -112,3 +113,5 @@ class Status(Summary, frozen=True, kw_only=True):
 
     owner: str = ""
     """Process and host that own the state directory now; empty if no process does."""
+    paused: Pause | UnsetType = UNSET
+    """The pause that a person has asked for; left out if the run is not paused."""

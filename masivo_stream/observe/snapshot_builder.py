@@ -106,6 +106,7 @@ class SnapshotBuilder:
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
             outcome=self._outcome,
+            paused=self._waits.paused,
             target=self._target,
             account=self._account,
         )
@@ -113,7 +114,7 @@ class SnapshotBuilder:
     def _forecast(self, now: float, shift: float) -> tuple[float | None, float | None]:
         """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
         present, left = self._phases.present, self._phases.left
-        if present is None or not self._windows.known or self._waits.stopping:
+        if present is None or not self._windows.known or self._waits.stopping or self._waits.paused is not None:
             return None, None
         own = requests_left(present)
         depends_on = (present.kind, own, left, self._windows.version)

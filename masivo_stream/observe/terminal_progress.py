@@ -11,6 +11,7 @@ from rich.text import Text
 from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 from masivo_stream.observe.live_display import LiveDisplay
+from masivo_stream.observe.pause_text import describe_pause
 
 REFRESHES = 4
 """The most per second."""
@@ -53,7 +54,11 @@ class TerminalProgress(LiveDisplay):
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
-        return Text("starting")
+        return (
+            Group(*map(Text, (waiting_line(snapshot), *ending_lines(snapshot))))
+            if snapshot.paused
+            else Text("starting")
+        )
     lines = [line for line in (waiting_line(snapshot), *ending_lines(snapshot), rate_line(snapshot)) if line]
     shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     return Group(Text(), _table(snapshot, wide=width >= _WIDE), *shown)
@@ -109,6 +114,9 @@ def waiting_line(snapshot: RunSnapshot) -> str:
         return wait.text or (f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working")
     if wait.what == "done":
         return "done"
+    if wait.what == "paused" and snapshot.paused is not None:
+        left = f", {snapshot.in_flight} in flight" if snapshot.in_flight else ""
+        return describe_pause(snapshot.paused.since, snapshot.paused.by) + left
     left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - snapshot.now))}"
     between = "" if wait.what == "drain" else " in"
     return f"{wait.text}{between}{left}" if left else wait.text
@@ -118,6 +126,8 @@ def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
     """Return when the run will end; while it stops, what a second Ctrl-C does."""
     if snapshot.wait.what == "drain":
         return _STOPPING
+    if snapshot.wait.what == "paused" and snapshot.paused is not None:
+        return (f"resume with: {snapshot.paused.command}",)
     if snapshot.ends_at is not None:
         return (f"{_left(snapshot, snapshot.ends_at)} left, until {_moment(snapshot, snapshot.ends_at)}",)
     for phase in snapshot.phases:
