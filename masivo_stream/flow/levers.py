@@ -1,7 +1,7 @@
 """What a person changes about a run at work: whether it sends, how fast, and with how many uploaders.
 
 * `masivo-stream pause` leaves a file in the state directory. It is looked for twice a second. While it is there, the
-  gate that all requests pass is closed.
+  switch that all requests look at is off.
 * SIGHUP has the settings read again. Limits and uploaders change at once. Everything else that has changed is named,
   and counts from the next start on. If the settings cannot be read, nothing changes.
 """
@@ -41,9 +41,11 @@ class RunLevers:
     """The levers of one run. `watch` does what they ask for."""
 
     def __init__(self, session: Session, *, in_flight: Callable[[], int]) -> None:
-        """Change the settings, the limiters and the gate of a session that is connected."""
+        """Change the settings, the limiters and the switch of a session that is connected."""
         self._session, self._in_flight = session, in_flight
         self._hung_up = anyio.Event()
+        self._off_before = 0.0
+        """For how long the switch was off before this pause."""
         self.uploading: Uploading | None = None
         """What sends at the moment, None if nothing does."""
 
@@ -68,11 +70,12 @@ class RunLevers:
             await self._session.clock.sleep(LOOK_EVERY)
 
     def look_for_pause(self) -> None:
-        """Close or open the gate, if a person has paused or resumed the run."""
-        gate, before = self._session.limiters.gate, self._session.limiters.gate.closed_seconds
+        """Turn the switch off or on, if a person has paused or resumed the run."""
+        switch = self._session.limiters.switch
         pause = read_pause(self._session.state.path)
-        if pause is not None and not gate.closed:
-            gate.close()
+        if pause is not None and not switch.off:
+            self._off_before = switch.off_seconds
+            switch.turn_off()
             self._session.observer.notify(
                 Paused(
                     since=pause.since.timestamp(),
@@ -81,10 +84,9 @@ class RunLevers:
                     in_flight=self._in_flight(),
                 )
             )
-            self._paused_from = before
-        elif pause is None and gate.closed:
-            gate.open()
-            self._session.observer.notify(Resumed(seconds=gate.closed_seconds - self._paused_from))
+        elif pause is None and switch.off:
+            switch.turn_on()
+            self._session.observer.notify(Resumed(seconds=switch.off_seconds - self._off_before))
 
     async def reread(self) -> None:
         """Read the settings again, and take over what a run at work can change."""

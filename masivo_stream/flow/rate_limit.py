@@ -28,7 +28,7 @@ from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import find_shared_dir
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.sending_gate import SendingGate
+from masivo_stream.flow.sending_switch import SendingSwitch
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError, StorageError
@@ -99,7 +99,7 @@ class QuotaClient:
             self._call(lambda quota: quota.withdraw(numbers))
 
     def departures(self, lane: Lane) -> list[float]:
-        """As the quota does; without a quota none is known."""
+        """As the quota does; without a quota, no departure is known."""
         found: list[float] = []
         self._call(lambda quota: found.extend(quota.departures(lane)))
         return found
@@ -223,12 +223,12 @@ class RateLimiter:
         *,
         longest_hold: float = math.inf,
         observer: Observer | None = None,
-        gate: SendingGate | None = None,
+        switch: SendingSwitch | None = None,
     ) -> None:
         """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
         There is no wait for a hold of more than `longest_hold` seconds, whichever process was asked for it. `observer`
-        receives notices of waits, and of what is used. While `gate` is closed, nothing leaves.
+        receives notices of waits, and of what is used. While `switch` is off, nothing leaves.
         """
         self.scopes = tuple(scopes)
         self._clock = clock
@@ -236,7 +236,7 @@ class RateLimiter:
         self._longest_hold = longest_hold
         self._observer = observer
         self._noticed = -math.inf
-        self.gate = gate or SendingGate(clock)
+        self.switch = switch or SendingSwitch(clock)
         self._sleepers: set[anyio.CancelScope] = set()
         self.look_again()
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
@@ -249,11 +249,11 @@ class RateLimiter:
             OutageError: the server has asked to wait longer than we do.
         """
         async with self._turn:
-            await self.gate.passed()
+            await self.switch.wait_until_on()
             while isinstance(slot := self._reserve(), float):
                 self._notify(slot)
                 await self._sleep(min(slot, self._longest_sleep))
-                await self.gate.passed()
+                await self.switch.wait_until_on()
             departure = Departure(self.scopes, self._clock, self._quota, slot)
             self._notify()
         try:
@@ -351,12 +351,12 @@ class RateLimiters(Struct, frozen=True):
     """For all other calls: tokens and reading back."""
 
     @property
-    def gate(self) -> SendingGate:
-        """What all of these requests pass."""
-        return self.general.gate
+    def switch(self) -> SendingSwitch:
+        """What lets all of these requests leave, or not."""
+        return self.general.switch
 
     def change(self, limits: LimitSettings, clock: Clock) -> None:
-        """Keep to other windows from now on; what has departed counts in them, as far as it is known."""
+        """Keep to other windows from now on; what has departed and is known counts in them."""
         time_zone, timetable = _find_timetable(limits, clock)
         limiters = {id(limiter): limiter for limiter in (*self.kinds.values(), self.revert, self.general)}.values()
         for scope in {id(scope): scope for limiter in limiters for scope in limiter.scopes}.values():
@@ -427,7 +427,7 @@ def make_limiters(
         lost: called when `quota` fails; from then on the limiters work without it.
         observer: receives notices of waits, and of what is used of the windows.
     """
-    limits, shared, gate = settings.limits, QuotaClient(quota, lost), SendingGate(clock)
+    limits, shared, switch = settings.limits, QuotaClient(quota, lost), SendingSwitch(clock)
     time_zone, timetable = _find_timetable(limits, clock)
 
     def scope(called: str, windows: Sequence[Window]) -> LimitScope:
@@ -437,7 +437,7 @@ def make_limiters(
 
     def limiter(*scopes: LimitScope) -> RateLimiter:
         hold = limits.longest_hold
-        return RateLimiter((*scopes, general), clock, shared, longest_hold=hold, observer=observer, gate=gate)
+        return RateLimiter((*scopes, general), clock, shared, longest_hold=hold, observer=observer, switch=switch)
 
     if limits.scope == "account":
         migration = limiter(scope("migration", limits.limit))

@@ -72,7 +72,7 @@ class Endpoints:
 
     async def _readiness(self, _request: web.BaseRequest) -> MonitorAnswer:
         snapshot = self._source.snapshot()
-        if is_working(snapshot):  # also while it is paused: it is well, and must not be started anew
+        if is_working(snapshot):  # also while it is paused: nothing is wrong with it
             return MonitorAnswer(body=b"working\n" if snapshot.paused is None else f"{snapshot.wait.text}\n".encode())
         return MonitorAnswer(status=503, body=b"not begun, or stopping\n")
 

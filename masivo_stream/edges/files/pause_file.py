@@ -11,15 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from masivo_stream.edges.files.state_dir import replace_file
-from masivo_stream.model.errors import StorageError
+from masivo_stream.edges.files.state_dir import remove_file, replace_file
 from masivo_stream.model.pause import Pause
 
 PAUSE = "pause.json"
 
 
 def read_pause(directory: Path) -> Pause | None:
-    """Return the pause of a state directory; None if there is none.
+    """Return the pause of a state directory; None if it is not paused.
 
     A file that cannot be read is a pause too: it is there.
     """
@@ -58,19 +57,7 @@ def remove_pause(directory: Path) -> bool:
     Raises:
         StorageError: the file cannot be removed.
     """
-    path = directory / PAUSE
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StorageError(
-            f"cannot be removed: {error.strerror}",
-            operation="resume the run",
-            place=str(path),
-            hint="correct the permissions of the state directory, or remove this file",
-        ) from error
-    return True
+    return remove_file(directory / PAUSE)
 
 
 def _who() -> str:

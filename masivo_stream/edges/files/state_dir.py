@@ -298,6 +298,22 @@ def replace_file(path: Path, content: bytes, *, fsync: Callable[[int], None] = o
         raise _storage(path, error) from error
 
 
+def remove_file(path: Path, *, fsync: Callable[[int], None] = os.fsync) -> bool:
+    """Remove a file durably; return whether it was there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink()
+        _sync_directory(path.parent, fsync)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _storage(path, error) from error
+    return True
+
+
 def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
     """Make the names in a directory durable."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

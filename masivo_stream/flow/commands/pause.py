@@ -47,6 +47,6 @@ def _check_run(state_dir: str, operation: str) -> Path:
             "there is no run in this state directory",
             operation=operation,
             place=state_dir,
-            hint="name the run's state directory",
+            hint="name the run's --state-dir",
         )
     return directory

@@ -210,7 +210,7 @@ class Delivery:
     def _decide(self, batch: Batch, outcome: Outcome, history: AttemptHistory) -> Decision:
         repeatable = CONTRACTS[batch.kind].repeatable
         # A pause that a person asked for is no time in which the API did not answer.
-        now = self._clock.now() - self._limiter.gate.closed_seconds
+        now = self._clock.now() - self._limiter.switch.off_seconds
         decision = self._backoff.decide(outcome, history, repeatable=repeatable, now=now)
         if isinstance(outcome, Throttled):
             self._recorder.count_throttled()

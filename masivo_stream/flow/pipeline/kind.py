@@ -94,7 +94,7 @@ class KindPipeline:
         self._read_backs = 0
         """Batches that are read back beside the uploaders."""
         self._add_uploader: Callable[[], None] | None = None
-        """Starts one more uploader; None if none is at work."""
+        """Starts one more uploader; None while nothing is delivered."""
         self._progress_notified = -math.inf
 
     async def run(self) -> None:

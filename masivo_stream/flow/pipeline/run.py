@@ -19,7 +19,7 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import reread
 from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.reporting.run_report import name_account
-from masivo_stream.flow.sending_gate import WorkingClock
+from masivo_stream.flow.sending_switch import WorkingClock
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
@@ -146,7 +146,7 @@ class Run:
                 kind,
                 AcceptedLast(entries=accepted, at=accepted_at, unsure=candidates.unsure),
                 reader=self._session.reader,
-                clock=WorkingClock(self._session.clock, self._session.limiters.gate),
+                clock=WorkingClock(self._session.clock, self._session.limiters.switch),
                 settings=self._settings.visible,
                 observer=self._observer,
             )
@@ -159,7 +159,7 @@ class Run:
 
     def samples(self) -> dict[Kind, list[Entry]]:
         """Return some of what was accepted, by kind; nothing if the run was stopped, or is paused."""
-        if self._stop.cause is not None or self._session.limiters.gate.closed:
+        if self._stop.cause is not None or self._session.limiters.switch.off:
             return {}
         samples = {kind: recorder.ledger.candidates.sample for kind, recorder in self._recorders.items()}
         return {kind: drawn for kind, drawn in samples.items() if drawn}
