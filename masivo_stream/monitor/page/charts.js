@@ -10,7 +10,7 @@ function stepFor(seconds) {
 
 /** Seconds between two requests at the account's limits; 0 if nothing paces the run. */
 function pace(snapshot) {
-  return Math.max(0, ...snapshot.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
+  return Math.max(0, ...snapshot.windows.filter((use) => use.in_force !== false && use.limit > 0 && use.limit <= 60).map((use) => use.seconds / use.limit));
 }
 
 /** The time line in stretches of equal length; the last one is shown only after half of it has passed. */
