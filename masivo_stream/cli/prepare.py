@@ -161,9 +161,10 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
                     make_missing_shares(SharesToMake(work.mapping, work.parts, settings), show)
                 found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show, origins)
         settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
-        with showing_work(quiet=common.quiet) as observer:
-            work_on = partial(planning.plan, settings, exports_in(str(directory)), observer=observer)
-            planned = anyio.run(work_on) if found.kinds else None
+        planned = None
+        if found.kinds:
+            with showing_work(quiet=common.quiet) as observer:
+                planned = anyio.run(partial(planning.plan, settings, exports_in(str(directory)), observer=observer))
         if planned is not None:
             planned = _with_origins(planned, origins)
     if planned is not None and not output:

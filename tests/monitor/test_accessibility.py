@@ -1,4 +1,4 @@
-"""The pages for everybody: axe-core finds no fault in any state, every control is reached by keyboard, nothing moves.
+"""The pages for any reader: axe-core finds no fault in any state, every control is reached by keyboard, nothing moves.
 
 axe-core (https://github.com/dequelabs/axe-core) comes with the package `axe-playwright-python`; Chromium is the
 system's. Without either of them the test is skipped.
@@ -51,7 +51,7 @@ async def look(page, address):
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 @pytest.mark.skipif(AXE is None, reason="no axe-core here: pip install axe-playwright-python")
-async def test_every_page_is_for_everybody(tmp_path):
+async def test_every_page_is_for_any_reader(tmp_path):
     """The page of a run in every state, the page of a fleet, and the report: contrast, labels, structure, keyboard."""
     faults, painted = {}, Painted()
     fleet = tmp_path / "fleet.html"

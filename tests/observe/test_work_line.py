@@ -67,7 +67,7 @@ HOSTILE = "reading \x1b[2J\u202ea"
     ],
 )
 def test_the_line_says_how_far_and_how_long(steps, line):
-    """A step that begins anew has a pace of its own; a time is said when there is something to estimate it from."""
+    """A step that begins again has a pace of its own; a time is said when there is something to estimate it from."""
     assert shown_after(*steps) == line
 
 

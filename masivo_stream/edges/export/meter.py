@@ -1,4 +1,4 @@
-"""Where the reading of exports is counted, for whoever shows how far it is."""
+"""The meter that counts what is read of exports, for the display that shows how far it is."""
 
 from collections.abc import Callable
 from contextvars import ContextVar

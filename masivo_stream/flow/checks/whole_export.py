@@ -161,7 +161,7 @@ class WholeExport:
     async def finish(self, identity: bytes, observer: Observer, clock: Clock) -> ExportChecks:
         """Find what is wrong, keep it in the directory for `read_findings`, and return it.
 
-        The observer is told how far the work is.
+        The observer receives how far the work is.
 
         Raises:
             InputError: a line cannot be read again.

@@ -35,7 +35,7 @@ async def validate(
         credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         catalogue: path of a JSON file that says what the account has: rewards have the names in it.
-        observer: is told how far the work is.
+        observer: receives notices of how far the work is.
         runtime: the clock; the default is right for a program.
 
     Raises:

@@ -79,7 +79,7 @@ async def validate_part(
         part: which part.
         parts: how many parts there are.
         out: a directory that all machines share, or the URL of a folder in object storage.
-        observer: is told how far the work is.
+        observer: receives notices of how far the work is.
 
     Raises:
         ConfigurationError: there is no such part, no export is named, or one comes from a pipe.

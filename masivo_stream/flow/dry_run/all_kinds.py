@@ -101,7 +101,7 @@ class DryRunFiles(Struct, frozen=True):
     scratch: Path | None = None
     """The directory for what the checks over all files keep on disk; a temporary one without it."""
     observer: Observer = Observers()
-    """Is told how far the work is."""
+    """It receives notices of how far the work is."""
 
 
 async def dry_run(

@@ -43,7 +43,7 @@ OpenAnswers = Callable[[Mapping[Kind, Sequence[Input]]], Awaitable[TakenParts]]
 def answers_opener(exports: Exports, settings: Settings, observer: Observer, clock: Clock) -> OpenAnswers | None:
     """Return what opens the answers of parts, which a scheduler's workers may have to make first; None for no parts.
 
-    The observer is told how many parts are there.
+    The observer receives how many parts are there.
     """
     if settings.scheduler.scheduler:
         return partial(_spread_and_take, exports, settings=settings, observer=observer, clock=clock)
