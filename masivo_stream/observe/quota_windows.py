@@ -10,9 +10,11 @@ from itertools import takewhile
 from msgspec import Struct
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
+from masivo_stream.core.pacing.seen_pace import typical_lag
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import QuotaUsed, ScopeUse
 from masivo_stream.model.snapshot import WindowUse
+from masivo_stream.model.window import Window
 
 
 class _Reported(Struct, frozen=True):
@@ -50,13 +52,29 @@ class QuotaWindows:
         """Return the use of each window at `now`; `shift` is added to moments."""
         return tuple(use for name in sorted(self._reported) for use in _uses(self._reported[name], now, shift))
 
-    def last_departure(self, kind: Kind, requests: int, now: float) -> float:
-        """Return when the last of `requests` further requests leaves, if each leaves as early as the windows allow."""
-        scopes = [
-            ScheduledScope(reported.use.windows, _past(reported.departures, now), reported.held_until)
-            for reported in self._of(kind)
-        ]
-        return last_departure(requests, scopes, now=now)
+    def last_departure(self, requests: Iterable[tuple[Kind, int]], now: float, begin: float) -> float:
+        """Return when the last of further requests leaves, if each leaves as it usually does.
+
+        `requests` by kind, in their order; none leaves before `begin`. If each kind has windows of its own, a kind
+        begins when the one before has ended.
+        """
+        left = [(kind, number) for kind, number in requests if number]
+        if not left:
+            return begin
+        if "migration" in self._reported:
+            left = [(left[0][0], sum(number for _, number in left))]
+        moment = begin
+        for kind, number in left:
+            scopes = [self._scheduled(reported, now) for reported in self._of(kind)]
+            moment = last_departure(number, scopes, now=moment)
+        return moment
+
+    def _scheduled(self, reported: _Reported, now: float) -> ScheduledScope:
+        """Return a scope whose windows are as much longer as requests usually leave later."""
+        past = _past(reported.departures, now)
+        lag = typical_lag(past, reported.use.windows)
+        windows = tuple(Window(each.limit, each.seconds + lag) for each in reported.use.windows)
+        return ScheduledScope(windows, past, reported.held_until)
 
     def _of(self, kind: Kind) -> Iterator[_Reported]:
         for name in ("migration", f"migration/{kind}", "general"):
