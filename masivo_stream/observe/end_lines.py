@@ -62,7 +62,7 @@ def waiting_line(snapshot: RunSnapshot) -> str:
     wait = snapshot.wait
     if wait.what == "nothing":
         flying = snapshot.in_flight
-        return f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working"
+        return wait.text or (f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working")
     if wait.what == "done":
         return "done"
     left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - snapshot.now))}"

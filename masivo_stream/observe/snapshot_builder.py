@@ -114,7 +114,7 @@ class SnapshotBuilder:
     def _snapshot(self) -> RunSnapshot:
         now = self._clock.now()
         shift = self._clock.wall().timestamp() - now
-        phase_ends, run_ends = self._forecast(now)
+        phase_ends, run_ends = self._forecast(now, shift)
         left = self._phases.left
         requests_left = None if left is None else sum(requests for _, requests in left)
         if run_ends is not None and requests_left:
@@ -149,7 +149,7 @@ class SnapshotBuilder:
             requests_left=requests_left,
         )
 
-    def _forecast(self, now: float) -> tuple[float | None, float | None]:
+    def _forecast(self, now: float, shift: float) -> tuple[float | None, float | None]:
         """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
         if self._waits.stopping or self._outage.what:
             return None, None
@@ -160,22 +160,22 @@ class SnapshotBuilder:
         was, made, ends = self._forecast_made
         if was != depends_on or now - made > _STALE:
             ends = (
-                self._last_departure([(present.kind, own)], now, begin) if present is not None and own else None,
-                self._last_departure(left, now, begin) if left is not None else None,
+                self._last_departure([(present.kind, own)], now, begin, shift) if present is not None and own else None,
+                self._last_departure(left, now, begin, shift) if left is not None else None,
             )
             if ends[1] is not None and self._windows.known:
                 ends = ends[0], ends[1] + _SHOWS * self._phases.waits
             self._forecast_made = (depends_on, now, ends)
         return ends
 
-    def _last_departure(self, left: Sequence[tuple[Kind, int]], now: float, begin: float) -> float | None:
+    def _last_departure(self, left: Sequence[tuple[Kind, int]], now: float, begin: float, shift: float) -> float | None:
         """Return when the last of these requests leaves; None if nothing is known of the pace."""
-        gap = typical_gap([*self._departures])
+        gap = None if self._windows.timed else typical_gap([*self._departures])  # another hour has another pace
         requests = sum(number for _, number in left)
         if not requests or (gap is None and not self._windows.known):
             return None
         own_pace = begin + (gap or 0.0) * requests
-        return max(own_pace, self._windows.last_departure(left, now, begin)) if self._windows.known else own_pace
+        return max(own_pace, self._windows.last_departure(left, now, begin, shift)) if self._windows.known else own_pace
 
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""

@@ -1,20 +1,15 @@
-"""Show progress on a terminal: when the run will end, a line per kind, and what the run waits for.
-
-A thread draws it a few times a second, from the snapshot. So it goes on while the event loop is busy, and costs no
-batch any time.
-"""
+"""Show progress on a terminal: when the run will end, a line per kind, and what the run waits for."""
 
 from collections.abc import Callable, Iterator
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 from masivo_stream.observe.end_lines import ending_lines, unread_line, waiting_line
+from masivo_stream.observe.live_display import LiveDisplay
 
 REFRESHES = 4
 """The most per second."""
@@ -38,25 +33,12 @@ _STATES = {
 }
 
 
-class TerminalProgress:
+class TerminalProgress(LiveDisplay):
     """Show snapshots on `console`. A context manager: the display is removed when it ends."""
 
     def __init__(self, console: Console, snapshot: Callable[[], RunSnapshot]) -> None:
         """Write to `console`, a terminal; `snapshot` is called in another thread."""
-        self._console, self._snapshot = console, snapshot
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REFRESHES, transient=True)
-
-    def __enter__(self) -> Self:
-        """Start the display."""
-        self._live.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Stop and remove the display."""
-        self._live.stop()
-
-    def _draw(self) -> RenderableType:
-        return draw(self._snapshot(), width=self._console.width)
+        super().__init__(console, lambda: draw(snapshot(), width=console.width), refreshes=REFRESHES)
 
 
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:

@@ -28,6 +28,7 @@ def typical_lag(departures: Sequence[float], windows: Sequence[Window]) -> float
     `departures` are moments, ascending.
     """
     lags = []
+    windows = [each for each in windows if each.hours is None]  # of others it is not known here when they were in force
     for number in range(max(0, len(departures) - LATEST), len(departures)):
         opens = [departures[number - each.limit] + each.seconds for each in windows if each.limit <= number]
         if opens:

@@ -97,6 +97,11 @@ class Signer:
             )
             contents.append(hash(content) & _CONTENT)  # numbers only: a text has another hash in each process
 
+    def extend(self, purchases: Iterable[str], contents: Iterable[int]) -> None:
+        """Add signs that were collected elsewhere (`prover`)."""
+        self.signs.purchases.extend(purchases)
+        self.signs.contents.extend(contents)
+
     def sign_entry(self, entry: Entry, decode: Callable[[bytes], EventsRecord[OrderFields]]) -> None:
         """Collect the signs of an entry that the strict decoder accepted, or that leaves items behind.
 

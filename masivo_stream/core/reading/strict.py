@@ -58,6 +58,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Search every line for fields that occur twice, not only the suspicious ones (`duplicate_fields`)."""
     sign_events: bool = False
     """Collect the signs of events (`purchases`), for whoever knows which events came before."""
+    pure_python: bool = False
+    """Do without the extension that proves lines (`prover`). The results are the same."""
 
     @property
     def schema(self) -> Any:  # noqa: ANN401 - a generic alias is no `type` to mypy

@@ -92,6 +92,7 @@ def ask_for_part(inputs: Mapping[Kind, Sequence[Input]], settings: Settings, par
         part=part,
         parts=parts,
         block_bytes=settings.source.block_bytes,
+        pure_python=settings.source.pure_python,
     )
 
 
@@ -260,7 +261,8 @@ class _PartReader:
     def _decoder(self, kind: Kind) -> RemoteDecoder:
         known = self._decoders.get(kind)
         if known is None:
-            rules = make_rules(kind, self._validation, thorough=self._bytes[kind] < WORTH_WORKERS)
+            thorough, pure_python = self._bytes[kind] < WORTH_WORKERS, self._request.pure_python
+            rules = make_rules(kind, self._validation, thorough=thorough, pure_python=pure_python)
             rules = structs.replace(rules, sign_events=kind is Kind.EVENTS)
             known = self._decoders[kind] = RemoteDecoder(rules)
         return known

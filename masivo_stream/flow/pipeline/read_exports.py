@@ -155,7 +155,7 @@ def make_decoder(
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    rules = make_rules(kind, validation, thorough=thorough)
+    rules = make_rules(kind, validation, thorough=thorough, pure_python=settings.source.pure_python)
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
@@ -165,7 +165,7 @@ def make_decoder(
     return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
 
 
-def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool) -> Rules:
+def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool, pure_python: bool) -> Rules:
     """Return the rules that the settings ask for."""
     return Rules(
         kind=kind,
@@ -174,6 +174,7 @@ def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool) ->
         discounted_value_optional=validation.discounted_value == "optional",
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
+        pure_python=pure_python,
     )
 
 
