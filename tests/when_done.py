@@ -5,7 +5,7 @@ import json
 from contextlib import ExitStack, closing
 from functools import partial
 
-from fakes import ACCEPTED, REFUSED, FakeApi
+from fakes import FakeApi
 from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
 
@@ -37,9 +37,11 @@ class Watch:
 
     def __init__(self):
         self.builder, self.said, self.stop_after, self.run = None, [], None, None
+        self.notices = []
 
     def notify(self, notice):
         clock = LoopClock()
+        self.notices.append(notice)
         if self.builder is None:
             self.builder = SnapshotBuilder(clock, resident=lambda: 1)
         self.builder.notify(notice)
@@ -57,9 +59,12 @@ class Runs:
         self.path, self.answer, self.latency = path, answer, latency
         self.state = path / "state"
         self.state.mkdir(mode=0o700)
-        fixed = {"limit": limit, "base_url": "http://127.0.0.1:1/", "shared_dir": str(path / "shared"), "sample": 0}
-        self.settings = load_settings(flags=fixed | flags)
+        self.settle(limit=limit, **flags)
         self.exports, self.now, self.applied, self.watches = {}, 0.0, {}, []
+
+    def settle(self, **flags):
+        fixed = {"base_url": "http://127.0.0.1:1/", "shared_dir": str(self.path / "shared"), "sample": 0}
+        self.settings = load_settings(flags=fixed | flags)
 
     def export(self, kind, lines, *, packed=False):
         text = b"".join(json.dumps(line).encode() + b"\n" if not isinstance(line, bytes) else line for line in lines)
@@ -123,18 +128,3 @@ class Server(FakeApi):
 
     async def read_transactions(self, customer, year):
         return Reply(Answer(status=404))
-
-
-def refuse_some(bad):
-    """Return a server's rule: a request with a customer in `bad` is refused as a whole."""
-    return lambda kind, customers, body, number: REFUSED if any(each["id"] in bad for each in customers) else ACCEPTED
-
-
-def errors(watch, end):
-    """Return by how much of the run each end that was said is wrong: (moment, error, snapshot)."""
-    begun = watch.said[0][0]
-    return [
-        (moment, (shown.ends_at - EPOCH - end) / (end - begun), shown)
-        for moment, shown in watch.said
-        if shown.ends_at is not None
-    ]

@@ -50,7 +50,7 @@ class KnownExports(Struct, frozen=True):
     expected: Expected
 
 
-class Left(Struct, frozen=True, kw_only=True):
+class KindLeft(Struct, frozen=True, kw_only=True):
     """What is left of one kind."""
 
     unread: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UnsetType
+from msgspec import UnsetType, structs
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.model.status import Status
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.check_list import details_of_groups, print_checks, print_warnings, unrepeated
@@ -61,13 +62,23 @@ def print_summary(console: Console, summary: Summary) -> None:
 def how_far(summary: Summary) -> Iterator[str]:
     """Yield how far a run is that has not ended, and when it is done, if it is at work."""
     if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
-        run = summary.run
+        run = _with_figures_of(summary, summary.run)
         yield from ending_lines(run)
         if line := unread_line(run):
             yield line
         yield f"as of {clock_time(run, run.now)}: {waiting_line(run)}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)
+
+
+def _with_figures_of(summary: Summary, run: RunSnapshot) -> RunSnapshot:
+    """Return what a run at work has shown, with the figures of the journal, which are later."""
+    if summary.share is None:
+        return run
+    phases = tuple(
+        structs.replace(phase, figures=summary.kinds.get(phase.kind.value, phase.figures)) for phase in run.phases
+    )
+    return structs.replace(run, share=summary.share, unread=sum(summary.unread.values()), phases=phases)
 
 
 def describe_share(summary: Summary) -> str:

@@ -101,7 +101,7 @@ def test_what_is_in_doubt_is_not_done():
 
 
 def test_a_sample_of_one_end_gives_way_to_what_is_read():
-    """The sample says 10 bytes a record, the export has 100: after as many bytes as the sample's, half of each."""
+    """The sample says 10 bytes per record, the export has 100: after as many bytes as the sample's, half of each."""
     expected = Expected(basis="sample", records=1000, sendable=1000, items=1000, requests=1, size=10_000, weight=1000)
     figures = KindSummary(read=10, accepted=10, items_accepted=10)
     first = forecast(CONTRACT, KindSummary(), bytes_read=0, size=10_000, expected=expected)

@@ -62,7 +62,7 @@ def test_no_end_is_promised_during_an_outage():
 
 
 def test_an_end_that_moved_says_why_for_a_while():
-    """Then it is what everybody knows."""
+    """Later it is no news."""
     moved = MovedEnd(at=NOW - 60, was=NOW + 3600, now=NOW + 7080, why="there was no answer for a while")
     lines = ending_lines(changed(moved=moved))
     assert lines[1:] == ("the end has moved from 18:13:20 -05 to 19:11:20 -05: there was no answer for a while",)

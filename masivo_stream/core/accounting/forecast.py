@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from masivo_stream.core.packing.pack import full_requests
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.forecast import Expected, Left
+from masivo_stream.model.forecast import Expected, KindLeft
 from masivo_stream.model.summary import KindSummary
 
 _WEIGHT = 20
@@ -23,7 +23,7 @@ _WEIGHT = 20
 
 def forecast(
     contract: Contract, figures: KindSummary, *, bytes_read: int, size: int, expected: Expected | None = None
-) -> Left | None:
+) -> KindLeft | None:
     """Return what is left of a kind that is not read to its end.
 
     Args:
@@ -46,7 +46,7 @@ def forecast(
         share = max(0, size - bytes_read) / (bytes_read + weight)
         records, sendable, items = _estimate(figures, expected, share)
     least = full_requests(contract, records=figures.pending + sendable, items=figures.items_pending + items)
-    return Left(
+    return KindLeft(
         unread=records,
         requests=math.ceil(least * _ratio(contract, figures, expected) - 1e-6),
         exact=(expected is not None and expected.exact) or 0 < size <= bytes_read,

@@ -14,7 +14,7 @@ NOTABLE = 0.1
 """The share of the run, from its beginning to its end, by which the end may move without a word."""
 
 LEAST = 30.0
-"""Seconds by which it may move in any case: nobody plans by them."""
+"""Seconds by which it may move in any case: no person plans by them."""
 
 OTHERWISE = "requests leave at another pace than the account's limits allow"
 

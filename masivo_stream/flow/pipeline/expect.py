@@ -3,8 +3,8 @@
 The plan of the same exports says it, or what an earlier process of the run has counted; without either, it is estimated
 from a few stretches of the exports.
 
-It changes nothing of the run. It tells people when the run ends, so whatever goes wrong here is left to the reader of
-the exports, who reports it.
+It changes nothing of the run, and only shows people when the run ends. What goes wrong here is not reported: the run
+meets it when it reads the exports, and reports it then.
 """
 
 import hashlib
@@ -122,7 +122,7 @@ def _planned(state: StateDir, sources: Mapping[Kind, Sequence[Source]], settings
         plan = msgspec.json.decode(state.read(PLAN), type=PlannedExports)
         inputs = {kind: [source.input for source in each] for kind, each in sources.items() if each}
         return plan.kinds if plan.of == _digest_of_plan(inputs, settings) else {}
-    except (ValueError, MasivoStreamError):  # there is none, or it was damaged
+    except (ValueError, MasivoStreamError):  # it is not there, or damaged
         return {}
 
 

@@ -7,11 +7,11 @@ import msgspec
 from masivo_stream.core.accounting.forecast import forecast, share_done
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.forecast import Left
+from masivo_stream.model.forecast import KindLeft
 from masivo_stream.model.summary import KindSummary, Summary
 
 
-def find_left(journal: JournalReader, kinds: Mapping[str, KindSummary]) -> dict[str, Left] | None:
+def find_left(journal: JournalReader, kinds: Mapping[str, KindSummary]) -> dict[str, KindLeft] | None:
     """Return by kind what is left of a run's exports; None if that is not known for each kind.
 
     Args:
@@ -19,13 +19,13 @@ def find_left(journal: JournalReader, kinds: Mapping[str, KindSummary]) -> dict[
         kinds: the figures of its kinds.
     """
     expected = journal.expected()
-    found: dict[str, Left] = {}
+    found: dict[str, KindLeft] = {}
     for kind in Kind:
         sources = journal.sources(kind)
         if not sources:
             continue
         if journal.read_all(kind):
-            found[kind.value] = Left(unread=0, requests=0, exact=True)
+            found[kind.value] = KindLeft(unread=0, requests=0, exact=True)
             continue
         consumed, known = journal.consumed(kind), expected.get(kind.value)
         read = sum(consumed[each.number][0] - each.offset for each in sources if each.number in consumed)
