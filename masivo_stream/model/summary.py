@@ -9,7 +9,6 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
-from masivo_stream.model.pause import Pause
 from masivo_stream.model.verification import Verified
 
 
@@ -104,14 +103,11 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     canary: CanaryResult | UnsetType = UNSET
     """What the records that were sent first show; only of a run that had a canary in this process."""
+    share: float | None = None
+    """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
+    unread: dict[str, int] = {}
+    """Records that were not read yet, by kind; empty if that is not known."""
+    unread_exact: bool = False
+    """Whether these are counted, not estimated."""
     checks: ExportChecks | UnsetType = UNSET
     """What the checks over all files found, and control totals; only of a command that makes them."""
-
-
-class Status(Summary, frozen=True, kw_only=True):
-    """The result of `status`: a summary, and which process is at work."""
-
-    owner: str = ""
-    """Process and host that own the state directory now; empty if no process does."""
-    paused: Pause | UnsetType = UNSET
-    """The pause that a person has asked for; left out if the run is not paused."""
