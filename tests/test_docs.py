@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from end_to_end_tools import KINDS, run
+from made_docs import program
 
 from masivo_stream.cli.main import COMMANDS
 from masivo_stream.edges.config import leaves, load_settings
@@ -96,6 +97,16 @@ def test_every_setting_has_its_reason():
         if re.match(r"\w+ = ", line):
             assert above.startswith("#") or re.match(r"\w+ = ", above), line
         above = line
+
+
+def test_the_schema_for_editors_is_made_from_the_settings():
+    """After a change of the settings or of the example: python docs/make/make_settings_schema.py."""
+    assert (ROOT / "config.schema.json").read_text() == program("make_settings_schema").schema_text()
+
+
+def test_the_field_reference_is_made_from_the_schema():
+    """After a change of the schema or of a word: python docs/make/make_fields.py."""
+    assert page("fields.md") == program("make_fields").make_page()
 
 
 def test_the_readme_records_are_valid(tmp_path):
