@@ -12,7 +12,8 @@ import pytest
 from end_to_end_tools import KINDS, run
 from made_docs import program
 
-from masivo_stream.cli.main import COMMANDS
+from masivo_stream.cli.help import GROUPS
+from masivo_stream.cli.main import COMMANDS, build_app
 from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.generate.planted_findings import PLANTS
 from masivo_stream.model.errors import ExitCode
@@ -43,6 +44,23 @@ def test_every_command_is_documented():
     """The table of commands is the program's."""
     named = [row.removeprefix("masivo-stream ") for row in rows(page("commands.md"), "Commands")]
     assert sorted(named) == sorted(COMMANDS)
+
+
+def test_every_flag_of_a_migration_is_in_a_group():
+    """If a new flag is not one of `OWN_FLAGS`: add it to `GROUPS` in masivo_stream/cli/help.py."""
+    grouped = {name for names in GROUPS.values() for name in names.split()}
+    for command in ("plan", "migrate", "retry", "verify", "fleet"):
+        flags = build_app(command)[command].assemble_argument_collection()
+        own = {flag.name.lstrip("-") for flag in flags if flag.show and flag.index is None} - grouped
+        assert own == OWN_FLAGS.get(command, set())
+
+
+OWN_FLAGS = {
+    "retry": {"unchanged"},
+    "verify": {"sample", "all", "seed", "totals", "most-requests", "day-zone", "reward", "brand"},
+    "fleet": {"only"},
+}
+"""Flags about what this command alone does."""
 
 
 def test_every_exit_code_is_documented():
