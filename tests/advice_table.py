@@ -1275,12 +1275,8 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "monitor/page/sections.js": {
-        "Correct them in the state directory, then start: masivo-stream retry": (
-            "deciding::the_page_of_a_run_names_the_commands_that_follow"
-        ),
-        "To see what is known about them: masivo-stream resolve": (
-            "deciding::the_page_of_a_run_names_the_commands_that_follow"
-        ),
+        "masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
+        "masivo-stream retry": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
     "monitor/monitor_server.py": {
         (

@@ -3,6 +3,8 @@
 No notice holds a value of a record: positions, counts, ids of batches, durations.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
@@ -268,6 +270,20 @@ class Stopping(Struct, frozen=True, kw_only=True):
     """The longest time, in seconds, that these may take."""
 
 
+WorkUnit = Literal["bytes", "records", "parts"]
+
+
+class WorkProgressed(Struct, frozen=True, kw_only=True):
+    """A step of work that sends nothing goes on. Sent at most five times a second, and when it is done."""
+
+    step: str
+    """What is done, in words: `validating`."""
+    done: int
+    of: int
+    """0 if that is not known."""
+    unit: WorkUnit
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -408,6 +424,7 @@ Notice = (
     | CustomersAsked
     | TakenBack
     | TotalsProgressed
+    | WorkProgressed
     | MinutePassed
     | LoopStalled
     | RunEnded

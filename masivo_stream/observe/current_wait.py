@@ -16,6 +16,7 @@ from masivo_stream.model.notices import (
     Stopping,
     Visible,
     WaitingVisible,
+    WorkProgressed,
 )
 from masivo_stream.model.snapshot import Wait
 
@@ -29,6 +30,10 @@ class CurrentWait:
         self._drain: tuple[float, str] | None = None
         self._visible: tuple[float, str] | None = None
         self._asking: tuple[float | None, str] | None = None
+        self._checking = ""
+        """What the checks over all files are made of; empty while they are not made."""
+        self._returning = ""
+        """Which compressed export is read again, up to where the run was, and how far that is."""
         self._slot = (0.0, "")
         self._retry = (0.0, "")
         self._read_backs: dict[int, float] = {}
@@ -66,10 +71,17 @@ class CurrentWait:
                 what = "the revert becomes visible" if wait else f"reading customers back after a revert: {about}"
                 self._asking = (now + wait if wait else None, what) if asked < of else None
             case RunStarted() | ChecksEnded():
-                self._asking = None
+                self._asking, self._checking = None, ""
             case ChecksStarted(files=files):
                 many = f"{files:,} export{'s' if files != 1 else ''}"
-                self._asking = None, f"checking {many} as a whole, before anything is sent"
+                self._checking = f"checking {many} as a whole, before anything is sent"
+                self._asking = None, self._checking
+            case WorkProgressed(step=step, done=done, of=of):
+                share = f"{min(99, 100 * done // of)} %" if of else ""
+                if self._checking:
+                    self._asking = None, f"{self._checking}: {step} {share}".rstrip()
+                else:
+                    self._returning = f"{step}: {share}" if done < of else ""
             case RunEnded():
                 self._done = True
             case _:
@@ -79,7 +91,8 @@ class CurrentWait:
         """Return what the run waits for at `now`; `shift` is added to moments."""
         # Of several waits, the first one counts: 1. the run has ended, 2. it stops, 3. effects must become visible,
         # 4. customers are read back after a revert, 5. the next slot, 6. a batch's next try, 7. customers of refused
-        # requests are read back. While 5 to 7 last, other requests may still be sent.
+        # requests are read back. While 5 to 7 last, other requests may still be sent. If none of them counts, a
+        # compressed export may be read again, up to where the run was.
         if self._done:
             return Wait(what="done", text="done")
         if self._drain is not None:
@@ -95,7 +108,7 @@ class CurrentWait:
             return Wait(what="retry", until=self._retry[0] + shift, text=self._retry[1])
         if self._read_backs:
             return Wait(what="read_back", until=min(self._read_backs.values()) + shift, text=self._read_back_text())
-        return Wait()
+        return Wait(text=self._returning)
 
     def _read_back_text(self) -> str:
         waiting = len(self._read_backs)

@@ -49,6 +49,7 @@ from masivo_stream.model.notices import (
     TotalsProgressed,
     Visible,
     WaitingVisible,
+    WorkProgressed,
 )
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.model.summary import KindSummary
@@ -201,6 +202,8 @@ class LogObserver:
                 self._log.info("taken_back", kind=kind, records=records, items=items)
             case TotalsProgressed(days=days, of=of, requests=requests, requests_needed=needed):
                 self._log.info("days_compared", days=days, of=of, requests=requests, requests_needed=needed)
+            case WorkProgressed():  # a terminal shows it; a log would be full of it
+                pass
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):

@@ -19,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from masivo_stream.core.packing.bin_packing import BinPacker
-from masivo_stream.core.packing.fill import Filler, Sums
+from masivo_stream.core.packing.fill import Filler
+from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
@@ -122,14 +123,21 @@ class Packer:
         """Take entries; return the batches that are now complete, and the entries that no request can carry."""
         packed = Packed([], [])
         for each in entries:
-            if not isinstance(each, EntryRun):
+            if isinstance(each, Entry):
                 self._feed(each, packed)
-            elif isinstance(self._waiting, Filler):
+            elif isinstance(each, EntryRun) and isinstance(self._waiting, Filler):
                 self._fill(self._waiting, each, packed)
+            elif isinstance(each, EntryRun) and isinstance(self._waiting, BinPacker) and self._fit(each):
+                self._waiting.feed_run(Sums(each), packed.batches)
             else:
-                for entry in each:  # bin packing decides about each entry
+                for entry in each:
                     self._feed(entry, packed)
         return packed
+
+    def _fit(self, run: EntryRun) -> bool:
+        """Return whether each entry fits a usual request."""
+        longest = max(map(len, run.bodies))
+        return ENVELOPE_BYTES + longest <= self._target_bytes and max(run.items) <= self._contract.max_items
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
         """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.decompress import Damage, make_unpacker
 from masivo_stream.core.reading.formats import Compression, Foreign, compression_of, foreign, way_out
+from masivo_stream.edges.export.meter import METER
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.ports import StoredExport, StoredObject
 
@@ -132,9 +133,10 @@ async def _plain_blocks(
         enter = start if compression is Compression.PLAIN else 0
         blocks = opened.blocks(enter, block_bytes)
     unpacker = None if compression is None else make_unpacker(compression, block_bytes)
-    drop, looked_at, held = start - enter, compression is not None, b""
+    beginning, looked_at, held, meter = _Beginning(source, start - enter), compression is not None, b"", METER.get()
     async with aclosing(_with_head(source, blocks)) as found:
         async for block in found:
+            meter.read(len(block))
             if unpacker is None:
                 held += block
                 if len(held) < _LEAST_BYTES:
@@ -145,14 +147,29 @@ async def _plain_blocks(
                 if not looked_at and compression is not None:
                     refuse_foreign(source, foreign(piece, ended=False, compression=compression), compression)
                     looked_at = True
-                if drop < len(piece):
-                    yield piece[drop:] if drop else piece
-                drop = max(0, drop - len(piece))
+                if rest := beginning.drop(piece):
+                    yield rest
     if unpacker is None:
         unpacker = make_unpacker(compression_of(held, source.path), block_bytes)
         for piece in unpacker.feed(held):
             yield piece
     unpacker.finish()
+
+
+class _Beginning:
+    """The beginning of a compressed export that was read before: it is unpacked again, and dropped."""
+
+    def __init__(self, source: Input, length: int) -> None:
+        self._source, self._length, self._left = source, length, length
+
+    def drop(self, piece: bytes) -> bytes:
+        """Return what of the next piece is behind the beginning."""
+        if not self._left:
+            return piece
+        dropped = min(self._left, len(piece))
+        self._left -= dropped
+        METER.get().skipped(self._source.name, self._length - self._left, self._length)
+        return piece[dropped:]
 
 
 async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

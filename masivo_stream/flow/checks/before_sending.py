@@ -21,6 +21,7 @@ from masivo_stream.flow.checks.whole_export import AnsweredChecks, WholeExport
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
+from masivo_stream.flow.work_progress import measured_reading
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
@@ -119,24 +120,33 @@ class ChecksBeforeSending:
 
     async def _check(self, policy: CheckPolicy, identity: bytes) -> ExportChecks:
         """Validate all exports from their beginnings, take notes, and look at them."""
-        with WholeExport(self._inputs, policy, self._session.state.path, self._session.clock.wall()) as whole:
+        observer, clock = self._session.observer, self._session.clock
+        files = [each for found in self._inputs.values() for each in found]
+        reading = measured_reading("reading the exports", files, observer=observer, clock=clock)
+        with WholeExport(self._inputs, policy, self._session.state.path, clock.wall()) as whole:
             if self._answers is not None:
-                await self._answers.check_content()  # the run validates what it reads, and knows of no answer
+                with reading:
+                    await self._answers.check_content()  # the run validates what it reads, and knows of no answer
                 await whole.take_answers(self._answers)
-                return await whole.finish(identity)
+                return await whole.finish(identity, observer, clock)
             try:
-                for kind, inputs in self._inputs.items():
-                    dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with
-                    sources = [Source(each) for each in inputs]
-                    async with aclosing(validate_again(kind, sources, self._settings)) as validated:
-                        async for block in validated:
-                            whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
+                with reading:
+                    await self._take_all(whole)
             except UnreachableExportError:  # later the run might be able to read it, and would send it unchecked
                 raise
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
                 self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
                 return whole.leave_unfinished()
-            return await whole.finish(identity)
+            return await whole.finish(identity, observer, clock)
+
+    async def _take_all(self, whole: WholeExport) -> None:
+        """Validate the lines of all exports, and take notes of them."""
+        for kind, inputs in self._inputs.items():
+            dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with
+            sources = [Source(each) for each in inputs]
+            async with aclosing(validate_again(kind, sources, self._settings)) as validated:
+                async for block in validated:
+                    whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
 
     def _dead_lines(self, kind: Kind) -> dict[str, frozenset[int]]:
         """Return the lines of each file that are dead letters of the run."""

@@ -29,6 +29,7 @@ from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
 from masivo_stream.flow.look_up import read_small
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.quota_left import (
     Windows,
     has_hours,
@@ -57,6 +58,7 @@ async def plan(
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
     catalogue: str = "",
+    observer: Observer | None = None,
     runtime: Runtime | None = None,
 ) -> Plan:
     """Validate and pack everything, send nothing, and return what sending would take.
@@ -69,6 +71,7 @@ async def plan(
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         catalogue: path of a JSON file that says what the account has: what the exports name is compared with it, and
             rewards have the names in it.
+        observer: receives notices of how far the work is.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -81,7 +84,8 @@ async def plan(
     exports = exports.found(settings.retry)
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     sampled = SampledReferences()
-    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials, sampled.add)
+    files = structs.replace(files or DryRunFiles(), observer=Observers([observer] if observer else []))
+    dry = await dry_run(settings, exports, files, clock, policy, credentials, sampled.add)
     references = _compare(sampled, has, catalogue)
     dry = structs.replace(dry, summary=add_reference_findings(name_in_summary(dry.summary, has), references))
     use, unreadable = read_account_quota(settings, credentials, clock)

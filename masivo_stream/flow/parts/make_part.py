@@ -121,6 +121,12 @@ def name_of(about: AnswerAbout) -> str:
     return f"{number}.{about.export.hex()}.{about.settings.hex()}.answer"
 
 
+def part_size(request: PartRequest) -> int:
+    """Return how many bytes of the exports are in a part, as they are stored."""
+    stretches = divide(request.inputs, request.part, request.parts)
+    return sum(request.inputs[each.source].size if each.end is None else each.end - each.start for each in stretches)
+
+
 async def answer_part(request: PartRequest, inputs: Mapping[int, Input]) -> bytes:
     """Return the answer to a request, as `make_part` does. `inputs` are at least those of the part, by their numbers.
 

@@ -21,6 +21,7 @@ from masivo_stream.flow.reporting.run_report import name_account
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
+from masivo_stream.flow.work_progress import measured_return
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
@@ -69,7 +70,8 @@ class Run:
 
     async def go(self, *, handle_signals: bool | SharedSignals) -> None:
         """Work until done or stopped. Then no request is in flight: each was answered, or the drain time is over."""
-        await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
+        with measured_return(observer=self._observer, clock=self._session.clock):
+            await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
