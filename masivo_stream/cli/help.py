@@ -155,9 +155,9 @@ def _names(flag: "Argument") -> tuple[str, ...]:
 def _value(flag: "Argument") -> str:
     """Return what stands for the value of a flag; a switch has none."""
     kinds = [kind for kind in (get_args(flag.hint) or (flag.hint,)) if kind is not type(None)]
-    hint = kinds[0] if get_origin(flag.hint) not in (list, tuple, Literal) else flag.hint
-    several = get_origin(hint) in (list, tuple)
-    inner = get_args(hint)[0] if several else hint
+    kind = kinds[0] if get_origin(flag.hint) not in (list, tuple, Literal) else flag.hint
+    several = get_origin(kind) in (list, tuple)
+    inner = get_args(kind)[0] if several else kind
     if inner is bool:
         return ""
     if flag.required and flag.name in ("--from", "--to"):
@@ -165,12 +165,12 @@ def _value(flag: "Argument") -> str:
     return f"{_word(flag.name.lstrip('-'), inner)}{'…' if several and flag.parameter.consume_multiple else ''}"
 
 
-def _word(name: str, hint: Any) -> str:  # noqa: ANN401 - any annotation of a flag
-    if get_origin(hint) is Literal:
-        return "|".join(map(str, get_args(hint)))
+def _word(name: str, kind: Any) -> str:  # noqa: ANN401 - any annotation of a flag
+    if get_origin(kind) is Literal:
+        return "|".join(map(str, get_args(kind)))
     known = next((word for word, names in _VALUES.items() if name in names.split()), None)
     return known or {int: "N", float: "SECONDS" if name.endswith(("timeout", "time", "limit")) else "X"}.get(
-        hint, "TEXT"
+        kind, "TEXT"
     )
 
 
