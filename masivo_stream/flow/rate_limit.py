@@ -238,6 +238,18 @@ class RateLimiter:
         finally:
             departure.close()
 
+    def announce(self) -> None:
+        """Give notice of what is used of the windows before anything departs, also by other processes."""
+
+        def listen(heard: Sequence[News]) -> float:
+            for scope, news in zip(self._shared, heard, strict=False):
+                scope.hear(news)
+                scope.pacer.hold(news.held_until)
+            return math.inf  # nothing departs
+
+        self._quota.reserve([scope.lane for scope in self._shared], listen)
+        self._notify()
+
     def _reserve(self) -> list[int] | float:
         def decide(heard: Sequence[News]) -> float:
             now = self._clock.now()

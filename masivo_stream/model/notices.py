@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
@@ -32,6 +33,13 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+
+
+class ExportsMeasured(Struct, frozen=True, kw_only=True):
+    """What the exports of a run hold in all. Sent when it begins, and again when the checks have counted them."""
+
+    kinds: dict[Kind, Expected]
+    """Kinds of which nothing is known are left out."""
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
@@ -392,6 +400,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ExportsMeasured
     | ObjectAwaited
     | ChecksStarted
     | ChecksEnded

@@ -44,6 +44,11 @@ class CurrentWait:
         """Whether the run has ended or is stopping."""
         return self._done or self._drain is not None
 
+    @property
+    def visible_until(self) -> float | None:
+        """Until when effects are waited for, at least; None if they are not."""
+        return None if self._visible is None else self._visible[0]
+
     def feed(self, notice: Notice, now: float) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Take in a notice that comes at `now`."""
         match notice:
