@@ -2,10 +2,12 @@
 
     python docs/pictures/captures.py
 
-writes the pictures of `docs/what-you-see.md` to `docs/pictures/states/`: terminals of 80 and 120 columns as SVG; page and
-report as WebP, on a desktop and on a phone, in light and in dark. The states are those of `tests/made_states.py`, so
+writes the pictures of `docs/what-you-see.md` to `docs/pictures/states/`: terminals of 80 and 120 columns as SVG; page
+and report as WebP, on a desktop and on a phone, in light and in dark. The states are those of `tests/made_states.py`:
 the pictures change only when what is shown changes. Needs the `dev` extra, and Chromium.
 """
+
+# ruff: noqa: E402 - the tests' states are found by the path that is set first
 
 import asyncio
 import base64
@@ -63,7 +65,9 @@ def name_of(state: str) -> str:
 def terminal(columns: int, show: Callable[[Console], object]) -> Text:
     """Return what is printed on a terminal of so many columns, in its colours."""
     with Path(os.devnull).open("w") as nowhere:
-        console = Console(file=nowhere, record=True, width=columns, height=40, force_terminal=True, legacy_windows=False)
+        console = Console(
+            file=nowhere, record=True, width=columns, height=40, force_terminal=True, legacy_windows=False
+        )
         show(console)
         return fold(Text.from_ansi(console.export_text(styles=True).strip("\n")), columns)
 
@@ -82,8 +86,8 @@ def capture_terminals() -> None:
         report = made_states.REPORTS.get(state)
         for columns in WIDTHS:
             if report is None:
-                snapshot = made_states.SNAPSHOTS[state]
-                shown = terminal(columns, lambda console, run=snapshot: console.print(draw_progress(run, width=console.width)))
+                progress = draw_progress(made_states.SNAPSHOTS[state], width=columns)
+                shown = terminal(columns, lambda console, drawn=progress: console.print(drawn))
             else:
                 shown = terminal(columns, lambda console, ended=report: print_summary(console, ended))
             draw(shown, STATES / f"{name_of(state)}-{columns}.svg", columns=columns, title="masivo-stream migrate")
@@ -141,7 +145,7 @@ def main() -> None:
     capture_terminals()
     asyncio.run(capture_pages())
     size = sum(file.stat().st_size for file in STATES.iterdir())
-    print(f"{len(list(STATES.iterdir()))} pictures, {size:,} bytes")
+    sys.stdout.write(f"{len(list(STATES.iterdir()))} pictures, {size:,} bytes\n")
     if size > MOST_BYTES:
         raise SystemExit(f"more than {MOST_BYTES:,} bytes")
 

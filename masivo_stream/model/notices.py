@@ -33,6 +33,8 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs. They hold no secret."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):
