@@ -6,6 +6,7 @@ No notice holds a value of a record: positions, counts, ids of batches, duration
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
@@ -312,6 +313,13 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
     """Its URL without secrets."""
 
 
+class RetryPlanned(Struct, frozen=True, kw_only=True):
+    """What a retry is about to do with a kind's dead letters, before it takes them."""
+
+    kind: Kind
+    counts: DeadLetterCounts
+
+
 class DeadLettersTaken(Struct, frozen=True, kw_only=True):
     """A retry has taken a kind's dead letters. `ignored`: the file with the lines that name none of them, if any."""
 
@@ -400,6 +408,7 @@ Notice = (
     | ExportOverlaps
     | PurchasesUnguarded
     | ProxyUnused
+    | RetryPlanned
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, assert_never
 
 from msgspec import UnsetType
+from msgspec.structs import asdict
 
 from masivo_stream.model.notices import (
     AccountShared,
@@ -40,6 +41,7 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
@@ -191,6 +193,8 @@ class LogObserver:
                 self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
+            case RetryPlanned(kind=kind, counts=counts):
+                self._log.info("retry_planned", kind=kind, to_send=counts.sent, **asdict(counts))
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}
