@@ -34,7 +34,7 @@ class ActionFlags:
     convert: Annotated[bool, Switch] = False
     'Write the value with the right JSON type: "7" as 7, 7 as "7".'
     zone: _Text = None
-    "Complete dates without a time zone: Z, or an offset such as -05:00."
+    "Complete dates: Z, or an offset such as -05:00, for those without a time zone; one that is there stays."
     copy: str | None = None
     "Copy the value of this field of the same object."
     rename: str | None = None
@@ -118,7 +118,7 @@ def mend(
     if flags.undo:
         return _undo(settings, flags, json=common.json)
     if action is None:
-        return _show(settings, json=common.json, named=cause)
+        return _show(settings, cause, json=common.json, show=flags.show_values)
     if cause is None:
         raise _wrong("no cause is named", "masivo-stream mend lists the causes with their names")
 
@@ -183,22 +183,20 @@ def _undo(settings: "Settings", flags: MendFlags, *, json: bool) -> int:
     return answer(lambda: print(text))  # noqa: T201 - the answer
 
 
-def _show(settings: "Settings", *, json: bool, named: str | None) -> int:
-    """Print the causes."""
+def _show(settings: "Settings", cause: str | None, *, json: bool, show: bool) -> int:
+    """Print the causes, or one of them with its values."""
     from masivo_stream.cli.output import answer, print_json
-    from masivo_stream.flow.commands.dead_letters import dead_letters
+    from masivo_stream.flow.commands.dead_letters import dead_letter_cause, dead_letters
 
-    if named is not None:
-        raise _wrong(
-            "it is not said what becomes of the field",
-            f"say it, for example with --set VALUE (masivo-stream mend {named} --help lists the ways)",
-        )
-    found = dead_letters(settings)
+    found = dead_letters(settings) if cause is None else dead_letter_cause(settings, cause, show_values=show)
     if json:
         return print_json(found, question=True)
     from masivo_stream.cli.console import Output
-    from masivo_stream.observe.mend_list import print_dead_letters
+    from masivo_stream.model.mending import CauseDetail
+    from masivo_stream.observe.mend_list import print_cause, print_dead_letters
 
+    if isinstance(found, CauseDetail):
+        return answer(lambda: print_cause(Output(), found), question=True)
     return answer(lambda: print_dead_letters(Output(), found), question=True)
 
 

@@ -44,8 +44,9 @@ def retry(
 ) -> int:
     """Send the dead letters again: corrected in place in dead-letter.KIND.ndjson, or because the cause is gone.
 
-    Change only `raw` (or replace `raw_base64` by `raw`). A record that arrives leaves the file; one that is rejected
-    again is written there with its history. What is sent is shown first; --dry-run shows only that. Then the run continues with whatever else is pending. Ends as migrate does.
+    Change only `raw` (or replace `raw_base64` by `raw`), or use `mend`. A record that arrives leaves the file; one that
+    is rejected again is written there with its history. What is sent is shown first; --dry-run shows only that. Then
+    the run continues with whatever else is pending. Ends as migrate does.
 
     Example: `masivo-stream retry --state-dir masivo-state`
     """

@@ -46,6 +46,17 @@ class Cause(Struct, frozen=True, kw_only=True):
     remedy: str
 
 
+class CauseDetail(Struct, frozen=True, kw_only=True):
+    """One cause, or all causes of a kind, and which values are at fault."""
+
+    schema: int = 1
+    kind: str
+    causes: tuple[Cause, ...]
+    values: dict[str, int]
+    """JSON texts of values, and how many places have each: the most frequent ones. Empty: the field is missing."""
+    values_left_out: int = 0
+
+
 class Correction(Struct, frozen=True, kw_only=True):
     """A correction that was made, as the state directory keeps it."""
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from masivo_stream.core.mending.list_rows import FaultRow
 from masivo_stream.core.redact import printable
-from masivo_stream.model.mending import Cause, Correction, DeadLetterCounts, DeadLetterList, Mended
+from masivo_stream.model.mending import Cause, CauseDetail, Correction, DeadLetterCounts, DeadLetterList, Mended
 from masivo_stream.observe.fault_list import SAID_BY_THE_CAUSE
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -33,13 +33,24 @@ def print_dead_letters(console: Console, found: DeadLetterList) -> None:
         console.print(Text(f"and {found.causes_left_out:,} more causes"))
     _print_corrections(console, found.corrections)
     if found.causes:
-        console.print(Text("next: correct all of one cause; what changes is shown first, then it asks"))
-        name = found.causes[0].id
-        for flag in ("--set VALUE", "--map OLD=NEW", "--csv corrections.csv", '--give-up "why"'):
-            console.print(Text(f"  masivo-stream mend {name} {flag}", style="bold"), soft_wrap=True)
+        _print_ways(console, found.causes[0].id)
     elif any(counts.sent for counts in found.kinds.values()):
         console.print(Text("next: send what was corrected"))
         console.print(Text("  masivo-stream retry", style="bold"))
+
+
+def print_cause(console: Console, found: CauseDetail) -> None:
+    """Print a cause, or all causes of a kind, with the values at fault."""
+    _print_causes(console, found.causes)
+    if found.values:
+        console.print(Text("values at fault, and how many places have each:"))
+        width = max(len(f"{count:,}") for count in found.values.values())
+        for value, count in found.values.items():
+            print_hanging(console, value or "(none)", f"  {count:>{width},}  ")
+        if found.values_left_out:
+            console.print(Text(f"  and {found.values_left_out:,} more values"))
+    if found.causes:
+        _print_ways(console, found.causes[0].id)
 
 
 def print_planned(console: Console, found: DeadLetterList) -> None:
@@ -54,6 +65,11 @@ def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: S
     print_hanging(console, f"{counts.waiting:,} {_letters(counts.waiting)}", f"{kind}: ")
     for line in describe_counts(counts):
         print_hanging(console, line, "  ")
+    _print_causes(console, causes)
+    console.print()
+
+
+def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
     width = max((len(f"{cause.dead_letters:,}") for cause in causes), default=0)
     explained: set[str] = set(SAID_BY_THE_CAUSE)
     for cause in causes[:MOST_SHOWN]:
@@ -66,7 +82,12 @@ def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: S
         print_hanging(console, place + sent + remedy, " " * len(prefix))
     if (more := len(causes) - MOST_SHOWN) > 0:
         console.print(Text(f"  and {more:,} more causes, see --json"))
-    console.print()
+
+
+def _print_ways(console: Console, name: str) -> None:
+    console.print(Text("next: correct all of one cause; what changes is shown first, then it asks"))
+    for flag in ("--set VALUE", "--map OLD=NEW", "--csv corrections.csv", '--give-up "why"'):
+        console.print(Text(f"  masivo-stream mend {name} {flag}", style="bold"), soft_wrap=True)
 
 
 def describe_cause(cause: Cause) -> str:

@@ -17,7 +17,10 @@ from masivo_stream.core.reading.schema_faults import expectation, faults_of
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS = frozenset({"true", "false"})
-_DATE = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?")
+_DATE = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})"
+    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?: ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?))?)?"
+)
 _ZONE = re.compile(r"Z|[+-]\d{2}:\d{2}")
 
 
@@ -150,7 +153,7 @@ class Convert(Struct, frozen=True):
 
 
 class AddZone(Struct, frozen=True):
-    """Complete dates without a time zone."""
+    """Write dates as RFC 3339 has them: `T` before the time, and a time zone; one that is there stays."""
 
     zone: str
 
@@ -158,10 +161,18 @@ class AddZone(Struct, frozen=True):
         """Return the date-time with the zone."""
         found = _DATE.fullmatch(plain_text(old).strip())
         if found is None:
-            raise WrongValueError("it is not a date without a time zone")
+            raise WrongValueError("it is not a date that begins with year, month and day")
         time = found["time"] or "00:00:00"
         seconds = "" if time.count(":") > 1 else ":00"
-        return write_value(f"{found['day']}T{time}{seconds}{self.zone}", types)
+        return write_value(f"{found['day']}T{time}{seconds}{_spell_zone(found['zone']) or self.zone}", types)
+
+
+def _spell_zone(zone: str | None) -> str:
+    """Return a time zone as RFC 3339 writes it; empty for none."""
+    if not zone or zone in {"Z", "z", "UTC"}:
+        return "Z" if zone else ""
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    return f"{zone[0]}{digits[:2]}:{digits[2:]}"
 
 
 def is_zone(text: str) -> bool:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from masivo_stream.core.mending.list_rows import FaultRow, rows_of
+from masivo_stream.flow.mending.causes import describe_cause, find_cause
 from masivo_stream.flow.mending.letter_file import LetterFile
 from masivo_stream.flow.mending.open_state import look_at
-from masivo_stream.flow.mending.survey import faults_now, make_checker
+from masivo_stream.flow.mending.survey import faults_now, make_checker, survey
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.mending import DeadLetterList
+from masivo_stream.model.mending import CauseDetail, DeadLetterList
 from masivo_stream.model.settings import Settings
 
 
@@ -28,6 +29,28 @@ def dead_letters(settings: Settings, *, unchanged: bool = False, runtime: Runtim
     with look_at(settings.state.state_dir, clock) as (state, journal):
         read = None if journal is None else journal.read
         return survey(state, read, settings.validation, unchanged=unchanged)
+
+
+def dead_letter_cause(
+    settings: Settings, name: str, *, show_values: bool = False, runtime: Runtime | None = None
+) -> CauseDetail:
+    """Return one cause of dead letters, with the values at fault and how often each occurs.
+
+    Args:
+        settings: as for `dead_letters`.
+        name: the short name of the cause, or its beginning.
+        show_values: also values that may be personal; else these are masked.
+        runtime: the clock.
+
+    Raises:
+        ConfigurationError: there is no such cause, or there are no dead letters.
+        InputError: a line of a dead-letter file is not a dead letter.
+    """
+    clock = (runtime or Runtime()).clock
+    with look_at(settings.state.state_dir, clock) as (state, journal):
+        read = None if journal is None else journal.read
+        kind, key = find_cause(state, read, name, settings.validation)
+        return describe_cause(LetterFile(state, kind, read), key, settings.validation, show=show_values)
 
 
 def dead_letter_rows(settings: Settings, *, runtime: Runtime | None = None) -> Iterator[FaultRow]:

@@ -31,6 +31,7 @@ from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.identity.account_binding import name_person
+from masivo_stream.flow.mending.causes import LISTS, find_cause
 from masivo_stream.flow.mending.corrections import (
     MADE,
     UNDONE,
@@ -46,7 +47,7 @@ from masivo_stream.flow.mending.corrections import (
 )
 from masivo_stream.flow.mending.letter_file import Found, LetterFile
 from masivo_stream.flow.mending.open_state import own
-from masivo_stream.flow.mending.survey import cause_id, faults_now, make_checker
+from masivo_stream.flow.mending.survey import faults_now, make_checker
 from masivo_stream.flow.mending.table_file import read_table_file
 from masivo_stream.flow.pipeline.read_exports import make_rules
 from masivo_stream.flow.runtime import Runtime
@@ -60,7 +61,6 @@ EXAMPLES = 3
 _MOST_STILL = 10
 _MOST_LINES = 10
 _OPERATION = "mend dead letters"
-_LISTS = "masivo-stream mend lists the causes with their names, and the corrections that were made"
 
 
 class TableFile(Struct, frozen=True):
@@ -104,7 +104,7 @@ async def mend(
     """
     clock = (runtime or Runtime()).clock
     with own(settings.state.state_dir, clock) as (state, journal):
-        kind, key = _find_cause(state, journal, wanted.cause, settings)
+        kind, key = find_cause(state, journal.read, wanted.cause, settings.validation)
         work = _Work(kind, key, wanted, settings)
         number = next_number(state)
         head = Head(
@@ -152,7 +152,7 @@ async def undo_mend(
     with own(settings.state.state_dir, clock) as (state, journal):
         made = [each for each in read_corrections(state) if not each.undone]
         if not made:
-            raise ConfigurationError("there is no correction to undo", operation=_OPERATION, hint=_LISTS)
+            raise ConfigurationError("there is no correction to undo", operation=_OPERATION, hint=LISTS)
         last = made[-1]
         if agree is not None and not agree(last):
             return last, 0
@@ -195,24 +195,6 @@ def _restored(state: StateDir, journal: Journal, last: Correction) -> Iterator[t
 def _applied(result: Mended, number: int) -> Mended:
     fields = {name: getattr(result, name) for name in result.__struct_fields__}
     return Mended(**{**fields, "number": number, "applied": True})
-
-
-def _find_cause(state: StateDir, journal: Journal, name: str, settings: Settings) -> tuple[Kind, Key | None]:
-    """Return the kind and the cause that a name means; no cause if it is a kind's."""
-    if name in list(Kind):
-        return Kind(name), None
-    found: dict[tuple[Kind, Key], None] = {}
-    for kind in Kind:
-        checker = make_checker(kind, settings.validation)
-        for letter in LetterFile(state, kind, journal.read):
-            for fault in faults_now(letter, checker):
-                key = group_key(fault.reason, fault.field[:640], fault.message[:640])
-                if name and (kind, key) not in found and cause_id(kind, key).startswith(name.lower()):
-                    found[kind, key] = None
-    if len(found) != 1:
-        what = "several causes have a name that begins so" if found else "no dead letter has this cause"
-        raise ConfigurationError(f"{name}: {what}", operation=_OPERATION, place="CAUSE", hint=_LISTS)
-    return next(iter(found))
 
 
 class _Work:

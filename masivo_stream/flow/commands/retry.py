@@ -58,8 +58,8 @@ async def retry(
         if not session.binding.confirmations.again:  # else the run checks it below, and notes the confirmation once
             await session.guard_sends().check_place(by_hand=False)
         planned = survey(session.state, session.journal.read, settings.validation, unchanged=unchanged)
-        for kind, counts in planned.kinds.items():
-            session.observer.notify(RetryPlanned(kind=Kind(kind), counts=counts))
+        for name, counts in planned.kinds.items():
+            session.observer.notify(RetryPlanned(kind=Kind(name), counts=counts))
         await take_dead_letters(session.state, session.journal, session.observer, unchanged=unchanged)
         return await send_pending(session, exports, handle_signals=handle_signals, reporting=session.runtime.reporting)
 
