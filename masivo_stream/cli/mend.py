@@ -13,10 +13,10 @@ from masivo_stream.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from masivo_stream.core.mending.correct import Action
     from masivo_stream.flow.commands.mend import TableFile
-    from masivo_stream.model.mending import Correction, Mended
+    from masivo_stream.model.mending import MadeCorrection, Mended
     from masivo_stream.model.settings import Settings
 
-_OPERATION = "mend dead letters"
+_OPERATION = "correct dead letters"
 _Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
@@ -50,7 +50,7 @@ class ActionFlags:
         Raises:
             ConfigurationError: there are several, or a value cannot be read.
         """
-        from masivo_stream.core.mending.correct import CopyFrom, GiveUp, Remove, Rename
+        from masivo_stream.core.mending.correct import CopyFrom, GiveUp, RemoveField, RenameField
         from masivo_stream.core.mending.new_values import AddZone, Convert, SetTo
         from masivo_stream.flow.commands.mend import TableFile
 
@@ -65,8 +65,10 @@ class ActionFlags:
             found.append(AddZone(_check_zone(self.zone)))
         if self.give_up is not None:
             found.append(GiveUp(_check_reason(self.give_up)))
-        found += [Convert()] * self.convert + [Remove()] * self.remove
-        found += [CopyFrom(name) for name in (self.copy,) if name] + [Rename(name) for name in (self.rename,) if name]
+        found += [Convert()] * self.convert + [RemoveField()] * self.remove
+        found += [CopyFrom(name) for name in (self.copy,) if name] + [
+            RenameField(name) for name in (self.rename,) if name
+        ]
         if len(found) > 1:
             raise _wrong("a correction does one thing", "use one of these flags, then correct again with the other")
         return found[0] if found else None
@@ -103,7 +105,7 @@ def mend(
     Without flags it lists the causes, each with a short name, and what `retry` would do. With one of the flags that say
     what becomes of a field, it shows what changes and three examples, and asks. Then `retry` sends what was corrected.
 
-    Example: `masivo-stream mend 3f2a9c --set 2020-01-01T00:00:00Z`
+    EditExample: `masivo-stream mend 3f2a9c --set 2020-01-01T00:00:00Z`
 
     Parameters
     ----------
@@ -167,7 +169,7 @@ def _undo(settings: "Settings", flags: MendFlags, *, json: bool) -> int:
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands.mend import undo_mend
 
-    def agree(last: "Correction") -> bool:
+    def agree(last: "MadeCorrection") -> bool:
         what = f"Undo correction {last.number} ({last.what}, {last.dead_letters:,} dead letters of {last.kind})?"
         if not flags.yes and not flags.dry_run and not _agreed(what):
             raise ConfigurationError(

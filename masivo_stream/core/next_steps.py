@@ -74,7 +74,9 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
 def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
     given_up = summary.fault_groups.given_up
     dead = [
-        kind for kind, each in summary.kinds.items() if each.dead and given_up.get(kind, 0) < sum(each.reasons.values())
+        kind
+        for kind, each in summary.kinds.items()
+        if given_up.get(kind, 0) < max(each.dead, sum(each.reasons.values()))
     ]
     if not dead:
         return

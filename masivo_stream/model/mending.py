@@ -9,7 +9,7 @@ class DeadLetterCounts(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     """In the dead-letter file; the five that follow add up to it."""
     corrected: int = 0
-    """Changed since they were written, and valid as far as it shows here: `retry` sends them."""
+    """Changed since they were written, and valid by the checks made here: `retry` sends them."""
     corrected_faulty: int = 0
     """Changed, and still not valid: they become dead letters again, without a request."""
     unchanged_sent: int = 0
@@ -27,7 +27,7 @@ class DeadLetterCounts(Struct, frozen=True, kw_only=True):
         return self.corrected + self.unchanged_sent
 
 
-class Cause(Struct, frozen=True, kw_only=True):
+class DeadLetterCause(Struct, frozen=True, kw_only=True):
     """Dead letters of a kind with the same fault. A dead letter with several faults has several causes."""
 
     id: str
@@ -51,13 +51,13 @@ class CauseDetail(Struct, frozen=True, kw_only=True):
 
     schema: int = 1
     kind: str
-    causes: tuple[Cause, ...]
+    causes: tuple[DeadLetterCause, ...]
     values: dict[str, int]
     """JSON texts of values, and how many places have each: the most frequent ones. Empty: the field is missing."""
     values_left_out: int = 0
 
 
-class Correction(Struct, frozen=True, kw_only=True):
+class MadeCorrection(Struct, frozen=True, kw_only=True):
     """A correction that was made, as the state directory keeps it."""
 
     number: int
@@ -78,12 +78,12 @@ class DeadLetterList(Struct, frozen=True, kw_only=True):
 
     schema: int = 1
     kinds: dict[str, DeadLetterCounts]
-    causes: tuple[Cause, ...] = ()
+    causes: tuple[DeadLetterCause, ...] = ()
     causes_left_out: int = 0
-    corrections: tuple[Correction, ...] = ()
+    corrections: tuple[MadeCorrection, ...] = ()
 
 
-class Example(Struct, frozen=True, kw_only=True):
+class EditExample(Struct, frozen=True, kw_only=True):
     """One changed field: where, and what it was and is, as JSON texts; `***` for what is personal."""
 
     file: str
@@ -118,11 +118,11 @@ class Mended(Struct, frozen=True, kw_only=True):
     changed: int = 0
     """Dead letters that are changed, or given up."""
     valid: int = 0
-    """Of the changed ones, those that are valid now as far as it shows here."""
+    """Of the changed ones, those that are valid now, by the checks made here."""
     still: tuple[StillFaulty, ...] = ()
     left: dict[str, int] = {}
     """Places that stay as they were, by why."""
-    examples: tuple[Example, ...] = ()
+    examples: tuple[EditExample, ...] = ()
     rows_unused: tuple[int, ...] = ()
     """Lines of the table whose id no dead letter has: the first ten."""
     rows_unused_count: int = 0

@@ -85,6 +85,7 @@ EVENTS = (
     "export_overlaps",
     "purchases_unguarded",
     "proxy_unused",
+    "retry_planned",
     "letters_taken",
     "customers_asked",
     "taken_back",

@@ -7,7 +7,14 @@ from rich.text import Text
 
 from masivo_stream.core.mending.list_rows import FaultRow
 from masivo_stream.core.redact import printable
-from masivo_stream.model.mending import Cause, CauseDetail, Correction, DeadLetterCounts, DeadLetterList, Mended
+from masivo_stream.model.mending import (
+    CauseDetail,
+    DeadLetterCause,
+    DeadLetterCounts,
+    DeadLetterList,
+    MadeCorrection,
+    Mended,
+)
 from masivo_stream.observe.fault_list import SAID_BY_THE_CAUSE
 from masivo_stream.observe.hanging_text import print_hanging
 
@@ -15,8 +22,8 @@ MOST_SHOWN = 12
 """Causes of a kind that are shown; the JSON form has more."""
 
 _MEANING = (
-    ("corrected", "corrected, and valid as far as it shows here: retry sends them"),
-    ("unchanged_sent", "not corrected, and valid here: retry sends them as they are"),
+    ("corrected", "corrected and valid: retry sends them"),
+    ("unchanged_sent", "not corrected, but valid: retry sends them as they are"),
     ("corrected_faulty", "corrected, and still not valid: retry does not send them"),
     ("unchanged_faulty", "not valid: retry does not send them"),
     ("unchanged_left", "stay until they are corrected: retry does not send them"),
@@ -61,7 +68,7 @@ def print_planned(console: Console, found: DeadLetterList) -> None:
     console.print(Text(f"nothing sent: retry would send {sent:,} of {waiting:,} {_letters(waiting)}", style="bold"))
 
 
-def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: Sequence[Cause]) -> None:
+def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: Sequence[DeadLetterCause]) -> None:
     print_hanging(console, f"{counts.waiting:,} {_letters(counts.waiting)}", f"{kind}: ")
     for line in describe_counts(counts):
         print_hanging(console, line, "  ")
@@ -69,7 +76,7 @@ def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: S
     console.print()
 
 
-def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
+def _print_causes(console: Console, causes: Sequence[DeadLetterCause]) -> None:
     width = max((len(f"{cause.dead_letters:,}") for cause in causes), default=0)
     explained: set[str] = set(SAID_BY_THE_CAUSE)
     for cause in causes[:MOST_SHOWN]:
@@ -90,7 +97,7 @@ def _print_ways(console: Console, name: str) -> None:
         console.print(Text(f"  masivo-stream mend {name} {flag}", style="bold"), soft_wrap=True)
 
 
-def describe_cause(cause: Cause) -> str:
+def describe_cause(cause: DeadLetterCause) -> str:
     """Return what is wrong: field, cause and reason."""
     words = ": ".join(filter(None, (cause.field, cause.cause)))
     return printable(f"{words} ({cause.reason})" if words else cause.reason)
@@ -105,7 +112,7 @@ def describe_counts(counts: DeadLetterCounts) -> Iterator[str]:
         yield f"{counts.given_up:,} given up: not in the dead-letter file, counted as dead"
 
 
-def _print_corrections(console: Console, corrections: Iterable[Correction]) -> None:
+def _print_corrections(console: Console, corrections: Iterable[MadeCorrection]) -> None:
     for each in corrections:
         why = f" ({each.gave_up})" if each.gave_up else ""
         undone = ", undone" if each.undone else ""
@@ -129,9 +136,9 @@ def print_mended(console: Console, found: Mended) -> None:
         place = f"{example.file}:{example.line}  {example.field}"
         print_hanging(console, printable(f"{place}: {example.before or '(none)'} -> {example.after or '(none)'}"), "  ")
     if found.changed and not gives_up:
-        word = "are" if found.applied else "would be"
-        still = "; the others still have:" if found.still else ""
-        print_hanging(console, f"{found.valid:,} of {found.changed:,} {word} valid then{still}", "")
+        verb = ("is" if found.valid == 1 else "are") if found.applied else "would be"
+        still = f"; {found.changed - found.valid:,} still {_have(found)}:" if found.still else ""
+        print_hanging(console, f"{found.valid:,} of {found.changed:,} {verb} valid now{still}", "")
     for each in found.still:
         words = ": ".join(filter(None, (each.field, each.cause)))
         print_hanging(console, printable(f"{words} ({each.reason})"), f"  {each.dead_letters:,}  ")
@@ -145,6 +152,10 @@ def print_mended(console: Console, found: Mended) -> None:
             else ""
         )
         print_hanging(console, f"no dead letter concerned has the id in these lines of the table: {some}{more}", "  ")
+
+
+def _have(found: Mended) -> str:
+    return "has" if found.changed - found.valid == 1 else "have"
 
 
 def _letters(count: int) -> str:

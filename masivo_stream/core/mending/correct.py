@@ -1,8 +1,8 @@
 """Correct one record: at which places, and what is written there.
 
 A target says which dead letters are concerned, and which places of their records: the faulty ones of a cause, or those
-of a path. An action says what becomes of such a place. Where it cannot be done, the record stays as it was there, and
-the reason is counted.
+of a path. An action says what becomes of such a place. If that cannot be done at a place, it stays as it was, and the
+reason is counted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ from masivo_stream.core.mending.json_text import (
     value_at,
     write_text,
 )
-from masivo_stream.core.mending.letter import Checker, Fault, Key, Letter
+from masivo_stream.core.mending.letter import Checker, Key, Letter, LetterFault
 from masivo_stream.core.mending.new_values import (
     AddZone,
     Convert,
@@ -43,13 +43,13 @@ class CopyFrom(Struct, frozen=True):
     name: str
 
 
-class Rename(Struct, frozen=True):
+class RenameField(Struct, frozen=True):
     """Give the field another name."""
 
     name: str
 
 
-class Remove(Struct, frozen=True):
+class RemoveField(Struct, frozen=True):
     """Leave the field out."""
 
 
@@ -65,7 +65,7 @@ class GiveUp(Struct, frozen=True):
     reason: str
 
 
-Action = SetTo | MapTo | Convert | AddZone | CopyFrom | Rename | Remove | FromTable | GiveUp
+Action = SetTo | MapTo | Convert | AddZone | CopyFrom | RenameField | RemoveField | FromTable | GiveUp
 
 
 class Target(Struct, frozen=True):
@@ -76,11 +76,11 @@ class Target(Struct, frozen=True):
     field: FieldPath | None = None
     """The path of the field; None for the places of the faults themselves."""
 
-    def concerns(self, faults: Iterable[Fault]) -> bool:
+    def concerns(self, faults: Iterable[LetterFault]) -> bool:
         """Return whether a dead letter with these faults is concerned."""
         return self.key is None or any(_key(fault) == self.key for fault in faults)
 
-    def places(self, faults: Iterable[Fault], record: object) -> Iterator[Path]:
+    def places(self, faults: Iterable[LetterFault], record: object) -> Iterator[Path]:
         """Yield the places to correct in a record."""
         if self.key is None:
             yield from places_of(self.field or (), record)
@@ -94,7 +94,7 @@ class Target(Struct, frozen=True):
                     yield place
 
 
-def _key(fault: Fault) -> Key:
+def _key(fault: LetterFault) -> Key:
     return group_key(fault.reason, fault.field, fault.message)
 
 
@@ -113,7 +113,7 @@ class Corrected(Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
     left: tuple[str, ...] = ()
     """Why places stayed as they were."""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[LetterFault, ...] = ()
     """What is wrong with it now; only if it was changed."""
 
 
@@ -124,7 +124,7 @@ class Corrector:
         """Do `action` where `target` says; `schema` is the type of a record of the kind."""
         self._target, self._action, self._schema, self._checker = target, action, schema, checker
 
-    def correct(self, letter: Letter, faults: tuple[Fault, ...]) -> Corrected:
+    def correct(self, letter: Letter, faults: tuple[LetterFault, ...]) -> Corrected:
         """Return the record of a dead letter that has these faults, corrected."""
         text = read_text(letter.body)
         edits: list[Edit] = []
@@ -154,7 +154,7 @@ class Corrector:
         now = self._checker.faults_after(body, faults, self._target.key)
         return Corrected(body, tuple(edits), tuple(left), now)
 
-    def _wanted(self, faults: Iterable[Fault], record: object, text: str) -> list[tuple[Path, str | None]]:
+    def _wanted(self, faults: Iterable[LetterFault], record: object, text: str) -> list[tuple[Path, str | None]]:
         """Return the places to change; with a table, the new texts too."""
         if not isinstance(self._action, FromTable):
             return [(place, None) for place in dict.fromkeys(self._target.places(faults, record))]
@@ -168,11 +168,11 @@ class Corrector:
         """Return the text with one place changed; what was changed is added to `edits`."""
         before = self._before(text, place)
         match self._action:
-            case Rename(name):
+            case RenameField(name):
                 text = rename(text, place, name)
                 edits.append(Edit(spell_path((*place[:-1], name)), None, before))
                 return text
-            case Remove():
+            case RemoveField():
                 changed = remove(text, place)
                 after = None
             case _:
@@ -187,7 +187,7 @@ class Corrector:
         try:
             return value_at(text, place)
         except CannotEditError:
-            if not isinstance(self._action, SetTo | FromTable | Remove):
+            if not isinstance(self._action, SetTo | FromTable | RemoveField):
                 raise
             return None
 

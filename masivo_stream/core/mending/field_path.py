@@ -73,7 +73,7 @@ def _places(path: FieldPath, value: object, done: Path) -> Iterator[Path]:
 
 
 def narrow(path: FieldPath, place: Path) -> FieldPath:
-    """Return a path with the indexes of a place, as far as both lead the same way."""
+    """Return a path with the indexes of a place, up to where the two differ."""
     steps = list(path)
     for number, (own, other) in enumerate(zip(path, place, strict=False)):
         if own is None and isinstance(other, int):
@@ -140,7 +140,7 @@ def _walk(kind: inspect.Type, path: str) -> Iterator[str]:
 
 
 def nearest_path(schema: object, text: str) -> str:
-    """Return the path of the schema that is most like a text, or ends with it; empty if none is."""
+    """Return the path of the schema that is most like a text, or ends with it; empty if no path is."""
     known = known_paths(schema)
     last = text.rpartition(".")[2]
     ending = [path for path in known if path.rpartition(".")[2] == last]

@@ -25,9 +25,9 @@ class CannotEditError(ValueError):
 class _Member(NamedTuple):
     name: str
     begin: int
-    """Where the name begins, with its quote."""
+    """The place of the name's first quote."""
     colon: int
-    """Where the name ends."""
+    """The place behind the name."""
     start: int
     end: int
 

@@ -31,7 +31,7 @@ SHOWN_HERE = frozenset(
 """Reasons that the record alone shows. All others need the API, or other records."""
 
 
-class Fault(Struct, frozen=True, gc=False):
+class LetterFault(Struct, frozen=True, gc=False):
     """One thing that is wrong with a record, as a dead letter lists it."""
 
     reason: str
@@ -50,16 +50,16 @@ class Mark(Struct, frozen=True, gc=False):
 class Letter(DeadLetter, kw_only=True):
     """A dead letter, with what a correction needs of it."""
 
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[LetterFault, ...] = ()
     mended: tuple[Mark, ...] = ()
-    faults_now: tuple[Fault, ...] | None = None
+    faults_now: tuple[LetterFault, ...] | None = None
 
     @property
-    def listed(self) -> tuple[Fault, ...]:
+    def listed(self) -> tuple[LetterFault, ...]:
         """What the line says is wrong; an earlier version of the program wrote one fault only."""
         if self.faults_now is not None:
             return self.faults_now
-        return self.faults or (Fault(self.reason, self.field, self.message),)
+        return self.faults or (LetterFault(self.reason, self.field, self.message),)
 
 
 _decode = msgspec.json.Decoder(Letter).decode
@@ -76,7 +76,7 @@ def read_letter(line: bytes) -> Letter | None:
     return letter
 
 
-def write_letter(line: bytes, letter: Letter, body: bytes, mark: Mark, faults: tuple[Fault, ...]) -> bytes:
+def write_letter(line: bytes, letter: Letter, body: bytes, mark: Mark, faults: tuple[LetterFault, ...]) -> bytes:
     """Return the line of `letter` with the corrected record `body`, and with what is wrong with it now."""
     text = read_text(line).rstrip("\r\n")
     try:
@@ -115,16 +115,18 @@ class Checker:
         """Check by `decoder`, whose memory is `NoMemory`."""
         self._decoder = decoder
 
-    def faults(self, body: bytes) -> tuple[Fault, ...]:
+    def faults(self, body: bytes) -> tuple[LetterFault, ...]:
         """Return what is wrong with a record; nothing if it can be sent."""
         result = self._decoder.validate(Line(1, 0, body, len(body)), "")
         if isinstance(result, Blank):
-            return (Fault(Reason.INVALID_JSON, "", "the record is empty"),)
+            return (LetterFault(Reason.INVALID_JSON, "", "the record is empty"),)
         if isinstance(result, Rejected):
-            return tuple(Fault(each.reason, each.field, each.message) for each in result.faults)
+            return tuple(LetterFault(each.reason, each.field, each.message) for each in result.faults)
         return ()
 
-    def faults_after(self, body: bytes, before: tuple[Fault, ...], corrected: Key | None = None) -> tuple[Fault, ...]:
+    def faults_after(
+        self, body: bytes, before: tuple[LetterFault, ...], corrected: Key | None = None
+    ) -> tuple[LetterFault, ...]:
         """Return what is wrong with a corrected record: what it shows, and what only the API or other records show.
 
         Of the latter, what was wrong before stays, unless `corrected` is its cause.

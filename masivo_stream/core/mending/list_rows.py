@@ -15,7 +15,7 @@ from masivo_stream.core.fault_groups import describe_cause
 from masivo_stream.core.mending.correct import id_text
 from masivo_stream.core.mending.field_path import parse_place
 from masivo_stream.core.mending.json_text import CannotEditError, read_text, value_at
-from masivo_stream.core.mending.letter import Fault, Letter
+from masivo_stream.core.mending.letter import Letter, LetterFault
 from masivo_stream.core.mending.new_values import plain_text
 from masivo_stream.model.reason import Reason
 
@@ -85,7 +85,7 @@ class FaultRow(Struct, frozen=True):
         return ": ".join(filter(None, (PLAIN_WORDS.get(self.reason, self.reason), message)))
 
 
-def rows_of(kind: str, letter: Letter, faults: Iterable[Fault]) -> Iterator[FaultRow]:
+def rows_of(kind: str, letter: Letter, faults: Iterable[LetterFault]) -> Iterator[FaultRow]:
     """Yield a row for each fault of a dead letter."""
     text = read_text(letter.body)
     customer = id_text(text)
@@ -94,8 +94,8 @@ def rows_of(kind: str, letter: Letter, faults: Iterable[Fault]) -> Iterator[Faul
         yield FaultRow(letter.file, letter.line, kind, customer, fault.field, fault.reason, fault.message, value)
 
 
-def fault_value(text: str, fault: Fault) -> str:
-    """Return the value at fault in a record, a JSON text; empty if there is none."""
+def fault_value(text: str, fault: LetterFault) -> str:
+    """Return the value at fault in a record, a JSON text; empty if it is not there."""
     place = parse_place(fault.field)
     if place is None:
         return ""

@@ -12,7 +12,7 @@ _LONGEST = 60
 
 
 def shown_value(place: str, value: str | None, *, show: bool) -> str:
-    """Return a JSON text as an example shows it; empty if there is none.
+    """Return a JSON text as an example shows it; empty for no value.
 
     Values of fields that are about a person, and of fields that the API does not know, are masked.
     """

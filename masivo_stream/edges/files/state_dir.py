@@ -142,8 +142,7 @@ class StateDir:
             StorageError: it cannot be renamed.
         """
         try:
-            (self.path / name).rename(self.path / new)
-            _sync_directory(self.path, self._fsync)
+            _rename(self.path / name, self.path / new, self._fsync)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -315,6 +314,11 @@ def replace_file(path: Path, content: bytes | Iterable[bytes], *, fsync: Callabl
     except BaseException:  # a part of the content could not be had
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _rename(old: Path, new: Path, fsync: Callable[[int], None]) -> None:
+    old.rename(new)
+    _sync_directory(new.parent, fsync)
 
 
 def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:

@@ -1,4 +1,4 @@
-"""Mend: apply one correction to all dead letters of one cause, or give them up, and take a correction back.
+"""The command `mend`: correct all dead letters of one cause, or give them up; and take a correction back.
 
 The dead-letter file is read once, and a new one is written beside it. What that changes is shown, and a person agrees;
 only then it takes the place of the old one. Each changed line is kept as it was. Nothing is sent: `retry` does that.
@@ -6,6 +6,7 @@ only then it takes the place of the old one. Each changed line is kept as it was
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from msgspec import Struct
 
@@ -17,16 +18,17 @@ from masivo_stream.core.mending.correct import (
     Edit,
     FromTable,
     GiveUp,
-    Remove,
-    Rename,
+    RemoveField,
+    RenameField,
     Target,
     id_text,
 )
 from masivo_stream.core.mending.field_path import nearest_path, parse_path, types_at
 from masivo_stream.core.mending.json_text import read_text
-from masivo_stream.core.mending.letter import Fault, Key, Mark, sign, write_letter
+from masivo_stream.core.mending.letter import Key, LetterFault, Mark, sign, write_letter
 from masivo_stream.core.mending.new_values import AddZone, Convert, MapTo, SetTo, WrongValueError, write_value
 from masivo_stream.core.mending.shown_values import shown_value
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
@@ -49,18 +51,17 @@ from masivo_stream.flow.mending.letter_file import Found, LetterFile
 from masivo_stream.flow.mending.open_state import own
 from masivo_stream.flow.mending.survey import faults_now, make_checker
 from masivo_stream.flow.mending.table_file import read_table_file
-from masivo_stream.flow.pipeline.read_exports import make_rules
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.mending import Correction, Example, Mended, StillFaulty
+from masivo_stream.model.mending import EditExample, MadeCorrection, Mended, StillFaulty
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 
 EXAMPLES = 3
 _MOST_STILL = 10
 _MOST_LINES = 10
-_OPERATION = "mend dead letters"
+_OPERATION = "correct dead letters"
 
 
 class TableFile(Struct, frozen=True):
@@ -105,7 +106,7 @@ async def mend(
     clock = (runtime or Runtime()).clock
     with own(settings.state.state_dir, clock) as (state, journal):
         kind, key = find_cause(state, journal.read, wanted.cause, settings.validation)
-        work = _Work(kind, key, wanted, settings)
+        work = _MendWork(kind, key, wanted, settings)
         number = next_number(state)
         head = Head(
             mend=number,
@@ -122,10 +123,12 @@ async def mend(
                 work.take(found, draft, number)
             draft.end()
         result = work.result()
-        if not draft.changed or not (agree is None or agree(result)):
-            state.remove(letters)
-            state.remove(kept)
-            return result
+        with ExitStack() as drafts:
+            drafts.callback(state.remove, letters)
+            drafts.callback(state.remove, kept)
+            if not draft.changed or not (agree is None or agree(result)):
+                return result
+            drafts.pop_all()
         state.rename(kept, name_of(MADE, number, kind))
         state.rename(letters, dead_letter_name(kind))
         what = f"correction {number}: {work.what}, {draft.changed:,} dead letters of {kind}"
@@ -135,8 +138,8 @@ async def mend(
 
 
 async def undo_mend(
-    settings: Settings, *, agree: Callable[[Correction], bool] | None = None, runtime: Runtime | None = None
-) -> tuple[Correction, int]:
+    settings: Settings, *, agree: Callable[[MadeCorrection], bool] | None = None, runtime: Runtime | None = None
+) -> tuple[MadeCorrection, int]:
     """Take the last correction back: its dead letters become what they were, and what was given up comes back.
 
     Dead letters that a retry has taken, or that were edited since, stay as they are.
@@ -176,7 +179,7 @@ async def undo_mend(
     return last, restored
 
 
-def _restored(state: StateDir, journal: Journal, last: Correction) -> Iterator[tuple[bytes, bool]]:
+def _restored(state: StateDir, journal: Journal, last: MadeCorrection) -> Iterator[tuple[bytes, bool]]:
     """Yield the lines of a dead-letter file without a correction, each with whether it was restored."""
     kind = Kind(last.kind)
     letters = LetterFile(state, kind, journal.read)
@@ -197,7 +200,7 @@ def _applied(result: Mended, number: int) -> Mended:
     return Mended(**{**fields, "number": number, "applied": True})
 
 
-class _Work:
+class _MendWork:
     """One correction of the dead letters of a kind: it takes each, and counts."""
 
     def __init__(self, kind: Kind, key: Key | None, wanted: Mend, settings: Settings) -> None:
@@ -216,7 +219,7 @@ class _Work:
         self._concerned = self._changed = self._valid = 0
         self._left: Counter[str] = Counter()
         self._still: Counter[Key] = Counter()
-        self._examples: list[Example] = []
+        self._examples: list[EditExample] = []
 
     def take(self, found: Found, draft: Draft, number: int) -> None:
         """Correct a dead letter if it is concerned, and write its line."""
@@ -248,7 +251,7 @@ class _Work:
         if len(self._examples) < EXAMPLES:
             edit = edits[0]
             self._examples.append(
-                Example(
+                EditExample(
                     file=found.letter.file,
                     line=found.letter.line,
                     field=edit.place,
@@ -279,7 +282,7 @@ class _Work:
 _MOST_FAULTS = 100
 
 
-def _some(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+def _some(faults: tuple[LetterFault, ...]) -> tuple[LetterFault, ...]:
     return faults[:_MOST_FAULTS]
 
 
@@ -302,7 +305,7 @@ def _target(kind: Kind, key: Key | None, wanted: Mend, schema: object) -> Target
         )
     path = parse_path(wanted.field or ("" if key is None else key[1]))
     types = [] if path is None else types_at(schema, path)
-    if wanted.field and (path is None or (not types and not isinstance(action, Rename | Remove | CopyFrom))):
+    if wanted.field and (path is None or (not types and not isinstance(action, RenameField | RemoveField | CopyFrom))):
         near = nearest_path(schema, wanted.field)
         raise ConfigurationError(
             f"records of {kind} have no field with the path {wanted.field}",
@@ -348,9 +351,9 @@ def _describe(action: Action, field: str) -> str:
             return f"add a time zone to {field}"
         case CopyFrom(name):
             return f"copy {name} to {field}"
-        case Rename(name):
+        case RenameField(name):
             return f"rename {field} to {name}"
-        case Remove():
+        case RemoveField():
             return f"remove {field}"
         case FromTable():
             return "take values from a table"

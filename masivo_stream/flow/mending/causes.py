@@ -13,7 +13,7 @@ from masivo_stream.flow.mending.letter_file import LetterFile
 from masivo_stream.flow.mending.survey import KindSurvey, cause_id, faults_now, make_checker
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.mending import Cause, CauseDetail
+from masivo_stream.model.mending import CauseDetail, DeadLetterCause
 from masivo_stream.model.settings import ValidationSettings
 
 LISTS = "masivo-stream mend lists the causes with their names, and the corrections that were made"
@@ -42,7 +42,7 @@ def find_cause(
                     found[kind, key] = None
     if len(found) != 1:
         what = "several causes have a name that begins so" if found else "no dead letter has this cause"
-        raise ConfigurationError(f"{name}: {what}", operation="mend dead letters", place="CAUSE", hint=LISTS)
+        raise ConfigurationError(f"{name}: {what}", operation="correct dead letters", place="CAUSE", hint=LISTS)
     return next(iter(found))
 
 
@@ -55,7 +55,7 @@ def describe_cause(letters: LetterFile, key: Key | None, validation: ValidationS
         for fault in survey.count(found):
             if group_key(fault.reason, fault.field, fault.message) == key and len(values) < _MOST_COUNTED:
                 values[_value(read_text(found.letter.body), fault.field, show=show)] += 1
-    causes: tuple[Cause, ...] = tuple(survey.causes())
+    causes: tuple[DeadLetterCause, ...] = tuple(survey.causes())
     if key is not None:
         causes = tuple(cause for cause in causes if cause.id == cause_id(letters.kind, key))
     return CauseDetail(
@@ -67,7 +67,7 @@ def describe_cause(letters: LetterFile, key: Key | None, validation: ValidationS
 
 
 def _value(text: str, field: str, *, show: bool) -> str:
-    """Return the value of a field; empty if there is none."""
+    """Return the value of a field; empty if it is not there."""
     place = parse_place(field)
     try:
         return "" if place is None else shown_value(field, value_at(text, place), show=show)

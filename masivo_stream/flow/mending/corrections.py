@@ -22,7 +22,7 @@ from masivo_stream.core.mending.letter import Mark, sign
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.mending import Correction
+from masivo_stream.model.mending import MadeCorrection
 
 MADE, UNDONE = "mend", "undone"
 
@@ -94,10 +94,10 @@ def clear_unfinished(state: StateDir) -> None:
         state.remove(draft_of(number, kind))
 
 
-def read_corrections(state: StateDir) -> list[Correction]:
+def read_corrections(state: StateDir) -> list[MadeCorrection]:
     """Return the corrections that were made, oldest first; not one that did not come to its end."""
     unfinished = {(match[3], match[1]) for path in state.path.iterdir() if (match := _BESIDE.fullmatch(path.name))}
-    found: list[Correction] = []
+    found: list[MadeCorrection] = []
     for made, number, kind in sorted(_files(state), key=lambda file: file[1]):
         if (str(number), kind) in unfinished:
             continue
@@ -106,7 +106,7 @@ def read_corrections(state: StateDir) -> list[Correction]:
             head = msgspec.json.decode(next(state.lines(name)), type=Head)
             foot = msgspec.json.decode(_last_line(state, name), type=_Foot)
             found.append(
-                Correction(
+                MadeCorrection(
                     number=number,
                     kind=kind,
                     what=head.what,
@@ -120,7 +120,7 @@ def read_corrections(state: StateDir) -> list[Correction]:
     return found
 
 
-def count_given_up(corrections: list[Correction]) -> dict[str, int]:
+def count_given_up(corrections: list[MadeCorrection]) -> dict[str, int]:
     """Return by kind how many dead letters are given up."""
     counts: dict[str, int] = {}
     for each in corrections:
@@ -139,7 +139,7 @@ def kept_lines(state: StateDir, number: int, kind: Kind) -> Iterator[Kept]:
 
 
 def kept_at(state: StateDir, mark: Mark, kind: Kind) -> Kept | None:
-    """Return the line at an offset of a correction's file; None if there is none."""
+    """Return the line at an offset of a correction's file; None if there is no such line."""
     try:
         return msgspec.json.decode(next(state.lines(name_of(MADE, mark.mend, kind), begin=mark.original)), type=Kept)
     except (StopIteration, ValueError):

@@ -12,7 +12,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.ports import Clock
 
-_OPERATION = "mend dead letters"
+_OPERATION = "correct dead letters"
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def own(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
                 "these dead letters are of a validation, and no retry sends them",
                 operation=_OPERATION,
                 place=state_dir,
-                hint="correct the export; or migrate it, then mend the dead letters of the migration",
+                hint="correct the export; or migrate it, then correct the dead letters of the migration",
             )
     with own_state_dir(state_dir) as state:
         clear_unfinished(state)

@@ -11,16 +11,16 @@ from msgspec import Struct
 
 from masivo_stream.core.dead_letters import UNMENDED_STAY
 from masivo_stream.core.fault_groups import group_key
-from masivo_stream.core.mending.letter import SHOWN_HERE, Checker, Fault, Key, Letter, NoMemory
+from masivo_stream.core.mending.letter import SHOWN_HERE, Checker, Key, Letter, LetterFault, NoMemory
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.mending.corrections import count_given_up, read_corrections
 from masivo_stream.flow.mending.known_now import KnownNow
 from masivo_stream.flow.mending.letter_file import Found, LetterFile
-from masivo_stream.flow.pipeline.read_exports import make_rules
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.mending import Cause, DeadLetterCounts, DeadLetterList
+from masivo_stream.model.mending import DeadLetterCause, DeadLetterCounts, DeadLetterList
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.settings import ValidationSettings
 
@@ -43,7 +43,7 @@ def cause_id(kind: str, key: Key) -> str:
     return hashlib.blake2b("\0".join((kind, *key)).encode(), digest_size=8).hexdigest()[:_ID_LENGTH]
 
 
-def faults_now(found: Found, checker: Checker) -> tuple[Fault, ...]:
+def faults_now(found: Found, checker: Checker) -> tuple[LetterFault, ...]:
     """Return what is wrong with a dead letter now: what its line says, or what its corrected record shows."""
     if not found.corrected:
         return found.letter.listed
@@ -72,7 +72,7 @@ class KindSurvey:
         for found in letters:
             self.count(found)
 
-    def count(self, found: Found) -> tuple[Fault, ...]:
+    def count(self, found: Found) -> tuple[LetterFault, ...]:
         """Count one; return what is wrong with it now."""
         faults = faults_now(found, self._checker)
         what = self._becomes(found, faults)
@@ -90,7 +90,7 @@ class KindSurvey:
             cause.sent += what in {"corrected", "unchanged_sent"}
         return faults
 
-    def _becomes(self, found: Found, faults: tuple[Fault, ...]) -> str:
+    def _becomes(self, found: Found, faults: tuple[LetterFault, ...]) -> str:
         """Return what a retry makes of a dead letter, as `DeadLetterCounts` names it."""
         if found.corrected:
             return "corrected_faulty" if any(fault.reason in SHOWN_HERE for fault in faults) else "corrected"
@@ -108,10 +108,10 @@ class KindSurvey:
         """Return the figures."""
         return DeadLetterCounts(waiting=self._counts.total(), given_up=given_up, **self._counts)
 
-    def causes(self) -> list[Cause]:
+    def causes(self) -> list[DeadLetterCause]:
         """Return the causes, the largest first."""
         found = [
-            Cause(
+            DeadLetterCause(
                 id=cause_id(self._kind, key),
                 kind=self._kind,
                 reason=key[0],
@@ -149,7 +149,7 @@ def survey(
     given_up = count_given_up(corrections)
     known_now = None if journal is None else KnownNow(journal, unchanged=unchanged)
     kinds: dict[str, DeadLetterCounts] = {}
-    causes: list[Cause] = []
+    causes: list[DeadLetterCause] = []
     for kind in Kind:
         found = KindSurvey(kind, make_checker(kind, validation), known_now)
         found.count_all(LetterFile(state, kind, journal))
