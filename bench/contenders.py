@@ -15,6 +15,8 @@ from pathlib import Path
 
 import measure
 
+from masivo_stream.core.reading.prover import is_built
+
 ANCHORS = measure.HERE / "anchors"
 NODE_PACKAGES = ("ajv@8", "ajv-formats@3", "undici@6")
 WHOLE_LINES = "1000"
@@ -39,21 +41,42 @@ class Contender:
     sends: bool = True
 
 
-def ours(flags: str = "") -> Contender:
-    """Return our command, with further flags such as `--uploaders 4`."""
-    name = f"masivo-stream migrate {flags}".strip()
+ALONE = ("env", "MASIVO_PURE_PYTHON=1")
+"""Before ours, what lets msgspec alone validate, without the extension that proves lines."""
+
+
+def ours(flags: str = "", *, alone: bool = False) -> Contender:
+    """Return our command, with further flags such as `--uploaders 4`; `alone`: with msgspec alone."""
+
+    def argv(path: Path, url: str, state: Path) -> list[str]:
+        return [*_before(alone=alone), *measure.migrate_argv(str(path), url, str(state), *flags.split())]
+
     return Contender(
-        name=name, argv=lambda path, url, state: measure.migrate_argv(str(path), url, str(state), *flags.split())
+        name=_named(f"masivo-stream migrate {flags}", alone=alone), argv=argv, missing=_missing(alone=alone)
     )
 
 
-def validating() -> Contender:
+def validating(flags: str = "", *, alone: bool = False) -> Contender:
     """Return our command that validates every line and sends nothing."""
 
     def argv(path: Path, _url: str, state: Path) -> list[str]:
-        return [measure.command(), "validate", "--events", str(path), "--state-dir", str(state), "--json", "--quiet"]
+        where = ["--events", str(path), "--state-dir", str(state), "--json", "--quiet"]
+        return [*_before(alone=alone), measure.command(), "validate", *where, *flags.split()]
 
-    return Contender(name="masivo-stream validate", argv=argv, sends=False)
+    name = _named(f"masivo-stream validate {flags}", alone=alone)
+    return Contender(name=name, argv=argv, sends=False, missing=_missing(alone=alone))
+
+
+def _named(command: str, *, alone: bool) -> str:
+    return command.strip() + (", msgspec alone" if alone else "")
+
+
+def _before(*, alone: bool) -> tuple[str, ...]:
+    return ALONE if alone else ()
+
+
+def _missing(*, alone: bool) -> str:
+    return "" if is_built() or not alone else "there is no extension that proves lines, so it is the same"
 
 
 def scripts() -> list[Contender]:

@@ -4,7 +4,8 @@
 
 Data: `masivo-stream generate events --records N --seed 1`, made once, kept in --cache; with `--metadata` each order has
 200 bytes more in a free-form field. A null sink on loopback, one per run, answers at once. Ours is compared without the
-checks over all files, which no other program makes, and it runs with them, too. Runs are interleaved (A B C, A B C, …),
+checks over all files, which no other program makes, and it runs with them, too. Without them it also runs with msgspec
+alone, without the extension that proves lines. Runs are interleaved (A B C, A B C, …),
 since the speed of a shared machine changes for seconds at a time; only the ratio of two runs of a round is meaningful.
 Wall and CPU time are those of the whole process, including its start; CPU time includes its children, memory is that of
 its largest process. A run that delivers less than the export ends the benchmark.
@@ -26,6 +27,8 @@ import measure
 from contenders import Contender
 from measure import Run
 
+from masivo_stream.core.reading.prover import describe_validator
+
 WHOLE = 200_000
 SHORT = 20_000
 SANE = 0.5
@@ -39,7 +42,7 @@ def main() -> int:
     if flags.metadata:
         export = measure.with_metadata(export)
     events, size = measure.count_events(export), export.stat().st_size
-    print(measure.machine())
+    print(f"{measure.machine()}; validator: {describe_validator()}")
     print(f"{flags.records:,} customers, {events:,} events, {size / measure.MEGA:.0f} MB; {flags.rounds} rounds\n")
     field = line_up(flags)
     runs = {who.name: [] for who in field}
@@ -75,7 +78,9 @@ def read_flags() -> argparse.Namespace:
 def line_up(flags: argparse.Namespace) -> list[Contender]:
     """Return the programs that run, ours first; print which are skipped."""
     field = [contenders.ours(contenders.AS_OTHERS), *map(contenders.ours, flags.ours), contenders.ours()]
-    field += [contenders.validating(), *contenders.scripts()]
+    field += [contenders.ours(contenders.AS_OTHERS, alone=True), contenders.validating()]
+    field += [contenders.validating(contenders.AS_OTHERS, alone=alone) for alone in (False, True)]
+    field += contenders.scripts()
     field += [contenders.copying(flags.cache)] if flags.short else contenders.programs(flags.cache)
     if flags.only:
         field = field[:1] + [who for who in field[1:] if any(part in who.name for part in flags.only)]

@@ -62,7 +62,8 @@ if TYPE_CHECKING:
     from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.results import Entry, Line, Rejected, Skipped
     from masivo_stream.model.settings import Settings
-    from masivo_stream.model.summary import KindSummary, Status, Summary
+    from masivo_stream.model.status import Status
+    from masivo_stream.model.summary import KindSummary, Summary
     from masivo_stream.model.verification import Verification
     from masivo_stream.model.window import Window
     from masivo_stream.observe.report_page import draw_report
@@ -200,7 +201,7 @@ _HOMES = {
     "Settings": "model.settings",
     "SkipReason": "model.reason",
     "Skipped": "model.results",
-    "Status": "model.summary",
+    "Status": "model.status",
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",

@@ -571,6 +571,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "use letters, digits and - for the name, and printable text for the value"
         ): "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "leave some hours of the day without a pause, or stop the run with masivo-stream pause": (
+            "settings::a_wrong_setting_is_corrected_as_its_hint_says"
+        ),
+        "write an IANA name, such as Europe/Madrid or UTC": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write the proxy like http://proxy.example:3128": "settings::the_hints_show_complete_examples",
         "check the path given with --config": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "did you mean {…}?": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
@@ -1349,12 +1353,8 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "monitor/page/sections.js": {
-        "Correct them in the state directory, then start: masivo-stream retry": (
-            "deciding::the_page_of_a_run_names_the_commands_that_follow"
-        ),
-        "To see what is known about them: masivo-stream resolve": (
-            "deciding::the_page_of_a_run_names_the_commands_that_follow"
-        ),
+        "masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
+        "masivo-stream retry": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
     "monitor/monitor_server.py": {
         (
@@ -1680,7 +1680,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "--monitor {…}": "the place of an error",
     },
     "observe/bench_table.py": {
-        "{…}; masivo-stream {…}": "the version",
+        "{…}; masivo-stream {…}{…}": "the version",
     },
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

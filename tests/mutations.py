@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ import mutations_of_objects
 import mutations_of_parts
 import mutations_of_plausibility
 import mutations_of_prepare
+import mutations_of_prover
 import mutations_of_references
 import mutations_of_reverts
 import mutations_of_scheduler
@@ -61,6 +63,7 @@ LISTS = (
     mutations_of_parts,
     mutations_of_scheduler,
     mutations_of_prepare,
+    mutations_of_prover,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
@@ -89,6 +92,14 @@ def copy(folder):
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
+def build(folder):
+    """Build the extension of a copy; return whether that succeeded."""
+    room = folder / "masivo_stream" / "core" / "reading"
+    headers = sysconfig.get_paths()["include"]
+    command = ["cc", "-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}", "_prover.c"]
+    return subprocess.run([*command, "-o", "_prover.abi3.so"], cwd=room, check=False).returncode == 0
+
+
 def run_tests(folder, tests, seconds=RUN_SECONDS):
     """Run tests in a copy; returns the exit code, None if it did not end, and the output."""
     command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--timeout", str(TEST_SECONDS), "-p", "no:cacheprovider"]
@@ -112,6 +123,8 @@ def try_out(mutation):
         folder = Path(name)
         copy(folder)
         mutation.path(folder).write_text(mutation.mutated)
+        if mutation.file.endswith(".c") and not build(folder):
+            return Trial("cannot be compiled", time.monotonic() - began)
         code, output = run_tests(folder, mutation.tests)
     return Trial(validate(mutation, code, output), time.monotonic() - began, output)
 

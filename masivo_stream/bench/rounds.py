@@ -17,7 +17,9 @@ from msgspec import Struct, structs
 
 from masivo_stream import __version__
 from masivo_stream.bench.helper_processes import Measurer, ServedSink, running_measurer, running_sink
+from masivo_stream.core.reading.prover import describe_validator
 from masivo_stream.model.bench_result import (
+    PURE_PYTHON,
     Bench,
     BenchedExport,
     Case,
@@ -66,7 +68,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 _VARIES: dict[Stage, tuple[str, ...]] = {
     Stage.DECODE: (),
-    Stage.VALIDATE: ("workers",),
+    Stage.VALIDATE: ("workers", PURE_PYTHON),
     Stage.PACK: ("workers",),
     Stage.SEND: ("workers", "uploaders"),
 }
@@ -183,6 +185,7 @@ def describe_machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         version=__version__,
+        validator=describe_validator(),
     )
 
 

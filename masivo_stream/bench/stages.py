@@ -26,7 +26,7 @@ from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.sources import Source
-from masivo_stream.model.bench_result import Failed, Job, Measured, Stage
+from masivo_stream.model.bench_result import PURE_PYTHON, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
@@ -123,7 +123,7 @@ def settings_of(job: Job, state: str) -> Settings:
             "state_dir": str(Path(state, "state")),
             "shared_dir": str(Path(state, "shared")),
             "workers": 1,
-            **job.case.settings,
+            **{name: bool(value) if name == PURE_PYTHON else value for name, value in job.case.settings.items()},
         }
     )
 

@@ -32,7 +32,7 @@ COMMANDS = {
 
 _OPTIONS = {
     "--help": "Show this, or the flags of a command: masivo-stream COMMAND --help",
-    "--version": "Show the version.",
+    "--version": "Show the version; with -v also which validator is at work.",
 }
 
 
@@ -43,8 +43,28 @@ def answer(arguments: list[str]) -> str | None:
             return overview()
         case ["--version"]:
             return __version__
+        case ["--version", "-v" | "--verbose"] | ["-v" | "--verbose", "--version"]:
+            return _details()
         case _:
             return None
+
+
+def _details() -> str:
+    """Describe what is installed: a few lines for a report of a bug."""
+    import os
+    import platform
+
+    from masivo_stream.core.reading.prover import describe_validator
+    from masivo_stream.edges.config import load_settings
+
+    own = {name: value for name, value in os.environ.items() if name == "MASIVO_PURE_PYTHON"}
+    return "\n".join(
+        [
+            __version__,
+            f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+            f"validator: {describe_validator(pure_python=load_settings(environment=own).source.pure_python)}",
+        ]
+    )
 
 
 def overview() -> str:

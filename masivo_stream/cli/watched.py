@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from masivo_stream.cli.output import watching
-from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.notices import MonitorListens, Notice
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -25,6 +25,7 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     """
     import anyio
 
+    from masivo_stream.observe.progress_notes import ProgressNotes
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = SnapshotBuilder()
@@ -35,8 +36,9 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     # Imported objects stay to the end: the collector need not visit them again and again (Python docs, `gc.freeze`).
     # At full speed that saves a tenth of the time.
     gc.freeze()
+    notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
     with watching(settings.log, quiet=quiet, builder=builder) as observer:
-        return anyio.run(work, observer)
+        return anyio.run(work, Observers([observer, notes]))
 
 
 async def _beside_monitor(

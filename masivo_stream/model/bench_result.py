@@ -13,6 +13,8 @@ from msgspec import Struct
 from masivo_stream.model.contract import Kind
 
 MEGA = 1e6
+PURE_PYTHON = "pure_python"
+"""The setting, as a number: 1 for validation without the extension that proves lines."""
 
 
 class Stage(enum.StrEnum):
@@ -41,8 +43,10 @@ class Case(Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What people call it beside its kind: `send, 4 uploaders`."""
-        named = (f"{value} {name if value != 1 else name.removesuffix('s')}" for name, value in self.settings.items())
-        return ", ".join([self.stage.name.lower(), *named])
+        counts = [(name, value) for name, value in self.settings.items() if name != PURE_PYTHON]
+        named = (f"{value} {name if value != 1 else name.removesuffix('s')}" for name, value in counts)
+        pure = ["msgspec alone"] if self.settings.get(PURE_PYTHON) else []
+        return ", ".join([self.stage.name.lower(), *named, *pure])
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -128,6 +132,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     python: str
     version: str
     """Ours."""
+    validator: str = ""
+    """Which validator was at work, unless a case says something else."""
 
 
 class Bench(Struct, frozen=True, kw_only=True):

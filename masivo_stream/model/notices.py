@@ -3,9 +3,12 @@
 No notice holds a value of a record: positions, counts, ids of batches, durations.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
 from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
@@ -31,6 +34,13 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+
+
+class ExportsMeasured(Struct, frozen=True, kw_only=True):
+    """What the exports of a run hold in all. Sent when it begins, and again when the checks have counted them."""
+
+    kinds: dict[Kind, Expected]
+    """Kinds of which nothing is known are left out."""
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
@@ -82,6 +92,8 @@ class SlotAwaited(Struct, frozen=True, kw_only=True):
 
     seconds: float
     """Until it may leave, by what is known now."""
+    why: str = ""
+    """The window with hours that makes it wait longest, with its time zone; empty if none does."""
 
 
 class ScopeUse(Struct, frozen=True, kw_only=True):
@@ -95,6 +107,8 @@ class ScopeUse(Struct, frozen=True, kw_only=True):
     """For each window, requests that the server counts in addition."""
     held: float = 0.0
     """Seconds for which no request leaves, whatever the windows allow."""
+    time_zone: str = ""
+    """Whose clocks the hours of windows are on; empty if no window has hours."""
 
 
 class QuotaUsed(Struct, frozen=True, kw_only=True):
@@ -265,6 +279,20 @@ class Stopping(Struct, frozen=True, kw_only=True):
     """The longest time, in seconds, that these may take."""
 
 
+WorkUnit = Literal["bytes", "records", "parts"]
+
+
+class WorkProgressed(Struct, frozen=True, kw_only=True):
+    """A step of work that sends nothing goes on. Sent at most five times a second, and when it is done."""
+
+    step: str
+    """What is done, in words: `validating`."""
+    done: int
+    of: int
+    """0 if that is not known."""
+    unit: WorkUnit
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -380,6 +408,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ExportsMeasured
     | ObjectAwaited
     | ChecksStarted
     | ChecksEnded
@@ -413,6 +442,7 @@ Notice = (
     | CustomersAsked
     | TakenBack
     | TotalsProgressed
+    | WorkProgressed
     | MinutePassed
     | LoopStalled
     | RunEnded

@@ -56,3 +56,5 @@ class PartRequest(Struct, frozen=True, array_like=True):
     parts: int
     block_bytes: int = 1 << 20
     """Bytes that are read at once. The answer does not depend on it."""
+    pure_python: bool = False
+    """Do without the extension that proves lines. The answer does not depend on it."""

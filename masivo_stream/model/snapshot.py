@@ -30,6 +30,11 @@ class WindowUse(Struct, frozen=True, kw_only=True):
     """Requests that count in it now."""
     free_at: float | None = None
     """When the next slot is free; None if a slot is free now."""
+    hours: str = ""
+    """The hours of the day in which it holds, with their time zone; empty if it always holds. In a pause, `limit` is
+    0."""
+    in_force: bool = True
+    """Whether it holds now."""
 
 
 class KindSnapshot(Struct, frozen=True, kw_only=True):
@@ -47,6 +52,10 @@ class KindSnapshot(Struct, frozen=True, kw_only=True):
     """When the last of them leaves at the account's limits, for the kind at work; None if that is not known."""
     probes: tuple[int, int] | None = None
     """Probes seen and sent, while the run waits for effects."""
+    unread: int | None = None
+    """Records that were not read yet; None if nothing is known of them."""
+    exact: bool = False
+    """Whether `unread` is counted, not estimated."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
@@ -65,6 +74,17 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     event: str
     """The name of its log event."""
     text: str
+
+
+class MovedEnd(Struct, frozen=True, kw_only=True):
+    """The forecast end of the run has moved by more than a tenth of the run, and why."""
+
+    at: float
+    """When that showed."""
+    was: float
+    """The end as it was forecast before."""
+    now: float
+    why: str
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -113,3 +133,15 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Where the records go: scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    about: bool = False
+    """Whether `ends_at` and what is left are estimates; they are not once all exports are read."""
+    no_end: str = ""
+    """That no end is forecast, and why, if a person should know; empty with `ends_at`."""
+    moved: MovedEnd | None = None
+    """When and why the forecast end has moved last."""
+    share: float | None = None
+    """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
+    unread: int | None = None
+    """Records that were not read yet, of all kinds; None if that is not known for each of them."""
+    requests_left: int | None = None
+    """Requests still to be sent, of all kinds; None if that is not known for each of them."""

@@ -66,6 +66,10 @@ def _run(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("masivo_run_started_timestamp_seconds", "When the run began.", [], [([], snapshot.began)])
     ends: Labelled = [([], snapshot.ends_at)] if snapshot.ends_at is not None else []
     yield _gauge("masivo_run_ends_timestamp_seconds", "When the last request leaves, if that is known.", [], ends)
+    share: Labelled = [([], snapshot.share)] if snapshot.share is not None else []
+    yield _gauge("masivo_run_done_ratio", "Share of all records that have their outcome, from 0 to 1.", [], share)
+    left: Labelled = [([], snapshot.requests_left)] if snapshot.requests_left is not None else []
+    yield _gauge("masivo_run_requests_left", "Requests still to be sent, estimated until all is read.", [], left)
     waits = [([word], float(snapshot.wait.what == word)) for word in get_args(Waiting)]
     yield _gauge("masivo_waiting", "What the run waits for: 1 for that, 0 for the others.", ["for"], waits)
     yield _gauge("masivo_requests_in_flight", "Requests sent and not answered yet.", [], [([], snapshot.in_flight)])
@@ -82,6 +86,8 @@ def _phases(phases: Iterable[KindSnapshot]) -> Iterator[Metric]:
     yield _counter("masivo_read_bytes", read, of_kind, [([phase.kind], phase.bytes_read) for phase in phases])
     sizes: Labelled = [([phase.kind], phase.size) for phase in phases if phase.size]
     yield _gauge("masivo_export_bytes", "Bytes in a kind's exports, if that is known.", of_kind, sizes)
+    unread: Labelled = [([phase.kind], phase.unread) for phase in phases if phase.unread is not None]
+    yield _gauge("masivo_records_unread", "Records not read yet, estimated until they are counted.", of_kind, unread)
     needed: Labelled = [([phase.kind], phase.requests_needed) for phase in phases if phase.requests_needed is not None]
     yield _gauge("masivo_requests_needed", "Requests that a kind takes, estimated from what was read.", of_kind, needed)
     yield from _of_records(figures)
@@ -111,11 +117,17 @@ def _of_records(figures: list[tuple[str, KindSummary]]) -> Iterator[Metric]:
 
 def _quota(windows: Iterable[WindowUse]) -> Iterator[Metric]:
     labels = ["scope", "window"]
-    named = [([use.scope, str(Window(use.limit, use.seconds))], use) for use in windows]
+    named = [([use.scope, _name(use)], use) for use in windows]
     limits = [(names, float(use.limit)) for names, use in named]
     yield _gauge("masivo_quota_limit_requests", "Requests that a window of the account holds.", labels, limits)
     used = [(names, float(use.used)) for names, use in named]
     yield _gauge("masivo_quota_used_requests", "Requests that count in a window now.", labels, used)
+
+
+def _name(use: WindowUse) -> str:
+    """Return a window as settings spell it, with the time zone of its hours."""
+    rate = str(Window(use.limit, use.seconds))
+    return f"{use.hours} {rate}" if use.hours else rate
 
 
 def _requests(requests: RequestMetrics) -> Iterator[Metric]:

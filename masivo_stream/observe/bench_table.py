@@ -55,13 +55,14 @@ def _explain(found: Bench) -> Iterator[str]:
         "once" if found.rounds == 1 else f"{found.rounds} times, in turn; medians, and the range",
     )
     system = f"{machine.cpu}, {machine.cores} cores; {machine.system}; Python {machine.python}"
-    yield f"{system}; masivo-stream {machine.version}"
+    validator = f"; validator: {machine.validator}" if machine.validator else ""
+    yield f"{system}; masivo-stream {machine.version}{validator}"
     yield (
         f"Each case was measured {times}. The speed of a machine changes: compare figures of one run only, and "
         "on a shared machine compare CPU time."
     )
     yield (
-        "decode: msgspec's typed decoder on the same lines, for comparison. validate: read, split into lines, decode, "
+        "decode: msgspec's typed decoder on the same lines, for comparison. validate: read, split into lines, "
         "validate. pack: also fill batches, as plan does. send: all of migrate, with its journal, without a limit, to "
         f"{found.target or 'a null sink on this machine'}."
     )

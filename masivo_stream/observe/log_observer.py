@@ -1,14 +1,17 @@
 """Write notices as log events: one line per batch and per anomaly, none per record.
 
-The event names and their keys are a format that does not change (README, "Log").
+The event names and their keys are a format that does not change (docs/log.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, assert_never
 
 from msgspec import UnsetType
 from msgspec.structs import asdict
 
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
+from masivo_stream.model.moments import utc
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
@@ -23,6 +26,7 @@ from masivo_stream.model.notices import (
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
+    ExportsMeasured,
     IdsUnreadable,
     KindEnded,
     KindStarted,
@@ -51,12 +55,14 @@ from masivo_stream.model.notices import (
     TotalsProgressed,
     Visible,
     WaitingVisible,
+    WorkProgressed,
 )
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "exports_measured",
     "object_awaited",
     "checks_started",
     "checks_ended",
@@ -97,6 +103,9 @@ EVENTS = (
 )
 """All event names a run may log, except for `SAMPLE_EVENT`."""
 
+_RECENT = 60.0
+"""Seconds for which it is said that the end has moved: each line about progress is a minute after the one before."""
+
 SAMPLE_EVENT = "sample_read_back"
 """The event about the records that were read back at the end of a run."""
 
@@ -130,6 +139,8 @@ class LogObserver:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {name: text for name, text in (("target", target), ("account", account)) if text}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
+            case ExportsMeasured(kinds=kinds):
+                self._measured(kinds)
             case ObjectAwaited(url=url, why=why, seconds=seconds):
                 self._log.warning("object_awaited", url=url, why=why, seconds=round(seconds, 3))
             case ChecksStarted(files=files, size=size):
@@ -140,8 +151,8 @@ class LogObserver:
                 write("checks_ended", errors=errors, findings=findings, seconds=rounded, known=known)
             case KindStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
-            case SlotAwaited(seconds=seconds):
-                self._log.debug("slot_awaited", seconds=round(seconds, 3))
+            case SlotAwaited(seconds=seconds, why=why):
+                self._log.debug("slot_awaited", seconds=round(seconds, 3), **({"why": why} if why else {}))
             case QuotaUsed(scopes=scopes):
                 self._log.debug("quota_used", windows=[word for scope in scopes for word in _windows(scope)])
             case BatchDeparted(kind=kind, batch=batch, in_flight=in_flight):
@@ -206,6 +217,8 @@ class LogObserver:
                 self._log.info("taken_back", kind=kind, records=records, items=items)
             case TotalsProgressed(days=days, of=of, requests=requests, requests_needed=needed):
                 self._log.info("days_compared", days=days, of=of, requests=requests, requests_needed=needed)
+            case WorkProgressed():  # a terminal shows it; a log would be full of it
+                pass
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):
@@ -216,6 +229,16 @@ class LogObserver:
                 self._log.warning("monitor_failed", path=path, error=error)
             case _:
                 assert_never(notice)
+
+    def _measured(self, kinds: Mapping[Kind, Expected]) -> None:
+        snapshot = None if self._snapshot is None else self._snapshot()
+        self._log.info(
+            "exports_measured",
+            basis={kind.value: each.basis for kind, each in kinds.items()},
+            records={kind.value: each.records for kind, each in kinds.items()},
+            requests={kind.value: each.requests for kind, each in kinds.items()},
+            **({} if snapshot is None else _ending(snapshot)),
+        )
 
     def _canary_seen(self, found: CanarySeen) -> None:
         write = self._log.info if found.seen == "confirmed" else self._log.warning
@@ -265,7 +288,7 @@ class SampleLog:
 
 
 def _windows(use: ScopeUse) -> Iterator[str]:
-    for window in use.windows:
+    for window in (window for window in use.windows if window.hours is None):
         yield f"{use.scope} {sum(age < window.seconds for age in use.ages)} of {window}"
 
 
@@ -286,7 +309,21 @@ def _progress(snapshot: RunSnapshot) -> dict[str, object]:
         "in_flight": snapshot.in_flight,
         "waits_for": wait.what,
         "wait_seconds": None if wait.until is None else round(max(0.0, wait.until - snapshot.now), 1),
-        "seconds_left": None if snapshot.ends_at is None else round(max(0.0, snapshot.ends_at - snapshot.now)),
+        **_ending(snapshot),
+    }
+
+
+def _ending(snapshot: RunSnapshot) -> dict[str, object]:
+    """Return how much is left, and when it is done."""
+    ends_at, moved = snapshot.ends_at, snapshot.moved
+    return {
+        "share": None if snapshot.share is None else round(snapshot.share, 4),
+        "records_unread": snapshot.unread,
+        "requests_left": snapshot.requests_left,
+        "seconds_left": None if ends_at is None else round(max(0.0, ends_at - snapshot.now)),
+        "ends_at": None if ends_at is None else utc(ends_at).isoformat(timespec="seconds"),
+        **({"no_end": snapshot.no_end} if snapshot.no_end else {}),
+        **({"end_moved": moved.why} if moved is not None and snapshot.now - moved.at <= _RECENT else {}),
     }
 
 

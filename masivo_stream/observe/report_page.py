@@ -15,6 +15,7 @@ from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.control_totals import decimal, shown_figures
+from masivo_stream.observe.dead_letter_rows import make_dead_letter_table
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
 from masivo_stream.observe.summary_table import RECORD_OUTCOMES, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
@@ -31,37 +32,25 @@ _KILO = 1000
 MOST_REWARDS, MOST_FILES = 50, 50
 """Rewards and files whose control totals are on the page."""
 
-MOST_GROUPS = 30
-"""Groups of dead letters on the page."""
-
 
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
     style = read_style(TEMPLATES / "report.css")
     kinds = report.kinds
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
-    groups = report.fault_groups
-    shown = groups.listed[:MOST_GROUPS]
-    counted = {name: sum(figures.reasons.values()) for name, figures in kinds.items()}
-    grouped = groups.dead_letters
     return _template().render(
         report=report,
         title="Run under way" if report.owner else _TITLES[report.outcome],
         lamp="working" if report.owner else _LAMPS[report.outcome],
         total=_total(kinds),
-        equations={name: (equation([each]), equation([each], of_items=True)) for name, each in kinds.items()},
+        equations=(equation(kinds.values()), equation(kinds.values(), of_items=True)),
         began=min(moments, default=None),
         ended=max(moments, default=None),
         elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
-        shown_groups=shown,
-        more_groups=len(groups.listed) - len(shown) + groups.left_out,
-        ungrouped={name: count - grouped[name] for name, count in counted.items() if count > grouped.get(name, count)},
-        remedies={group.reason: group.remedy for group in shown if group.remedy},
-        examples=[found for found in report.examples if found.kind not in grouped],
+        dead_letters=make_dead_letter_table(report),
         **_checks(report),
-        most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )

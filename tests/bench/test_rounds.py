@@ -28,7 +28,14 @@ def test_settings_are_combined():
     assert [case.settings for case in cases if case.stage is Stage.VALIDATE] == [{"workers": 1}, {"workers": 2}]
 
 
-@pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version"])
+def test_validation_is_measured_with_the_extension_and_without():
+    """Other stages have it, if there is one."""
+    cases = find_cases([Kind.EVENTS], {"uploaders": [1], "pure_python": [0, 1]})
+    labels = ["decode", "validate", "validate, msgspec alone", "pack", "send, 1 uploader"]
+    assert [case.label for case in cases] == labels
+
+
+@pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version", "validator"])
 def test_the_machine_is_described(field):
     """On any system, each fact has a value."""
     assert getattr(describe_machine(), field)

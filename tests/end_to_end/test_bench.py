@@ -8,10 +8,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run
 
+from masivo_stream.core.reading.prover import is_built
+
 pytestmark = pytest.mark.slow
 
 LITTLE = ("--records", "20", "--rounds", "2", "--uploaders", "1", "3")
-STAGES = ["decode", "validate", "pack", "send, 1 uploader", "send, 3 uploaders"]
+ALONE = ["validate, msgspec alone"] if is_built() else []
+STAGES = ["decode", "validate", *ALONE, "pack", "send, 1 uploader", "send, 3 uploaders"]
 
 
 @pytest.fixture

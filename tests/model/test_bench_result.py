@@ -19,6 +19,8 @@ CASE = Case(kind=Kind.EVENTS, stage=Stage.SEND, settings={"uploaders": 4})
         ({"uploaders": 1}, "send, 1 uploader"),
         ({"uploaders": 16}, "send, 16 uploaders"),
         ({"uploaders": 1, "workers": 2}, "send, 1 uploader, 2 workers"),
+        ({"workers": 2, "pure_python": 0}, "send, 2 workers"),
+        ({"workers": 2, "pure_python": 1}, "send, 2 workers, msgspec alone"),
     ],
 )
 def test_a_case_is_named_by_the_settings_that_it_varies(settings, label):

@@ -9,6 +9,8 @@ import shutil
 from contextlib import asynccontextmanager
 
 import made_snapshots
+import made_states
+import msgspec
 import pytest
 from monitor.watched import Painted, ask, watched
 from playwright.async_api import async_playwright, expect
@@ -88,12 +90,12 @@ async def test_the_page_follows_the_run():
             await expect(page.get_by_role("progressbar", name="events")).to_have_attribute("aria-valuetext", "58 %")
             await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's time zone
             await expect(page).to_have_title("58 % Migrating events · masivo-stream")
-            assert await page.get_by_role("img").count() == 2
+            assert await page.get_by_role("slider").count() == 2
             painted.shown = made_snapshots.FINISHING
             await expect(page.get_by_role("heading", level=1)).to_have_text("Finishing")
             painted.shown = made_snapshots.DONE
             await expect(page.get_by_role("heading", level=1)).to_have_text("Complete, with dead letters")
-            await expect(page.locator("#wait")).to_contain_text("masivo-stream retry")
+            await expect(page.locator("#todo")).to_contain_text("masivo-stream retry")
             await expect(page.locator("#spoken")).to_contain_text("Complete, with dead letters")
         painted.shown = made_snapshots.WORKING
         assert complaints == []
@@ -130,3 +132,52 @@ def test_every_text_colour_has_enough_contrast():
         for text, ground in itertools.product(("ink", "quiet", "accent", "good", "warn", "bad"), ("paper", "card")):
             dark, light = sorted([luminance(theme[text]), luminance(theme[ground])])
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+RATES = "stretches(snapshot).map((one) => one.rate)"
+COLOUR = "getComputedStyle(document.querySelector('#phases .fill')).backgroundColor"
+
+
+@pytest.mark.slow
+@in_a_browser
+async def test_the_page_says_what_to_do_and_when_it_is_done():
+    """What to do comes first, with its command; no time is promised in an outage, nothing is green that is in doubt."""
+    painted, complaints = Painted(made_states.SNAPSHOTS["working"]), []
+    todo = "#todo"
+    async with watched(painted) as address, browsing() as browser, looking(browser, address, complaints) as page:
+        await expect(page.locator(todo)).to_have_text("Nothing.")
+        await expect(page.locator("#finish")).to_be_visible()
+        await expect(page.locator("#letters-part")).to_be_hidden()
+        steady = await page.evaluate(RATES)
+        assert max(steady[:-1]) < 1.06 * sorted(steady)[len(steady) // 2]
+        painted.shown = made_states.SNAPSHOTS["paced"]
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating customers")
+        paced = await page.evaluate(RATES)
+        assert len(paced) > 10
+        assert max(paced) < 1.02 * min(paced), paced  # a line, although a request leaves every five seconds only
+        chart = page.get_by_role("slider", name="Throughput over time")
+        await chart.focus()
+        await page.keyboard.press("Home")
+        await page.keyboard.press("ArrowRight")
+        assert await chart.get_attribute("aria-valuenow") == "1"
+        first = await page.inner_text("#throughput .reading")
+        assert first == await chart.get_attribute("aria-valuetext")
+        await page.keyboard.press("End")
+        assert await page.inner_text("#throughput .reading") != first
+        painted.shown = made_states.SNAPSHOTS["outage"]
+        await expect(page.locator("#forecast")).to_have_text("No finishing time while the API does not answer.")
+        await expect(page.locator("#finish")).to_be_hidden()
+        await expect(page.locator(todo)).to_have_text("Nothing: the run tries again by itself.")
+        painted.shown = made_states.SNAPSHOTS["in doubt"]
+        await expect(page.locator(f"{todo} code")).to_have_text("masivo-stream resolve")
+        painted.shown = made_snapshots.DONE
+        await expect(page.locator("#letters-part")).to_be_visible()
+        green = await page.evaluate(COLOUR)
+        assert green == "rgb(44, 117, 72)"
+        first, *others = made_snapshots.DONE.phases
+        doubtful = msgspec.structs.replace(first, figures=msgspec.structs.replace(first.figures, in_doubt=1))
+        painted.shown = msgspec.structs.replace(made_snapshots.DONE, phases=(doubtful, *others), outcome="in_doubt")
+        await page.reload()
+        await expect(page.locator(f"{todo} code").first).to_have_text("masivo-stream resolve")
+        assert await page.evaluate(COLOUR) != green
+    assert complaints == []

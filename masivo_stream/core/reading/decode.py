@@ -9,7 +9,8 @@ and fields that occur twice (`duplicate_fields`).
 
 This is the hot path: a valid line should cost little more than its decoding. What can be asked of many lines at once is
 asked of the block that they were cut from: is it ASCII, may it hold a lenient date or an escape? Only if the block
-gives the unusual answer are its lines asked one by one.
+gives the unusual answer are its lines asked one by one. Even so, decoding takes most of the time. If there is an
+extension that proves lines (`prover`), only the lines that it doubts are decoded.
 
 msgspec raises `ValueError` (`DecodeError`, `ValidationError` and `UnicodeDecodeError` are kinds of it) or, on deep
 nesting, `RecursionError`. No sequence of bytes makes this module raise.
@@ -19,14 +20,16 @@ record of the same customer is a duplicate, `duplicate_id`, in a transactions ex
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from masivo_stream.core.reading.duplicate_fields import begins_with_id, has_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.marks import read_raw_mark
+from masivo_stream.core.reading.prover import Proof, make_prover
 from masivo_stream.core.reading.purchases import EventMemory, Signer
 from masivo_stream.core.reading.reject import LineFault, reject_line
 from masivo_stream.core.reading.schema_faults import accepts_when_cut, is_lenient, may_be_lenient
@@ -51,6 +54,16 @@ def _run_deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
         _run_deeper(work, calls - 1)
 
 
+class _RunResults(Struct, gc=False):
+    """The results of those lines of a run that are validated already."""
+
+    customers: list[str] = []
+    """With `items`, of the lines that are entries as they are, in order."""
+    items: list[int] = []
+    odd: dict[int, LineResult] = {}
+    """All other results, by the index of the line."""
+
+
 class Decoder:
     """Validate the lines of one kind's export.
 
@@ -65,6 +78,7 @@ class Decoder:
         self.rules = msgspec.structs.replace(rules, sign_events=purchases is not None)
         self.memory, self.purchases = memory, purchases
         self._strict, self._signer = StrictDecoder(rules, memory), Signer()
+        self._prover = make_prover(self.rules)
         self._schema = rules.schema
         self._decode = msgspec.json.Decoder(self._schema).decode
         checks: dict[Kind, Callable[[Any], int | RecordFacts | None]] = {
@@ -102,14 +116,49 @@ class Decoder:
         return results if self.purchases is None else self.purchases.mark(results, self._signer.take())
 
     def _validate_run(self, run: LineRun, origin: Origin) -> Iterator[LineResults]:
-        """Yield the results of the lines of a `LineRun`. This is the hot loop."""
+        """Yield the results of the lines of a `LineRun`."""
+        found = _RunResults()
+        if self._prover is None:
+            self._decode_lines(run, range(len(run.bodies)), origin, found)
+        else:
+            self._prove_lines(run, origin, Proof(*self._prover.prove(run.bodies)), found)
+        return lay_out(run, found.odd, found.customers, found.items, file=origin.file, source=origin.source)
+
+    def _prove_lines(self, run: LineRun, origin: Origin, proof: Proof, found: _RunResults) -> None:
+        """Take the lines that are proved, and decode the others, in the order of the lines."""
+        for proved, columns, doubted in proof.stretches(len(run.bodies)):
+            if self.rules.kind is Kind.EVENTS:
+                found.customers.extend(columns.customers)
+                found.items.extend(columns.items)
+                self._signer.extend(columns.purchases, columns.contents)
+            else:
+                self._note_proved(run, proved, origin, columns, found)
+            if doubted:
+                self._decode_lines(run, doubted, origin, found)
+
+    def _note_proved(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
+        """Take proved lines whose customers must not come twice."""
+        customers, items = columns.customers, columns.items
+        reasons = list(map(self.memory.note, customers, columns.emails or repeat(None)))
+        if not any(reasons):
+            found.customers.extend(customers)
+            found.items.extend(items)
+            return
+        for index, customer, count, reason in zip(lines, customers, items, reasons, strict=True):
+            if reason is None:
+                found.customers.append(customer)
+                found.items.append(count)
+            else:
+                facts = RecordFacts(customer, count, reason)
+                found.odd[index] = self._strict.finish(run.line(index), origin, facts)
+
+    def _decode_lines(self, run: LineRun, lines: range, origin: Origin, found: _RunResults) -> None:
+        """Decode some of the lines. Without a prover, this is the hot loop."""
         decode, check, strict = self._decode, self._check, self._strict
         suspect, thorough, reject_unknown = self._suspect, self.rules.thorough, self.rules.reject_unknown_fields
-        customers: list[str] = []
-        items: list[int] = []
-        odd: dict[int, LineResult] = {}
+        customers, items, odd = found.customers, found.items, found.odd
         ascii_only, careful = self._scan(run.text)
-        for index, body in enumerate(run.bodies):
+        for index, body in enumerate(run.bodies[lines.start : lines.stop], lines.start):
             try:
                 record = decode(body)
                 clear = not thorough and begins_with_id(body, record.id)
@@ -137,7 +186,6 @@ class Decoder:
                 items.append(result.items)
             else:
                 odd[index] = result
-        return lay_out(run, odd, customers, items, file=origin.file, source=origin.source)
 
     def _scan(self, block: bytes) -> tuple[bool, bool]:
         """Return whether a block is all ASCII, and whether its lines must be looked at one by one.

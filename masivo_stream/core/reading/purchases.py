@@ -32,7 +32,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.entries import EntryRun, LineResults, one_by_one
+from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
 from masivo_stream.model.schemas import Event, EventsRecord, OrderFields
@@ -96,6 +96,11 @@ class Signer:
                 time.second,
             )
             contents.append(hash(content) & _CONTENT)  # numbers only: a text has another hash in each process
+
+    def extend(self, purchases: Iterable[str], contents: Iterable[int]) -> None:
+        """Add signs that were collected elsewhere (`prover`)."""
+        self.signs.purchases.extend(purchases)
+        self.signs.contents.extend(contents)
 
     def sign_entry(self, entry: Entry, decode: Callable[[bytes], EventsRecord[OrderFields]]) -> None:
         """Collect the signs of an entry that the strict decoder accepted, or that leaves items behind.
@@ -182,10 +187,10 @@ def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None
     return place, seen
 
 
-def owners_of(results: Iterable[LineResults]) -> Iterator[str]:
+def owners_of(results: Iterable[LineResults | Packable]) -> Iterator[str]:
     """Yield the customer of each item of each entry."""
     for each in results:
-        if isinstance(each, EntryRun):
+        if isinstance(each, EntryColumns):
             yield from chain.from_iterable(map(repeat, each.customers, each.items))
         elif isinstance(each, Entry):
             yield from repeat(each.customer, each.items)

@@ -59,6 +59,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Search every line for fields that occur twice, not only the suspicious ones (`duplicate_fields`)."""
     sign_events: bool = False
     """Collect the signs of events (`purchases`), for whoever knows which events came before."""
+    pure_python: bool = False
+    """Do without the extension that proves lines (`prover`). The results are the same."""
 
     @property
     def schema(self) -> Any:  # noqa: ANN401 - a generic alias is no `type` to mypy
@@ -72,7 +74,7 @@ class Rules(Struct, frozen=True, kw_only=True):
                 return GuideTransactionsRecord if self.guide_types_only else TransactionsRecord
 
 
-def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool) -> Rules:
+def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool, pure_python: bool) -> Rules:
     """Return the rules that the settings ask for."""
     return Rules(
         kind=kind,
@@ -81,6 +83,7 @@ def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool) ->
         discounted_value_optional=validation.discounted_value == "optional",
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
+        pure_python=pure_python,
     )
 
 

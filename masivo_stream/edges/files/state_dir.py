@@ -29,6 +29,7 @@ _OURS = (
     "retry-",
     "taken-back-",
     "report.",
+    "progress.",
     "listed-days.",
     "findings.",
     "mend-",
@@ -344,9 +345,14 @@ def _take(lock: int, path: Path) -> None:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
     try:
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.pwrite(lock, owner_of_this_process().encode(), 0)
     except OSError as error:
         raise _storage(path, error) from error
+
+
+def owner_of_this_process() -> str:
+    """Return how this process is named where it owns a state directory."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _lock(lock: int) -> None:

@@ -206,7 +206,7 @@ class _MendWork:
     def __init__(self, kind: Kind, key: Key | None, wanted: Mend, settings: Settings) -> None:
         self._kind, self._key, self._show = kind, key, wanted.show_values
         self._checker = make_checker(kind, settings.validation)
-        schema = make_rules(kind, settings.validation, thorough=True).schema
+        schema = make_rules(kind, settings.validation, thorough=True, pure_python=True).schema
         self._target = _target(kind, key, wanted, schema)
         self._lines: dict[str, int] = {}
         action = wanted.action

@@ -98,7 +98,7 @@ async def migrate(
             reporting=reporting,
             failure=failure,
             canary=settings.verify.canary and missing is None,
-            answers=answers_opener(named, settings),
+            answers=answers_opener(named, settings, session.observer, session.clock),
         )
 
 

@@ -35,7 +35,7 @@ _ID_LENGTH = 6
 
 def make_checker(kind: Kind, validation: ValidationSettings) -> Checker:
     """Return what checks single records of a kind, by these settings."""
-    return Checker(Decoder(make_rules(kind, validation, thorough=True), NoMemory()))
+    return Checker(Decoder(make_rules(kind, validation, thorough=True, pure_python=True), NoMemory()))
 
 
 def cause_id(kind: str, key: Key) -> str:

@@ -93,6 +93,7 @@ def ask_for_part(inputs: Mapping[Kind, Sequence[Input]], settings: Settings, par
         part=part,
         parts=parts,
         block_bytes=settings.source.block_bytes,
+        pure_python=settings.source.pure_python,
     )
 
 
@@ -119,6 +120,12 @@ def name_of(about: AnswerAbout) -> str:
     """Return the name of the file that holds an answer."""
     number = f"part-{about.part:05d}-of-{about.parts:05d}"
     return f"{number}.{about.export.hex()}.{about.settings.hex()}.answer"
+
+
+def part_size(request: PartRequest) -> int:
+    """Return how many bytes of the exports are in a part, as they are stored."""
+    stretches = divide(request.inputs, request.part, request.parts)
+    return sum(request.inputs[each.source].size if each.end is None else each.end - each.start for each in stretches)
 
 
 async def answer_part(request: PartRequest, inputs: Mapping[int, Input]) -> bytes:
@@ -261,7 +268,8 @@ class _PartReader:
     def _decoder(self, kind: Kind) -> RemoteDecoder:
         known = self._decoders.get(kind)
         if known is None:
-            rules = make_rules(kind, self._validation, thorough=self._bytes[kind] < WORTH_WORKERS)
+            thorough, pure_python = self._bytes[kind] < WORTH_WORKERS, self._request.pure_python
+            rules = make_rules(kind, self._validation, thorough=thorough, pure_python=pure_python)
             rules = structs.replace(rules, sign_events=kind is Kind.EVENTS)
             known = self._decoders[kind] = RemoteDecoder(rules)
         return known

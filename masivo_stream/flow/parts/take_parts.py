@@ -167,7 +167,9 @@ class TakenParts:
         kind, found = self._sources[source]
         validation = self._settings.validation
         size = sum(each.size for of_kind, each in self._sources if of_kind is kind)
-        decoder = RemoteDecoder(make_rules(kind, validation, thorough=size < WORTH_WORKERS))
+        pure_python = self._settings.source.pure_python
+        rules = make_rules(kind, validation, thorough=size < WORTH_WORKERS, pure_python=pure_python)
+        decoder = RemoteDecoder(rules)
         late = LateDates(kind, today)
         spans = [(each.begin, each.end - each.begin) for each in dates]
         async with aclosing(each_range(found, spans, block_bytes=_BLOCK_BYTES)) as texts:

@@ -155,7 +155,7 @@ def make_decoder(
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    rules = make_rules(kind, validation, thorough=thorough)
+    rules = make_rules(kind, validation, thorough=thorough, pure_python=settings.source.pure_python)
     purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)

@@ -13,6 +13,7 @@ from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.canary import Canary, note_overruled
 from masivo_stream.flow.pipeline.deliver import make_backoff
+from masivo_stream.flow.pipeline.expect import expect, known_exports_of, recount
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import reread
@@ -21,9 +22,11 @@ from masivo_stream.flow.reporting.run_report import name_account
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
+from masivo_stream.flow.work_progress import measured_return
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
-from masivo_stream.model.notices import Ahead, RunStarted
+from masivo_stream.model.forecast import CountedExports, Expected
+from masivo_stream.model.notices import Ahead, ExportsMeasured, RunStarted
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
 from masivo_stream.model.states import Visibility
@@ -39,6 +42,11 @@ class Checks(Protocol):
 
     def held(self, kind: Kind) -> FindHeld | None:
         """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        ...
+
+    @property
+    def counted(self) -> Mapping[Kind, CountedExports]:
+        """What was counted meanwhile."""
         ...
 
 
@@ -69,14 +77,19 @@ class Run:
 
     async def go(self, *, handle_signals: bool | SharedSignals) -> None:
         """Work until done or stopped. Then no request is in flight: each was answered, or the drain time is over."""
-        await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
+        with measured_return(observer=self._observer, clock=self._session.clock):
+            await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
         self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         self._budget.begin()
+        expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
+        self._measured(expected)
         if self._checks is not None:
             await self._checks.make()
+            if self._checks.counted:
+                self._measured(recount(expected, self._checks.counted))
         if self.canary is not None:
             await self.canary.go(self._open)
         else:
@@ -90,6 +103,14 @@ class Run:
                 raise pipeline.input_error
             if following is not None and (pipeline.ledger.candidates.last or not resume.visible):
                 await self._wait_until_visible(pipeline)
+
+    def _measured(self, expected: Mapping[Kind, Expected]) -> None:
+        """Note and announce what the exports hold in all, and what is used of the account's windows."""
+        if expected:
+            self._journal.note_expected(known_exports_of(self._sources, expected))
+        for limiter in dict.fromkeys(self._session.limiters.kinds.values()):
+            limiter.announce()
+        self._observer.notify(ExportsMeasured(kinds=dict(expected)))
 
     def _open(self, kind: Kind, resume: Resume) -> AbstractAsyncContextManager[KindPipeline]:
         """Open the pipeline of a kind, as part of this run."""

@@ -1,0 +1,1212 @@
+/* _prover: prove lines of NDJSON clean, so that most of them need not be decoded.
+ *
+ * THEORY OF OPERATION
+ *
+ * The validator of this package is msgspec's typed decoder with what stands around it (core/reading/decode.py). It is
+ * the law. This file is a shortcut to its most frequent result: "an entry as it is". A prover reads the bytes of a line
+ * once, beside a schema, and makes no objects. It either says *clean*, or it *doubts*:
+ *
+ *   clean   the validator takes the line as an entry as it is, with this customer, this number of items, this email
+ *           (of a customer), and these signs (of events, see core/reading/purchases.py);
+ *   doubt   nothing is known. The validator looks at the line, as it would without this file.
+ *
+ * So a prover may doubt as much as it likes, and it does where that is simpler than being exact: at escapes in a
+ * customer's id, at numbers of many digits, at dates outside of the years 1000 to 9998, at \r between two fields. Being
+ * wrong in the other direction is the one thing that it must never be. Three rules follow:
+ *
+ *   1. What is not known to be right is doubted. Every function here returns NULL for doubt, and every caller returns
+ *      NULL then.
+ *   2. There is one schema. It comes from the msgspec types, by `msgspec.inspect` (core/reading/prover.py): a tree of
+ *      tuples, which `node_build` copies into `Node`s. No name of a field is written in this file.
+ *   3. The grammar is RFC 8259 or narrower. Of everything that parsers differ about, nothing is clean: a known field
+ *      twice in its object, bytes that are not UTF-8, control characters in a string, lone surrogates, leading zeros.
+ *
+ * HOW A LINE IS READ
+ *
+ * A recursive descent: `read_value` reads what a node describes; `read_struct` the fields of an object in any order;
+ * `skip_value` a value that no field of the schema describes, or the inside of a free-form object. All of them get the
+ * position `p` and return the position behind what they have read. No byte at or behind `call->end` is ever read: the
+ * text need not end with a NUL, and each comparison of several bytes first checks that they are there.
+ *
+ * Strings are most of the text. They are searched 16 bytes at a time for the first byte that is not plain (SSE2), or
+ * byte by byte where there is no SSE2, or if a prover was made with `plain` (tests and fuzzers compare the two).
+ *
+ * The fields of most objects come in the same order, line after line. For each field a guess is kept of the field that
+ * comes next, so that its name is compared with one name instead of all. Only speed depends on guesses.
+ *
+ * While lines are read, a *call* notes, through the `role` of some nodes, where ids and emails begin, how many items
+ * there are, and of each event what signs it. From these notes Python objects are made afterwards.
+ *
+ * MEMORY AND THREADS
+ *
+ * `prove` holds a reference to each line, then reads them without the GIL. Nothing that it writes without the GIL is
+ * shared: it has a `Call` of its own, also with its own copy of the guesses, which goes back to the prover under the
+ * GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
+ * get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so the stack is, too.
+ *
+ * It is built for the stable ABI of Python 3.11 (one binary for all later versions).
+ */
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
+#define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
+#define MOST_DIGITS 40 /* of a number before its point, and behind it */
+
+typedef const uint8_t *Text;
+
+/* ---- The schema -------------------------------------------------------------------------------------------------- */
+
+/* The values of these three are written in core/reading/prover.py as well; a test compares them. */
+enum Kind {
+    KIND_TEXT,
+    KIND_UUID,
+    KIND_NUMBER,
+    KIND_BOOLEAN,
+    KIND_DATE,
+    KIND_ONE_OF, /* one of some texts, byte for byte */
+    KIND_OBJECT, /* free-form */
+    KIND_LIST,
+    KIND_STRUCT /* an object with fields that the schema names, and maybe others */
+};
+enum Role {
+    ROLE_NONE,
+    ROLE_CUSTOMER, /* the text that is the customer's id */
+    ROLE_EMAIL,
+    ROLE_ITEMS, /* the list whose length is the number of items */
+    ROLE_EVENT, /* a struct that gets a sign; the other roles are of fields in it */
+    ROLE_PURCHASE,
+    ROLE_TYPE,
+    ROLE_VALUE,
+    ROLE_PAID,
+    ROLE_PRODUCTS,
+    ROLE_ISSUED,
+    ROLES
+};
+
+enum Sign { SIGN_NEGATIVE = 1, SIGN_ZERO = 2, SIGN_POSITIVE = 4, SIGN_ANY = 7 };
+
+typedef struct Node Node;
+
+typedef struct {
+    uint8_t *bytes;
+    Py_ssize_t length;
+} Bytes;
+
+typedef struct {
+    Bytes quoted; /* the name with its quotes, as it is in the text */
+    int required;
+    Node *node;
+} Field;
+
+struct Node {
+    enum Kind kind;
+    enum Role role;
+    int nullable;
+    int not_empty; /* TEXT, LIST */
+    int signs;     /* NUMBER: the signs that it may have, a union of `enum Sign` */
+    /* ONE_OF: the texts that the value may be, quotes included */
+    Bytes *choices;
+    int choice_count;
+    /* LIST */
+    Node *item;
+    /* STRUCT */
+    Field *fields;
+    int field_count;
+    uint64_t required;
+    int first_guess; /* where its guesses begin: of the field that comes first, then of the one behind each field */
+    /* STRUCT that is a union told apart by a tag: one field is the tag, and the signs of one number depend on it. */
+    int tag_field, number_field; /* -1: no union */
+    uint8_t *tag_signs;          /* by tag */
+};
+
+typedef struct {
+    PyObject_HEAD
+    Node *root;
+    uint8_t *guesses;
+    int guess_count;
+    Py_ssize_t most_items; /* a record with more is doubted */
+    int reject_unknown;    /* a field that a struct does not have is doubted */
+    int plain;             /* do without SSE2 */
+} Prover;
+
+static void bytes_free(Bytes *all, int count)
+{
+    for (int i = 0; all != NULL && i < count; i++)
+        free(all[i].bytes);
+    free(all);
+}
+
+static void node_free(Node *node)
+{
+    if (node == NULL)
+        return;
+    bytes_free(node->choices, node->choice_count);
+    node_free(node->item);
+    for (int i = 0; node->fields != NULL && i < node->field_count; i++) {
+        free(node->fields[i].quoted.bytes);
+        node_free(node->fields[i].node);
+    }
+    free(node->fields);
+    free(node->tag_signs);
+    free(node);
+}
+
+/* Allocate an array of zeros; sets MemoryError. An array of nothing is not NULL. */
+static void *new_array(Py_ssize_t count, size_t size)
+{
+    void *made = calloc(count > 0 ? (size_t)count : 1, size);
+    if (made == NULL)
+        PyErr_NoMemory();
+    return made;
+}
+
+static int bytes_copy(PyObject *from, Bytes *to)
+{
+    char *found;
+    Py_ssize_t length;
+    if (PyBytes_AsStringAndSize(from, &found, &length) < 0)
+        return 0;
+    if ((to->bytes = new_array(length, 1)) == NULL)
+        return 0;
+    memcpy(to->bytes, found, (size_t)length);
+    to->length = length;
+    return 1;
+}
+
+/* Copy a tuple of bytes into the choices of a node. */
+static int choices_build(Node *node, PyObject *texts)
+{
+    Py_ssize_t count = PyTuple_Size(texts);
+    if (count < 0)
+        return 0;
+    if (count < 1 || count > 100) {
+        PyErr_SetString(PyExc_ValueError, "one to a hundred choices");
+        return 0;
+    }
+    if ((node->choices = new_array(count, sizeof(Bytes))) == NULL)
+        return 0;
+    node->choice_count = (int)count;
+    for (int i = 0; i < node->choice_count; i++) {
+        if (!bytes_copy(PyTuple_GetItem(texts, i), &node->choices[i]))
+            return 0;
+        if (node->choices[i].length == 0) {
+            PyErr_SetString(PyExc_ValueError, "a choice is empty");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static Node *node_build(PyObject *described, int *guess_count, int depth);
+
+/* ((quoted name, required, node), …), None or (index of the tag, index of the number, (signs by tag, …)) */
+static int struct_build(Node *node, PyObject *payload, int *guess_count, int depth)
+{
+    PyObject *fields, *by_tag, *signs;
+    if (!PyArg_ParseTuple(payload, "O!O", &PyTuple_Type, &fields, &by_tag))
+        return 0;
+    Py_ssize_t count = PyTuple_Size(fields);
+    if (count < 1 || count > MOST_FIELDS) {
+        PyErr_SetString(PyExc_ValueError, "a struct has one to 64 fields");
+        return 0;
+    }
+    if ((node->fields = new_array(count, sizeof(Field))) == NULL)
+        return 0;
+    node->field_count = (int)count;
+    node->first_guess = *guess_count;
+    *guess_count += node->field_count + 1;
+    for (int i = 0; i < node->field_count; i++) {
+        Field *field = &node->fields[i];
+        PyObject *quoted, *described;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(fields, i), "SpO", &quoted, &field->required, &described))
+            return 0;
+        if (!bytes_copy(quoted, &field->quoted))
+            return 0;
+        if ((field->node = node_build(described, guess_count, depth + 1)) == NULL)
+            return 0;
+        if (field->required)
+            node->required |= (uint64_t)1 << i;
+    }
+    if (by_tag == Py_None)
+        return 1;
+    if (!PyArg_ParseTuple(by_tag, "iiO!", &node->tag_field, &node->number_field, &PyTuple_Type, &signs))
+        return 0;
+    if (node->tag_field < 0 || node->tag_field >= count || node->number_field < 0 || node->number_field >= count
+        || node->fields[node->tag_field].node->kind != KIND_ONE_OF
+        || node->fields[node->tag_field].node->choice_count != PyTuple_Size(signs)
+        || node->fields[node->number_field].node->kind != KIND_NUMBER
+        || !node->fields[node->tag_field].required || !node->fields[node->number_field].required
+        || node->fields[node->tag_field].node->nullable || node->fields[node->number_field].node->nullable) {
+        PyErr_SetString(PyExc_ValueError, "a tag and a number that depends on it, both required and never null");
+        return 0;
+    }
+    if ((node->tag_signs = new_array(PyTuple_Size(signs), 1)) == NULL)
+        return 0;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(signs); i++) {
+        long allowed = PyLong_AsLong(PyTuple_GetItem(signs, i));
+        if (allowed == -1 && PyErr_Occurred())
+            return 0;
+        node->tag_signs[i] = (uint8_t)(allowed & SIGN_ANY);
+    }
+    return 1;
+}
+
+/* (kind, role, nullable, payload). Return NULL with an exception set if it is not a schema. */
+static Node *node_build(PyObject *described, int *guess_count, int depth)
+{
+    int kind, role, nullable, built = 1;
+    PyObject *payload, *inner;
+    if (depth > MOST_DEPTH) {
+        PyErr_SetString(PyExc_ValueError, "the schema is nested too deeply");
+        return NULL;
+    }
+    if (!PyTuple_Check(described)) {
+        PyErr_SetString(PyExc_TypeError, "a node is a tuple");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(described, "iipO", &kind, &role, &nullable, &payload))
+        return NULL;
+    if (role < 0 || role >= ROLES) {
+        PyErr_SetString(PyExc_ValueError, "no such role");
+        return NULL;
+    }
+    Node *node = new_array(1, sizeof(Node));
+    if (node == NULL)
+        return NULL;
+    node->kind = (enum Kind)kind;
+    node->role = (enum Role)role;
+    node->nullable = nullable;
+    node->tag_field = node->number_field = -1;
+    switch (kind) {
+    case KIND_TEXT:
+        node->not_empty = PyObject_IsTrue(payload);
+        built = node->not_empty >= 0;
+        break;
+    case KIND_NUMBER:
+        node->signs = (int)PyLong_AsLong(payload);
+        built = !PyErr_Occurred();
+        break;
+    case KIND_UUID:
+    case KIND_BOOLEAN:
+    case KIND_DATE:
+    case KIND_OBJECT:
+        break;
+    case KIND_ONE_OF:
+        built = choices_build(node, payload);
+        break;
+    case KIND_LIST:
+        built = PyArg_ParseTuple(payload, "pO", &node->not_empty, &inner)
+                && (node->item = node_build(inner, guess_count, depth + 1)) != NULL;
+        break;
+    case KIND_STRUCT:
+        built = struct_build(node, payload, guess_count, depth);
+        break;
+    default:
+        PyErr_SetString(PyExc_ValueError, "no such kind of node");
+        built = 0;
+    }
+    if (!built) {
+        node_free(node);
+        return NULL;
+    }
+    return node;
+}
+
+/* ---- What a call notes ------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Text begin, end;
+    Text customer; /* NULL: the line is doubted */
+    Text email;
+    Py_ssize_t customer_length, email_length;
+    Py_ssize_t items;
+} Line;
+
+typedef struct {
+    Text purchase;
+    Py_ssize_t purchase_length;
+    uint32_t content;
+} EventSign;
+
+typedef struct {
+    Text text;
+    Py_ssize_t length;
+} Span;
+
+typedef struct {
+    const Prover *prover;
+    Text end; /* of the line */
+    Line *line;
+    uint8_t *guesses;
+    /* What was read last; the reader of a struct takes it from here. */
+    int choice;
+    int sign;
+    double number;
+    /* The event that is being read. */
+    Span purchase, type;
+    double value, paid;
+    Py_ssize_t products;
+    int64_t issued; /* seconds; day 1 is 0001-01-01 in UTC */
+    /* The signs of all events read. */
+    EventSign *signs;
+    Py_ssize_t sign_count, sign_room;
+    int no_memory;
+} Call;
+
+/* ---- Characters and strings -------------------------------------------------------------------------------------- */
+
+static const uint8_t HEX[256] = { /* the value of a hexadecimal digit, plus one */
+    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+static inline int is_digit(uint8_t c) { return (uint8_t)(c - '0') <= 9; }
+
+static inline int at(Text p, Text end, uint8_t c) { return p < end && *p == c; }
+
+static inline int has(Text p, Text end, const void *text, Py_ssize_t length)
+{
+    return end - p >= length && memcmp(p, text, (size_t)length) == 0;
+}
+
+/* White space as RFC 8259 has it, but without \r, which in a line is odd enough to be doubted. */
+static inline Text skip_space(Text p, Text end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    return p;
+}
+
+/* One character of several bytes (Unicode 15, table 3-7). */
+static Text read_utf8(Text p, Text end)
+{
+    Py_ssize_t left = end - p;
+    uint8_t first = p[0];
+    if (first < 0xC2 || first > 0xF4)
+        return NULL;
+    int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    if (left <= more)
+        return NULL;
+    for (int i = 1; i <= more; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return NULL;
+    if ((first == 0xE0 && p[1] < 0xA0) || (first == 0xED && p[1] > 0x9F) /* overlong, surrogate */
+        || (first == 0xF0 && p[1] < 0x90) || (first == 0xF4 && p[1] > 0x8F)) /* overlong, beyond U+10FFFF */
+        return NULL;
+    return p + 1 + more;
+}
+
+/* Four hexadecimal digits; -1 if they are not there. */
+static int read_hex4(Text p, Text end)
+{
+    if (end - p < 4 || !HEX[p[0]] || !HEX[p[1]] || !HEX[p[2]] || !HEX[p[3]])
+        return -1;
+    return (HEX[p[0]] - 1) << 12 | (HEX[p[1]] - 1) << 8 | (HEX[p[2]] - 1) << 4 | (HEX[p[3]] - 1);
+}
+
+/* An escape, from its backslash on. Where an escape could hide something (in names, ids, dates), the caller doubts. */
+static Text read_escape(Text p, Text end)
+{
+    if (end - p < 2)
+        return NULL;
+    switch (p[1]) {
+    case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+        return p + 2;
+    case 'u':
+        break;
+    default:
+        return NULL;
+    }
+    int unit = read_hex4(p + 2, end);
+    if (unit < 0)
+        return NULL;
+    p += 6;
+    if (unit < 0xD800 || unit > 0xDFFF)
+        return p;
+    if (unit > 0xDBFF || end - p < 6 || p[0] != '\\' || p[1] != 'u') /* a surrogate without its other half */
+        return NULL;
+    unit = read_hex4(p + 2, end);
+    return unit >= 0xDC00 && unit <= 0xDFFF ? p + 6 : NULL;
+}
+
+/* The first byte from `p` on that is not a plain character of a string: a quote, a backslash, a control character, or
+ * not ASCII. Returns `end` if there is none. */
+static inline Text find_special(Text p, Text end, int plain)
+{
+#if defined(__SSE2__)
+    while (!plain && end - p >= 16) {
+        __m128i some = _mm_loadu_si128((const __m128i *)p);
+        /* Bytes are compared as signed numbers: those from 0x80 on are negative, so less than 0x20, too. */
+        __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(some, _mm_set1_epi8('"')),
+                                                  _mm_cmpeq_epi8(some, _mm_set1_epi8('\\'))),
+                                     _mm_cmplt_epi8(some, _mm_set1_epi8(0x20)));
+        int mask = _mm_movemask_epi8(found);
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+        p += 16;
+    }
+#else
+    (void)plain;
+#endif
+    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
+        p++;
+    return p;
+}
+
+/* A string, from behind its opening quote to behind its closing one. `escaped`: whether there was an escape. */
+static Text read_string(const Call *call, Text p, int *escaped)
+{
+    Text end = call->end;
+    *escaped = 0;
+    for (;;) {
+        p = find_special(p, end, call->prover->plain);
+        if (p >= end)
+            return NULL;
+        if (*p == '"')
+            return p + 1;
+        if (*p == '\\') {
+            *escaped = 1;
+            p = read_escape(p, end);
+        } else if (*p >= 0x80) {
+            p = read_utf8(p, end);
+        } else {
+            return NULL; /* a control character */
+        }
+        if (p == NULL)
+            return NULL;
+    }
+}
+
+/* A string without escapes: its content is its bytes. */
+static Text read_plain_string(const Call *call, Text p, Span *content)
+{
+    int escaped;
+    if (!at(p, call->end, '"'))
+        return NULL;
+    Text behind = read_string(call, p + 1, &escaped);
+    if (behind == NULL || escaped)
+        return NULL;
+    content->text = p + 1;
+    content->length = behind - 1 - content->text;
+    return behind;
+}
+
+/* ---- Numbers, dates, UUIDs --------------------------------------------------------------------------------------- */
+
+/* The double that a number means. The quick way is exact (Clinger 1990): both operands are, and the one operation
+ * rounds once. Otherwise the C library decides; where it is set to a language with a decimal comma, it does not read
+ * all of the number, which is doubted. */
+static int to_double(Text begin, Text behind, uint64_t digits, int power, double *number)
+{
+    static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+#if FLT_EVAL_METHOD == 0
+    if (digits <= (uint64_t)1 << 53 && power >= -22 && power <= 22) {
+        double all = (double)digits;
+        all = power < 0 ? all / POWERS[-power] : all * POWERS[power];
+        *number = *begin == '-' ? -all : all;
+        return 1;
+    }
+#else
+    (void)digits, (void)power, (void)POWERS;
+#endif
+    char copy[2 * MOST_DIGITS + 8], *read;
+    size_t length = (size_t)(behind - begin);
+    if (length >= sizeof copy)
+        return 0;
+    memcpy(copy, begin, length);
+    copy[length] = '\0';
+    *number = strtod(copy, &read);
+    return read == copy + length && isfinite(*number);
+}
+
+/* Digits, at least one and at most MOST_DIGITS; added to `digits` while there is room, which is far beyond 2^53. */
+static Text read_digits(Text p, Text end, uint64_t *digits)
+{
+    Text begin = p;
+    for (; p < end && is_digit(*p); p++)
+        if (*digits <= (UINT64_MAX - 9) / 10)
+            *digits = *digits * 10 + (uint64_t)(*p - '0');
+    return p == begin || p - begin > MOST_DIGITS ? NULL : p;
+}
+
+/* A number that no parser reads in another way. Its exponent has two digits at most, so it is no infinity, and it is
+ * zero only if all its digits are. `number` is set if it is wanted. */
+static Text read_number(Call *call, Text p, int wanted)
+{
+    Text begin = p, end = call->end, fraction;
+    uint64_t digits = 0;
+    int power = 0;
+    if (at(p, end, '-'))
+        p++;
+    if (at(p, end, '0')) {
+        p++; /* a digit behind it is no part of the number, and nothing else can come there */
+    } else if ((p = read_digits(p, end, &digits)) == NULL) {
+        return NULL;
+    }
+    if (at(p, end, '.')) {
+        fraction = ++p;
+        if ((p = read_digits(p, end, &digits)) == NULL)
+            return NULL;
+        power = -(int)(p - fraction);
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        int negative = at(p, end, '-'), exponent = 0;
+        if (negative || at(p, end, '+'))
+            p++;
+        Text first = p;
+        for (; p < end && is_digit(*p); p++) {
+            if (p - first >= 2)
+                return NULL;
+            exponent = exponent * 10 + (*p - '0');
+        }
+        if (p == first)
+            return NULL;
+        power += negative ? -exponent : exponent;
+    }
+    call->sign = !digits ? SIGN_ZERO : *begin == '-' ? SIGN_NEGATIVE : SIGN_POSITIVE;
+    if (wanted && !to_double(begin, p, digits, power, &call->number))
+        return NULL;
+    return p;
+}
+
+static inline unsigned two_digits(Text p, unsigned *bad)
+{
+    unsigned high = (unsigned)(p[0] - '0'), low = (unsigned)(p[1] - '0');
+    *bad |= (high > 9) | (low > 9);
+    return high * 10 + low;
+}
+
+/* The number of a day in the Gregorian calendar; 0001-01-01 is day 1, as in Python's `toordinal`. */
+static int64_t day_number(unsigned year, unsigned month, unsigned day, int leap)
+{
+    static const uint16_t BEFORE[13] = {0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    int64_t past = (int64_t)year - 1;
+    return past * 365 + past / 4 - past / 100 + past / 400 + BEFORE[month] + (leap && month > 2) + day;
+}
+
+/* A date-time of RFC 3339, from behind its opening quote to behind its closing one: upper-case T, Z or ±hh:mm, no leap
+ * second. Years at both ends of what a datetime can hold are doubted, so that no zone leads beyond them. */
+static Text read_date(Call *call, Text p)
+{
+    static const uint8_t DAYS[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    Text end = call->end;
+    unsigned bad = 0;
+    if (end - p < 21) /* 2023-11-07T05:31:56Z" */
+        return NULL;
+    unsigned year = two_digits(p, &bad) * 100 + two_digits(p + 2, &bad);
+    unsigned month = two_digits(p + 5, &bad), day = two_digits(p + 8, &bad);
+    unsigned hour = two_digits(p + 11, &bad), minute = two_digits(p + 14, &bad), second = two_digits(p + 17, &bad);
+    if (bad || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':')
+        return NULL;
+    if (year < 1000 || year > 9998 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+        return NULL;
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day < 1 || day > DAYS[month] + (unsigned)(leap && month == 2))
+        return NULL;
+    p += 19;
+    if (at(p, end, '.')) {
+        Text fraction = ++p;
+        while (p < end && is_digit(*p))
+            p++;
+        if (p == fraction || p - fraction > 9)
+            return NULL;
+        if (p - fraction > 6 && memcmp(fraction, "999999", 6) == 0) /* may be rounded up to the next second */
+            return NULL;
+    }
+    int64_t offset = 0; /* minutes */
+    if (at(p, end, 'Z')) {
+        p++;
+    } else {
+        if (end - p < 6 || (*p != '+' && *p != '-') || p[3] != ':')
+            return NULL;
+        unsigned hours = two_digits(p + 1, &bad), minutes = two_digits(p + 4, &bad);
+        if (bad || hours > 23 || minutes > 59)
+            return NULL;
+        offset = (int64_t)(hours * 60 + minutes);
+        if (*p == '-')
+            offset = -offset;
+        p += 6;
+    }
+    if (!at(p, end, '"'))
+        return NULL;
+    call->issued = day_number(year, month, day, leap) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+    return p + 1;
+}
+
+/* The text form of RFC 9562, from behind its opening quote to behind its closing one. */
+static Text read_uuid(const Call *call, Text p)
+{
+    static const uint8_t LENGTHS[5] = {8, 4, 4, 4, 12};
+    if (call->end - p < 37)
+        return NULL;
+    for (int group = 0; group < 5; group++) {
+        unsigned all = 1;
+        for (int i = 0; i < LENGTHS[group]; i++)
+            all &= HEX[p[i]] != 0;
+        p += LENGTHS[group];
+        if (!all || *p != (group < 4 ? '-' : '"'))
+            return NULL;
+        p++;
+    }
+    return p;
+}
+
+/* ---- Signs of events --------------------------------------------------------------------------------------------- */
+
+/* CPython's hash of a float (`_Py_HashDouble` in Python/pyhash.c), for finite numbers: the value modulo 2^61 - 1. */
+static uint64_t hash_double(double number)
+{
+    const uint64_t modulus = ((uint64_t)1 << 61) - 1;
+    int exponent, negative = number < 0;
+    double mantissa = frexp(negative ? -number : number, &exponent);
+    uint64_t hash = 0;
+    while (mantissa != 0) {
+        hash = ((hash << 28) & modulus) | hash >> (61 - 28);
+        mantissa *= 268435456.0; /* 2^28 */
+        exponent -= 28;
+        uint64_t part = (uint64_t)mantissa;
+        mantissa -= (double)part;
+        hash += part;
+        if (hash >= modulus)
+            hash -= modulus;
+    }
+    exponent = exponent >= 0 ? exponent % 61 : 60 - (-1 - exponent) % 61;
+    hash = ((hash << exponent) & modulus) | hash >> (61 - exponent);
+    if (negative)
+        hash = (uint64_t)0 - hash;
+    return hash == UINT64_MAX ? UINT64_MAX - 1 : hash;
+}
+
+/* CPython's hash of a tuple (`tuplehash` in Objects/tupleobject.c: xxHash), from the hashes of its items. */
+static uint64_t hash_tuple(const uint64_t *hashes, int count)
+{
+    const uint64_t prime_1 = 11400714785074694791u, prime_2 = 14029467366897019727u, prime_5 = 2870177450012600261u;
+    uint64_t all = prime_5;
+    for (int i = 0; i < count; i++) {
+        all += hashes[i] * prime_2;
+        all = (all << 31 | all >> 33) * prime_1;
+    }
+    all += (uint64_t)count ^ (prime_5 ^ 3527539u);
+    return all == UINT64_MAX ? 1546275796u : all;
+}
+
+/* `zlib.crc32`, four bits at a time: types of events are short. */
+static uint32_t crc32_of(Span text)
+{
+    static const uint32_t TABLE[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
+                                       0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
+                                       0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
+    uint32_t crc = 0xFFFFFFFFu;
+    for (Py_ssize_t i = 0; i < text.length; i++) {
+        crc ^= text.text[i];
+        crc = crc >> 4 ^ TABLE[crc & 15];
+        crc = crc >> 4 ^ TABLE[crc & 15];
+    }
+    return ~crc;
+}
+
+/* The content of an event's sign: what `Signer.sign` in core/reading/purchases.py computes. */
+static uint32_t content_of(uint32_t type, double value, double paid, Py_ssize_t products, int64_t issued)
+{
+    int64_t day = issued / 86400, second = issued % 86400;
+    const uint64_t hashes[8] = {
+        type,          hash_double(value),       hash_double(paid),           (uint64_t)products,
+        (uint64_t)day, (uint64_t)(second / 3600), (uint64_t)(second / 60 % 60), (uint64_t)(second % 60),
+    };
+    return (uint32_t)(hash_tuple(hashes, 8) & 0xFFFFFF);
+}
+
+/* Note the sign of the event that was read. */
+static int add_sign(Call *call)
+{
+    if (call->sign_count == call->sign_room) {
+        Py_ssize_t room = call->sign_room ? 2 * call->sign_room : 256;
+        EventSign *signs = room > PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(EventSign)
+                               ? NULL
+                               : realloc(call->signs, (size_t)room * sizeof(EventSign));
+        if (signs == NULL) {
+            call->no_memory = 1;
+            return 0;
+        }
+        call->signs = signs;
+        call->sign_room = room;
+    }
+    EventSign *sign = &call->signs[call->sign_count++];
+    sign->purchase = call->purchase.text;
+    sign->purchase_length = call->purchase.length;
+    sign->content = content_of(crc32_of(call->type), call->value, call->paid, call->products, call->issued);
+    return 1;
+}
+
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
+
+/* Any value: of a field that the schema does not have, or inside a free-form object. */
+static Text skip_value(Call *call, Text p, int depth)
+{
+    Text end = call->end;
+    int escaped, object;
+    if (p >= end)
+        return NULL;
+    switch (*p) {
+    case '"':
+        return read_string(call, p + 1, &escaped);
+    case 't':
+        return has(p, end, "true", 4) ? p + 4 : NULL;
+    case 'f':
+        return has(p, end, "false", 5) ? p + 5 : NULL;
+    case 'n':
+        return has(p, end, "null", 4) ? p + 4 : NULL;
+    case '{':
+    case '[':
+        break;
+    default:
+        return read_number(call, p, 0);
+    }
+    if (depth >= MOST_DEPTH)
+        return NULL;
+    object = *p == '{';
+    p = skip_space(p + 1, end);
+    if (at(p, end, object ? '}' : ']'))
+        return p + 1;
+    for (;;) {
+        if (object) {
+            if (!at(p, end, '"') || (p = read_string(call, p + 1, &escaped)) == NULL)
+                return NULL;
+            p = skip_space(p, end);
+            if (!at(p, end, ':'))
+                return NULL;
+            p = skip_space(p + 1, end);
+        }
+        if ((p = skip_value(call, p, depth + 1)) == NULL)
+            return NULL;
+        p = skip_space(p, end);
+        if (at(p, end, object ? '}' : ']'))
+            return p + 1;
+        if (!at(p, end, ','))
+            return NULL;
+        p = skip_space(p + 1, end);
+    }
+}
+
+static Text read_value(Call *call, const Node *node, Text p, int depth);
+
+static Text read_text(Call *call, const Node *node, Text p)
+{
+    int escaped;
+    Span content;
+    if (node->role == ROLE_NONE) {
+        if (!at(p, call->end, '"'))
+            return NULL;
+        Text behind = read_string(call, p + 1, &escaped);
+        return behind != NULL && node->not_empty && behind == p + 2 ? NULL : behind;
+    }
+    if ((p = read_plain_string(call, p, &content)) == NULL || (node->not_empty && content.length == 0))
+        return NULL;
+    switch (node->role) {
+    case ROLE_CUSTOMER:
+        call->line->customer = content.text;
+        call->line->customer_length = content.length;
+        return p;
+    case ROLE_EMAIL:
+        call->line->email = content.text;
+        call->line->email_length = content.length;
+        return p;
+    case ROLE_PURCHASE:
+        call->purchase = content;
+        return p;
+    case ROLE_TYPE:
+        call->type = content;
+        return p;
+    default:
+        return NULL; /* no text has another role */
+    }
+}
+
+static Text read_choice(Call *call, const Node *node, Text p)
+{
+    for (int i = 0; i < node->choice_count; i++) {
+        const Bytes *choice = &node->choices[i];
+        if (has(p, call->end, choice->bytes, choice->length)) {
+            call->choice = i;
+            return p + choice->length;
+        }
+    }
+    return NULL;
+}
+
+static Text read_list(Call *call, const Node *node, Text p, int depth)
+{
+    Text end = call->end;
+    Py_ssize_t count = 0;
+    if (!at(p, end, '[') || depth >= MOST_DEPTH)
+        return NULL;
+    p = skip_space(p + 1, end);
+    if (at(p, end, ']')) {
+        if (node->not_empty)
+            return NULL;
+    } else {
+        for (;;) {
+            if ((p = read_value(call, node->item, p, depth + 1)) == NULL)
+                return NULL;
+            count++;
+            p = skip_space(p, end);
+            if (at(p, end, ']'))
+                break;
+            if (!at(p, end, ','))
+                return NULL;
+            p = skip_space(p + 1, end);
+        }
+    }
+    if (node->role == ROLE_ITEMS)
+        call->line->items = count;
+    else if (node->role == ROLE_PRODUCTS)
+        call->products = count;
+    return p + 1;
+}
+
+/* The field whose name is at `p`, or the number of fields; `guess` is looked at first, then those behind it. */
+static int find_field(const Call *call, const Node *node, Text p, int guess)
+{
+    int i = guess < node->field_count ? guess : 0;
+    for (int tried = 0; tried < node->field_count; tried++) {
+        const Bytes *quoted = &node->fields[i].quoted;
+        if (has(p, call->end, quoted->bytes, quoted->length))
+            return i;
+        if (++i == node->field_count)
+            i = 0;
+    }
+    return node->field_count;
+}
+
+/* A field that the schema does not have. Its name is plain: an escape could spell the name of another field. */
+static Text skip_unknown_field(Call *call, Text p, int depth)
+{
+    Span name;
+    if (call->prover->reject_unknown || (p = read_plain_string(call, p, &name)) == NULL)
+        return NULL;
+    p = skip_space(p, call->end);
+    if (!at(p, call->end, ':'))
+        return NULL;
+    return skip_value(call, skip_space(p + 1, call->end), depth);
+}
+
+static Text read_struct(Call *call, const Node *node, Text p, int depth)
+{
+    Text end = call->end;
+    uint8_t *guesses = call->guesses + node->first_guess;
+    uint64_t seen = 0;
+    int previous = 0, tag = -1, sign = 0; /* `previous`: 1 more than the index of the field before, 0 at first */
+    if (!at(p, end, '{') || depth >= MOST_DEPTH)
+        return NULL;
+    if (node->role == ROLE_EVENT)
+        call->paid = 0; /* what an order without it has */
+    p = skip_space(p + 1, end);
+    if (at(p, end, '}'))
+        return node->required ? NULL : p + 1;
+    for (;;) {
+        if (!at(p, end, '"'))
+            return NULL;
+        int i = find_field(call, node, p, guesses[previous]);
+        if (i < node->field_count) {
+            const Field *field = &node->fields[i];
+            guesses[previous] = (uint8_t)i;
+            if (seen >> i & 1)
+                return NULL;
+            seen |= (uint64_t)1 << i;
+            p = skip_space(p + field->quoted.length, end);
+            if (!at(p, end, ':'))
+                return NULL;
+            p = skip_space(p + 1, end);
+            if ((p = read_value(call, field->node, p, depth + 1)) == NULL)
+                return NULL;
+            if (i == node->tag_field)
+                tag = call->choice;
+            else if (i == node->number_field)
+                sign = call->sign;
+            previous = i + 1;
+        } else if ((p = skip_unknown_field(call, p, depth + 1)) == NULL) {
+            return NULL;
+        }
+        p = skip_space(p, end);
+        if (at(p, end, '}'))
+            break;
+        if (!at(p, end, ','))
+            return NULL;
+        p = skip_space(p + 1, end);
+    }
+    if ((seen & node->required) != node->required)
+        return NULL;
+    if (node->tag_signs != NULL && (tag < 0 || !(node->tag_signs[tag] & sign)))
+        return NULL;
+    if (node->role == ROLE_EVENT && !add_sign(call))
+        return NULL;
+    return p + 1;
+}
+
+static Text read_value(Call *call, const Node *node, Text p, int depth)
+{
+    Text end = call->end;
+    if (p >= end)
+        return NULL;
+    if (*p == 'n' && node->nullable)
+        return has(p, end, "null", 4) ? p + 4 : NULL;
+    switch (node->kind) {
+    case KIND_TEXT:
+        return read_text(call, node, p);
+    case KIND_UUID:
+        return *p == '"' ? read_uuid(call, p + 1) : NULL;
+    case KIND_NUMBER:
+        if ((p = read_number(call, p, node->role != ROLE_NONE)) == NULL || !(node->signs & call->sign))
+            return NULL;
+        if (node->role == ROLE_VALUE)
+            call->value = call->number;
+        else if (node->role == ROLE_PAID)
+            call->paid = call->number;
+        return p;
+    case KIND_BOOLEAN:
+        return has(p, end, "true", 4) ? p + 4 : has(p, end, "false", 5) ? p + 5 : NULL;
+    case KIND_DATE: {
+        int64_t before = call->issued;
+        if (*p != '"' || (p = read_date(call, p + 1)) == NULL)
+            return NULL;
+        if (node->role != ROLE_ISSUED)
+            call->issued = before;
+        return p;
+    }
+    case KIND_ONE_OF:
+        return read_choice(call, node, p);
+    case KIND_OBJECT:
+        return *p == '{' ? skip_value(call, p, depth) : NULL;
+    case KIND_LIST:
+        return read_list(call, node, p, depth);
+    case KIND_STRUCT:
+        return read_struct(call, node, p, depth);
+    }
+    return NULL;
+}
+
+/* Whether a line is clean. Of a line that is doubted, nothing stays noted. */
+static int prove_line(Call *call, Line *line)
+{
+    Py_ssize_t signs = call->sign_count;
+    call->line = line;
+    call->end = line->end;
+    line->customer = line->email = NULL;
+    line->items = 1;
+    Text p = read_value(call, call->prover->root, skip_space(line->begin, line->end), 0);
+    if (p != NULL && skip_space(p, line->end) == line->end && line->customer != NULL
+        && line->items <= call->prover->most_items)
+        return 1;
+    line->customer = NULL;
+    call->sign_count = signs;
+    return 0;
+}
+
+/* ---- The Python side --------------------------------------------------------------------------------------------- */
+
+/* Append a new object, which may be NULL with an exception set, and give up the reference to it. */
+static int append(PyObject *list, PyObject *made)
+{
+    int result = made == NULL ? -1 : PyList_Append(list, made);
+    Py_XDECREF(made);
+    return result == 0;
+}
+
+static PyObject *text_of(Text text, Py_ssize_t length)
+{
+    return PyUnicode_DecodeUTF8((const char *)text, length, NULL);
+}
+
+/* Six lists: indexes of doubted lines; of clean lines customers, items, emails; purchases and contents of events. */
+static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t count)
+{
+    enum { DOUBTED, CUSTOMERS, ITEMS, EMAILS, PURCHASES, CONTENTS, COLUMNS };
+    PyObject *columns[COLUMNS] = {NULL}, *result = NULL;
+    for (int i = 0; i < COLUMNS; i++)
+        if ((columns[i] = PyList_New(0)) == NULL)
+            goto done;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const Line *line = &lines[i];
+        if (line->customer == NULL) {
+            if (!append(columns[DOUBTED], PyLong_FromSsize_t(i)))
+                goto done;
+            continue;
+        }
+        if (!append(columns[CUSTOMERS], text_of(line->customer, line->customer_length))
+            || !append(columns[ITEMS], PyLong_FromSsize_t(line->items))
+            || (line->email != NULL && !append(columns[EMAILS], text_of(line->email, line->email_length))))
+            goto done;
+    }
+    for (Py_ssize_t i = 0; i < call->sign_count; i++) {
+        const EventSign *sign = &call->signs[i];
+        if (!append(columns[PURCHASES], text_of(sign->purchase, sign->purchase_length))
+            || !append(columns[CONTENTS], PyLong_FromUnsignedLong(sign->content)))
+            goto done;
+    }
+    result = PyTuple_Pack(COLUMNS, columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]);
+done:
+    for (int i = 0; i < COLUMNS; i++)
+        Py_XDECREF(columns[i]);
+    return result;
+}
+
+PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
+                        "customers, items and emails of the others; purchases and contents of their events.");
+
+static PyObject *prover_prove(PyObject *self, PyObject *given)
+{
+    Prover *prover = (Prover *)self;
+    PyObject *held = PySequence_Tuple(given), *result = NULL; /* the lines cannot go away while they are read */
+    Line *lines = NULL;
+    Call call = {.prover = prover};
+    if (held == NULL)
+        return NULL;
+    Py_ssize_t count = PyTuple_Size(held);
+    if ((lines = new_array(count, sizeof(Line))) == NULL || (call.guesses = new_array(prover->guess_count, 1)) == NULL)
+        goto done;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        char *begin;
+        Py_ssize_t length;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(held, i), &begin, &length) < 0)
+            goto done;
+        lines[i].begin = (Text)begin;
+        lines[i].end = (Text)begin + length;
+    }
+    memcpy(call.guesses, prover->guesses, (size_t)prover->guess_count);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count && !call.no_memory; i++)
+        prove_line(&call, &lines[i]);
+    Py_END_ALLOW_THREADS
+    memcpy(prover->guesses, call.guesses, (size_t)prover->guess_count);
+    result = call.no_memory ? PyErr_NoMemory() : columns_of(&call, lines, count);
+done:
+    free(call.signs);
+    free(call.guesses);
+    free(lines);
+    Py_DECREF(held);
+    return result;
+}
+
+static PyObject *prover_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"schema", "most_items", "reject_unknown", "plain", NULL};
+    PyObject *schema;
+    Py_ssize_t most_items = PY_SSIZE_T_MAX;
+    int reject_unknown = 0, plain = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$npp", names, &schema, &most_items, &reject_unknown, &plain))
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Prover *prover = (Prover *)allocate(type, 0); /* zeros */
+    if (prover == NULL)
+        return NULL;
+    prover->most_items = most_items;
+    prover->reject_unknown = reject_unknown;
+    prover->plain = plain;
+    prover->root = node_build(schema, &prover->guess_count, 0);
+    if (prover->root == NULL || (prover->guesses = new_array(prover->guess_count, 1)) == NULL) {
+        Py_DECREF(prover);
+        return NULL;
+    }
+    return (PyObject *)prover;
+}
+
+static void prover_dealloc(PyObject *self)
+{
+    Prover *prover = (Prover *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    node_free(prover->root);
+    free(prover->guesses);
+    release(self);
+    Py_DECREF(type); /* an object of a type on the heap holds it */
+}
+
+static PyMethodDef PROVER_METHODS[] = {{"prove", prover_prove, METH_O, prove_doc}, {NULL, NULL, 0, NULL}};
+
+static PyType_Slot PROVER_SLOTS[] = {
+    {Py_tp_doc, "Prover(schema, *, most_items, reject_unknown, plain)\n--\n\nProves lines clean, or doubts them."},
+    {Py_tp_new, prover_new},
+    {Py_tp_dealloc, prover_dealloc},
+    {Py_tp_methods, PROVER_METHODS},
+    {0, NULL},
+};
+
+static PyType_Spec PROVER_SPEC = {
+    .name = "masivo_stream.core.reading._prover.Prover",
+    .basicsize = sizeof(Prover),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = PROVER_SLOTS,
+};
+
+/* Contents must be what this Python computes: other processes, and the notes of earlier runs, have them from there. */
+static int hashes_as_python(void)
+{
+    static const struct {
+        uint32_t type;
+        double value, paid;
+        Py_ssize_t products;
+        int64_t issued;
+    } SOME[] = {
+        {1, 10.5, 0, 2, 738000 * (int64_t)86400 + 12 * 3600 + 30 * 60 + 59},
+        {4294967295u, -1, -0.1, 0, 365 * (int64_t)86400},
+        {0, 1e199, 1e-199, 1000, 3649999 * (int64_t)86400 + 86399},
+        {123456789, 9007199254740993.0, 2305843009213693951.0, 1, 738000 * (int64_t)86400},
+    };
+    for (size_t i = 0; i < sizeof SOME / sizeof *SOME; i++) {
+        long long day = SOME[i].issued / 86400, second = SOME[i].issued % 86400;
+        PyObject *content = Py_BuildValue("(kddnLLLL)", (unsigned long)SOME[i].type, SOME[i].value, SOME[i].paid,
+                                          SOME[i].products, day, second / 3600, second / 60 % 60, second % 60);
+        if (content == NULL)
+            return -1;
+        Py_hash_t hash = PyObject_Hash(content);
+        Py_DECREF(content);
+        if (hash == -1)
+            return -1;
+        if (((uint64_t)hash & 0xFFFFFF)
+            != content_of(SOME[i].type, SOME[i].value, SOME[i].paid, SOME[i].products, SOME[i].issued))
+            return 0;
+    }
+    return 1;
+}
+
+static int module_exec(PyObject *module)
+{
+    int same = hashes_as_python();
+    if (same <= 0) {
+        if (same == 0)
+            PyErr_SetString(PyExc_ImportError, "this Python hashes numbers or tuples in another way");
+        return -1;
+    }
+    PyObject *type = PyType_FromSpec(&PROVER_SPEC);
+    if (type == NULL)
+        return -1;
+    int added = PyModule_AddObjectRef(module, "Prover", type);
+    Py_DECREF(type);
+    return added;
+}
+
+static PyModuleDef_Slot MODULE_SLOTS[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_prover",
+    .m_doc = "Prove lines of NDJSON clean; see the theory of operation in its source.",
+    .m_slots = MODULE_SLOTS,
+};
+
+PyMODINIT_FUNC PyInit__prover(void) { return PyModuleDef_Init(&MODULE); }

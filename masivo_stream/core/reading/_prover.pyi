@@ -1,0 +1,9 @@
+from typing import Self
+
+class Prover:
+    def __new__(
+        cls, schema: tuple[object, ...], *, most_items: int = ..., reject_unknown: bool = ..., plain: bool = ...
+    ) -> Self: ...
+    def prove(
+        self, lines: list[bytes], /
+    ) -> tuple[list[int], list[str], list[int], list[str], list[str], list[int]]: ...

@@ -1,0 +1,290 @@
+"""Prove most lines valid without decoding them, by an extension in C; without it, the decoder does all the work.
+
+The extension (`_prover.c`, with its theory of operation) reads the bytes of a line beside a schema. It either calls the
+line clean, or it doubts it. Law: what it calls clean, the decoder takes as an entry as it is, with the same customer,
+items, email, and signs of events. A line that it doubts goes to the decoder. So results are the same with and without.
+
+There is one schema: the tree for the extension is made here, from msgspec's own description of `model.schemas`. A type
+that the extension cannot prove is an error here and not a guess there.
+
+The extension is built when the package is installed, if there is a C compiler.
+"""
+
+import enum
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypedDict, get_origin
+
+import msgspec
+from msgspec import inspect, structs
+
+from masivo_stream.core.reading.marks import read_raw_mark
+from masivo_stream.core.reading.schema_faults import describe
+from masivo_stream.core.reading.strict import Rules
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.schemas import Timestamp, Uuid
+
+try:
+    from masivo_stream.core.reading._prover import Prover
+except ImportError:  # it was not built, or does not fit this Python
+    _BUILT = False
+else:
+    _BUILT = True
+
+Node = tuple[int, int, bool, object]
+"""Kind, role, whether it may be null, and what the kind needs."""
+
+
+class NodeKind(enum.IntEnum):
+    """What a value must be; `enum Kind` in the extension."""
+
+    TEXT = 0
+    UUID = 1
+    NUMBER = 2
+    BOOLEAN = 3
+    DATE = 4
+    ONE_OF = 5
+    OBJECT = 6
+    LIST = 7
+    STRUCT = 8
+
+
+class Role(enum.IntEnum):
+    """What is noted of a value; `enum Role` in the extension."""
+
+    NONE = 0
+    CUSTOMER = 1
+    EMAIL = 2
+    ITEMS = 3
+    EVENT = 4
+    PURCHASE = 5
+    TYPE = 6
+    VALUE = 7
+    PAID = 8
+    PRODUCTS = 9
+    ISSUED = 10
+
+
+class Sign(enum.IntFlag):
+    """The signs that a number may have; `enum Sign` in the extension."""
+
+    NEGATIVE = 1
+    ZERO = 2
+    POSITIVE = 4
+
+
+Roles = dict[str, Role]
+"""By the path of the value, such as `events[].order`; the record itself has the empty path."""
+
+_ROLES: dict[Kind, Roles] = {
+    Kind.CUSTOMERS: {"id": Role.CUSTOMER, "email": Role.EMAIL},
+    Kind.EVENTS: {"id": Role.CUSTOMER, "events": Role.ITEMS},
+    Kind.TRANSACTIONS: {"id": Role.CUSTOMER, "transactions": Role.ITEMS},
+}
+_SIGNING: Roles = {
+    "events[]": Role.EVENT,
+    "events[].type": Role.TYPE,
+    "events[].issued_at": Role.ISSUED,
+    "events[].order.purchase_id": Role.PURCHASE,
+    "events[].order.value": Role.VALUE,
+    "events[].order.discounted_value": Role.PAID,
+    "events[].order.products": Role.PRODUCTS,
+}
+"""What signs an event, as `purchases.Signer` does."""
+
+_MARKS = (b"null", b"false", b"0", b'""', b'"ACTIVE"', b'"active"', b'"Active"', b'"false"', b'"no"', b'"0"')
+"""Spellings of marks that exports use. Those that mean "no" are clean; all others are doubted."""
+
+
+class Options(TypedDict, total=False):
+    """The options of a prover."""
+
+    reject_unknown: bool
+    """A field that its object does not have is doubted."""
+    most_items: int
+    """A record with more items is doubted."""
+
+
+class Proof(NamedTuple):
+    """What was proved of lines."""
+
+    doubted: list[int]
+    """The indexes of lines that are not proved. The columns hold all others, in order."""
+    customers: list[str]
+    items: list[int]
+    emails: list[str]
+    """Of customers; empty for the other kinds."""
+    purchases: list[str]
+    """With `contents`, the signs of all events, if the rules ask for them."""
+    contents: list[int]
+
+    def stretches(self, lines: int) -> "Iterator[tuple[range, Proof, range]]":
+        """Yield all `lines` in order, stretch by stretch: proved ones, what was proved of them, the doubted ones after.
+
+        Both ranges are of indexes, and either may be empty.
+        """
+        begin = record = event = 0
+        doubts = deque(self.doubted)
+        while begin < lines:
+            end = doubts[0] if doubts else lines
+            stop = end
+            while doubts and doubts[0] == stop:
+                doubts.popleft()
+                stop += 1
+            records = slice(record, record + end - begin)
+            events = slice(event, event + sum(self.items[records]) if self.purchases else 0)
+            part = Proof(
+                [],
+                self.customers[records],
+                self.items[records],
+                self.emails[records],
+                self.purchases[events],
+                self.contents[events],
+            )
+            yield range(begin, end), part, range(end, stop)
+            begin, record, event = stop, records.stop, events.stop
+
+
+def is_built() -> bool:
+    """Return whether there is an extension."""
+    return _BUILT
+
+
+def describe_validator(*, pure_python: bool = False) -> str:
+    """Return a description of the validator at work; `pure_python` is the setting."""
+    validator = f"msgspec {msgspec.__version__}"
+    if not _BUILT:
+        return f"{validator} alone: the extension in C was not built, since there was no compiler"
+    if pure_python:
+        return f"{validator} alone: pure_python is set"
+    return f"{validator}, after an extension in C that proves most lines valid"
+
+
+def make_prover(rules: Rules, *, plain: bool = False) -> "Prover | None":
+    """Return a prover of lines that are valid by `rules`; None if there is no extension, or the rules do without.
+
+    `plain`: it does without the instructions that only some processors have.
+    """
+    if not _BUILT or rules.pure_python:
+        return None
+    schema, options = describe_rules(rules)
+    return Prover(schema, **options, plain=plain)
+
+
+def describe_rules(rules: Rules) -> tuple[Node, Options]:
+    """Describe rules to the extension: the schema, and the options of a prover."""
+    kind, contract = rules.kind, CONTRACTS[rules.kind]
+    options: Options = {"reject_unknown": rules.reject_unknown_fields}
+    if contract.item_field is not None and not contract.splittable:
+        options["most_items"] = contract.max_items
+    return make_tree(rules.schema, _ROLES[kind] | (_SIGNING if rules.sign_events else {})), options
+
+
+def make_tree(schema: object, roles: Roles) -> Node:
+    """Describe a msgspec type to the extension.
+
+    Raises:
+        TypeError: it has a type, or a bound, that the extension does not prove.
+    """
+    return _node(describe(schema), "", roles)
+
+
+def _node(  # noqa: C901 - one case a type
+    kind: inspect.Type, path: str, roles: Roles, *, nullable: bool = False
+) -> Node:
+    node: NodeKind
+    payload: object = None
+    match kind:
+        case inspect.UnionType():
+            return _union(kind, path, roles)
+        case inspect.StructType(fields=()) if _is_plain(kind):
+            node = NodeKind.OBJECT
+        case inspect.StructType() if _is_plain(kind) and kind.tag_field is None:
+            node, payload = NodeKind.STRUCT, (_fields(kind.fields, path, roles), None)
+        case inspect.ListType(min_length=None | 0 | 1 as least, max_length=None):
+            node, payload = NodeKind.LIST, (bool(least), _node(kind.item_type, f"{path}[]", roles))
+        case inspect.StrType(min_length=None | 0 | 1 as least, max_length=None, pattern=None):
+            node, payload = NodeKind.TEXT, bool(least)
+        case inspect.LiteralType():
+            node, payload = NodeKind.ONE_OF, tuple(map(_quote, kind.values))
+        case inspect.BoolType():
+            node = NodeKind.BOOLEAN
+        case inspect.RawType():
+            node, payload = NodeKind.ONE_OF, tuple(text for text in _MARKS if read_raw_mark(text) is False)
+        case inspect.FloatType() | inspect.Metadata():
+            node, payload = NodeKind.NUMBER, int(_signs(kind))
+        case _ if kind == describe(Uuid):
+            node = NodeKind.UUID
+        case _ if kind == describe(Timestamp):
+            node = NodeKind.DATE
+        case _:
+            raise TypeError(f"{path}: the extension cannot prove {type(kind).__name__}")
+    return int(node), int(roles.get(path, Role.NONE)), nullable, payload
+
+
+def _union(kind: inspect.UnionType, path: str, roles: Roles) -> Node:
+    members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+    if len(members) == 1:
+        return _node(members[0], path, roles, nullable=kind.includes_none)
+    tagged = [member for member in members if isinstance(member, inspect.StructType)]
+    if len(tagged) != len(members) or not all(map(_is_plain, tagged)):
+        raise TypeError(f"{path}: the extension proves unions of tagged structs, or of one type and null")
+    role = int(roles.get(path, Role.NONE))
+    return int(NodeKind.STRUCT), role, kind.includes_none, _tagged(tagged, path, roles)
+
+
+def _tagged(members: list[inspect.StructType], path: str, roles: Roles) -> object:
+    """Describe structs that a tag tells apart, and that differ in nothing but the signs of one number."""
+    first, names = members[0], {each.tag_field for each in members}
+    depends = {field.encode_name for each in members for field in each.fields if field not in first.fields}
+    shapes = {tuple((field.encode_name, field.required) for field in each.fields) for each in members}
+    if len(depends) != 1 or len(shapes) != 1 or len(names) != 1 or first.tag_field is None:
+        raise TypeError(f"{path}: the extension proves unions whose members differ in one number")
+    signs = [_signs(field.type) for each in members for field in each.fields if field.encode_name in depends]
+    tag = (int(NodeKind.ONE_OF), int(Role.NONE), False, tuple(_quote(each.tag) for each in members))
+    number = next(place for place, field in enumerate(first.fields) if field.encode_name in depends)
+    any_sign = structs.replace(first.fields[number], type=inspect.FloatType())
+    shared = (*first.fields[:number], any_sign, *first.fields[number + 1 :])
+    fields = ((_quote(first.tag_field), True, tag), *_fields(shared, path, roles))
+    return fields, (0, number + 1, tuple(map(int, signs)))
+
+
+def _fields(fields: Iterable[inspect.Field], path: str, roles: Roles) -> tuple[tuple[bytes, bool, Node], ...]:
+    described = []
+    for field in fields:
+        name = field.encode_name
+        here = f"{path}.{name}" if path else name
+        node = _node(field.type, here, roles)
+        _, role, nullable, _ = node
+        if role != Role.NONE and (nullable or not (field.required or role == Role.PAID)):
+            raise TypeError(f"{here}: what is noted of every record cannot be absent or null")
+        described.append((_quote(name), field.required, node))
+    return tuple(described)
+
+
+def _signs(kind: inspect.Type) -> Sign:
+    match kind:
+        case inspect.FloatType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
+            return Sign.NEGATIVE | Sign.ZERO | Sign.POSITIVE
+        case inspect.FloatType(gt=0, ge=None, lt=None, le=None, multiple_of=None):
+            return Sign.POSITIVE
+        case inspect.FloatType(gt=None, ge=None, lt=0, le=None, multiple_of=None):
+            return Sign.NEGATIVE
+        case inspect.Metadata(type=inspect.FloatType() as plain, extra={"nonzero": True}):
+            return _signs(plain) & ~Sign.ZERO
+        case _:
+            raise TypeError(f"the extension cannot prove {kind}")
+
+
+def _is_plain(kind: inspect.StructType) -> bool:
+    """Return whether an object is all that a struct is: no array, and no check of its own that is not known here."""
+    own_check = hasattr(get_origin(kind.cls) or kind.cls, "__post_init__")
+    known = any(isinstance(field.type, inspect.Metadata) for field in kind.fields)  # `schemas.NonZero`
+    return not kind.array_like and not kind.forbid_unknown_fields and (known or not own_check)
+
+
+def _quote(name: object) -> bytes:
+    """Return a text as JSON has it; it needs no escape."""
+    if not isinstance(name, str) or not name.isascii() or not name.isprintable() or '"' in name or "\\" in name:
+        raise TypeError(f"the extension cannot prove {name!r}")
+    return b'"%b"' % name.encode()

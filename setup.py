@@ -1,0 +1,19 @@
+"""Build the optional extension. Everything else about the package is in pyproject.toml.
+
+Without a C compiler the extension is left out, and nothing fails: it only makes validation faster.
+"""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "masivo_stream.core.reading._prover",
+            ["masivo_stream/core/reading/_prover.c"],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11, like `requires-python`
+            py_limited_api=True,
+            optional=True,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
