@@ -1187,6 +1187,12 @@ TABLE: dict[str, dict[str, str]] = {
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
     },
+    "flow/commands/pause.py": {
+        "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
+    },
+    "flow/commands/status.py": {
+        "resume the run: it sends nothing until then": "stopping::a_paused_run_is_resumed",
+    },
     "flow/commands/retry.py": {
         "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
             "checks::a_start_that_was_refused_leaves_nothing_to_retry"

@@ -27,6 +27,7 @@ import mutations_of_fleet
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_levers
 import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
@@ -50,6 +51,7 @@ LISTS = (
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
+    mutations_of_levers,
     mutations_of_plausibility,
     mutations_of_accounts,
     mutations_of_references,

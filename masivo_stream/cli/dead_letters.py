@@ -44,7 +44,7 @@ def dead_letters(
     With --csv it is the list for whoever owns the data, with the customer's id and the value at fault. Its last column,
     `correction`, is empty: `mend KIND --csv` takes the list back when it is filled in.
 
-    EditExample: `masivo-stream dead-letters --csv -o dead-letters.csv`
+    Example: `masivo-stream dead-letters --csv -o dead-letters.csv`
     """
     from masivo_stream.flow.commands.dead_letters import dead_letter_rows
 

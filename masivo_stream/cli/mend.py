@@ -105,7 +105,7 @@ def mend(
     Without flags it lists the causes, each with a short name, and what `retry` would do. With one of the flags that say
     what becomes of a field, it shows what changes and three examples, and asks. Then `retry` sends what was corrected.
 
-    EditExample: `masivo-stream mend 3f2a9c --set 2020-01-01T00:00:00Z`
+    Example: `masivo-stream mend 3f2a9c --set 2020-01-01T00:00:00Z`
 
     Parameters
     ----------

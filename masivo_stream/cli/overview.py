@@ -19,6 +19,8 @@ COMMANDS = {
     "dead-letters": "List dead letters, for whoever owns the data.",
     "mend": "Show dead letters by cause, correct all of one cause, or give them up.",
     "retry": "Send dead letters again, corrected or not.",
+    "pause": "Let a run send nothing until it is resumed.",
+    "resume": "Let a paused run send again.",
     "status": "Show the progress and outcome of a run.",
     "verify": "Read back what was accepted, and report what differs from what was sent.",
     "report": "Write the report of a run: one page, or JSON.",

@@ -68,7 +68,10 @@ def retry(
         unchanged=letters.unchanged,
         confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
-        runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),
+        runtime=Runtime(
+            reread=partial(settings_from, common, validation, sending, run),
+            reporting=reporting("retry", (validation, sending, common), (run,)),
+        ),
     )
     announcers = [Announcer()] if sys.stderr.isatty() and not common.quiet else []
     summary = run_watched(

@@ -41,6 +41,11 @@ _STDIN = frozenset({"-", "/dev/stdin"})
 _FROM_A_PIPE = "write the export to a file, then start the same command with that file instead of the pipe"
 
 
+def resume_command(state_dir: str) -> str:
+    """Return the command that ends the pause of a run."""
+    return shlex.join([_PROGRAM, "resume", state_dir])
+
+
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
     """Return the steps after a run; if everything was accepted, the only step is optional."""
     return tuple(_steps(summary, invocation, state_dir))

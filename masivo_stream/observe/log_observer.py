@@ -37,6 +37,7 @@ from masivo_stream.model.notices import (
     MonitorListens,
     Notice,
     ObjectAwaited,
+    Paused,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -45,10 +46,13 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    Resumed,
     RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
+    SettingsReread,
+    SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
@@ -86,6 +90,10 @@ EVENTS = (
     "progress",
     "phase_ended",
     "stopping",
+    "paused",
+    "resumed",
+    "settings_reread",
+    "settings_unread",
     "account_shared",
     "account_unguarded",
     "export_overlaps",
@@ -195,6 +203,17 @@ class LogObserver:
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight, drain_time=longest):
                 self._log.warning("stopping", why=why, in_flight=in_flight, drain_time=longest)
+            case Paused(by=by, command=command, in_flight=in_flight):
+                self._log.warning("paused", by=by, resume_with=command, in_flight=in_flight)
+            case Resumed(seconds=seconds):
+                self._log.warning("resumed", seconds=round(seconds, 1))
+            case SettingsReread(changed=changed, left=left):
+                write = self._log.warning if changed or left else self._log.info
+                write(
+                    "settings_reread", **{each.name: f"{each.old} -> {each.new}" for each in changed}, left=list(left)
+                )
+            case SettingsUnread(why=why, place=place, hint=hint):
+                self._log.warning("settings_unread", why=why, place=place, hint=hint)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):

@@ -322,6 +322,22 @@ def _rename(old: Path, new: Path, fsync: Callable[[int], None]) -> None:
     _sync_directory(new.parent, fsync)
 
 
+def remove_file(path: Path, *, fsync: Callable[[int], None] = os.fsync) -> bool:
+    """Remove a file durably; return whether it was there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink()
+        _sync_directory(path.parent, fsync)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _storage(path, error) from error
+    return True
+
+
 def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
     """Make the names in a directory durable."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

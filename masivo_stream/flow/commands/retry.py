@@ -3,6 +3,7 @@
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.identity.account_binding import Confirmations
+from masivo_stream.flow.levers import wait_while_paused
 from masivo_stream.flow.mending.survey import survey
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
@@ -51,6 +52,7 @@ async def retry(
         observer=observer,
         runtime=runtime,
     ) as session:
+        await wait_while_paused(session)
         _check_begun(session)
         for kind in Kind:
             check_rereadable(session.journal, kind)
