@@ -140,6 +140,7 @@ class SnapshotBuilder:
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
             outcome=self._outcome,
+            paused=self._waits.paused,
             target=self._target,
             account=self._account,
             options=self._options,
@@ -153,7 +154,7 @@ class SnapshotBuilder:
 
     def _forecast(self, now: float, shift: float) -> tuple[float | None, float | None]:
         """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
-        if self._waits.stopping or self._outage.what:
+        if self._waits.stopping or self._waits.paused is not None or self._outage.what:
             return None, None
         present, left = self._phases.present, self._phases.left
         own = None if present is None else requests_left(present)
@@ -181,7 +182,7 @@ class SnapshotBuilder:
 
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""
-        if self._waits.stopping:
+        if self._waits.stopping or self._waits.paused is not None:
             return ""
         if self._outage.what:
             return self._outage.what

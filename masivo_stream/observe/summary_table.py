@@ -66,7 +66,8 @@ def how_far(summary: Summary) -> Iterator[str]:
         yield from ending_lines(run)
         if line := unread_line(run):
             yield line
-        yield f"as of {clock_time(run, run.now)}: {waiting_line(run)}"
+        if line := waiting_line(run):
+            yield f"as of {clock_time(run, run.now)}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)
 

@@ -44,7 +44,7 @@ class TerminalProgress(LiveDisplay):
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
-        return Text("starting")
+        return Group(*map(Text, ending_lines(snapshot))) if snapshot.paused is not None else Text("starting")
     lines = [line for line in (waiting_line(snapshot), rate_line(snapshot)) if line]
     shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     first = (Text(line, style="bold", no_wrap=True, overflow="ellipsis") for line in ending_lines(snapshot))
