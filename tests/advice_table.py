@@ -493,6 +493,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "use letters, digits and - for the name, and printable text for the value"
         ): "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        "leave some hours of the day without a pause, or stop the run with masivo-stream pause": (
+            "settings::a_wrong_setting_is_corrected_as_its_hint_says"
+        ),
+        "write an IANA name, such as Europe/Madrid or UTC": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write the proxy like http://proxy.example:3128": "settings::the_hints_show_complete_examples",
         "check the path given with --config": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "did you mean {…}?": "settings::a_wrong_setting_is_corrected_as_its_hint_says",

@@ -81,7 +81,7 @@ class Served:
         """Run `migrate` for the exports of `directory`.
 
         Customers who came alone show when this returns: a later run does not know that it has to wait for them.
-        Where they take longer than a second, the test is about that, and nothing waits.
+        If they take longer than a second, the test is about that, and nothing waits.
         """
         named = [part for kind in KINDS for part in _export(directory, kind)]
         sending = ["--base-url", self.url, "--limit", limit, "--state-dir", Path(directory) / state]

@@ -98,7 +98,7 @@ SOMETIMES = (
     "status=500,on=read,rate=0.1",
     "reset,on=read,rate=0.1",
 )
-"""A seed draws most of these. None breaks an assumption of the README: a 422 (400, 409, 413, 429) applies nothing."""
+"""A seed draws most of these. None breaks what the guarantee assumes: a 422 (400, 409, 413, 429) applies nothing."""
 
 
 class RunningProcess:

@@ -13,7 +13,7 @@ from pathlib import Path
 from end_to_end_tools import KINDS
 
 REPEATS = ("duplicate_id", "duplicate_email")
-"""Faults that may be found only after a restart (README, "Dead letters"): then the line may have been sent."""
+"""Faults that may be found only after a restart (docs/dead-letters.md): then the line may have been sent."""
 
 NO_SUMMARY = "no summary"
 

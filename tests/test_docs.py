@@ -1,5 +1,6 @@
 """What the README, the pages and the example configuration say is true."""
 
+import ast
 import os
 import re
 import subprocess
@@ -26,48 +27,54 @@ README = (ROOT / "README.md").read_text()
 EXAMPLE = ROOT / "config.example.toml"
 
 
-def rows(heading):
-    """Return the first cells of the table under a heading."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+def page(name):
+    """Return a page under docs/."""
+    return (ROOT / "docs" / name).read_text()
+
+
+def rows(text, heading):
+    """Return the first cells of the table under a heading of a page; of all of it, if that is its title."""
+    section = f"\n{text}".split(f"# {heading}\n", 1)[1].split("\n## ", 1)[0]
     return [row.split("|")[1].strip().strip("`") for row in section.splitlines() if row.startswith("| ")][2:]
 
 
 def test_every_command_is_documented():
-    """The README's table of commands is the program's."""
-    assert sorted(row.removeprefix("masivo-stream ") for row in rows("Commands")) == sorted(COMMANDS)
+    """The table of commands is the program's."""
+    named = [row.removeprefix("masivo-stream ") for row in rows(page("commands.md"), "Commands")]
+    assert sorted(named) == sorted(COMMANDS)
 
 
 def test_every_exit_code_is_documented():
     """The README's table of exit codes is the enum's."""
-    codes = {int(code) for row in rows("Exit codes") for code in row.split(",")}
+    codes = {int(code) for row in rows(README, "Exit codes") for code in row.split(",")}
     assert codes == {int(code) for code in ExitCode}
 
 
 def test_every_reason_is_documented():
-    """The README's table of reasons is the enum's."""
-    assert sorted(rows("Dead letters")) == sorted(Reason)
+    """The table of reasons is the enum's."""
+    assert sorted(rows(page("dead-letters.md"), "Reasons")) == sorted(Reason)
 
 
 def test_every_reason_to_skip_is_documented():
-    """The README's table of what is skipped is the enum's."""
-    assert sorted(rows("Skipped records")) == sorted(SkipReason)
+    """The table of what is skipped is the enum's."""
+    assert sorted(rows(page("skipped.md"), "Skipped records")) == sorted(SkipReason)
 
 
 def test_every_finding_is_documented():
-    """The README's table of findings is the enum's; its list of what can be planted is the generator's."""
-    assert sorted(rows("Checks over all files")) == sorted(CheckName)
-    section = README.split("writes exports with findings", 1)[1].split("\n## ", 1)[0]
+    """The table of findings is the enum's; the list of what can be planted is the generator's."""
+    assert sorted(rows(page("checks.md"), "Checks over all files")) == sorted(CheckName)
+    section = page("checks.md").split("writes exports with findings", 1)[1].split("\n## ", 1)[0]
     assert set(re.findall(r"`(\w+)`", section)) == set(PLANTS)
 
 
 def test_every_log_event_is_documented():
-    """The README's table of events is the program's."""
-    assert sorted(rows("Log")) == sorted([*EVENTS, *FLEET_EVENTS, SAMPLE_READ_BACK])
+    """The table of events is the program's."""
+    assert sorted(rows(page("log.md"), "Log")) == sorted([*EVENTS, *FLEET_EVENTS, SAMPLE_READ_BACK])
 
 
 def test_every_setting_is_documented():
-    """The README names each setting under its section."""
-    section = README.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+    """The page of the settings names each under its section."""
+    section = page("settings.md")
     found = {
         match[1]: set(re.findall(r"`([a-z_]+)`", match[2]))
         for match in re.finditer(r"^\| `\[(\w+)\]` \| (.*) \|$", section, re.MULTILINE)
@@ -102,10 +109,10 @@ def test_the_readme_records_are_valid(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_readme_python_runs(served, export, tmp_path):
-    """The README's Python example runs unchanged, with its capitals filled in."""
+def test_the_first_python_example_runs(served, export, tmp_path):
+    """The first Python example runs unchanged, with its capitals filled in."""
     directory = export(20, kinds=("customers",))
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = re.search(r"```python unrun\n(.*?)```", page("library.md"), re.DOTALL)[1]
     values = {
         "BASE_URL": served.url,
         "STATE_DIR": str(tmp_path / "state"),
@@ -130,23 +137,55 @@ PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")
 """What a page names as a place in the repository: a folder with a slash behind it, or a file."""
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
-def test_every_path_that_a_page_names_exists(page):
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_path_that_a_page_names_exists(name):
     """Each file and folder that a page names is in the repository, or in the package."""
-    for name in PLACE.findall((ROOT / page).read_text()):
-        tried = (ROOT / name, ROOT / "masivo_stream" / name, (ROOT / page).parent / name)
-        written_by_a_run = name in {"config.toml", "example.py"}
-        known = written_by_a_run or any(path.exists() for path in tried) or any(ROOT.glob(f"masivo_stream/**/{name}"))
-        assert known, f"{page} names `{name}`, which does not exist: name what has taken its place"
+    for place in PLACE.findall((ROOT / name).read_text()):
+        tried = (ROOT / place, ROOT / "masivo_stream" / place, (ROOT / name).parent / place)
+        written_by_a_run = place in {"config.toml", "example.py", "purchases/"}
+        known = written_by_a_run or any(path.exists() for path in tried) or any(ROOT.glob(f"masivo_stream/**/{place}"))
+        assert known, f"{name} names `{place}`, which does not exist: name what has taken its place"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+@pytest.mark.parametrize("name", ["docs/development.md", "docs/design.md"])
 @pytest.mark.parametrize("floor", ["core", "edges", "flow"])
-def test_every_room_is_on_the_plan(page, floor):
+def test_every_room_is_on_the_plan(name, floor):
     """The table of floors names each room of `core`, `edges` and `flow`, and no other."""
-    row = re.search(rf"^\| `{floor}` \|.*\|(.*)\|$", (ROOT / page).read_text(), re.MULTILINE)[1]
+    row = re.search(rf"^\| `{floor}` \|.*\|(.*)\|$", (ROOT / name).read_text(), re.MULTILINE)[1]
     rooms = {path.parent.name for path in (ROOT / "masivo_stream" / floor).glob("*/__init__.py")}
     assert set(re.findall(r"`(\w+)`", row)) == rooms
+
+
+STATE_FILE = re.compile(r"^[a-z-]+\.(?:ndjson|db|json|html|under-way)$")
+"""What a constant text that names a file of a state directory looks like; formatted ones end in `.ndjson`."""
+
+
+def names_of_state_files():
+    """Return the names of files in the code of `edges` and `flow`; of `f"x.{kind}.ndjson"`, `x.`."""
+    found = set()
+    for room in ("edges/files", "edges/journal", "flow"):
+        for path in (ROOT / "masivo_stream" / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATE_FILE.match(node.value):
+                    found.add(node.value)
+                elif isinstance(node, ast.JoinedStr) and len(node.values) > 2:
+                    first, *_, last = node.values
+                    if all(isinstance(end, ast.Constant) for end in (first, last)) and last.value == ".ndjson":
+                        found.add(first.value)
+    return found
+
+
+def test_every_file_of_a_state_directory_is_documented():
+    """Each file that the code names has its row."""
+    named = names_of_state_files()
+    assert {"journal.db", "report.html", "dead-letter.", "retry-", "findings.under-way"} <= named
+    table = page("state-directory.md").split("\n## ", 1)[0]
+    assert not {name for name in named if f"`{name}" not in table}
+
+
+def test_the_readme_stays_short():
+    """It is for the first ten minutes; what is more belongs on a page of its own."""
+    assert README.count("\n") <= 320
 
 
 def test_the_project_speaks_of_itself_alone():

@@ -24,7 +24,7 @@ class WrongFlags:
     faults: str | None = None
     "File that lists the faulty lines and their faults. Default: OUTPUT.faults.ndjson."
     plant: str | None = None
-    "What the checks over all files must find, as shares of customers: balance=0.01,orphans=0.005. README: the names."
+    "What the checks over all files must find, in shares: balance=0.01,orphans=0.005. Names: docs/checks.md."
     planted: str | None = None
     "File that lists what must be found. Default: OUTPUT.planted.ndjson."
 

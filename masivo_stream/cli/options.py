@@ -137,7 +137,7 @@ class ValidationFlags:
     max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
     "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
-    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See README."
+    "Name of a check over all files that is not made (the API decides then), or all; repeatable. See docs/checks.md."
     workers: int | None = None
     "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
@@ -163,9 +163,11 @@ class SendingFlags:
     api_key_file: str | None = None
     "File (mode 0600) that holds the API key. Without it, MASIVO_API_KEY or MASIVO_TOKEN counts."
     limit: Annotated[list[str] | None, Parameter(negative="")] = None
-    'Rate window such as "1/5s" or "250/h", repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
+    'Rate window: 1/5s, 250/h, or "08:00-20:00 1/30s"; repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
     general_limit: Annotated[list[str] | None, Parameter(negative="")] = None
     "Rate window over all calls together, repeatable. Default: none."
+    time_zone: str | None = None
+    "Whose clocks the hours of limits are on, such as Europe/Madrid. Default: this machine's."
     uploaders: int | None = None
     "Most requests in flight at once."
     request_timeout: float | None = None

@@ -1,6 +1,6 @@
 """The formats of a dead letter: one JSON line that a run writes, a person corrects, and a retry reads again.
 
-1. The dead-letter file (README, docs/dead-letters.md): a fixed format. A person changes `raw`, or replaces `raw_base64`
+1. The dead-letter file (docs/dead-letters.md): a fixed format. A person changes `raw`, or replaces `raw_base64`
    by `raw`, and nothing else.
 2. The copy that a retry reads: `write_retry` writes its lines. Beside the record's bytes they hold how the dead letter
    was counted (`Retried`). What a revert took back is written in the same form (`write_taken_back`).

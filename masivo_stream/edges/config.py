@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from msgspec import inspect
@@ -19,9 +20,10 @@ from msgspec import inspect
 from masivo_stream.core.reading.object_urls import is_folder_url, is_url
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.hours import cover_the_day
 from masivo_stream.model.max_dead import MaxDead, parse_max_deads
-from masivo_stream.model.settings import Settings, StateSettings
-from masivo_stream.model.window import Window, parse_windows
+from masivo_stream.model.settings import LimitSettings, Settings, StateSettings
+from masivo_stream.model.window import Window, parse_timed_windows
 
 PREFIX = "MASIVO_"
 _OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
@@ -272,15 +274,25 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _windows(value: object) -> tuple[Window, ...]:
-    """Read `"1/5s,1000/h"`, `["1/5s", "1000/h"]`, `"none"` or `[]`."""
+    """Read `"1/5s,1000/h"`, `["1/5s", "08:00-20:00 1/30s"]`, `"none"` or `[]`."""
     match value:
         case str():
-            return parse_windows(value)
+            return parse_timed_windows(value)
         case list() | tuple() if all(isinstance(part, str) for part in value):
             parts = [str(part) for part in value]
-            return parse_windows(",".join(parts)) if parts else ()
+            return parse_timed_windows(",".join(parts)) if parts else ()
         case _:
             raise ValueError('expected a list of windows such as ["1/5s", "1000/h"]')
+
+
+def _migration_windows(value: object) -> tuple[Window, ...]:
+    """Read windows; if all of them have hours, the default's windows hold as well, unless one is `none`."""
+    found = _windows(value)
+    parts = value if isinstance(value, list | tuple) else str(value).split(",")
+    without = any(str(part).strip().lower() == "none" for part in parts)
+    if found and not without and all(window.hours is not None for window in found):
+        return (*LimitSettings().limit, *found)
+    return found
 
 
 def _budgets(value: object) -> tuple[MaxDead, ...]:
@@ -305,7 +317,7 @@ def _names(value: object) -> tuple[str, ...]:
     raise ValueError('expected a list of names such as ["no_balance", "email_case"]')
 
 
-_LISTS = {"max_dead": _budgets, "skip_checks": _names}
+_LISTS = {"limit": _migration_windows, "max_dead": _budgets, "skip_checks": _names}
 """How settings are read that are lists of something else than windows."""
 
 
@@ -360,15 +372,38 @@ def _check(settings: Settings) -> None:
                 "[api] headers",
                 "use letters, digits and - for the name, and printable text for the value",
             )
-    if not settings.limits.limit and is_vendor(api.base_url):
+    if is_vendor(api.base_url) and all(window.hours is not None for window in settings.limits.limit):
         raise _wrong(
             '"none" is not for the vendor\'s hosts',
             "limit",
             "give the account's limits, for example 1/5s,1000/h",
         )
+    _check_hours(settings.limits)
     _check_places(settings.state)
     if settings.retry.first_delay > settings.retry.longest_delay:
         raise _wrong("is longer than longest_delay", "first_delay", "lower first_delay, or raise longest_delay")
+
+
+def _check_hours(limits: LimitSettings) -> None:
+    """Check that the time zone is known, and that the pauses of a day leave some time to send."""
+    name = limits.time_zone
+    try:
+        if name:
+            ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # not a path in the data, a directory there, not there
+        close = difflib.get_close_matches(name, available_timezones(), 1, 0.7)
+        hint = f"did you mean {close[0]}?" if close else "write an IANA name, such as Europe/Madrid or UTC"
+        raise _wrong("is no time zone", "time_zone", hint) from None
+    pauses = {
+        place: [window.hours for window in windows if not window.limit and window.hours is not None]
+        for place, windows in (("limit", limits.limit), ("general_limit", limits.general_limit))
+    }
+    if cover_the_day([hours for found in pauses.values() for hours in found]):
+        raise _wrong(
+            "pauses all day, so nothing would ever be sent",
+            "limit" if pauses["limit"] else "general_limit",
+            "leave some hours of the day without a pause, or stop the run with masivo-stream pause",
+        )
 
 
 def _check_places(state: StateSettings) -> None:

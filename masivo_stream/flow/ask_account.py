@@ -16,7 +16,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import ApiConnection, Proxies, open_connection
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.quota_left import quota_left, read_account_quota, scopes_left
+from masivo_stream.flow.quota_left import quota_left, read_account_quota, scopes_left, timetable_from_now
 from masivo_stream.flow.read_account import PAUSES, AccountReader, Unreadable
 from masivo_stream.flow.session import check_key
 from masivo_stream.flow.try_account import AccountTrials, write_moment
@@ -76,6 +76,7 @@ class AskedAccount:
         scopes = (settings.limits.limit, settings.limits.general_limit)
         use, unreadable = read_account_quota(settings, credentials, self._clock)
         left = scopes_left(scopes, use, self._clock.now())
+        _, timetable = timetable_from_now(settings, self._clock)
         account = CheckedAccount(
             address=named.origin,
             fingerprint=(named.subject or named.owner)[:SHOWN],
@@ -83,7 +84,7 @@ class AskedAccount:
             type=type_,
             type_reason=reason,
             server_quota=ServerQuota(limit=last.limit, remaining=last.remaining, reset_seconds=last.reset),
-            quota=quota_left(scopes, left, known=use is not None, unreadable=unreadable),
+            quota=quota_left(scopes, left, timetable, known=use is not None, unreadable=unreadable),
             requests=self._requests,
             unread=asked.unread,
         )

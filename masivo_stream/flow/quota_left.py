@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from masivo_stream.core.pacing.schedule import ScheduledScope
+from masivo_stream.core.pacing.timetable import Timetable
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
+from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.flow.rate_limit import find_account, quota_path
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.plan import QuotaLeft, WindowLeft
@@ -30,6 +32,18 @@ def read_account_quota(
         return None, str(error)
 
 
+def timetable_from_now(settings: Settings, clock: Clock) -> tuple[str, Timetable]:
+    """Return the time zone of the hours of limits, and what knows when they hold; time counts from now."""
+    name, zone = find_zone(settings.limits.time_zone)
+    begin = clock.wall().timestamp()
+    return name, timetable_of(zone, lambda: begin)
+
+
+def has_hours(windows: Iterable[Window]) -> bool:
+    """Return whether some of these windows hold only in hours of the day."""
+    return any(window.hours is not None for window in windows)
+
+
 def scopes_left(scopes: tuple[Windows, Windows], use: QuotaUse | None, now: float) -> list[ScheduledScope]:
     """Return the scopes with what is used of them; time counts from now."""
     use = use or QuotaUse()
@@ -44,7 +58,7 @@ def _since(moments: Iterable[float], now: float) -> list[float]:
 
 
 def quota_left(
-    scopes: tuple[Windows, Windows], left: list[ScheduledScope], *, known: bool, unreadable: str
+    scopes: tuple[Windows, Windows], left: list[ScheduledScope], timetable: Timetable, *, known: bool, unreadable: str
 ) -> QuotaLeft:
     """Return how much of each configured window is used."""
     return QuotaLeft(
@@ -54,7 +68,7 @@ def quota_left(
             WindowLeft(
                 scope=name,
                 window=str(window),
-                used=sum(1 for moment in scope.departures if moment > -window.seconds),
+                used=len(timetable.counted(window, (each for each in scope.departures if each > -window.seconds))),
             )
             for name, windows, scope in zip(SCOPES, scopes, left, strict=True)
             for window in windows

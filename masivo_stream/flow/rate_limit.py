@@ -23,6 +23,7 @@ from masivo_stream.edges.export.source import STDIN
 from masivo_stream.edges.secret import Credentials, name_quota
 from masivo_stream.edges.shared_dir.claims import claim
 from masivo_stream.edges.shared_dir.quota import Lane, News, QuotaFile, open_quota
+from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import find_shared_dir
 from masivo_stream.flow.observer import Observer
@@ -32,9 +33,13 @@ from masivo_stream.model.errors import OutageError, StorageError
 from masivo_stream.model.notices import AccountShared, AccountUnguarded, QuotaUsed, ScopeUse, SlotAwaited
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.window import Window
 
 _SIDE_BY_SIDE = 1024
 """Requests that may ask at once if there is no window, and so no order to keep."""
+
+_LOOK_AGAIN = 60.0
+"""The longest wait, in seconds, for hours that begin or end: the machine's wall clock may be set meanwhile, or stop."""
 
 _NOTICE_EVERY = 0.2
 """At least so much time, in seconds, is between two notices of what is used: each goes through all departures."""
@@ -106,9 +111,9 @@ class QuotaClient:
 class LimitScope:
     """One scope of the account's limits: its pacer, and what others do in it."""
 
-    def __init__(self, name: str, pacer: Pacer) -> None:
-        """Go by `pacer`; the quota knows the scope as `name`."""
-        self.pacer = pacer
+    def __init__(self, name: str, pacer: Pacer, time_zone: str = "") -> None:
+        """Go by `pacer`; the quota knows the scope as `name`. Hours of windows are on the clocks of `time_zone`."""
+        self.pacer, self.time_zone = pacer, time_zone
         self.lane = Lane(name, pacer.horizon)
         self._unanswered: dict[int, int] = {}
         """Tickets of departures of other processes by their numbers."""
@@ -127,6 +132,11 @@ class LimitScope:
         for number in news.withdrawn:
             self.pacer.withdraw(self._unanswered.pop(number))
 
+    def closed(self, now: float) -> str:
+        """Return the window with hours that makes a request wait now, with its time zone; empty if none does."""
+        window = self.pacer.closed(now) if self.pacer.timed else None
+        return "" if window is None else f"{window} {self.time_zone}"
+
     def use(self, now: float) -> ScopeUse:
         """Return what is used of the windows."""
         uses = self.pacer.snapshot(now).windows
@@ -136,6 +146,7 @@ class LimitScope:
             ages=tuple(now - moment for moment in self.pacer.moments(now - self.pacer.longest)),
             foreign=tuple(use.foreign for use in uses),
             held=max(0.0, self.pacer.held_until - now),
+            time_zone=self.time_zone if self.pacer.timed else "",
         )
 
 
@@ -206,6 +217,7 @@ class RateLimiter:
         self._observer = observer
         self._noticed = -math.inf
         self._shared = [scope for scope in self.scopes if scope.pacer.limited]
+        self._longest_sleep = _LOOK_AGAIN if any(scope.pacer.timed for scope in self.scopes) else math.inf
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
     @asynccontextmanager
@@ -218,7 +230,7 @@ class RateLimiter:
         async with self._turn:
             while isinstance(slot := self._reserve(), float):
                 self._notify(slot)
-                await self._clock.sleep(slot)
+                await self._clock.sleep(min(slot, self._longest_sleep))
             departure = Departure(self.scopes, self._clock, self._quota, slot)
             self._notify()
         try:
@@ -249,7 +261,8 @@ class RateLimiter:
         now = self._clock.now()
         if wait:
             earliest = max(scope.pacer.earliest(now) for scope in self.scopes)
-            self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now)))
+            why = next((text for scope in self.scopes if (text := scope.closed(now))), "")
+            self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now), why=why))
         if 0 < wait < _NOTICE_EVERY:
             return  # the departure after this short wait gives the notice
         if self._shared and now - self._noticed >= _NOTICE_EVERY:
@@ -340,13 +353,19 @@ def make_limiters(
         observer: receives notices of waits, and of what is used of the windows.
     """
     limits, shared = settings.limits, QuotaClient(quota, lost)
-    general = LimitScope("general", Pacer(limits.general_limit))
+    name, zone = find_zone(limits.time_zone)
+    timetable = timetable_of(zone, lambda: clock.wall().timestamp() - clock.now())
+
+    def scope(called: str, windows: Sequence[Window]) -> LimitScope:
+        return LimitScope(called, Pacer(windows, timetable), name)
+
+    general = scope("general", limits.general_limit)
 
     def limiter(*scopes: LimitScope) -> RateLimiter:
         return RateLimiter((*scopes, general), clock, shared, longest_hold=limits.longest_hold, observer=observer)
 
     if limits.scope == "account":
-        migration = limiter(LimitScope("migration", Pacer(limits.limit)))
+        migration = limiter(scope("migration", limits.limit))
         return RateLimiters(dict.fromkeys(Kind, migration), migration, limiter())
-    of_kind = {kind: limiter(LimitScope(f"migration/{kind}", Pacer(limits.limit))) for kind in Kind}
-    return RateLimiters(of_kind, limiter(LimitScope("migration/revert", Pacer(limits.limit))), limiter())
+    of_kind = {kind: limiter(scope(f"migration/{kind}", limits.limit)) for kind in Kind}
+    return RateLimiters(of_kind, limiter(scope("migration/revert", limits.limit)), limiter())

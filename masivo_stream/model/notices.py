@@ -81,6 +81,8 @@ class SlotAwaited(Struct, frozen=True, kw_only=True):
 
     seconds: float
     """Until it may leave, by what is known now."""
+    why: str = ""
+    """The window with hours that makes it wait longest, with its time zone; empty if none does."""
 
 
 class ScopeUse(Struct, frozen=True, kw_only=True):
@@ -94,6 +96,8 @@ class ScopeUse(Struct, frozen=True, kw_only=True):
     """For each window, requests that the server counts in addition."""
     held: float = 0.0
     """Seconds for which no request leaves, whatever the windows allow."""
+    time_zone: str = ""
+    """Whose clocks the hours of windows are on; empty if no window has hours."""
 
 
 class QuotaUsed(Struct, frozen=True, kw_only=True):

@@ -114,6 +114,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     finished_at: datetime
     """When the last one leaves at the earliest, at the configured limits and with what is left of the quota."""
     warnings: list[str]
+    time_zone: str = ""
+    """Whose clocks the hours of the configured windows are on; empty if none has hours."""
     references: PlannedReferences = PlannedReferences()
     suggests_check: bool = False
     """Whether the account could say what it has (`check`): a key is given, and no catalogue."""

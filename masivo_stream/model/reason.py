@@ -1,4 +1,4 @@
-"""The reasons why a record is not sent, and what a person can do about each. The README lists these words."""
+"""The reasons why a record is not sent, and what a person can do about each. docs/dead-letters.md lists these words."""
 
 import enum
 

@@ -39,11 +39,14 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The account's rate windows."""
 
     limit: tuple[Window, ...] = field(default_factory=lambda: _windows(contract.MIGRATION_WINDOWS_PROD))
-    """For the migration endpoints. An empty list means no limit, which the vendor's hosts do not allow."""
+    """For the migration endpoints. An empty list means no limit, which the vendor's hosts do not allow. Windows with
+    hours hold only then, and the others always; if all have hours, the default's windows always hold."""
     scope: Literal["account", "endpoint"] = "account"
     """Whether `limit` counts the migration endpoints together, as the vendor says, or each on its own (agreed so)."""
     general_limit: tuple[Window, ...] = ()
     """For all calls together: batches, reverts, token calls, read-backs."""
+    time_zone: str = ""
+    """Whose clocks the hours of these windows are on, as an IANA name. Empty: those of this machine."""
     longest_hold: Seconds = 3660.0
     """The longest wait that a 429 may ask for: an hour's window and a minute. A longer one stops the run."""
 

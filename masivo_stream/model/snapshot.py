@@ -30,6 +30,11 @@ class WindowUse(Struct, frozen=True, kw_only=True):
     """Requests that count in it now."""
     free_at: float | None = None
     """When the next slot is free; None if a slot is free now."""
+    hours: str = ""
+    """The hours of the day in which it holds, with their time zone; empty if it always holds. In a pause, `limit` is
+    0."""
+    in_force: bool = True
+    """Whether it holds now."""
 
 
 class KindSnapshot(Struct, frozen=True, kw_only=True):

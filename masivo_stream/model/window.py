@@ -1,4 +1,4 @@
-"""A rate window: at most a number of requests in any span of a number of seconds."""
+"""A rate window: at most a number of requests in any span of a number of seconds, always or in hours of the day."""
 
 import math
 import re
@@ -6,18 +6,36 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from masivo_stream.model.hours import Hours, parse_hours
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WINDOW = re.compile(r"\A\s*([1-9][0-9]{0,8})\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*([smhd])\s*\Z", re.ASCII)
 
 
+_TIMED = re.compile(r"\A\s*([0-9][0-9:]*\s*[-\u2013]\s*[0-9][0-9:]*)\s+(\S.*)\Z", re.ASCII)
+_PAUSE = "pause"
+
+
 class Window(Struct, frozen=True):
-    """At most `limit` requests in any span of `seconds` seconds."""
+    """At most `limit` requests in any span of `seconds` seconds.
+
+    With `hours`, it counts the requests of these hours only, and only they wait for it.
+    """
 
     limit: int
+    """0 in a pause: no request leaves in its hours."""
     seconds: float
+    hours: Hours | None = None
 
     def __str__(self) -> str:
-        """Return the spelling that `parse_window` reads."""
+        """Return the spelling that `parse_window`, or `parse_timed_windows` for one with hours, reads."""
+        return self.rate if self.hours is None else f"{self.hours} {self.rate}"
+
+    @property
+    def rate(self) -> str:
+        """The window without its hours, as people write it."""
+        if not self.limit:
+            return _PAUSE
         for unit, length in reversed(_UNITS.items()):
             if self.seconds >= length and self.seconds % length == 0:
                 count = self.seconds / length
@@ -47,3 +65,32 @@ def parse_windows(text: str) -> tuple[Window, ...]:
     if text.strip().lower() == "none":
         return ()
     return tuple(parse_window(part) for part in text.split(","))
+
+
+def parse_timed_windows(text: str) -> tuple[Window, ...]:
+    """Read windows separated by commas, each of which may begin with its hours, such as `08:00-20:00 1/30s`.
+
+    `pause` in the place of a window lets no request leave in its hours. `none` gives no window that always holds.
+
+    Raises:
+        ValueError: a part is not a window; the message shows what one looks like.
+    """
+    parts = text.split(",")
+    windows = tuple(_parse_limit(part) for part in parts if part.strip().lower() != "none")
+    if len(windows) < len(parts) and any(window.hours is None for window in windows):
+        raise ValueError('"none" and a window that always holds contradict each other')
+    return windows
+
+
+def _parse_limit(text: str) -> Window:
+    found = _TIMED.match(text)
+    if found is None:
+        return parse_window(text)
+    hours = parse_hours(found[1])
+    if found[2].strip().lower() == _PAUSE:
+        return Window(0, 1.0, hours)
+    try:
+        window = parse_window(found[2])
+    except ValueError:
+        raise ValueError('after the hours comes a window or pause, such as "08:00-20:00 1/30s"') from None
+    return Window(window.limit, window.seconds, hours)

@@ -111,11 +111,17 @@ def _of_records(figures: list[tuple[str, KindSummary]]) -> Iterator[Metric]:
 
 def _quota(windows: Iterable[WindowUse]) -> Iterator[Metric]:
     labels = ["scope", "window"]
-    named = [([use.scope, str(Window(use.limit, use.seconds))], use) for use in windows]
+    named = [([use.scope, _name(use)], use) for use in windows]
     limits = [(names, float(use.limit)) for names, use in named]
     yield _gauge("masivo_quota_limit_requests", "Requests that a window of the account holds.", labels, limits)
     used = [(names, float(use.used)) for names, use in named]
     yield _gauge("masivo_quota_used_requests", "Requests that count in a window now.", labels, used)
+
+
+def _name(use: WindowUse) -> str:
+    """Return a window as settings spell it, with the time zone of its hours."""
+    rate = str(Window(use.limit, use.seconds))
+    return f"{use.hours} {rate}" if use.hours else rate
 
 
 def _requests(requests: RequestMetrics) -> Iterator[Metric]:

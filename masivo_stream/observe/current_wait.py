@@ -29,7 +29,7 @@ class CurrentWait:
         self._drain: tuple[float, str] | None = None
         self._visible: tuple[float, str] | None = None
         self._asking: tuple[float | None, str] | None = None
-        self._slot = 0.0
+        self._slot = (0.0, "")
         self._retry = (0.0, "")
         self._read_backs: dict[int, float] = {}
         """By its number, until when each refused request waits to be read back."""
@@ -42,8 +42,8 @@ class CurrentWait:
     def feed(self, notice: Notice, now: float) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Take in a notice that comes at `now`."""
         match notice:
-            case SlotAwaited(seconds=seconds):  # kept until then: a departure in the meantime is another uploader's
-                self._slot = now + seconds
+            case SlotAwaited(seconds=seconds, why=why):  # kept until then: another uploader may depart in the meantime
+                self._slot = now + seconds, f"next slot ({why})" if why else "next slot"
             case BatchWaits(kind=kind, why=why, seconds=seconds):
                 self._retry = (now + seconds, f"{kind}: {why}, next try")
             case ObjectAwaited(why=why, seconds=seconds):
@@ -89,8 +89,8 @@ class CurrentWait:
         if self._asking is not None:
             until, text = self._asking
             return Wait(what="visible", until=None if until is None else until + shift, text=text)
-        if self._slot > now:
-            return Wait(what="slot", until=self._slot + shift, text="next slot")
+        if self._slot[0] > now:
+            return Wait(what="slot", until=self._slot[0] + shift, text=self._slot[1])
         if self._retry[0] > now:
             return Wait(what="retry", until=self._retry[0] + shift, text=self._retry[1])
         if self._read_backs:

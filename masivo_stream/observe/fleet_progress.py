@@ -1,16 +1,15 @@
 """Show the progress of a fleet on a terminal: a line per account, those first that a person should look at."""
 
 from collections.abc import Callable
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot
 from masivo_stream.model.moments import rough_duration
+from masivo_stream.observe.live_display import LiveDisplay
 
 REFRESHES = 2
 """The most per second."""
@@ -19,25 +18,12 @@ _AROUND = 5
 """Lines of the terminal that are not accounts."""
 
 
-class FleetProgress:
+class FleetProgress(LiveDisplay):
     """Show snapshots on `console`. A context manager: the display is removed when it ends."""
 
     def __init__(self, console: Console, snapshot: Callable[[], FleetSnapshot]) -> None:
         """Write to `console`, a terminal; `snapshot` is called in another thread."""
-        self._console, self._snapshot = console, snapshot
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REFRESHES, transient=True)
-
-    def __enter__(self) -> Self:
-        """Start the display."""
-        self._live.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Stop and remove the display."""
-        self._live.stop()
-
-    def _draw(self) -> RenderableType:
-        return draw_fleet(self._snapshot(), lines=self._console.height)
+        super().__init__(console, lambda: draw_fleet(snapshot(), lines=console.height), refreshes=REFRESHES)
 
 
 def draw_fleet(fleet: FleetSnapshot, *, lines: int) -> RenderableType:

@@ -1,6 +1,6 @@
 """Write notices as log events: one line per batch and per anomaly, none per record.
 
-The event names and their keys are a format that does not change (README, "Log").
+The event names and their keys are a format that does not change (docs/log.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -137,8 +137,8 @@ class LogObserver:
                 write("checks_ended", errors=errors, findings=findings, seconds=rounded, known=known)
             case KindStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
-            case SlotAwaited(seconds=seconds):
-                self._log.debug("slot_awaited", seconds=round(seconds, 3))
+            case SlotAwaited(seconds=seconds, why=why):
+                self._log.debug("slot_awaited", seconds=round(seconds, 3), **({"why": why} if why else {}))
             case QuotaUsed(scopes=scopes):
                 self._log.debug("quota_used", windows=[word for scope in scopes for word in _windows(scope)])
             case BatchDeparted(kind=kind, batch=batch, in_flight=in_flight):
@@ -260,7 +260,7 @@ class SampleLog:
 
 
 def _windows(use: ScopeUse) -> Iterator[str]:
-    for window in use.windows:
+    for window in (window for window in use.windows if window.hours is None):
         yield f"{use.scope} {sum(age < window.seconds for age in use.ages)} of {window}"
 
 

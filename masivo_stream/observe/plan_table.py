@@ -31,7 +31,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print(_requests(plan))
     for account, name in _ACCOUNTS.items():
         windows = ", ".join(window.replace(" all", _ALL_CALLS) for window in plan.windows[account])
-        console.print(Text(f"{name}: {windows or 'no limit'}"))
+        zone = f" ({plan.time_zone} time)" if plan.time_zone and account == "configured" else ""
+        console.print(Text(f"{name}: {windows or 'no limit'}{zone}"))
     if plan.canary:
         print_hanging(console, _describe_canary(plan.canary), "canary: ")
     console.print(Text(_quota(plan.quota)))

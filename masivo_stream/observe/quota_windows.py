@@ -1,15 +1,19 @@
 """The account's rate windows by the latest notice, calculated for any later moment.
 
 All moments are seconds of the monotonic clock. Notices of departures come a few times a second at most, so the figures
-may be late by a part of a second.
+may be late by a part of a second. `shift` is what makes such a moment Unix seconds: windows may hold in hours of the
+day only.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from msgspec import Struct
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
+from masivo_stream.core.pacing.timetable import NO_HOURS, Timetable
+from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import QuotaUsed, ScopeUse
 from masivo_stream.model.snapshot import WindowUse
@@ -32,6 +36,7 @@ class QuotaWindows:
     def __init__(self) -> None:
         """Begin without any window."""
         self._reported: dict[str, _Reported] = {}
+        self._timetable, self._time_zone, self._shift = NO_HOURS, "", 0.0
         self.version = 0
         """Grows with each notice."""
 
@@ -40,6 +45,9 @@ class QuotaWindows:
         self.version += 1
         for use in used.scopes:
             self._reported[use.scope] = _Reported(now, use, tuple(now - age for age in use.ages))
+            if use.time_zone and use.time_zone != self._time_zone:
+                self._time_zone = use.time_zone
+                self._timetable = timetable_of(find_zone(use.time_zone)[1], lambda: self._shift)
 
     @property
     def known(self) -> bool:
@@ -48,15 +56,19 @@ class QuotaWindows:
 
     def uses(self, now: float, shift: float) -> tuple[WindowUse, ...]:
         """Return the use of each window at `now`; `shift` is added to moments."""
-        return tuple(use for name in sorted(self._reported) for use in _uses(self._reported[name], now, shift))
+        self._shift = shift
+        return tuple(
+            use for name in sorted(self._reported) for use in _uses(self._reported[name], now, shift, self._timetable)
+        )
 
-    def last_departure(self, kind: Kind, requests: int, now: float) -> float:
+    def last_departure(self, kind: Kind, requests: int, now: float, shift: float = 0.0) -> float:
         """Return when the last of `requests` further requests leaves, if each leaves as early as the windows allow."""
+        self._shift = shift
         scopes = [
             ScheduledScope(reported.use.windows, _past(reported.departures, now), reported.held_until)
             for reported in self._of(kind)
         ]
-        return last_departure(requests, scopes, now=now)
+        return last_departure(requests, scopes, now=now, timetable=self._timetable)
 
     def _of(self, kind: Kind) -> Iterator[_Reported]:
         for name in ("migration", f"migration/{kind}", "general"):
@@ -68,10 +80,17 @@ def _past(departures: Iterable[float], now: float) -> tuple[float, ...]:
     return tuple(takewhile(lambda moment: moment <= now, departures))
 
 
-def _uses(reported: _Reported, now: float, shift: float) -> Iterator[WindowUse]:
+def _uses(reported: _Reported, now: float, shift: float, timetable: Timetable) -> Iterator[WindowUse]:
     for window, foreign in zip(reported.use.windows, reported.use.foreign, strict=True):
-        counting = [moment for moment in reported.departures if moment > now - window.seconds]
-        opens = counting[-window.limit] + window.seconds if len(counting) >= window.limit else 0.0
+        recent = (moment for moment in reported.departures if moment > now - window.seconds)
+        counting = timetable.counted(window, recent)
+        opens = 0.0
+        if not window.limit:
+            opens = math.inf
+        elif len(counting) >= window.limit:
+            opens = counting[-window.limit] + window.seconds
+        if window.hours is not None:
+            opens = timetable.first_allowed(now, [(window, opens)])
         free_at = max(opens, reported.held_until)
         yield WindowUse(
             scope=reported.use.scope,
@@ -79,4 +98,6 @@ def _uses(reported: _Reported, now: float, shift: float) -> Iterator[WindowUse]:
             seconds=window.seconds,
             used=len(counting) + (foreign if now - reported.at < window.seconds else 0),
             free_at=free_at + shift if free_at > now else None,
+            hours="" if window.hours is None else f"{window.hours} {reported.use.time_zone}",
+            in_force=timetable.in_force(window, now),
         )

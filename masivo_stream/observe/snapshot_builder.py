@@ -85,7 +85,7 @@ class SnapshotBuilder:
     def _snapshot(self) -> RunSnapshot:
         now = self._clock.now()
         shift = self._clock.wall().timestamp() - now
-        phase_ends, run_ends = self._forecast(now)
+        phase_ends, run_ends = self._forecast(now, shift)
         present = self._phases.present
         phases = [
             replace(phase, ends_at=_moved(phase_ends, shift)) if phase is present else phase
@@ -110,7 +110,7 @@ class SnapshotBuilder:
             account=self._account,
         )
 
-    def _forecast(self, now: float) -> tuple[float | None, float | None]:
+    def _forecast(self, now: float, shift: float) -> tuple[float | None, float | None]:
         """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
         present, left = self._phases.present, self._phases.left
         if present is None or not self._windows.known or self._waits.stopping:
@@ -120,8 +120,8 @@ class SnapshotBuilder:
         was, made, ends = self._forecast_made
         if was != depends_on or now - made > _STALE:
             ends = (
-                self._windows.last_departure(present.kind, own, now) if own else None,
-                self._windows.last_departure(present.kind, left, now) if left else None,
+                self._windows.last_departure(present.kind, own, now, shift) if own else None,
+                self._windows.last_departure(present.kind, left, now, shift) if left else None,
             )
             self._forecast_made = (depends_on, now, ends)
         return ends

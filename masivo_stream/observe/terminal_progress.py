@@ -1,21 +1,16 @@
-"""Show progress on a terminal: a line per kind, then what the run waits for, and when it will end.
-
-A thread draws it a few times a second, from the snapshot. So it goes on while the event loop is busy, and costs no
-batch any time.
-"""
+"""Show progress on a terminal: a line per kind, then what the run waits for, and when it will end."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
+from masivo_stream.observe.live_display import LiveDisplay
 
 REFRESHES = 4
 """The most per second."""
@@ -47,25 +42,12 @@ _STATES = {
 }
 
 
-class TerminalProgress:
+class TerminalProgress(LiveDisplay):
     """Show snapshots on `console`. A context manager: the display is removed when it ends."""
 
     def __init__(self, console: Console, snapshot: Callable[[], RunSnapshot]) -> None:
         """Write to `console`, a terminal; `snapshot` is called in another thread."""
-        self._console, self._snapshot = console, snapshot
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REFRESHES, transient=True)
-
-    def __enter__(self) -> Self:
-        """Start the display."""
-        self._live.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Stop and remove the display."""
-        self._live.stop()
-
-    def _draw(self) -> RenderableType:
-        return draw(self._snapshot(), width=self._console.width)
+        super().__init__(console, lambda: draw(snapshot(), width=console.width), refreshes=REFRESHES)
 
 
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
@@ -124,7 +106,7 @@ def waiting_line(snapshot: RunSnapshot) -> str:
     wait = snapshot.wait
     if wait.what == "nothing":
         flying = snapshot.in_flight
-        return f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working"
+        return wait.text or (f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working")
     if wait.what == "done":
         return "done"
     left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - snapshot.now))}"

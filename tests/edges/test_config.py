@@ -9,7 +9,7 @@ from masivo_stream.edges.config import is_loopback, is_vendor, leaves, load_sett
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.max_dead import parse_max_deads
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.window import Window
+from masivo_stream.model.window import Window, parse_timed_windows
 
 HIDDEN = "0f8fad5b-d9cb-469f-a165-70867728950e"
 LEAVES = [(section, name) for section, names in leaves().items() for name in names]
@@ -33,6 +33,7 @@ def three_values(section, name):
         "max_body_bytes": ["5000", "6000", "7000"],
         "block_bytes": ["5000", "6000", "7000"],
         "longest_delay": ["61", "62", "63.5"],
+        "time_zone": ["Europe/Madrid", "UTC", "Asia/Kathmandu"],
         "publish": ["s3://one", "gs://two/folder", "az://three/a/b"],
     }
     if name in special:
@@ -141,6 +142,57 @@ def test_windows_have_several_spellings(toml, text, windows):
     """A list or a text, and "none"."""
     file = toml(f'[api]\nbase_url = "http://localhost"\n[limits]\nlimit = {text}\n')
     assert load_settings(file).limits.limit == windows
+
+
+DAY_TIME, NIGHT = parse_timed_windows("08:00-20:00 1/30s,22:00-06:00 pause")
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ('["1/5s", "08:00-20:00 1/30s"]', (Window(1, 5.0), DAY_TIME)),
+        ('["08:00-20:00 1/30s", "22:00-06:00 pause"]', (Window(1, 5.0), Window(1000, 3600.0), DAY_TIME, NIGHT)),
+        ('"08:00-20:00 1/30s"', (Window(1, 5.0), Window(1000, 3600.0), DAY_TIME)),
+        ('["none", "08:00-20:00 1/30s"]', (DAY_TIME,)),
+    ],
+)
+def test_the_usual_windows_hold_beside_those_with_hours(toml, text, windows):
+    """Unless one is given that always holds, or `none`."""
+    file = toml(
+        f'[api]\nbase_url = "http://localhost"\n[limits]\nlimit = {text}\ngeneral_limit = ["08:00-20:00 9/h"]\n'
+    )
+    limits = load_settings(file).limits
+    assert limits.limit == windows
+    assert [str(window) for window in limits.general_limit] == ["08:00-20:00 9/h"]
+
+
+def test_hours_alone_are_no_limit_for_the_vendors_hosts():
+    """At other hours there would be none."""
+    assert str(wrong(flags={"limit": "none,08:00-20:00 1/30s"})) == 'limit "none" is not for the vendor\'s hosts'
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Madird", "/etc/passwd", "../UTC", "Europe", "CEST", "+02:00", "x" * 300, "\0"]
+)
+def test_an_unknown_time_zone_is_refused(name):
+    """Whatever it leads to on the disk."""
+    error = wrong(flags={"time_zone": name})
+    assert (str(error), error.place) == ("time_zone is no time zone", "--time-zone")
+    assert ("did you mean Europe/Madrid?" if name == "Europe/Madird" else "?") in error.hint or "IANA" in error.hint
+
+
+@pytest.mark.parametrize("name", ["", "Europe/Madrid", "UTC", "America/Argentina/Buenos_Aires"])
+def test_time_zones_have_iana_names(name):
+    """Without a name it is this machine's."""
+    assert load_settings(flags={"time_zone": name}).limits.time_zone == name
+
+
+@pytest.mark.parametrize("name", ["limit", "general_limit"])
+def test_pauses_leave_some_time_to_send(name):
+    """A migration that can never send anything would seem to hang."""
+    error = wrong(flags={name: "08:00-20:00 pause,20:00-08:00 pause"})
+    assert (error.place, "ever be sent" in str(error)) == (f"--{name.replace('_', '-')}", True)
+    load_settings(flags={name: "08:00-20:00 pause,20:01-08:00 pause"})
 
 
 @pytest.mark.parametrize(
@@ -277,6 +329,9 @@ def test_other_variables_are_left_alone(variable):
         ("request_timeout", "-1", "--request-timeout does not fit"),
         ("limit", "1 per second", "--limit does not fit: a window is COUNT/TIME"),
         ("limit", "", "--limit does not fit: it is empty"),
+        ("limit", "8-20 1/30s", "--limit does not fit: hours are HH:MM-HH:MM"),
+        ("limit", "08:00-20:00 1/30", "--limit does not fit: after the hours comes a window or pause"),
+        ("limit", "none,1/5s", '--limit does not fit: "none" and a window that always holds contradict'),
         ("headers", "no-equals-sign", "--headers does not fit: expected NAME=VALUE"),
         ("log_format", "xml", "--log-format does not fit"),
     ],

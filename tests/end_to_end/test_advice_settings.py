@@ -60,6 +60,17 @@ def plan(work, *arguments, file="", **environment):
             "lower first_delay, or raise longest_delay",
             lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, ""),
         ),
+        (("--time-zone", "Europe/Madird"), "did you mean {…}?", lambda name: (("--time-zone", name), {}, "")),
+        (
+            ("--time-zone", "nowhere"),
+            "write an IANA name, such as Europe/Madrid or UTC",
+            lambda: (("--time-zone", "Europe/Madrid"), {}, ""),
+        ),
+        (
+            "[limits]\nlimit = ['08:00-20:00 pause', '20:00-08:00 pause']",
+            "leave some hours of the day without a pause, or stop the run with masivo-stream pause",
+            lambda: ((), {}, "[limits]\nlimit = ['08:00-20:00 pause']"),
+        ),
         ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets this header itself", lambda: ((), {}, "")),
         (
             {"MASIVO_HEADERS": "x account=k"},

@@ -53,7 +53,7 @@ ALIVE = [n for n in range(20) if n % 4 != 1]
 
 
 def test_deleted_customers_in_an_export_cost_no_request(served, deleted):
-    """As the README suggests: one request per kind, exit 0, and everything is listed. `plan` predicts it."""
+    """As docs/commands.md says: one request per kind, exit 0, and everything is listed. `plan` predicts it."""
     planned = run("plan", *exports(deleted), "--state-dir", deleted / "dry", "--json")
     assert planned.returncode == 0
     plan = json.loads(planned.stdout)

@@ -31,6 +31,9 @@ to within a second and a latency, the count here is more exact. While something 
 server counts more requests in a window than are known here, another program uses the account: that is reported, as it
 explains later waits.
 
+**Windows with hours** (`core.pacing.timetable`) are kept in the same way, each for the requests that left in its hours.
+They are not the server's, so its word is never about them.
+
 Moments are seconds of any clock that does not go back.
 """
 
@@ -42,6 +45,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from masivo_stream.core.pacing.rate_headers import RateHeaders
+from masivo_stream.core.pacing.timetable import NO_HOURS, Timetable
 from masivo_stream.model.window import Window
 
 MARGIN = 0.02
@@ -111,13 +115,20 @@ class Pacer:
     answer.
     """
 
-    def __init__(self, windows: Iterable[Window]) -> None:
-        """Keep to all of `windows`; an empty list means no limit."""
+    def __init__(self, windows: Iterable[Window], timetable: Timetable = NO_HOURS) -> None:
+        """Keep to all of `windows`; an empty list means no limit. `timetable` knows when hours hold."""
         self._windows = tuple(windows)
+        self._timetable = timetable
         self.limited = bool(self._windows)
         """Whether there is any window."""
+        self.timed = any(window.hours is not None for window in self._windows)
+        """Whether a window has hours."""
         self._flights: deque[_Flight] = deque(maxlen=max((window.limit for window in self._windows), default=0))
         """In the order of departure, as many as the largest window counts; `arrived` never decreases."""
+        self._timed: dict[Window, deque[_Flight]] = {
+            window: deque(maxlen=window.limit) for window in self._windows if window.hours is not None
+        }
+        """The same of the departures in the hours of a window."""
         self._under_way: dict[int, _Flight] = {}
         self._foreign: dict[Window, int] = {}
         self._held_until = 0.0
@@ -152,12 +163,37 @@ class Pacer:
         """Return the earliest departure that all windows allow; `known_only`: as if missing answers were no guard."""
         earliest = self._held_until
         for window in self._windows:
-            if len(self._flights) >= window.limit:
-                opening = self._flights[-window.limit]  # when this one leaves the window, there is room for the next
-                arrival = opening.arrived if known_only else self._arrival(opening, now)
-                guard = max(arrival - self._quickest - opening.departed, 0.0) + MARGIN
-                earliest = max(earliest, opening.departed + window.seconds + min(guard, window.seconds))
-        return earliest
+            if window.hours is None:
+                earliest = max(earliest, self._opens(window, self._flights, now, known_only=known_only))
+        if not self._timed:
+            return earliest
+        return self._timetable.first_allowed(max(earliest, now), self._timed_opens(now, known_only=known_only))
+
+    def _timed_opens(self, now: float, *, known_only: bool) -> list[tuple[Window, float]]:
+        return [
+            (window, self._opens(window, flights, now, known_only=known_only))
+            for window, flights in self._timed.items()
+        ]
+
+    def closed(self, now: float) -> Window | None:
+        """Return the window with hours that lets nothing depart for longest; None if none does."""
+        closed = [
+            (opens, number, window)
+            for number, (window, opens) in enumerate(self._timed_opens(now, known_only=False))
+            if opens > now and self._timetable.in_force(window, now)
+        ]
+        return max(closed)[2] if closed else None
+
+    def _opens(self, window: Window, flights: deque[_Flight], now: float, *, known_only: bool) -> float:
+        """Return the moment from which on a window has room for a request more; `flights` are those it counts."""
+        if not window.limit:
+            return math.inf
+        if len(flights) < window.limit:
+            return 0.0
+        opening = flights[-window.limit]  # when this one leaves the window, there is room for the next
+        arrival = opening.arrived if known_only else self._arrival(opening, now)
+        guard = max(arrival - self._quickest - opening.departed, 0.0) + MARGIN
+        return opening.departed + window.seconds + min(guard, window.seconds)
 
     def _arrival(self, opening: _Flight, now: float) -> float:
         """Return the latest moment at which `opening` and all departures before it can have arrived."""
@@ -177,6 +213,9 @@ class Pacer:
         before = self._flights[-1].arrived if self._flights else now
         flight = _Flight(self._numbers, now, max(now, before))
         self._flights.append(flight)
+        for window, counted in self._timed.items():
+            if self._timetable.in_force(window, now):
+                counted.append(flight)
         self._under_way[flight.number] = flight
         return flight.number
 
@@ -214,10 +253,11 @@ class Pacer:
     def withdraw(self, ticket: int) -> None:
         """Take a departure back: no byte of the request left."""
         self._under_way.pop(ticket, None)
-        for flight in reversed(self._flights):
-            if flight.number == ticket:
-                self._flights.remove(flight)
-                break
+        for flights in (self._flights, *self._timed.values()):
+            for flight in reversed(flights):
+                if flight.number == ticket:
+                    flights.remove(flight)
+                    break
 
     @property
     def held_until(self) -> float:
@@ -243,7 +283,7 @@ class Pacer:
         if headers.limit is None or headers.remaining is None:
             return 0
         shortest = 0.0 if headers.reset is None else headers.reset - ROUNDING
-        described = [w for w in self._windows if w.limit == headers.limit and w.seconds >= shortest]
+        described = [w for w in self._windows if w.limit == headers.limit and w.seconds >= shortest and w.hours is None]
         if not described:
             return 0
         window = min(described, key=lambda window: window.seconds)
@@ -255,14 +295,15 @@ class Pacer:
 
     def moments(self, since: float) -> list[float]:
         """Return the moments after `since` of departures that may still count, in ascending order."""
-        return sorted(flight.departed for flight in self._flights if flight.departed > since)
+        flights = {flight for counted in (self._flights, *self._timed.values()) for flight in counted}
+        return sorted(flight.departed for flight in flights if flight.departed > since)
 
     def snapshot(self, now: float) -> PaceSnapshot:
         """Return the state of the pacer at `now`."""
         uses = tuple(
             WindowCount(
                 window,
-                sum(1 for flight in self._flights if flight.departed > now - window.seconds),
+                sum(1 for flight in self._timed.get(window, self._flights) if flight.departed > now - window.seconds),
                 self._foreign.get(window, 0),
             )
             for window in self._windows

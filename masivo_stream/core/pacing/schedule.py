@@ -9,6 +9,8 @@ requests take a few thousand steps, and memory for as many departures as a windo
 
 The result is exact except for rounding, without the guard that the pacer adds for the network (`core.pacing.pace`):
 nothing departs earlier.
+
+Windows that hold in hours of the day only are in `core.pacing.timed_schedule`.
 """
 
 from array import array
@@ -16,6 +18,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from masivo_stream.core.pacing.timed_schedule import TimedScope, simulate_timed
+from masivo_stream.core.pacing.timetable import NO_HOURS, Timetable
 from masivo_stream.model.window import Window
 
 _ROUNDING = 1e-9
@@ -45,11 +49,20 @@ class _Lag(Struct, frozen=True):
         return self.seconds / self.limit, -self.limit
 
 
-def last_departure(requests: int, scopes: Iterable[ScheduledScope], *, now: float = 0.0) -> float:
-    """Return the moment at which the last of `requests` departs, each counting in all scopes, none before `now`."""
+def last_departure(
+    requests: int, scopes: Iterable[ScheduledScope], *, now: float = 0.0, timetable: Timetable = NO_HOURS
+) -> float:
+    """Return the moment at which the last of `requests` departs, each counting in all scopes, none before `now`.
+
+    `timetable` knows when the hours of windows hold, by the clock of all these moments.
+    """
     if requests < 1:
         return now
     limiting = [scope for scope in scopes if scope.windows]
+    if any(window.hours is not None for scope in limiting for window in scope.windows):
+        moment = max([now, *(scope.held_until for scope in limiting)])
+        timed = [TimedScope(scope.windows, scope.departures) for scope in limiting]
+        return simulate_timed(requests, timed, moment, timetable)
     lags = [
         _Lag(window.limit, window.seconds, scope.departures)
         for scope in limiting

@@ -1,9 +1,10 @@
 """Plan: how many requests a migration takes, how long it takes at the account's limits, and what would be rejected.
 
 The number of requests is exact: a migration that follows, into an account that has nothing of it, sends that many. The
-times follow from the windows alone. Slow answers and the waits between two kinds make it longer. If each endpoint has
-windows of its own (`scope`), the plan computes with shared ones, and the migration may end earlier. If the settings
-ask for a canary, its requests are among those of the plan; its reads are not, and no other reads are.
+times follow from the windows alone, and from the hours in which some of them hold if the migration starts now. Slow
+answers and the waits between two kinds make it longer. If each endpoint has windows of its own (`scope`), the plan
+computes with shared ones, and the migration may end earlier. If the settings ask for a canary, its requests are among
+those of the plan; its reads are not, and no other reads are.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +29,14 @@ from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
 from masivo_stream.flow.look_up import read_small
-from masivo_stream.flow.quota_left import Windows, quota_left, read_account_quota, scopes_left
+from masivo_stream.flow.quota_left import (
+    Windows,
+    has_hours,
+    quota_left,
+    read_account_quota,
+    scopes_left,
+    timetable_from_now,
+)
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -120,10 +128,11 @@ def _make_plan(
     settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock, known: Iterable[str]
 ) -> Plan:
     accounts = _accounts(settings.limits)
+    time_zone, timetable = timetable_from_now(settings, clock)
 
     def forecast(requests: int) -> dict[str, float]:
         return {
-            account: last_departure(requests, [ScheduledScope(windows) for windows in scopes])
+            account: last_departure(requests, [ScheduledScope(windows) for windows in scopes], timetable=timetable)
             for account, scopes in accounts.items()
         }
 
@@ -139,13 +148,13 @@ def _make_plan(
             requests=found.requests,
             requests_lower_bound=_fewest(Kind(name), found),
             seconds={account: end - seconds[place][account] for account, end in seconds[place + 1].items()},
-            finished_at=after(begin, last_departure(last[place], left)),
+            finished_at=after(begin, last_departure(last[place], left, timetable=timetable)),
             limited_by_bytes=found.limited_by_bytes,
             dead_letters=found.dead_letters,
             skipped=found.skipped,
         )
     suggests_canary = sent[-1] >= WORTH_A_CANARY and not settings.verify.canary
-    quota = quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
+    quota = quota_left(accounts["configured"], left, timetable, known=use is not None, unreadable=unreadable)
     return Plan(
         summary=dry.summary,
         kinds=kinds,
@@ -156,8 +165,9 @@ def _make_plan(
         seconds=seconds[-1],
         windows={account: _describe(scopes) for account, scopes in accounts.items()},
         quota=quota,
-        starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
-        finished_at=after(begin, last_departure(sent[-1], left)),
+        starts_at=after(begin, last_departure(min(1, sent[-1]), left, timetable=timetable)),
+        finished_at=after(begin, last_departure(sent[-1], left, timetable=timetable)),
+        time_zone=time_zone if has_hours((*settings.limits.limit, *settings.limits.general_limit)) else "",
         warnings=[*known, *warn_of_plan(settings, dry, kinds, quota)],
         canary=[found.canary for found in dry.kinds.values() if found.canary is not None],
         suggests_canary=suggests_canary,

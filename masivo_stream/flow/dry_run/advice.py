@@ -71,7 +71,7 @@ def _about_limits(settings: Settings, requests: int, quota: QuotaLeft) -> Iterat
     alone = last_departure(requests, [ScheduledScope(limits.limit)])
     together = last_departure(requests, [ScheduledScope(limits.limit), ScheduledScope(limits.general_limit)])
     if together > alone:
-        windows = ", ".join(map(str, limits.general_limit))
+        windows = ", ".join(str(window) for window in limits.general_limit if window.hours is None)
         yield (
             f"the limit of {windows} over all calls is the bottleneck: {requests:,} requests take {duration(together)}"
             f" instead of {duration(alone)}, and each read-back is one more request; a Production account does not"

@@ -13,7 +13,7 @@ function stretches(snapshot) {
   const line = snapshot.time_line;
   if (!line.length) return [];
   const from = line[0].at, until = Math.max(snapshot.now, line.at(-1).at + line.at(-1).seconds);
-  const pace = Math.max(0, ...snapshot.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
+  const pace = Math.max(0, ...snapshot.windows.filter((use) => use.in_force && use.limit > 0 && use.limit <= 60).map((use) => use.seconds / use.limit));
   const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(pace, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
   const made = new Map();

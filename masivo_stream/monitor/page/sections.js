@@ -108,27 +108,33 @@ const FEW = 12;
 function showWindows(snapshot) {
   const list = byId("windows");
   const create = (use) => {
-    const trough = bar("meter", `${scope(use)}, ${use.limit} per ${span(use.seconds)}`);
+    const trough = bar("meter", `${scope(use)}, ${rate(use)}`);
     return make("li", "", make("div", "line", make("span"), make("span", "note")), trough);
   };
-  const key = (use) => `${use.scope} ${use.limit}/${use.seconds}`;
+  const key = (use) => `${use.scope} ${use.limit}/${use.seconds} ${use.hours}`;
   syncChildren(list, snapshot.windows, key, create, (row, use) => {
     const [line, trough] = row.children;
-    setText(line.firstChild, `${count(use.limit)} per ${span(use.seconds)}`);
+    setText(line.firstChild, rate(use));
     trough.title = printable(use.scope);
     if (use.limit > 1 && use.limit <= FEW) slots(trough, use);
     row.moves = (now) => {
       const left = use.free_at === null ? 0 : Math.max(0, use.free_at - now);
       row.className = left > 0 && use.limit > 1 ? "full" : ""; // one in a few seconds: it is always full
       const text = `${count(use.used)} of ${count(use.limit)} used`;
-      const next = left > 0 ? `next slot in ${countdown(left)}` : "a slot is free";
-      setText(line.lastChild, `${scope(use)} · ${use.limit === 1 ? next : `${text}, ${next}`}`);
+      const free = use.in_force ? "a slot is free" : "not at this hour";
+      const next = left > 0 ? `next slot in ${countdown(left)}` : free;
+      setText(line.lastChild, `${scope(use)} · ${use.limit <= 1 ? next : `${text}, ${next}`}`);
       if (use.limit === 1) setBar(trough, left, use.seconds, next); // the one slot, as it comes back
       else if (use.limit > FEW) setBar(trough, use.used, use.limit, text);
     };
     row.moves(snapshot.now);
   });
   nothing(list, "no limits, or none known yet");
+}
+
+function rate(use) {
+  const pace = use.limit ? `${count(use.limit)} per ${span(use.seconds)}` : "pause";
+  return use.hours ? `${printable(use.hours)}: ${pace}` : pace;
 }
 
 function scope(use) {
