@@ -12,8 +12,21 @@
 
 static inline int is_visible(uint8_t c) { return c > 0x20 && c < 0x7F; }
 
-/* An id without white space at its ends. Only visible ASCII is known not to be any. */
-static int is_trimmed(Span id) { return is_visible(id.text[0]) && is_visible(id.text[id.length - 1]); }
+/* Whether a character that begins with this byte is known not to be white space. Doubted are U+0080 to U+00BF, U+1000 to
+ * U+3FFF, and U+F000 to U+FFFF: all white space is in the first two, and U+FFFD, for what could not be read, in the last. */
+static inline int is_solid(uint8_t first)
+{
+    return first < 0x80 ? is_visible(first) : first > 0xC2 && !(first >= 0xE1 && first <= 0xE3) && first != 0xEF;
+}
+
+/* An id without white space at its ends. */
+static int is_trimmed(Span id)
+{
+    Text last = id.text + id.length - 1;
+    while (last > id.text && (*last & 0xC0) == 0x80)
+        last--;
+    return is_solid(*id.text) && is_solid(*last);
+}
 
 static inline uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
 
@@ -25,9 +38,8 @@ static int same_letters(Text one, Text other, Py_ssize_t length)
     return 1;
 }
 
-/* A name that is no word for nothing, and not garbled. Characters that may be white space are doubted: U+0080 to U+00BF,
- * which are also what garbled names have, and U+1000 to U+3FFF; so are the letters that garbled names begin with, and
- * U+F000 to U+FFFF, because of U+FFFD. */
+/* A name that is no word for nothing, and not garbled, as those are that have a "?", or one of the characters U+00C2,
+ * U+00C3 and U+FFFD. */
 static int is_real_name(const Look *look, Span name)
 {
     Text begin = name.text, end = begin + name.length;
@@ -38,7 +50,7 @@ static int is_real_name(const Look *look, Span name)
     if (begin == end)
         return 0;
     for (Text p = begin; p < end; p++)
-        if (*p == '?' || *p == 0xC2 || (*p >= 0xE1 && *p <= 0xE3) || *p == 0xEF
+        if (*p == '?' || (*p >= 0xC2 && !is_solid(*p))
             || (*p == 0xC3 && (p[1] == 0x82 || p[1] == 0x83))) /* the string is UTF-8, so its character is whole */
             return 0;
     for (int i = 0; i < look->nothing_count; i++)
@@ -235,7 +247,7 @@ static void begin_object(Call *call, enum Role role)
         call->present &= ~HAS(ROLE_RESOLVED);
         break;
     case ROLE_BALANCE:
-        call->present &= ~(HAS(ROLE_ISSUED) | HAS(ROLE_EXPIRES));
+        call->present &= ~(HAS(ROLE_BALANCE_ISSUED) | HAS(ROLE_EXPIRES));
         break;
     default:
         break;
@@ -297,7 +309,7 @@ static int end_transaction(Call *call)
 static int end_balance(Call *call)
 {
     Line *line = call->line;
-    int issued = !!(call->present & HAS(ROLE_ISSUED)), expires = !!(call->present & HAS(ROLE_EXPIRES));
+    int issued = !!(call->present & HAS(ROLE_BALANCE_ISSUED)), expires = !!(call->present & HAS(ROLE_EXPIRES));
     if (call->amount < 0)
         return 0;
     if (issued && !is_usual(call, &call->issued, call->prover->look->earliest))

@@ -44,6 +44,11 @@
  * GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
  * get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so the stack is, too.
  *
+ * LOOKING AT LINES
+ *
+ * The checks over all files look at valid lines once more. A prover that is made with `look` asks more of a line, and
+ * notes what these checks need: see _look.h, which is part of this file.
+ *
  * It is built for the stable ABI of Python 3.11 (one binary for all later versions).
  */
 #ifndef PY_SSIZE_T_CLEAN
@@ -109,6 +114,7 @@ enum Role {
     ROLE_TRANSACTION,
     ROLE_REWARD,
     ROLE_AMOUNT,
+    ROLE_BALANCE_ISSUED,
     ROLE_EXPIRES,
     ROLE_RESOLVED,
     ROLE_PRODUCT,
@@ -121,6 +127,7 @@ enum Role {
     ROLES
 };
 #define HAS(role) ((uint32_t)1 << (role))
+_Static_assert(ROLES <= 32, "a union of HAS(role) has 32 bits");
 
 enum Sign { SIGN_NEGATIVE = 1, SIGN_ZERO = 2, SIGN_POSITIVE = 4, SIGN_ANY = 7 };
 
@@ -1132,6 +1139,7 @@ static int take_date(Call *call, enum Role role)
     call->present |= HAS(role);
     switch (role) {
     case ROLE_ISSUED:
+    case ROLE_BALANCE_ISSUED:
         call->issued = call->date;
         return 1;
     case ROLE_RESOLVED:
@@ -1190,6 +1198,7 @@ static Text read_value(Call *call, const Node *node, Text p, int depth)
 static int prove_line(Call *call, Line *line)
 {
     Py_ssize_t signs = call->sign_count, sums = call->sum_count;
+    int rewards = call->reward_count;
     call->line = line;
     call->end = line->end;
     line->customer = line->email = NULL;
@@ -1202,6 +1211,7 @@ static int prove_line(Call *call, Line *line)
     line->customer = NULL;
     call->sign_count = signs;
     call->sum_count = sums;
+    call->reward_count = rewards;
     return 0;
 }
 
