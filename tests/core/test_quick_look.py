@@ -253,6 +253,8 @@ def test_each_odd_value_alone():
     for amounts in (["#"], ["#", 1], ["#", -1, 0.5]):
         items = [transaction(type="MIGRATION", amount=amount, details="x 5e-1234,") for amount in amounts]
         assert_each_lawful(Kind.TRANSACTIONS, [with_numbers(transactions(*items), [each]) for each in ODD_NUMBERS])
+    costs = [with_numbers(transactions(transaction(cost="#")), [each]) for each in ODD_NUMBERS]
+    assert_each_lawful(Kind.TRANSACTIONS, costs)
     for value in ODD_DATES:
         dated = {"issued_at": value}, {"resolved_at": value}, {"issued_at": value, "resolved_at": value}
         assert_each_lawful(Kind.TRANSACTIONS, [as_bytes(transactions(transaction(**each))) for each in dated])
@@ -271,9 +273,9 @@ def test_amounts_of_nothing_beside_a_tiny_one():
 
 def test_what_a_doubted_line_has_does_not_stay():
     """Its first items have been read when a later one is doubted."""
-    good, other = transaction(amount=5), transaction(amount=7, reward_id=REWARDS[2])
+    good, other, more = transaction(amount=5), transaction(amount=7, reward_id=REWARDS[2]), transaction(amount=9)
     doubted = transaction(issued_at="2030-01-01T00:00:00Z", reward_id=REWARDS[3])
-    lines = [as_bytes(transactions(*each)) for each in ([good], [other, good, doubted], [other], [good, other])]
+    lines = [as_bytes(transactions(*each)) for each in ([good], [more, good, doubted], [other], [good, other])]
     assert_each_lawful(Kind.TRANSACTIONS, lines)
     bought = order(purchase_id="a"), order(purchase_id="b")
     lines = [as_bytes(events(event(order=bought[0]), event(order=bought[1], **each))) for each in ({}, {"x": 1}, {})]
