@@ -41,6 +41,7 @@ def plan(
     from msgspec import structs
 
     from masivo_stream.cli.output import print_json, show_plan
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.core.redact import printable
     from masivo_stream.edges.files.state_dir import JOURNAL
     from masivo_stream.flow.commands import plan as command
@@ -55,8 +56,18 @@ def plan(
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        work = partial(command.plan, settings, named, credentials=credentials, files=files, catalogue=known)
-        found = anyio.run(work)
+        with showing_work(quiet=common.quiet) as observer:
+            found = anyio.run(
+                partial(
+                    command.plan,
+                    settings,
+                    named,
+                    credentials=credentials,
+                    files=files,
+                    catalogue=known,
+                    observer=observer,
+                )
+            )
     if begun:
         said = (
             f"the run in {printable(directory)} has begun: this plan is of all its records; status shows what is left"

@@ -6,9 +6,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.settings import Settings
     from masivo_stream.prepare.engine.record_origins import OriginsOfLines
-    from masivo_stream.prepare.engine.run import ShowStep
+    from masivo_stream.prepare.engine.run import ShowStep, StepProgress
 
 SECONDS_PER_LINE = 10.0
 """Seconds between two lines of progress, if standard error is no terminal."""
 
 FEW_PERCENT = 0.02
 """The share of the work that has to be done before a time is estimated."""
+
+_FINE = 10_000
+"""Steps of the share that a terminal shows."""
 
 
 @Parameter(name="*")
@@ -137,6 +140,7 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     from msgspec.structs import replace
 
     from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands import plan as planning
     from masivo_stream.flow.exports import exports_in
     from masivo_stream.flow.remote_files import ObjectStorage
@@ -157,7 +161,10 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
                     make_missing_shares(SharesToMake(work.mapping, work.parts, settings), show)
                 found = take_up(PartsToTakeUp(work.mapping, work.parts, remote), directory, show, origins)
         settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
-        planned = anyio.run(planning.plan, settings, exports_in(str(directory))) if found.kinds else None
+        planned = None
+        if found.kinds:
+            with showing_work(quiet=common.quiet) as observer:
+                planned = anyio.run(partial(planning.plan, settings, exports_in(str(directory)), observer=observer))
         if planned is not None:
             planned = _with_origins(planned, origins)
     if planned is not None and not output:
@@ -341,42 +348,41 @@ def _end_by(number: int) -> BaseException:
 @contextmanager
 def _showing(*, quiet: bool) -> "Iterator[ShowStep]":
     """Yield what shows progress with the time left: in place on a terminal, as a line now and then elsewhere."""
+    from masivo_stream.cli.progress import showing_work
+    from masivo_stream.model.notices import WorkProgressed
+
+    with showing_work(quiet=quiet) as line:
+
+        def show_in_place(step: "StepProgress") -> None:
+            done = round(step.share * _FINE)
+            line.notify(WorkProgressed(step=step.step, done=done, of=_FINE, unit="parts"))
+
+        def show_nothing(_step: "StepProgress") -> None:
+            return
+
+        yield show_nothing if quiet else show_in_place if sys.stderr.isatty() else _show_as_lines()
+
+
+def _show_as_lines() -> "ShowStep":
+    """Return what writes a line now and then."""
     from masivo_stream.model.moments import rough_duration
-    from masivo_stream.prepare.engine.run import StepProgress
 
     begin = time.monotonic()
     last = begin
     first_share: float | None = None
 
-    def describe(step: StepProgress) -> str:
-        nonlocal first_share
+    def show(step: "StepProgress") -> None:
+        nonlocal last, first_share
         first_share = step.share if first_share is None else first_share  # above 0 if earlier work is continued
-        spent, done, left = time.monotonic() - begin, step.share - first_share, ""
+        now = time.monotonic()
+        if now - last < SECONDS_PER_LINE:
+            return
+        last, done, left = now, step.share - first_share, ""
         if done > FEW_PERCENT:
-            left = f", about {rough_duration(spent * (1 - step.share) / done)} left"
-        return f"{step.share:4.0%} {step.step}{left}"
+            left = f", about {rough_duration((now - begin) * (1 - step.share) / done)} left"
+        sys.stderr.write(f"{step.share:4.0%} {step.step}{left}\n")
 
-    def show_in_place(step: StepProgress) -> None:
-        sys.stderr.write(f"\r\x1b[K{describe(step)}")
-        sys.stderr.flush()
-
-    def show_as_line(step: StepProgress) -> None:
-        nonlocal last
-        described = describe(step)
-        if time.monotonic() - last >= SECONDS_PER_LINE:
-            last = time.monotonic()
-            sys.stderr.write(f"{described}\n")
-
-    def show_nothing(_step: StepProgress) -> None:
-        return
-
-    terminal = sys.stderr.isatty()
-    chosen: Callable[[StepProgress], None] = show_in_place if terminal else show_as_line
-    try:
-        yield show_nothing if quiet else chosen
-    finally:
-        if terminal and not quiet:
-            sys.stderr.write("\r\x1b[K")
+    return show
 
 
 def _wrong(what: str, hint: str) -> ConfigurationError:

@@ -98,6 +98,7 @@ def validate(
     import anyio
 
     from masivo_stream.cli.output import show_summary
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands import validate as command
     from masivo_stream.flow.retry_copies import writing_dead_letters
 
@@ -111,11 +112,23 @@ def validate(
         from masivo_stream.flow.commands.validate_part import read_part, validate_part
 
         number = read_part(part.part or "", os.environ)
-        written = anyio.run(partial(validate_part, settings, named, *number, out=part.out or ""))
+        with showing_work(quiet=common.quiet) as observer:
+            work = partial(validate_part, settings, named, *number, out=part.out or "", observer=observer)
+            written = anyio.run(work)
         return show_part(written, json=common.json)
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = SendingFlags().credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        work = partial(command.validate, settings, named, credentials=credentials, files=files, catalogue=known)
-        summary = anyio.run(work)
+        with showing_work(quiet=common.quiet) as observer:
+            summary = anyio.run(
+                partial(
+                    command.validate,
+                    settings,
+                    named,
+                    credentials=credentials,
+                    files=files,
+                    catalogue=known,
+                    observer=observer,
+                )
+            )
     return show_summary(summary, json=common.json, question=True)

@@ -121,6 +121,7 @@ def verify(
     import anyio
 
     from masivo_stream.cli.output import show_totals, show_verification, watching
+    from masivo_stream.cli.progress import showing_work_and_warnings
     from masivo_stream.flow.commands import verify as command
     from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.observer import Observers
@@ -143,7 +144,7 @@ def verify(
             )
             compared = anyio.run(compare)
         return show_totals(compared, json=common.json)
-    with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
+    with showing_work_and_warnings(settings.log, quiet=common.quiet) as observer:
         work = partial(
             command.verify, *shared, sample=drawn, confirmations=confirmed, observer=observer, handle_signals=True
         )

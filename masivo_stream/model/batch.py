@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import Entries, EntryRun, Packable
+from masivo_stream.model.entries import Entries, EntryColumns, Packable
 from masivo_stream.model.results import Entry
 from masivo_stream.model.slicing import Sliced, slice_record
 
@@ -60,8 +60,8 @@ def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int
     for file, of_file in groupby(entries.parts, key=attrgetter("file")):
         places: list[tuple[int, tuple[int, ...] | None]] = []
         for part in of_file:
-            if isinstance(part, EntryRun):
-                places.extend(zip(range(part.line, part.line + len(part)), repeat(None)))
+            if isinstance(part, EntryColumns):
+                places.extend(zip(part.lines, repeat(None)))
             else:
                 places.append((part.line, part.indexes))
         yield file.encode("utf-8", "surrogatepass"), places

@@ -8,7 +8,7 @@ by C code, and an entry is made of a line only if it is needed by itself.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import overload
+from typing import TypeVar, overload
 
 from msgspec import Struct
 
@@ -17,17 +17,20 @@ from masivo_stream.model.results import Entry, LineResult, LineRun, Position
 _READING_ORDER = attrgetter("source", "line")
 
 
-class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
-    """Lines that follow one another in a source, each of which is an entry as it is: a whole record, its own bytes."""
+class EntryColumns(Struct, frozen=True, gc=False, kw_only=True):
+    """Lines of one source, in order, each of which is an entry as it is: a whole record, its own bytes."""
 
     file: str
     source: int
-    line: int
-    """The line number of the first one."""
     bodies: list[bytes]
     offsets: list[int]
     customers: list[str]
     items: list[int]
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """The number of each line."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -42,7 +45,7 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
         body, items = self.bodies[index], self.items[index]
         return Entry(
             file=self.file,
-            line=self.line + index,
+            line=self.lines[index],
             offset=self.offsets[index],
             length=len(body),
             body=body,
@@ -51,6 +54,23 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
             record_items=items,
             source=self.source,
         )
+
+    @property
+    def place(self) -> Position:
+        """The position of the first record."""
+        return Position(self.source, self.lines[0], self.offsets[0])
+
+
+class EntryRun(EntryColumns, frozen=True, gc=False, kw_only=True):
+    """Lines that follow one another."""
+
+    line: int
+    """The line number of the first one."""
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """The number of each line."""
+        return range(self.line, self.line + len(self.bodies))
 
     def part(self, start: int, stop: int) -> "EntryRun":
         """Return the lines from index `start` up to `stop`."""
@@ -64,13 +84,24 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
             items=self.items[start:stop],
         )
 
+
+class EntryPick(EntryColumns, frozen=True, gc=False, kw_only=True):
+    """Lines with others between them: what bin packing picks for a batch."""
+
+    numbers: list[int]
+
     @property
-    def place(self) -> Position:
-        """The position of the first record."""
-        return Position(self.source, self.line, self.offsets[0])
+    def line(self) -> int:
+        """The line number of the first one."""
+        return self.numbers[0]
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """The number of each line."""
+        return self.numbers
 
 
-Packable = Entry | EntryRun
+Packable = Entry | EntryRun | EntryPick
 """The parts of a batch."""
 
 LineResults = LineResult | EntryRun
@@ -118,27 +149,30 @@ def lay_out(
 def one_by_one(found: Iterable[Packable]) -> Iterator[Entry]: ...
 @overload
 def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]: ...
-def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]:
+def one_by_one(found: Iterable[LineResults | Packable]) -> Iterator[LineResult]:
     """Yield the result of each line."""
     for each in found:
-        if isinstance(each, EntryRun):
+        if isinstance(each, EntryColumns):
             yield from each
         else:
             yield each
 
 
-def opened(found: Iterable[LineResults], concerns: Callable[[str], bool]) -> Iterator[LineResults]:
+FoundT = TypeVar("FoundT", bound=LineResults | Packable)
+
+
+def opened(found: Iterable[FoundT], concerns: Callable[[str], bool]) -> Iterator[FoundT | Entry]:
     """Yield the same results, but the entries one by one of each run with a customer whom it `concerns`."""
     for each in found:
-        if isinstance(each, EntryRun) and any(map(concerns, each.customers)):
+        if isinstance(each, EntryColumns) and any(map(concerns, each.customers)):
             yield from each
         else:
             yield each
 
 
-def count_lines(found: Iterable[LineResults]) -> int:
+def count_lines(found: Iterable[LineResults | Packable]) -> int:
     """Return how many lines these are the results of."""
-    return sum([len(each) if isinstance(each, EntryRun) else 1 for each in found])
+    return sum([len(each) if isinstance(each, EntryColumns) else 1 for each in found])
 
 
 class Entries(Sequence[Entry]):
@@ -183,7 +217,7 @@ class Entries(Sequence[Entry]):
     def copy(self, index: int) -> Entry:
         """Return a copy of the entry at this index (not negative), without making the other entries."""
         for part in self.parts:
-            if not isinstance(part, EntryRun):
+            if not isinstance(part, EntryColumns):
                 if index == 0:
                     return part
                 index -= 1
@@ -196,18 +230,18 @@ class Entries(Sequence[Entry]):
     @property
     def items(self) -> int:
         """The items of all entries."""
-        return sum([sum(part.items) if isinstance(part, EntryRun) else part.items for part in self.parts])
+        return sum([sum(part.items) if isinstance(part, EntryColumns) else part.items for part in self.parts])
 
     @property
     def bodies(self) -> list[bytes]:
         """The bodies of all entries."""
-        columns = (part.bodies if isinstance(part, EntryRun) else (part.body,) for part in self.parts)
+        columns = (part.bodies if isinstance(part, EntryColumns) else (part.body,) for part in self.parts)
         return list(chain.from_iterable(columns))
 
     @property
     def customers(self) -> list[str]:
         """The customers' ids of all entries."""
-        columns = (part.customers if isinstance(part, EntryRun) else (part.customer,) for part in self.parts)
+        columns = (part.customers if isinstance(part, EntryColumns) else (part.customer,) for part in self.parts)
         return list(chain.from_iterable(columns))
 
     @property
@@ -218,7 +252,8 @@ class Entries(Sequence[Entry]):
     @property
     def high(self) -> tuple[int, int]:
         """Source and line of the entry that is last in reading order."""
-        return max([(part.source, part.line + count_lines([part]) - 1) for part in self.parts])
+        ends = [part.lines[-1] if isinstance(part, EntryColumns) else part.line for part in self.parts]
+        return max([(part.source, end) for part, end in zip(self.parts, ends, strict=True)])
 
     def _all(self) -> list[Entry]:
         if self._entries is None:

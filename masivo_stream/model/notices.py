@@ -3,9 +3,13 @@
 No notice holds a value of a record: positions, counts, ids of batches, durations.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
@@ -30,6 +34,15 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs. They hold no secret."""
+
+
+class ExportsMeasured(Struct, frozen=True, kw_only=True):
+    """What the exports of a run hold in all. Sent when it begins, and again when the checks have counted them."""
+
+    kinds: dict[Kind, Expected]
+    """Kinds of which nothing is known are left out."""
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
@@ -268,6 +281,64 @@ class Stopping(Struct, frozen=True, kw_only=True):
     """The longest time, in seconds, that these may take."""
 
 
+class Paused(Struct, frozen=True, kw_only=True):
+    """A person has paused the run: nothing new is sent until it is resumed."""
+
+    since: float
+    """Unix seconds."""
+    by: str
+    """User and host."""
+    command: str
+    """The command that ends the pause."""
+    in_flight: int = 0
+    """Requests under way, which end as usual."""
+
+
+class Resumed(Struct, frozen=True, kw_only=True):
+    """The pause is over."""
+
+    seconds: float
+    """For how long this process has sent nothing."""
+
+
+class SettingChange(Struct, frozen=True, kw_only=True):
+    """One setting of a run at work that was changed."""
+
+    name: str
+    old: str
+    new: str
+
+
+class SettingsReread(Struct, frozen=True, kw_only=True):
+    """The settings were read again (SIGHUP)."""
+
+    changed: tuple[SettingChange, ...] = ()
+    left: tuple[str, ...] = ()
+    """Names of settings that are changed, and that count only from the next start on."""
+
+
+class SettingsUnread(Struct, frozen=True, kw_only=True):
+    """The settings could not be read again: nothing was changed."""
+
+    why: str
+    place: str
+    hint: str
+
+
+WorkUnit = Literal["bytes", "records", "parts"]
+
+
+class WorkProgressed(Struct, frozen=True, kw_only=True):
+    """A step of work that sends nothing goes on. Sent at most five times a second, and when it is done."""
+
+    step: str
+    """What is done, in words: `validating`."""
+    done: int
+    of: int
+    """0 if that is not known."""
+    unit: WorkUnit
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -314,6 +385,13 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
     variable: str
     proxy: str
     """Its URL without secrets."""
+
+
+class RetryPlanned(Struct, frozen=True, kw_only=True):
+    """What a retry is about to do with a kind's dead letters, before it takes them."""
+
+    kind: Kind
+    counts: DeadLetterCounts
 
 
 class DeadLettersTaken(Struct, frozen=True, kw_only=True):
@@ -376,6 +454,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ExportsMeasured
     | ObjectAwaited
     | ChecksStarted
     | ChecksEnded
@@ -404,10 +483,16 @@ Notice = (
     | ExportOverlaps
     | PurchasesUnguarded
     | ProxyUnused
+    | RetryPlanned
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack
     | TotalsProgressed
+    | Paused
+    | Resumed
+    | SettingsReread
+    | SettingsUnread
+    | WorkProgressed
     | MinutePassed
     | LoopStalled
     | RunEnded

@@ -7,7 +7,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import EntryRun, Packable
+from masivo_stream.model.entries import EntryColumns, Packable
 from masivo_stream.model.results import Entry, Position
 
 START = Position(0, 1, 0)
@@ -176,10 +176,10 @@ _refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_f
 
 def refer(part: Packable) -> Iterable[tuple[object, ...]]:
     """Return where each entry is: what is written of it, a `Reference` when it is read."""
-    if not isinstance(part, EntryRun):
+    if not isinstance(part, EntryColumns):
         return (_refer(part),)
-    lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
-    return zip(repeat(part.source), lines, part.offsets, lengths, part.items, part.items, repeat(None))
+    lengths = map(len, part.bodies)
+    return zip(repeat(part.source), part.lines, part.offsets, lengths, part.items, part.items, repeat(None))
 
 
 class Doubt(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The overview of a fleet: one table, drawn by the server, that reloads itself. It needs no script."""
+"""The overview of a fleet: one table, drawn by the server. A script fetches it again; without scripts, it reloads."""
 
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,8 @@ class FleetPage:
         parts.filters.update(printable=printable, percent=percent, lamp=lamp)
         self._template = parts.get_template("fleet.html")
         self._style = read_style(_PARTS / "fleet.css")
-        self.policy = page_policy(style=policy_hash(self._style))
+        self._script = (_PARTS / "fleet.js").read_text(encoding="utf-8")
+        self.policy = page_policy(script=policy_hash(self._script), style=policy_hash(self._style))
         """Its content security policy."""
 
     def render(self, snapshot: FleetSnapshot) -> bytes:
@@ -39,6 +40,7 @@ class FleetPage:
             left="" if ends is None else rough_duration(max(0.0, ends - snapshot.now)),
             clock=lambda moment: "" if moment is None else utc(moment).strftime("%d %b %H:%M"),
             ended=sum(row.ended for row in snapshot.accounts),
+            script=Markup(self._script),  # noqa: S704 - a file of this package, named by its hash
             style=Markup(self._style),  # noqa: S704 - a file of this package, named by its hash
         ).encode()
 

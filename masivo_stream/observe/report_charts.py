@@ -16,6 +16,8 @@ from masivo_stream.model.snapshot import Point
 _HIGH = 100
 _GAP = 0.06
 """On either side of a bar."""
+_FEW = 40
+"""If there are more stretches, bars have no gap between them: that would look like a rate that goes up and down."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _DAY = 86_400
 _LEAST = 1e-9
@@ -162,11 +164,12 @@ def _bars(
                 heights[place] = below + value
                 stacked.append((style, f"{axis.describe(place)}: {describe(point, kind)}", place, below, value))
     top = nice_top(max(heights.values(), default=0.0))
+    gap = _GAP if axis.count <= _FEW else 0.0
     bars = tuple(
         ChartBar(
-            x=place + _GAP,
+            x=place + gap,
             y=_y(below + value, top),
-            width=1 - 2 * _GAP,
+            width=1 - 2 * gap,
             height=_round(value / top * _HIGH),
             style=style,
             title=title,

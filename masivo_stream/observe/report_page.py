@@ -11,12 +11,14 @@ import jinja2
 from markupsafe import Markup
 from msgspec import UnsetType
 
+from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.control_totals import decimal, shown_figures
+from masivo_stream.observe.dead_letter_rows import make_dead_letter_table
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.summary_table import RECORD_OUTCOMES, equation
+from masivo_stream.observe.summary_table import RECORD_OUTCOMES, describe_rest, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
@@ -31,40 +33,40 @@ _KILO = 1000
 MOST_REWARDS, MOST_FILES = 50, 50
 """Rewards and files whose control totals are on the page."""
 
-MOST_GROUPS = 30
-"""Groups of dead letters on the page."""
-
 
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
     style = read_style(TEMPLATES / "report.css")
-    kinds = report.kinds
+    share = report.share if report.target and report.share is not None and report.share < 1 else None
+    unread = report.unread if share is not None and any(report.unread.values()) else {}
+    kinds = report.kinds | {kind: KindSummary() for kind in unread if kind not in report.kinds}
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
-    groups = report.fault_groups
-    shown = groups.listed[:MOST_GROUPS]
-    counted = {name: sum(figures.reasons.values()) for name, figures in kinds.items()}
-    grouped = groups.dead_letters
     return _template().render(
         report=report,
-        title="Run under way" if report.owner else _TITLES[report.outcome],
+        title=_title(report, share),
+        rest="" if share is None else describe_rest(report),
+        kinds=kinds,
+        unread=unread,
+        all_settled=share is None and not any(each.pending or each.in_doubt for each in kinds.values()),
         lamp="working" if report.owner else _LAMPS[report.outcome],
         total=_total(kinds),
-        equations={name: (equation([each]), equation([each], of_items=True)) for name, each in kinds.items()},
+        equations=(equation(kinds.values()), equation(kinds.values(), of_items=True)),
         began=min(moments, default=None),
         ended=max(moments, default=None),
         elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
-        shown_groups=shown,
-        more_groups=len(groups.listed) - len(shown) + groups.left_out,
-        ungrouped={name: count - grouped[name] for name, count in counted.items() if count > grouped.get(name, count)},
-        remedies={group.reason: group.remedy for group in shown if group.remedy},
-        examples=[found for found in report.examples if found.kind not in grouped],
+        dead_letters=make_dead_letter_table(report),
         **_checks(report),
-        most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )
+
+
+def _title(report: Report, share: float | None) -> str:
+    """Return what a person reads first: the share that is done, and how the run ended."""
+    words = "Run under way" if report.owner else _TITLES[report.outcome]
+    return words if share is None else f"{percent(share)} % done: {words[0].lower()}{words[1:]}"
 
 
 @cache

@@ -2,14 +2,16 @@ import random
 
 import msgspec
 import pytest
-from core.made import entry
+from core.made import entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
 from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.entries import EntryRun, one_by_one
 from masivo_stream.model.results import Entry
 
 ROOMY = 1 << 20
@@ -129,7 +131,7 @@ def test_the_bytes_of_entries_that_left_are_not_kept():
     """Heavy ones pass a light one that waits; nothing of them stays here."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=4)
     feed(buffer, sized([1, *[10] * 12]))
-    assert all(not hasattr(waiting, "entry") for waiting in buffer._in_order if waiting.taken)
+    assert len(buffer._waiting) == len(buffer.pending())
     assert len(buffer._in_order) <= 2 * len(buffer.pending())
 
 
@@ -142,3 +144,25 @@ def test_the_number_of_requests_is_near_the_lower_bound(kind, count, over):
     requests = len([*feed(buffer, sized(sizes)), *buffer.flush()])
     bound = lower_bound(TERMS, records=count, items=sum(sizes))
     assert requests <= over * (bound if kind == "geometric" else first_fit_decreasing(sizes))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 10), min_size=1, max_size=60), st.lists(st.integers(1, 9)), st.sets(st.integers(0, 59)))
+def test_lines_that_come_together_are_packed_as_if_one_by_one(sizes, cuts, back):
+    """Also if some come back in between: the same batches, and the same entries wait."""
+    fed = [entry(Kind.TRANSACTIONS, items=size, line=line, pads=(9 * size,)) for line, size in enumerate(sizes)]
+    alone, together = (BinPacker(terms(), target_bytes=600, look_ahead=2) for _ in range(2))
+    for cut in [*cuts, len(fed)]:
+        piece, fed = fed[:cut], fed[cut:]
+        batches: list[Batch] = []
+        for each in in_runs(piece):
+            if isinstance(each, EntryRun):
+                together.feed_run(Sums(each), batches)
+            else:
+                together.feed(each, batches)
+        assert feed(alone, piece) == batches
+        returned = [each for batch in batches for each in batch.entries if each.line in back]
+        assert feed(alone, returned) == feed(together, returned)
+        assert list(one_by_one(alone.pending())) == list(one_by_one(together.pending()))
+        assert alone.low() == together.low()
+    assert alone.flush() == together.flush()

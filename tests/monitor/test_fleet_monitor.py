@@ -3,6 +3,7 @@
 import json
 from contextlib import asynccontextmanager
 
+import accessibility
 import made_snapshots
 import msgspec
 import pytest
@@ -42,10 +43,10 @@ FLEET = FleetSnapshot(
 
 
 @asynccontextmanager
-async def watched(snapshot=FLEET, names=("north", "south")):
+async def watched(painted=None, names=("north", "south")):
     """Serve a fleet whose accounts all show the same run."""
     runs = {name: (Painted(), RequestMetrics()) for name in names}
-    answers = FleetEndpoints(Painted(snapshot), runs, RememberingObserver(), LOOPBACK)
+    answers = FleetEndpoints(painted or Painted(FLEET), runs, RememberingObserver(), LOOPBACK)
     async with serving(LOOPBACK, answers) as address:
         yield address
 
@@ -58,7 +59,8 @@ async def test_the_overview_has_a_row_for_each_account():
     page = body.decode()
     assert status == json_status == 200
     assert "default-src 'none'" in headers["content-security-policy"]
-    assert "script-src" not in headers["content-security-policy"]
+    assert "script-src 'sha256-" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
     assert [page.index(f">{row.name}</a>") for row in ROWS] == sorted(page.index(f">{row.name}</a>") for row in ROWS)
     assert "3 of 6 accounts have ended" in page
     assert msgspec.json.decode(document, type=FleetSnapshot) == FLEET
@@ -97,7 +99,7 @@ async def test_it_is_ready_while_an_account_is_at_work():
     """Alive always; ready until the last account has ended."""
     ended = msgspec.structs.replace(FLEET, accounts=tuple(row for row in ROWS if row.ended))
     for snapshot, code in ((FLEET, 200), (ended, 503)):
-        async with watched(snapshot) as address:
+        async with watched(Painted(snapshot)) as address:
             assert (await ask(address, "/readyz"))[0] == code
             assert (await ask(address, "/healthz"))[0] == 200
 
@@ -116,17 +118,28 @@ async def test_the_overview_in_a_browser():
     hostile = msgspec.structs.replace(ROWS[4], state=HOSTILE, attention=HOSTILE + "!")
     complaints = []
     fleet = msgspec.structs.replace(FLEET, accounts=(*ROWS[:4], hostile, ROWS[5]))
-    async with watched(fleet) as address, browsing() as browser:
+    painted, faults = Painted(fleet), []
+    async with watched(painted) as address, browsing() as browser:
         for scheme, size in (("light", WIDE), ("dark", PHONE)):
             async with looking(browser, address, complaints, color_scheme=scheme, viewport=size) as page:
                 assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-                assert await page.evaluate("document.querySelectorAll('script, img').length") == 0
+                assert await page.evaluate("document.querySelectorAll('main script, img').length") == 0
+                assert await page.locator("script").count() == 1
                 assert "<script>alert(1)</script>" in await page.inner_text("table")
                 paper = await page.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert paper == {"light": "rgb(246, 246, 243)", "dark": "rgb(15, 19, 22)"}[scheme]
+                if scheme == "light":
+                    faults += await accessibility.find_faults(page) + await accessibility.find_unreached(page)
+                    faults += await accessibility.find_contrast_faults(page, "dark")
+                await page.focus("text=north >> nth=0")
+                painted.shown = msgspec.structs.replace(fleet, accounts=fleet.accounts[:2])
+                await page.evaluate("renew()")
+                assert await page.locator("tbody tr").count() == 2
+                assert await page.evaluate("document.activeElement.textContent") == "north"
+                painted.shown = fleet
                 await page.click("text=north >> nth=0")
                 assert page.url.endswith("/accounts/north/")
-    assert complaints == []
+    assert complaints == faults == []
 
 
 class Lines:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+import made_states
 import pytest
 from hostile import HOSTILE
 from hypothesis import given
@@ -16,7 +17,8 @@ from msgspec import structs
 from masivo_stream.core.redact import printable
 from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.report_page import MOST_GROUPS, draw_report
+from masivo_stream.observe.dead_letter_rows import MOST_GROUPS
+from masivo_stream.observe.report_page import draw_report
 
 MARKUP = ["<script>alert(1)</script>.ndjson", "</style><img src=x onerror=alert(1)>", "'\"><b>&lt;", "{{ 7 * 7 }}"]
 
@@ -87,6 +89,7 @@ def test_dead_letters_are_in_groups():
     page = parsed(made_report(fault_groups=groups))
     text = " ".join(page.text.split())
     assert text.count("found a string wrong type") == MOST_GROUPS
+    assert page.elements["table"] == parsed().elements["table"]
     assert "and 11 more groups, see report.json" in text
     assert "20 events are in no group" in text
     assert text.count("write it") == 1
@@ -94,11 +97,13 @@ def test_dead_letters_are_in_groups():
     assert "events.ndjson:7" not in text
 
 
-def test_examples_are_shown_without_groups():
-    """A run whose dead letters are all deleted from their file."""
-    text = " ".join(parsed(made_report(fault_groups=FaultGroups())).text.split())
-    assert text.count("for example") == 2
-    assert "by what is wrong" not in text
+def test_reasons_are_rows_of_the_same_table_without_groups():
+    """A run whose dead letters are all deleted from their file: a row for each reason, with what is known of it."""
+    page = parsed(made_report(fault_groups=FaultGroups()))
+    text = " ".join(page.text.split())
+    for kind in ("events", "customers"):
+        assert f"{kind}60idmissing field{kind}.ndjson:7, byte 4,211" in text
+    assert page.elements["table"] == parsed().elements["table"]
 
 
 def test_the_page_needs_nothing_else():
@@ -135,7 +140,23 @@ def test_an_empty_run_has_a_page():
     """Of a run that was stopped before it read anything."""
     empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
     assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
-    assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
+    assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["table"]
+
+
+def test_an_interrupted_run_says_first_how_much_is_done():
+    """The share, and what was not read yet as a row of its own, also of a kind that was not begun."""
+    report = made_states.REPORTS["interrupted"]
+    text = " ".join(parsed(report).text.split())
+    assert "38 % done: interrupted Of about 2,123,600 records, about 1,311,600 not read yet, 3,000 pending" in text
+    assert "not read yet, about0851,600460,0001,311,600" in text
+    assert 'class="good"' not in draw_report(report)
+    done = draw_report(made_states.REPORTS["done"])
+    assert "% done" not in done
+    assert '<b class="good">The figures add up' in done
+    assert "not read yet" not in done
+    assert "What you can do" in done
+    text = text[text.index("migration report,") :]
+    assert text.index("account 4f2a9c1e") < text.index("38 %") < text.index("What you must do")
 
 
 def test_figures_that_do_not_add_up_are_obvious():

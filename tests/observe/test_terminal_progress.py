@@ -8,7 +8,8 @@ from rich.console import Console
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.terminal_progress import draw, ending_lines, rate_line, waiting_line
+from masivo_stream.observe.end_lines import ending_lines, waiting_line
+from masivo_stream.observe.terminal_progress import draw, rate_line
 
 NOW = 1_700_000_000.0
 LARGE = KindSummary(requests=12_345, accepted=10_000_000, items_accepted=98_000_000, dead=12_345, in_doubt=10_000)

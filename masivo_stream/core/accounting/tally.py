@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.entries import EntryRun, LineResults, Packable, count_lines
+from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, count_lines
 from masivo_stream.model.progress import Figures
 from masivo_stream.model.results import Blank, Entry, LineResult, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
@@ -185,7 +185,7 @@ class Tally:
         """Count entries whose outcome is known now; `reason` for dead ones."""
         count = records = items = 0
         for each in entries:
-            if isinstance(each, EntryRun):
+            if isinstance(each, EntryColumns):
                 count += len(each)
                 records += len(each)
                 items += sum(each.items)
@@ -307,8 +307,8 @@ class Tally:
     def summary(self, unsettled: Iterable[Packable], *, seconds: float) -> KindSummary:
         """Return the figures; `unsettled` are the entries that wait somewhere, as listed by their holders."""
         waiting = list(unsettled)
-        lines = [each for each in waiting if isinstance(each, EntryRun)]
-        entries = [each for each in waiting if not isinstance(each, EntryRun)]
+        lines = [each for each in waiting if isinstance(each, EntryColumns)]
+        entries = [each for each in waiting if not isinstance(each, EntryColumns)]
         return self.summary_with_pending(
             records=count_lines(lines) + len({entry.record for entry in entries}),
             items=sum(sum(each.items) for each in lines) + sum(entry.items for entry in entries),

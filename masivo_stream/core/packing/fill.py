@@ -11,28 +11,14 @@ open batch leaves before it is full. So only records that differ on every line o
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES
+from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.slicing import Sliced, part_of, slice_record
-
-
-class Sums:
-    """An `EntryRun` with prefix sums, so that the size of any part of it is one subtraction."""
-
-    __slots__ = ("bytes", "items", "run")
-
-    def __init__(self, run: EntryRun) -> None:
-        """Add up the run."""
-        self.run = run
-        self.items = list(accumulate(run.items, initial=0))
-        """By index: the items of all lines before it."""
-        self.bytes = list(accumulate([len(body) + 1 for body in run.bodies], initial=0))
-        """By index: the bytes of all bodies before it, each with a comma."""
 
 
 class _Open:

@@ -9,23 +9,22 @@ The lower bound is ⌈items / max_items⌉. How near each kind comes:
 
 Packing is deterministic: the same entries in the same order give the same batches, however they are divided over calls.
 
-`requests_needed` forecasts the requests of a whole export from the part that was read; `core.pacing.schedule` says when
-they depart.
+`core.accounting.forecast` forecasts the requests of a whole export from the part that was read; `core.pacing.schedule`
+says when they depart.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from masivo_stream.core.packing.bin_packing import BinPacker
-from masivo_stream.core.packing.fill import Filler, Sums
+from masivo_stream.core.packing.fill import Filler
+from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.slicing import slice_record
-from masivo_stream.model.summary import KindSummary
 
 
 def lower_bound(contract: Contract, *, records: int, items: int) -> int:
@@ -33,32 +32,9 @@ def lower_bound(contract: Contract, *, records: int, items: int) -> int:
     return max(-(-items // contract.max_items), -(-records // contract.max_records))
 
 
-def requests_needed(contract: Contract, figures: KindSummary, *, bytes_read: int, size: int) -> int | None:
-    """Return the requests that the whole export will take, those already sent included.
-
-    The rest of the export is assumed to be like the part that was read. Once all of it is read the result is exact, if
-    all batches can be filled.
-
-    Args:
-        contract: of the kind.
-        figures: of what was read so far.
-        bytes_read: bytes of text before the read position.
-        size: bytes of text of the whole export; 0 if unknown.
-
-    Returns:
-        The number, or None if nothing was read yet or the size is unknown.
-    """
-    if bytes_read <= 0 or size <= 0:
-        return None
-    unread = max(0.0, size / bytes_read - 1)  # as a multiple of what was read
-    records = figures.accepted + figures.in_doubt + figures.pending
-    items = figures.items_accepted + figures.items_in_doubt + figures.items_pending
-    left = lower_bound(
-        contract,
-        records=figures.pending + math.ceil(unread * records),
-        items=figures.items_pending + math.ceil(unread * items),
-    )
-    return figures.requests + left
+def full_requests(contract: Contract, *, records: float, items: float) -> float:
+    """Return how many full requests these records and items are: a fraction, for estimates."""
+    return max(items / contract.max_items, records / contract.max_records)
 
 
 class Oversized(Struct, frozen=True):
@@ -122,14 +98,21 @@ class Packer:
         """Take entries; return the batches that are now complete, and the entries that no request can carry."""
         packed = Packed([], [])
         for each in entries:
-            if not isinstance(each, EntryRun):
+            if isinstance(each, Entry):
                 self._feed(each, packed)
-            elif isinstance(self._waiting, Filler):
+            elif isinstance(each, EntryRun) and isinstance(self._waiting, Filler):
                 self._fill(self._waiting, each, packed)
+            elif isinstance(each, EntryRun) and isinstance(self._waiting, BinPacker) and self._fit(each):
+                self._waiting.feed_run(Sums(each), packed.batches)
             else:
-                for entry in each:  # bin packing decides about each entry
+                for entry in each:
                     self._feed(entry, packed)
         return packed
+
+    def _fit(self, run: EntryRun) -> bool:
+        """Return whether each entry fits a usual request."""
+        longest = max(map(len, run.bodies))
+        return ENVELOPE_BYTES + longest <= self._target_bytes and max(run.items) <= self._contract.max_items
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
         """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""

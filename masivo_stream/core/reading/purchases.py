@@ -32,7 +32,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.entries import EntryRun, LineResults, one_by_one
+from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
 from masivo_stream.model.schemas import Event, EventsRecord, OrderFields
@@ -187,10 +187,10 @@ def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None
     return place, seen
 
 
-def owners_of(results: Iterable[LineResults]) -> Iterator[str]:
+def owners_of(results: Iterable[LineResults | Packable]) -> Iterator[str]:
     """Yield the customer of each item of each entry."""
     for each in results:
-        if isinstance(each, EntryRun):
+        if isinstance(each, EntryColumns):
             yield from chain.from_iterable(map(repeat, each.customers, each.items))
         elif isinstance(each, Entry):
             yield from repeat(each.customer, each.items)

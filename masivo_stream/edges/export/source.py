@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.decompress import Damage, make_unpacker
 from masivo_stream.core.reading.formats import Compression, Foreign, compression_of, foreign, way_out
+from masivo_stream.edges.export.meter import METER
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.ports import StoredExport, StoredObject
 
@@ -132,9 +133,10 @@ async def _plain_blocks(
         enter = start if compression is Compression.PLAIN else 0
         blocks = opened.blocks(enter, block_bytes)
     unpacker = None if compression is None else make_unpacker(compression, block_bytes)
-    drop, looked_at, held = start - enter, compression is not None, b""
+    beginning, looked_at, held, meter = _Beginning(source, start - enter), compression is not None, b"", METER.get()
     async with aclosing(_with_head(source, blocks)) as found:
         async for block in found:
+            meter.read(len(block))
             if unpacker is None:
                 held += block
                 if len(held) < _LEAST_BYTES:
@@ -145,14 +147,29 @@ async def _plain_blocks(
                 if not looked_at and compression is not None:
                     refuse_foreign(source, foreign(piece, ended=False, compression=compression), compression)
                     looked_at = True
-                if drop < len(piece):
-                    yield piece[drop:] if drop else piece
-                drop = max(0, drop - len(piece))
+                if rest := beginning.drop(piece):
+                    yield rest
     if unpacker is None:
         unpacker = make_unpacker(compression_of(held, source.path), block_bytes)
         for piece in unpacker.feed(held):
             yield piece
     unpacker.finish()
+
+
+class _Beginning:
+    """The beginning of a compressed export that was read before: it is unpacked again, and dropped."""
+
+    def __init__(self, source: Input, length: int) -> None:
+        self._source, self._length, self._left = source, length, length
+
+    def drop(self, piece: bytes) -> bytes:
+        """Return what of the next piece is behind the beginning."""
+        if not self._left:
+            return piece
+        dropped = min(self._left, len(piece))
+        self._left -= dropped
+        METER.get().skipped(self._source.name, self._length - self._left, self._length)
+        return piece[dropped:]
 
 
 async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -198,7 +215,7 @@ def read_head(source: Input, most: int) -> FileHead:
     """
     plain, ended = bytearray(), False
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             offset, step = 0, max(most, _HEAD_BYTES)
             block = stored.read_at(offset, step)
             compression = compression_of(block, source.path)
@@ -289,7 +306,7 @@ class DiskFile:
 
 
 @contextmanager
-def _stored(source: Input) -> Iterator[StoredExport]:
+def stored_bytes(source: Input) -> Iterator[StoredExport]:
     """Open what can be read at any place: a file on disk or an object."""
     if source.stored is not None:
         yield source.stored
@@ -307,7 +324,7 @@ def _opened(source: Input) -> Iterator[StoredExport | int]:
     if source.path == STDIN:
         yield _open_stream()
     elif source.stored is not None or stat.S_ISREG(Path(source.path).stat().st_mode):
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             yield stored
     else:  # a named pipe: opening it must not wait for its writer
         descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -376,7 +393,7 @@ def compression_at(source: Input) -> Compression:
     """Return how an export is compressed; for a pipe the name decides until its first bytes come."""
     head = b""
     if is_file(source):
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             head = stored.read_at(0, _HEAD_BYTES)
     return compression_of(head, source.path)
 
@@ -450,7 +467,7 @@ async def line_after(source: Input, place: int) -> int:
     if place <= 0:
         return 0
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             while offset < source.size:
                 (block,) = await stored.read_spans([(offset, min(_LINE_BYTES, source.size - offset))])
                 if not block:
@@ -471,7 +488,7 @@ async def read_places(source: Input, spans: Sequence[tuple[int, int]]) -> list[b
         InputError: unreadable.
     """
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             return await stored.read_spans(spans)
     except OSError as error:
         raise _unreadable(source.shown_path, error) from error

@@ -29,6 +29,8 @@ from masivo_stream.edges.export.source import Input, is_compressed, is_file, rea
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.work_progress import WorkMeter
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.findings import (
@@ -46,6 +48,7 @@ from masivo_stream.model.findings import (
     severity,
     unit_of,
 )
+from masivo_stream.model.ports import Clock
 
 _PART_BYTES = 2_500_000
 _NOTES_SHARE = 0.3
@@ -155,8 +158,10 @@ class WholeExport:
         late = await answers.find_late(self._today)
         self._collector.add(fault for fault in late if fault.check not in left_out)
 
-    async def finish(self, identity: bytes) -> ExportChecks:
+    async def finish(self, identity: bytes, observer: Observer, clock: Clock) -> ExportChecks:
         """Find what is wrong, keep it in the directory for `read_findings`, and return it.
+
+        The observer receives how far the work is.
 
         Raises:
             InputError: a line cannot be read again.
@@ -164,11 +169,12 @@ class WholeExport:
         """
         self._notes.flush()
         self._lines.finish()
+        meter = WorkMeter("checking all files together", 2 * self._spill.parts, "parts", observer=observer, clock=clock)
         with FindingsWriter(self._directory) as writer:
             repeated, customers = self._look_at_customers()
-            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer)
+            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer, meter)
             dead = Lines(emails)
-            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer)
+            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer, meter)
             totals = self._notes.totals()
             checked = ExportChecks(
                 results=tuple(self._results()),
@@ -195,7 +201,7 @@ class WholeExport:
         rewards = sum_by_reward_over_all(totals)
         return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)
 
-    async def _settle_all(self, look: Look, writer: FindingsWriter) -> "array[int]":
+    async def _settle_all(self, look: Look, writer: FindingsWriter, meter: WorkMeter) -> "array[int]":
         """Settle what is found by looking at each part; return the lines of emails that came before (`where`)."""
         waiting: list[Suspicion] = []
         same_email = array("q")
@@ -208,6 +214,7 @@ class WholeExport:
                 if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
                     same_email.extend(await self._settle(waiting, writer))
                     waiting, places, length = [], 0, 0
+            meter.add(1)
             await anyio.lowlevel.checkpoint()
         same_email.extend(await self._settle(waiting, writer))
         return same_email

@@ -28,6 +28,7 @@ from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.read_exports import validate_again
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.sources import Source
+from masivo_stream.flow.work_progress import measured_reading
 from masivo_stream.model import contract
 from masivo_stream.model.account_check import AccountCheck, AccountType, CheckedAccount
 from masivo_stream.model.contract import Kind
@@ -82,8 +83,8 @@ async def check(
     account: CheckedAccount | UnsetType = UNSET
     tried: TriedAccount | UnsetType = UNSET
     known = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
+    observers, clock = Observers([observer] if observer else []), (runtime or Runtime()).clock
     if credentials is not None:
-        observers, clock = Observers([observer] if observer else []), (runtime or Runtime()).clock
         asked = AskedAccount(settings, credentials, observers, clock)
         account, known = await asked.ask(known, trials)
         tried = asked.tried
@@ -92,7 +93,9 @@ async def check(
     if inputs:
         check_inputs(inputs)
         await inspect_exports(inputs)
-        references, warnings = await _collect(settings, inputs)
+        files = [each for found in inputs.values() for each in found]
+        with measured_reading("reading the exports", files, observer=observers, clock=clock):
+            references, warnings = await _collect(settings, inputs)
     if account is not UNSET:
         warnings = [*_warn_of_limits(settings, account), *warnings]
     findings = list(compare_references(references, known))

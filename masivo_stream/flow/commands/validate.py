@@ -10,6 +10,7 @@ from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.look_up import read_small
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.references import Catalogue
 from masivo_stream.model.settings import Settings
@@ -23,6 +24,7 @@ async def validate(
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
     catalogue: str = "",
+    observer: Observer | None = None,
     runtime: Runtime | None = None,
 ) -> Summary:
     """Validate every line, send nothing. Records that are ready to send are counted under `pending`.
@@ -33,6 +35,7 @@ async def validate(
         credentials: only name the account, to find purchases that earlier runs have sent to it.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
         catalogue: path of a JSON file that says what the account has: rewards have the names in it.
+        observer: receives notices of how far the work is.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -46,5 +49,6 @@ async def validate(
     settings = structs.replace(
         settings, verify=structs.replace(settings.verify, canary=False)
     )  # no requests, no canary
-    found = await dry_run(settings, exports, files or DryRunFiles(), clock, policy, credentials)
+    files = structs.replace(files or DryRunFiles(), observer=Observers([observer] if observer else []))
+    found = await dry_run(settings, exports, files, clock, policy, credentials)
     return name_in_summary(found.summary, has)

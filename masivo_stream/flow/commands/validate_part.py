@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 from masivo_stream.core.parts.answer_format import PREFIX, AnswerHeader, read_header, read_prefix
 from masivo_stream.core.reading.object_urls import shown_url
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.look_up import patience_of
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.parts.answer_store import (
     OpenAnswer,
     check_place,
@@ -16,7 +18,16 @@ from masivo_stream.flow.parts.answer_store import (
     open_answer,
     put_answer,
 )
-from masivo_stream.flow.parts.make_part import MOST_PARTS, PARTS_OF_N, about_answer, answer_part, ask_for_part, name_of
+from masivo_stream.flow.parts.make_part import (
+    MOST_PARTS,
+    PARTS_OF_N,
+    about_answer,
+    answer_part,
+    ask_for_part,
+    name_of,
+    part_size,
+)
+from masivo_stream.flow.work_progress import measured_bytes
 from masivo_stream.model.errors import ConfigurationError, InputError, UnreachableExportError
 from masivo_stream.model.parts import WrittenPart
 from masivo_stream.model.settings import Settings
@@ -55,7 +66,9 @@ def _check_number(text: str, part: int, parts: int, why: str) -> tuple[int, int]
     return part, parts
 
 
-async def validate_part(settings: Settings, exports: Exports, part: int, parts: int, *, out: str) -> WrittenPart:
+async def validate_part(
+    settings: Settings, exports: Exports, part: int, parts: int, *, out: str, observer: Observer | None = None
+) -> WrittenPart:
     """Validate part `part` (from 1) of `parts`, and write its answer. Nothing is sent, and no state directory is used.
 
     An answer that is there already and complete is left as it is.
@@ -66,6 +79,7 @@ async def validate_part(settings: Settings, exports: Exports, part: int, parts: 
         part: which part.
         parts: how many parts there are.
         out: a directory that all machines share, or the URL of a folder in object storage.
+        observer: receives notices of how far the work is.
 
     Raises:
         ConfigurationError: there is no such part, no export is named, or one comes from a pipe.
@@ -84,7 +98,9 @@ async def validate_part(settings: Settings, exports: Exports, part: int, parts: 
     if known is not None and known.header.about == about:
         return _describe(known.header, known.shown, known.size, known=True)
     sources = dict(enumerate(each for found in inputs.values() for each in found))
-    content = await answer_part(request, sources)
+    observers, clock = Observers([observer] if observer else []), SystemClock()
+    with measured_bytes(f"validating part {part} of {parts}", part_size(request), observer=observers, clock=clock):
+        content = await answer_part(request, sources)
     await put_answer(out, name, content, patience)
     header = read_header(content[PREFIX.size : PREFIX.size + read_prefix(content)])
     return _describe(header, f"{shown_url(out).rstrip('/')}/{name}", len(content), known=False)

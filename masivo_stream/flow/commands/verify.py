@@ -21,6 +21,7 @@ from masivo_stream.edges.journal import JournalReader
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.outcome import summarise_kinds
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
 from masivo_stream.flow.readback.compare import is_comparable
@@ -28,6 +29,7 @@ from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.flow.work_progress import WorkMeter, measured_reading
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.results import Entry
@@ -114,6 +116,8 @@ class VerifyWork:
         self._settings = session.settings
         self.stop = StopControl(session.clock, drain_time=0)
         self.findings = Findings()
+        self._meter: WorkMeter
+        """Of the kind that is read back."""
 
     async def go(self) -> None:
         """Read back every kind."""
@@ -129,15 +133,31 @@ class VerifyWork:
                 kind, span, reader=session.reader, clock=session.clock, settings=self._settings.visible
             )
             chosen = self._all(accepted) if self._sample is None else self._drawn(accepted, _draw(self._sample, kind))
+            self._begin_to_count(kind)
             await self._read_back(check, chosen)
 
+    def _begin_to_count(self, kind: Kind) -> None:
+        """Count the records of a kind that are read back, so that a person sees how many are left."""
+        session, sample = self._session, self._sample
+        known = summarise_kinds(session.journal.read).get(kind)
+        records = 0 if known is None else known.accepted
+        self._meter = WorkMeter(
+            f"reading {kind} back",
+            records if sample is None else min(records, sample.records),
+            "records",
+            observer=session.observer,
+            clock=session.clock,
+        )
+
     async def _drawn(self, accepted: AcceptedRecords, draw: Sampling[Entry]) -> AsyncIterator[Entry]:
-        async with aclosing(accepted.blocks()) as blocks:
-            async for entries in blocks:
-                for index in draw.candidates(len(entries)):
-                    part = accepted.part(entries[index])
-                    if part is not None and is_comparable(accepted.kind, part):
-                        draw.take(part)
+        step, session = f"choosing {accepted.kind}", self._session
+        with measured_reading(step, accepted.inputs, observer=session.observer, clock=session.clock):
+            async with aclosing(accepted.blocks()) as blocks:
+                async for entries in blocks:
+                    for index in draw.candidates(len(entries)):
+                        part = accepted.part(entries[index])
+                        if part is not None and is_comparable(accepted.kind, part):
+                            draw.take(part)
         for entry in sorted(draw.drawn, key=lambda entry: entry.place):
             yield entry
 
@@ -149,6 +169,7 @@ class VerifyWork:
                         yield part
                     else:
                         self.findings.note_incomparable(accepted.kind)
+                        self._meter.add(1)
 
     async def _read_back(self, check: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
         """Read entries back, as many at a time as there are uploaders."""
@@ -169,5 +190,6 @@ class VerifyWork:
             async for entry in entries:
                 try:
                     self.findings.note(check, entry, await check.check(entry))
+                    self._meter.add(1)
                 except MasivoStreamError as error:
                     self.stop.begin(error)

@@ -28,6 +28,7 @@ from masivo_stream.flow.readback.totals_choice import ALL_THAT_FIT, TotalsChoice
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.flow.work_progress import measured_reading
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.day_totals import DayState, TotalsVerification
 from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
@@ -113,7 +114,10 @@ class TotalsWork:
         span = find_span(journal, Kind.TRANSACTIONS)
         if accepted is None or span is None:
             return
-        await self._sum_up(accepted)
+        with measured_reading(
+            "adding up what was sent", accepted.inputs, observer=session.observer, clock=session.clock
+        ):
+            await self._sum_up(accepted)
         chosen = self._totals.choose(self._choice.most_requests)
         self._chosen = [day for day in chosen if is_askable(day)]
         reader = AccountReader(session.api, session.clock, _OPERATION)

@@ -34,6 +34,7 @@ from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.parts.spread_parts import answers_opener
 from masivo_stream.flow.parts.take_parts import TakenParts
@@ -42,6 +43,7 @@ from masivo_stream.flow.pipeline.read_exports import LineAnswers
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, describe_sent_before, dry_run_examples
 from masivo_stream.flow.sources import number_sources
+from masivo_stream.flow.work_progress import measured_reading
 from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults
@@ -98,6 +100,8 @@ class DryRunFiles(Struct, frozen=True):
     skipped: OpenSkipped = discard_skipped
     scratch: Path | None = None
     """The directory for what the checks over all files keep on disk; a temporary one without it."""
+    observer: Observer = Observers()
+    """It receives notices of how far the work is."""
 
 
 async def dry_run(
@@ -125,7 +129,7 @@ async def dry_run(
     inputs = exports.find(settings.retry)
     check_inputs(inputs)
     await inspect_exports(inputs)
-    open_answers = answers_opener(exports, settings)
+    open_answers = answers_opener(exports, settings, files.observer, clock)
     answers = await open_answers(inputs) if open_answers else None
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
     with nullcontext() if sent is None else closing(sent):
@@ -151,7 +155,7 @@ async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None, answe
                     return add_checks(found, whole.leave_unfinished())
                 if answers is not None:
                     await whole.take_answers(answers)
-                checked = await whole.finish(identity)
+                checked = await whole.finish(identity, files.observer, clock)
             if not checked.holds_back:
                 return add_checks(found, checked)
             if not identity:
@@ -185,6 +189,12 @@ class _Reading:
     async def go(self, watch: Watch | None = None, held: HeldOfKind | None = None) -> DryRun:
         """Read everything; `watch` sees the results of all lines, `held` returns what findings hold back."""
         shown, self._once = _together(watch, self._once), None
+        files = [each for found in self.inputs.values() for each in found]
+        step = "validating" if held is None else "packing what the checks let through"
+        with measured_reading(step, files, observer=self.files.observer, clock=self.clock):
+            return await self._read(shown, held)
+
+    async def _read(self, shown: Watch, held: HeldOfKind | None) -> DryRun:
         validation = self.settings.validation
         sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
         expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None

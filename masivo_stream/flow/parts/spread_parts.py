@@ -20,12 +20,15 @@ from masivo_stream.edges.scheduler.dask_client import open_scheduler
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.look_up import patience_of
+from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.parts.answer_store import put_answer
 from masivo_stream.flow.parts.make_part import MOST_PARTS, answer_name, ask_for_part, make_part
 from masivo_stream.flow.parts.take_parts import TakenParts, look_for_answers, take_parts
+from masivo_stream.flow.work_progress import WorkMeter
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.parts import PartInput, PartRequest
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.tasks import Task
 
@@ -37,15 +40,18 @@ PART_BYTES = 32 * 1024 * 1024
 OpenAnswers = Callable[[Mapping[Kind, Sequence[Input]]], Awaitable[TakenParts]]
 
 
-def answers_opener(exports: Exports, settings: Settings) -> OpenAnswers | None:
-    """Return what opens the answers of parts, which a scheduler's workers may have to make first; None for no parts."""
+def answers_opener(exports: Exports, settings: Settings, observer: Observer, clock: Clock) -> OpenAnswers | None:
+    """Return what opens the answers of parts, which a scheduler's workers may have to make first; None for no parts.
+
+    The observer receives how many parts are there.
+    """
     if settings.scheduler.scheduler:
-        return partial(_spread_and_take, exports, settings=settings)
+        return partial(_spread_and_take, exports, settings=settings, observer=observer, clock=clock)
     return partial(take_parts, exports, settings=settings) if exports.parts else None
 
 
 async def _spread_and_take(
-    exports: Exports, inputs: Mapping[Kind, Sequence[Input]], *, settings: Settings
+    exports: Exports, inputs: Mapping[Kind, Sequence[Input]], *, settings: Settings, observer: Observer, clock: Clock
 ) -> TakenParts:
     """Return the answers to all parts of `inputs`, after workers have made those that are not there.
 
@@ -61,18 +67,21 @@ async def _spread_and_take(
     asked = ask_for_part(inputs, settings, 1, parts)
     found = await look_for_answers(exports, asked, settings)
     if found.missing:
-        await _make(asked, found.parts, found.missing, place, settings)
+        asked = structs.replace(asked, parts=found.parts)
+        meter = WorkMeter("validating on workers", found.parts, "parts", observer=observer, clock=clock)
+        meter.reach(found.parts - len(found.missing))
+        await _make(asked, found.missing, place, settings, meter)
     return await take_parts(exports, inputs, settings)
 
 
-async def _make(asked: PartRequest, parts: int, missing: Sequence[int], place: str, settings: Settings) -> None:
-    """Have parts made, and write their answers as they come."""
+async def _make(asked: PartRequest, missing: Sequence[int], place: str, settings: Settings, meter: WorkMeter) -> None:
+    """Have missing parts made, and write their answers as they come."""
     asked = structs.replace(asked, inputs=tuple(map(_absolute, asked.inputs)))
 
     def request(part: int) -> PartRequest:
-        return structs.replace(asked, part=part, parts=parts)
+        return structs.replace(asked, part=part)
 
-    tasks = (Task(f"part {part} of {parts}", part, msgspec.msgpack.encode(request(part))) for part in missing)
+    tasks = (Task(f"part {part} of {asked.parts}", part, msgspec.msgpack.encode(request(part))) for part in missing)
     patience = patience_of(settings.retry)
     async with (
         open_scheduler(settings.scheduler, local_workers=settings.upload.workers or cores()) as scheduler,
@@ -80,6 +89,7 @@ async def _make(asked: PartRequest, parts: int, missing: Sequence[int], place: s
     ):
         async for task, answer in answers:
             await put_answer(place, answer_name(request(task.number)), answer, patience)
+            meter.add(1)
 
 
 def _absolute(found: PartInput) -> PartInput:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from masivo_stream.core.accounting.missing import MissingCustomers
+from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
 from masivo_stream.flow.look_up import patience_of
@@ -128,6 +129,11 @@ class AcceptedRecords:
     def __init__(self, kind: Kind, outcomes: KnownOutcomes, sources: Sequence[Source], settings: Settings) -> None:
         """Use `open_accepted_records`."""
         self.kind, self._outcomes, self._sources, self._settings = kind, outcomes, sources, settings
+
+    @property
+    def inputs(self) -> list[Input]:
+        """What `blocks` reads."""
+        return [source.input for source in self._sources]
 
     async def blocks(self) -> AsyncGenerator[list[Entry], None]:
         """Yield the valid entries, block by block; `part` returns what was accepted of each.

@@ -8,39 +8,68 @@ function stepFor(seconds) {
   return STEPS.find((step) => step >= seconds) ?? STEPS.at(-1);
 }
 
+/** Seconds between two requests at the account's limits; 0 if nothing paces the run. */
+function pace(snapshot) {
+  return Math.max(0, ...snapshot.windows.filter((use) => use.in_force !== false && use.limit > 0 && use.limit <= 60).map((use) => use.seconds / use.limit));
+}
+
 /** The time line in stretches of equal length; the last one is shown only after half of it has passed. */
 function stretches(snapshot) {
   const line = snapshot.time_line;
   if (!line.length) return [];
-  const from = line[0].at, until = Math.max(snapshot.now, line.at(-1).at + line.at(-1).seconds);
-  const pace = Math.max(0, ...snapshot.windows.filter((use) => use.in_force && use.limit > 0 && use.limit <= 60).map((use) => use.seconds / use.limit));
-  const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(pace, 60), (until - from) / MOST_STRETCHES);
+  const slot = pace(snapshot), from = line[0].at, until = lastMoment(snapshot, slot);
+  const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(slot, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
-  const made = new Map();
+  const made = Array.from({ length: Math.ceil((until - from) / width) }, () => (
+    { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null }));
   for (const point of line) {
-    const place = Math.floor((point.at - from) / width);
-    const into = made.get(place) ?? { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null };
+    const into = made[Math.min(made.length - 1, Math.floor((point.at - from) / width))];
     into.requests += point.requests;
-    into.accepted += point.accepted;
     if (point.latency !== null) {
       const weight = Math.max(1, point.requests);
       into.answered += weight;
       into.waited += point.latency * weight;
     }
     if (point.slowest !== null) into.slowest = Math.max(into.slowest ?? 0, point.slowest);
-    made.set(place, into);
   }
+  spread(line, slot, until, (begin, end, records) => {
+    for (let place = Math.floor((begin - from) / width); place < made.length && from + place * width < Math.min(end, until); place++) {
+      const inside = Math.min(end, until, from + (place + 1) * width) - Math.max(begin, from + place * width);
+      made[place].accepted += records * inside / (end - begin);
+    }
+  });
   const all = [];
-  for (let place = 0; from + place * width < until; place++) {
-    const found = made.get(place) ?? { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null };
+  made.forEach((found, place) => {
     const seconds = Math.min(width, until - from - place * width);
-    if (seconds < width / 2 && place > 0) break;
+    if (seconds < width / 2 && place > 0) return;
     all.push({
       at: from + place * width, seconds, requests: found.requests, rate: found.accepted / seconds,
       mean: found.answered ? found.waited / found.answered : null, slowest: found.slowest,
     });
-  }
+  });
   return all;
+}
+
+const SHORTEST_REST = 10;
+const longestRest = (slot) => Math.max(2 * slot, SHORTEST_REST);
+const hasSent = (point) => point.requests > 0 || point.accepted > 0;
+
+/** Where the chart ends: now; or the last request, if the next one is not late. */
+function lastMoment({ now, time_line: line }, slot) {
+  const last = line.findLast(hasSent), begin = line[0].at;
+  const end = last ? Math.min(last.at + last.seconds, Math.max(now, last.at + 1)) : begin;
+  return now - end < longestRest(slot) ? Math.max(end, begin + 1) : now;
+}
+
+/** Spread records over the time until the next request, at most two slots: a paced run is a line, an outage is a gap. */
+function spread(line, slot, until, add) {
+  const sent = line.filter(hasSent);
+  sent.forEach((point, place) => {
+    const own = Math.min(point.at + point.seconds, Math.max(until, point.at + 1)), before = place ? point.at - sent[place - 1].at : slot;
+    const next = sent[place + 1]?.at ?? Math.max(until, point.at + before);
+    const end = Math.max(own, Math.min(next, point.at + longestRest(slot)));
+    add(point.at, end, point.accepted);
+  });
 }
 
 /** Upper end and step of an axis from 0, with three or four round numbers. */
@@ -51,8 +80,8 @@ function axis(most) {
   return [Math.ceil(most / step - 1e-9) * step, step];
 }
 
-function chart(holder, all, { value, extra, area, tell, summary }) {
-  if (!holder.firstChild) holder.append(draw("svg", { role: "img", height: HEIGHT }), make("p", "reading"));
+function chart(holder, all, { value, extra, area, tell, label }) {
+  if (!holder.firstChild) holder.append(draw("svg", { role: "slider", tabindex: 0, height: HEIGHT }), make("p", "reading"));
   const [image, reading] = holder.children;
   const inner = getComputedStyle(holder);
   const width = Math.max(160, holder.clientWidth - parseFloat(inner.paddingLeft) - parseFloat(inner.paddingRight));
@@ -72,26 +101,36 @@ function chart(holder, all, { value, extra, area, tell, summary }) {
   const mark = draw("line", { class: "mark", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   parts.push(mark);
   image.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  image.setAttribute("aria-label", summary(all));
+  image.setAttribute("aria-label", label);
+  image.setAttribute("aria-valuemin", 0);
+  image.setAttribute("aria-valuemax", Math.max(0, all.length - 1));
   image.replaceChildren(...parts);
   const read = (place) => {
-    const one = all[place] ?? all.at(-1);
-    setText(reading, one ? tell(one) : "nothing yet");
+    const one = all[place] ?? all.at(-1), told = one ? tell(one) : "nothing yet";
+    setText(reading, told);
+    image.setAttribute("aria-valuenow", Math.max(0, all.indexOf(one)));
+    image.setAttribute("aria-valuetext", told);
     const middle = one ? x(one.at + one.seconds / 2) : 0;
     mark.setAttribute("x1", middle);
     mark.setAttribute("x2", middle);
     mark.setAttribute("visibility", all[place] ? "visible" : "hidden");
   };
-  const pointed = (event) => {
-    const at = (event.clientX - image.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
-    holder.dataset.pointed = at;
-    read(all.findIndex((one) => at < one.at + one.seconds));
+  const find = (at) => all.findIndex((one) => at >= one.at && at < one.at + one.seconds);
+  const point = (at) => { holder.dataset.pointed = at; read(find(at)); };
+  const leave = () => { delete holder.dataset.pointed; read(-1); };
+  image.onpointermove = image.onpointerdown = (event) => point(
+    (event.clientX - image.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from);
+  image.onpointerleave = image.onblur = leave;
+  image.onkeydown = (event) => {
+    const last = all.length - 1, here = holder.dataset.pointed ? find(Number(holder.dataset.pointed)) : last;
+    const place = { ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, Home: 0, End: last }[event.key];
+    if (place === undefined || last < 0) return;
+    event.preventDefault();
+    const one = all[Math.min(last, Math.max(0, place))];
+    point(one.at + one.seconds / 2);
   };
-  image.onpointermove = pointed;
-  image.onpointerdown = pointed;
-  image.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
-  const at = Number(holder.dataset.pointed);
-  read(holder.dataset.pointed ? all.findIndex((one) => at >= one.at && at < one.at + one.seconds) : -1);
+  if (holder.dataset.pointed) read(find(Number(holder.dataset.pointed)));
+  else read(-1);
 }
 
 function timeMarks(from, until, x, width, any) {

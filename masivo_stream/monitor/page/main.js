@@ -12,10 +12,10 @@ function show(latest) {
   document.documentElement.classList.remove("gone");
   byId("app").hidden = false;
   byId("lost").hidden = true;
-  for (const part of [showHero, showPhases, showWindows, showLetters, showAnomalies, showFacts, showCharts]) part(latest);
+  for (const part of [showHero, showToDo, showPhases, showWindows, showLetters, showAnomalies, showFacts, showCharts]) part(latest);
   showMoving(latest, latest.now);
   setText(byId("fresh"), latest.outcome ? "" : `as of ${clockTime(latest.now, true)}`);
-  const phase = latest.outcome ? undefined : present(latest), far = phase ? percent(phase) : "";
+  const phase = latest.outcome ? undefined : present(latest), far = shareDone(latest) || (phase ? percent(phase) : "");
   document.title = `${far} ${headline(latest)[0]} · masivo-stream`.trim();
   speak(headline(latest)[0], far);
 }

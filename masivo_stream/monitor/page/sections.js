@@ -4,17 +4,34 @@ const STATES = {
   ahead: "not begun", working: "under way", visible: "becoming visible", done: "done", left: "stopped",
 };
 const ENDS = {
-  complete: ["Complete", "good", "Every record was accepted or skipped."],
-  dead_letters: ["Complete, with dead letters", "warn", "Correct them in the state directory, then start: masivo-stream retry"],
-  in_doubt: ["Ended, with batches in doubt", "warn", "To see what is known about them: masivo-stream resolve"],
-  interrupted: ["Interrupted", "warn", "The same command continues."],
-  stopped: ["Stopped", "bad", "The log gives the reason. After that is fixed, the same command continues."],
+  complete: ["Complete", "good"],
+  dead_letters: ["Complete, with dead letters", "warn"],
+  in_doubt: ["Ended, with batches in doubt", "warn"],
+  interrupted: ["Interrupted", "warn"],
+  stopped: ["Stopped", "bad"],
 };
 const REMEDIES = JSON.parse(byId("remedies").textContent);
 
 /** The kind that the run is working on. */
 function present(snapshot) {
   return snapshot.phases.find((phase) => phase.state === "working" || phase.state === "visible");
+}
+
+/** Why no finishing time can be said although the run is at work; empty if one can, or if it is not known yet. */
+function noEnd(snapshot) {
+  if (snapshot.outcome) return "";
+  return printable(snapshot.no_end ?? "") || (snapshot.wait.what === "retry" ? "no finishing time while the API does not answer" : "");
+}
+
+/** How much of the whole run is done; never 100 % before everything has its outcome. */
+function shareDone(snapshot) {
+  const share = snapshot.share ?? null;
+  return share === null ? "" : `${Math.min(share < 1 ? 99 : 100, Math.floor(100 * share))} %`;
+}
+
+/** Whether records of a kind have no outcome yet: they are in doubt, or not sent. */
+function open(phase) {
+  return phase.figures.in_doubt > 0 || phase.figures.pending > 0;
 }
 
 /** What the run does now, in words, and the colour of the lamp. */
@@ -46,14 +63,24 @@ function percent(phase) {
   return `${Math.min(most, Math.floor(100 * part / whole))} %`;
 }
 
+const RECENTLY = 900;
+
 function showHero(snapshot) {
   const [words, lamp] = headline(snapshot);
+  setText(byId("account"), printable([snapshot.target, snapshot.account && `account ${snapshot.account}`].filter(Boolean).join(", ")));
   setText(byId("headline"), words);
   byId("lamp").className = `lamp ${lamp}`;
   const ended = Boolean(snapshot.outcome);
-  byId("finish").hidden = !ended && snapshot.ends_at === null;
-  setText(byId("finish-label"), ended ? "ended" : "done about");
+  const known = ended || (snapshot.ends_at !== null && !noEnd(snapshot));
+  byId("finish").hidden = !known;
+  setText(byId("share"), shareDone(snapshot));
+  byId("share-part").hidden = !shareDone(snapshot);
+  setText(byId("finish-label"), ended ? "ended" : snapshot.about === false ? "ends at" : "ends about");
   setText(byId("finish-at"), when(ended ? snapshot.now : snapshot.ends_at ?? snapshot.now, snapshot.now));
+  const moved = snapshot.moved ?? null;
+  const reason = ended ? "" : noEnd(snapshot) || (moved && snapshot.now - moved.at < RECENTLY ?
+    `the end has moved from ${when(moved.was, snapshot.now)} to ${when(moved.now, snapshot.now)}: ${printable(moved.why)}` : "");
+  setText(byId("forecast"), reason && reason[0].toUpperCase() + reason.slice(1) + ".");
 }
 
 /** The parts that move between two pictures; `now` is the run's clock. */
@@ -63,10 +90,47 @@ function showMoving(snapshot, now) {
   const until = snapshot.wait.until === null ? 0 : snapshot.wait.until - now;
   const left = until > 0 ? join + countdown(until) : "";
   const text = printable(snapshot.wait.text);
-  const next = ended ? ENDS[snapshot.outcome]?.[2] ?? "" : "";
-  setText(byId("wait"), ended || !text ? next : text[0].toUpperCase() + text.slice(1) + left);
+  setText(byId("wait"), ended || !text ? "" : text[0].toUpperCase() + text.slice(1) + left);
   setText(byId("finish-in"), ended ? `after ${duration(snapshot.now - snapshot.began)}` : `in ${duration((snapshot.ends_at ?? now) - now)}`);
   for (const row of byId("windows").children) if (row.moves) row.moves(now);
+}
+
+/** What a person must do: sentences, each with a command if there is one. */
+function toDo(snapshot) {
+  const sum = (name) => snapshot.phases.reduce((whole, phase) => whole + phase.figures[name], 0);
+  const [doubtful, dead] = [sum("in_doubt"), sum("dead")];
+  const command = (words) => printable(`${words} ${snapshot.options ?? ""}`.trim());
+  const all = [];
+  if (snapshot.outcome === "stopped") all.push(["Correct what the log names. Then start the same command again: it continues from here."]);
+  if (snapshot.outcome === "interrupted") all.push(["Start the same command again: it continues from here."]);
+  if (doubtful) {
+    const are = doubtful === 1 ? "record is" : "records are";
+    all.push([`${count(doubtful)} ${are} in doubt: see what is known about them, then decide.`, command("masivo-stream resolve")]);
+  }
+  if (dead && ["dead_letters", "in_doubt"].includes(snapshot.outcome)) {
+    all.push([`Correct ${plural(dead, "dead letter")} in the state directory, then send what is corrected.`, command("masivo-stream retry")]);
+  }
+  return all;
+}
+
+/** Why there is nothing to do. */
+function whyNothing(snapshot) {
+  const dead = snapshot.phases.reduce((whole, phase) => whole + phase.figures.dead, 0);
+  if (noEnd(snapshot)) return "Nothing: the run tries again by itself.";
+  if (dead && !snapshot.outcome) return `Nothing now. ${plural(dead, "dead letter")} can be corrected when the run has ended.`;
+  return "Nothing.";
+}
+
+function showToDo(snapshot) {
+  const all = toDo(snapshot), list = byId("todo");
+  const create = () => make("li", "", make("p"), make("code", "command"));
+  syncChildren(list, all, ([text, command = ""]) => `${text} ${command}`, create, (row, [text, command = ""]) => {
+    setText(row.firstChild, text);
+    setText(row.lastChild, command);
+    row.lastChild.hidden = !command;
+  });
+  list.className = all.length ? "card rows attention" : "card rows";
+  nothing(list, whyNothing(snapshot));
 }
 
 function showPhases(snapshot) {
@@ -75,7 +139,7 @@ function showPhases(snapshot) {
     make("div", "", make("div", "reach", bar("progressbar", phase.kind), make("span", "percent")), make("dl", "figures")));
   syncChildren(byId("phases"), snapshot.phases, (phase) => phase.kind, create, (row, phase) => {
     const [name, rest] = row.children, [line, list] = rest.children, [part, whole] = reach(phase);
-    row.className = phase.state;
+    row.className = open(phase) && phase.state === "done" ? "done open" : phase.state;
     setText(name.lastChild, phase.probes?.[1] && phase.state === "visible"
       ? `${phase.probes[0]} of ${phase.probes[1]} probes seen` : STATES[phase.state] ?? phase.state);
     setBar(line.firstChild, part, whole, percent(phase) || STATES[phase.state]);
@@ -83,7 +147,23 @@ function showPhases(snapshot) {
     list.hidden = phase.state === "ahead" && !phase.figures.read;
     figures(list, phaseFigures(phase));
   });
+  showUnread(snapshot);
   nothing(byId("phases"), "opening the exports and the state directory");
+}
+
+/** What was not read yet, of all kinds: a row of its own. */
+function showUnread(snapshot) {
+  const unread = snapshot.unread ?? 0, row = byId("unread");
+  row.hidden = !unread;
+  if (!unread) return;
+  const read = snapshot.phases.reduce((whole, phase) => whole + phase.figures.read, 0);
+  const about = snapshot.phases.every((phase) => phase.exact) ? "" : "about ";
+  const share = Math.floor(100 * unread / (unread + read)), words = share ? `${share} %` : "less than 1 %";
+  const [name, rest] = row.children, [line, told] = rest.children;
+  if (!line.children.length) line.append(bar("meter", "not read yet"), make("span", "percent"));
+  setBar(line.firstChild, unread, unread + read, words);
+  setText(line.lastChild, share ? words : "< 1 %");
+  setText(told, `${about}${plural(unread, "record")}`);
 }
 
 function phaseFigures(phase) {
@@ -170,24 +250,23 @@ function showLetters(snapshot) {
     setText(note, Object.hasOwn(REMEDIES, one.reason) ? REMEDIES[one.reason] : "");
   });
   setText(byId("letters-sum"), whole ? count(whole) : "");
-  nothing(byId("letters"), "none");
+  byId("letters-part").hidden = !whole;
 }
 
 const MOST_ANOMALIES = 12; // the log has them all
 
 function showAnomalies(snapshot) {
   const all = snapshot.anomalies.slice(-MOST_ANOMALIES).reverse();
-  const create = () => make("li", "anomaly", make("time"), make("div", "", make("div"), make("div", "note")));
+  const create = () => make("li", "anomaly", make("time"), make("div"));
   syncChildren(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
     setText(row.firstChild, clockTime(one.at, true));
     row.firstChild.dateTime = new Date(one.at * 1000).toISOString();
-    const text = printable(one.text), event = printable(one.event.replaceAll("_", " "));
-    setText(row.lastChild.firstChild, text || event);
-    setText(row.lastChild.lastChild, text ? event : "");
+    setText(row.lastChild, printable(one.text || one.event.replaceAll("_", " ")));
   });
   nothing(byId("anomalies"), "none");
 }
 
+/** Say `words` in a list that is empty. */
 function nothing(list, words) {
   if (!list.children.length) {
     const row = make("li", "none", words);
@@ -198,8 +277,6 @@ function nothing(list, words) {
 
 function showFacts(snapshot) {
   figures(byId("facts"), [
-    ...(snapshot.target ? [["target", printable(snapshot.target)]] : []),
-    ...(snapshot.account ? [["account", printable(snapshot.account)]] : []),
     ["started", when(snapshot.began, snapshot.now)],
     ["in flight", plural(snapshot.in_flight, "request")],
     ["throttled", count(snapshot.throttled), snapshot.throttled ? "warn" : ""],
@@ -216,13 +293,13 @@ function showCharts(snapshot) {
     area: true,
     value: (one) => one.rate ?? 0,
     tell: (one) => `${during(one)}: ${brief(one.rate)} records per second, ${plural(one.requests, "request")}`,
-    summary: (shown) => `Throughput now: ${brief(shown.at(-1)?.rate ?? 0)} records per second`,
+    label: "Throughput over time",
   });
   chart(byId("latency"), all, {
     value: (one) => one.mean ?? null,
     extra: (one) => one.slowest ?? null,
     tell: (one) => one.mean === null ? `${during(one)}: no answer` :
       `${during(one)}: ${brief(one.mean)} s on average, slowest ${brief(one.slowest ?? one.mean)} s`,
-    summary: (shown) => `Latency now: ${brief(shown.at(-1)?.mean ?? 0)} seconds`,
+    label: "Latency over time",
   });
 }

@@ -1,0 +1,35 @@
+"""How commands that send nothing show on a terminal how far they are. Elsewhere they show nothing."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from masivo_stream.cli.output import LateLog
+from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.model.settings import LogSettings
+
+
+@contextmanager
+def showing_work(*, quiet: bool) -> Iterator[Observer]:
+    """Yield an observer that shows a line on a terminal while the work goes on."""
+    if quiet or not sys.stderr.isatty():
+        yield Observers()
+        return
+    from rich.console import Console
+
+    from masivo_stream.observe.work_line import WorkLine
+
+    with WorkLine(Console(stderr=True)) as line:  # while it shows, log lines go above it
+        yield line
+
+
+@contextmanager
+def showing_work_and_warnings(log: LogSettings, *, quiet: bool) -> Iterator[Observer]:
+    """Yield an observer that shows the same line, and logs warnings."""
+    from masivo_stream.observe.log_observer import LogObserver, SampleLog
+    from masivo_stream.observe.snapshot_builder import SnapshotBuilder
+
+    builder = SnapshotBuilder()
+    late = LateLog(level="warning" if log.log_level == "info" else log.log_level, form=log.log_format)
+    with showing_work(quiet=quiet) as line:
+        yield Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late), line])

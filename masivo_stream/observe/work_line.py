@@ -1,0 +1,108 @@
+"""Show on a terminal how far a command is that sends nothing: one line with share, rate and the time that is left.
+
+It appears when the work has taken two seconds, and is removed at its end. A command that is quicker shows nothing.
+"""
+
+from collections.abc import Callable
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from masivo_stream.core.redact import printable
+from masivo_stream.edges.clock import SystemClock
+from masivo_stream.model.moments import rough_duration
+from masivo_stream.model.notices import Notice, WorkProgressed
+from masivo_stream.model.ports import Clock
+from masivo_stream.observe.live_display import LiveDisplay
+
+REFRESHES = 4
+"""The most per second."""
+
+PATIENCE = 2.0
+"""Seconds of work after which the line appears."""
+
+_LEAST_SHARE, _LEAST_SECONDS = 0.01, 1.0
+"""A step that has come less far says nothing about the time that is left."""
+
+_KILO, _MINUTE = 1000.0, 60
+
+
+class WorkLine(LiveDisplay):
+    """Show the latest step. An observer, and a context manager."""
+
+    def __init__(self, console: Console, clock: Clock | None = None) -> None:
+        """Write to `console`, a terminal."""
+        self._clock, self._console = clock or SystemClock(), console
+        self._began = self._clock.now()
+        self._step: StepPace | None = None
+        super().__init__(console, self.draw, refreshes=REFRESHES)
+
+    def notify(self, notice: Notice) -> None:
+        """Take in how far the work is."""
+        if isinstance(notice, WorkProgressed):
+            now, step = self._clock.now(), self._step
+            self._step = step.go_on(notice) if step and step.is_of(notice) else StepPace(notice, now)
+
+    def draw(self) -> RenderableType:
+        """Return the line; nothing while the work is young, or if nothing is known of it."""
+        now, step = self._clock.now(), self._step
+        if step is None or now - self._began < PATIENCE:
+            return Group()
+        return Group(Text(step.describe(now), no_wrap=True, overflow="ellipsis"))
+
+
+class StepPace:
+    """How fast a step goes, from its first notice on: what was done before that took no time here."""
+
+    def __init__(self, first: WorkProgressed, now: float) -> None:
+        """Begin with the first notice of a step."""
+        self._first, self._latest, self._began = first, first, now
+
+    def is_of(self, notice: WorkProgressed) -> bool:
+        """Return whether a notice goes on from the latest one. The words of a step may change on the way."""
+        latest = self._latest
+        return (notice.of, notice.unit) == (latest.of, latest.unit) and notice.done >= latest.done
+
+    def go_on(self, notice: WorkProgressed) -> "StepPace":
+        """Take in a later notice of the step."""
+        self._latest = notice
+        return self
+
+    def describe(self, now: float) -> str:
+        """Return the line: step, share, rate, and about how much time is left."""
+        latest, spent = self._latest, now - self._began
+        done = latest.done - self._first.done
+        words = [printable(latest.step)]
+        if latest.of:
+            share = min(latest.done / latest.of, 1.0)
+            words.append(f"{min(99, int(100 * share)):2d} %")
+        if spent >= _LEAST_SECONDS and done:
+            if (rate := _RATES[latest.unit]) is not None:
+                words.append(rate(done / spent))
+            if latest.of and done >= _LEAST_SHARE * latest.of:
+                left = max(0.0, latest.of - latest.done) * spent / done
+                words.append(f"about {_rough(left)} left")
+        return "  ".join(words)
+
+
+def _rough(seconds: float) -> str:
+    return f"{seconds:.0f} s" if round(seconds) < _MINUTE else rough_duration(seconds)
+
+
+def _bytes_a_second(rate: float) -> str:
+    for unit in ("kB", "MB"):
+        rate /= _KILO
+        if rate < _KILO:
+            return f"{rate:,.0f} {unit}/s"
+    return f"{rate / _KILO:,.1f} GB/s"
+
+
+def _records_a_minute(rate: float) -> str:
+    return f"{60 * rate:,.0f} records a minute"
+
+
+_RATES: dict[str, Callable[[float], str] | None] = {
+    "bytes": _bytes_a_second,
+    "records": _records_a_minute,
+    "parts": None,
+}
