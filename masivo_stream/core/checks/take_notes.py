@@ -1,7 +1,7 @@
 """Take notes of valid records, divided by hash into parts that fit into memory one at a time.
 
-Each record is read once more: by the extension that looks at lines (`quick_look`), or with a lean schema where there is
-none, and where it doubts a line. That is cheaper than carrying what is needed through the validation, which other
+Each record is read once more: by the extension that looks at lines (`quick_look`), or with a lean schema if there is
+no extension, or if it doubts the line. That is cheaper than carrying what is needed through the validation, which other
 processes may share, and it is the same whoever validated the line.
 """
 
