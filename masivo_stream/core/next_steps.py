@@ -4,14 +4,14 @@ The commands are quoted for a POSIX shell, ready to be pasted in the directory w
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UNSET
 
 from masivo_stream.core.redact import named, printable
 from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.summary import Invocation, NextStep, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, NextStep, Summary
 
 LONGEST_COMMAND = 2000
 """Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""
@@ -51,12 +51,10 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         return
     if summary.outcome in {"interrupted", "stopped"}:
         yield from _after_stop(summary, invocation, options, state_dir)
-    if any(each.in_doubt for each in figures):
-        text = "see what is known about the batches in doubt, then decide"
-        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+    yield from _decide(summary.kinds, options)
     over = summary.over_budget is not UNSET
     if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
-        yield _correct(summary, options, state_dir)
+        yield _correct(summary.kinds, options, state_dir)
     if over:
         yield NextStep(text=_ALLOW_MORE)
     if summary.outcome == "complete" and any(each.accepted for each in figures):
@@ -64,8 +62,21 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 
-def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> NextStep:
-    dead = [kind for kind, each in summary.kinds.items() if each.dead]
+def open_steps(kinds: Mapping[str, KindSummary], invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
+    """Return what a person has to do about the records of a run that is at work, once it has ended."""
+    options = invocation.options or ("--state-dir", state_dir)
+    correct = [_correct(kinds, options, state_dir)] if any(each.dead for each in kinds.values()) else []
+    return (*_decide(kinds, options), *correct)
+
+
+def _decide(kinds: Mapping[str, KindSummary], options: Sequence[str]) -> Iterator[NextStep]:
+    if any(each.in_doubt for each in kinds.values()):
+        text = "see what is known about the batches in doubt, then decide"
+        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+
+
+def _correct(found: Mapping[str, KindSummary], options: Sequence[str], state_dir: str) -> NextStep:
+    dead = [kind for kind, each in found.items() if each.dead]
     kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
     text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
     return NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
@@ -76,7 +87,7 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
     text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
     canary = None if summary.canary is UNSET else summary.canary
     if canary is not None and any(record.outcome == "refused" for record in canary.records):
-        yield _correct(summary, options, state_dir)  # the same command would find the same dead letter
+        yield _correct(summary.kinds, options, state_dir)  # the same command would find the same dead letter
     elif not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
     elif summary.over_budget is UNSET:

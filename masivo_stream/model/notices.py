@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, Summary
 from masivo_stream.model.window import Window
 
 
@@ -33,6 +33,9 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    invocation: Invocation = Invocation()
+    state_dir: str = ""
+    """How the run was started and where its state is, for the commands that a person is shown."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):

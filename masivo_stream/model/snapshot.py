@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, NextStep
 
 KindState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, waiting for its effects · done · left when the run was stopped."""
@@ -139,6 +139,9 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """That no end is forecast, and why, if a person should know; empty with `ends_at`."""
     moved: MovedEnd | None = None
     """When and why the forecast end has moved last."""
+    to_do: tuple[NextStep, ...] = ()
+    """What a person has to do about records in doubt and dead letters: when the run has ended, while it is at work. Of
+    a run that has ended, all its next steps."""
     share: float | None = None
     """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
     unread: int | None = None

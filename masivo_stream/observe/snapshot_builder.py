@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
+from masivo_stream.core.next_steps import open_steps
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -31,6 +32,7 @@ from masivo_stream.model.notices import (
 )
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot
+from masivo_stream.model.summary import NextStep, Summary
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
@@ -59,7 +61,8 @@ class SnapshotBuilder:
         self._anomalies: deque[tuple[float, str, str]] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
-        self._outcome = self._target = self._account = ""
+        self._started = RunStarted(kinds=())
+        self._summary: Summary | None = None
         self._lock = Lock()
         self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
@@ -82,8 +85,8 @@ class SnapshotBuilder:
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
-            case RunStarted(target=target, account=account):
-                self._target, self._account = target, account
+            case RunStarted():
+                self._started = notice
             case QuotaUsed():
                 self._windows.feed(notice, now)
             case BatchDeparted(in_flight=in_flight):
@@ -101,7 +104,7 @@ class SnapshotBuilder:
             case LoopStalled(seconds=seconds):
                 self._stall = max(self._stall, seconds)
             case RunEnded(summary=summary):
-                self._outcome = summary.outcome
+                self._summary = summary
                 self._in_flight = 0
             case _:
                 pass
@@ -138,9 +141,10 @@ class SnapshotBuilder:
             resident=self._resident(),
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
-            outcome=self._outcome,
-            target=self._target,
-            account=self._account,
+            outcome="" if self._summary is None else self._summary.outcome,
+            target=self._started.target,
+            account=self._started.account,
+            to_do=self._to_do(),
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),
@@ -176,6 +180,13 @@ class SnapshotBuilder:
             return None
         own_pace = begin + (gap or 0.0) * requests
         return max(own_pace, self._windows.last_departure(left, now, begin, shift)) if self._windows.known else own_pace
+
+    def _to_do(self) -> tuple[NextStep, ...]:
+        """Return what a person has to do, by the figures of this moment."""
+        if self._summary is not None:
+            return self._summary.next_steps
+        kinds = {phase.kind.value: phase.figures for phase in self._phases.snapshots}
+        return open_steps(kinds, self._started.invocation, self._started.state_dir)
 
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""

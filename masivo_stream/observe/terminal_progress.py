@@ -10,6 +10,7 @@ from rich.text import Text
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 from masivo_stream.observe.end_lines import ending_lines, unread_line, waiting_line
 from masivo_stream.observe.live_display import LiveDisplay
+from masivo_stream.observe.to_do_lines import to_do_lines
 
 REFRESHES = 4
 """The most per second."""
@@ -48,8 +49,9 @@ def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     lines = [line for line in (waiting_line(snapshot), rate_line(snapshot)) if line]
     shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     first = (Text(line, style="bold", no_wrap=True, overflow="ellipsis") for line in ending_lines(snapshot))
+    to_do = (Text(line, style=style, overflow="fold") for line, style in to_do_lines(snapshot))
     unread = (Text(line, style="dim") for line in (unread_line(snapshot),) if line)
-    return Group(Text(), *first, _table(snapshot, wide=width >= _WIDE), *unread, *shown)
+    return Group(Text(), *first, *to_do, _table(snapshot, wide=width >= _WIDE), *unread, *shown)
 
 
 def _table(snapshot: RunSnapshot, *, wide: bool) -> Table:

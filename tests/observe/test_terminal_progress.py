@@ -7,7 +7,7 @@ from rich.console import Console
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, NextStep
 from masivo_stream.observe.end_lines import ending_lines, waiting_line
 from masivo_stream.observe.terminal_progress import draw, rate_line
 
@@ -33,7 +33,8 @@ def drawn(shown, width):
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_each_kind_has_a_line_with_all_its_figures(width):
     """Also the largest figures: nothing is cut, and no line is longer than the terminal."""
-    _, head, customers, events, transactions = drawn(snapshot(), width)[:5]
+    _, to_do, head, customers, events, transactions = drawn(snapshot(), width)[:6]
+    assert to_do.startswith("to do when the run has ended: 20,000 in doubt (customers, events), 24,690 dead letters")
     assert head.split()[0] == "kind"
     assert ("items" in head) == (width >= 100)
     assert [line.split()[0] for line in (customers, events, transactions)] == list(Kind)
@@ -89,3 +90,13 @@ def test_the_rate_is_that_of_the_last_minute():
         Point(at=NOW - 60, seconds=60, requests=12, items=12_000),
     )
     assert rate_line(snapshot(time_line=line)) == "12.0 requests and 12,000 items per minute"
+
+
+def test_what_a_person_must_do_comes_before_the_figures():
+    """With its commands, once there is something; in doubt first."""
+    resolve, retry = "masivo-stream resolve --state-dir s", "masivo-stream retry --state-dir s"
+    steps = tuple(NextStep(text="x", command=command) for command in (resolve, retry))
+    lines = drawn(snapshot(to_do=steps), 80)
+    assert lines[2:4] == [f"  {resolve}", f"  {retry}"]
+    clean = (KindSnapshot(kind=Kind.CUSTOMERS, state="working"),)
+    assert not any("to do" in line for line in drawn(snapshot(phases=clean), 80))

@@ -82,7 +82,14 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
+        self._observer.notify(
+            RunStarted(
+                kinds=tuple(self._ahead()),
+                **name_account(self._journal.read),
+                invocation=self._journal.read.facts().invocation,
+                state_dir=str(self._session.state.path),
+            )
+        )
         self._budget.begin()
         expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
         self._measured(expected)
