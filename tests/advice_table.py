@@ -67,6 +67,9 @@ TABLE: dict[str, dict[str, str]] = {
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },
+    "cli/help.py": {
+        "Further flags; masivo-stream {…} --help explains them:": "commands::the_first_look_needs_nothing",
+    },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::status_shows_the_outcome_of_a_run"
@@ -77,6 +80,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/overview.py": {
         "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "The same of a command, on one screen: masivo-stream COMMAND -h": "commands::the_first_look_needs_nothing",
         (
             "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",

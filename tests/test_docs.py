@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from end_to_end_tools import KINDS, run
+from made_docs import program
 
-from masivo_stream.cli.main import COMMANDS
+from masivo_stream.cli.help import GROUPS
+from masivo_stream.cli.main import COMMANDS, build_app
 from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.generate.planted_findings import PLANTS
 from masivo_stream.model.errors import ExitCode
@@ -42,6 +44,23 @@ def test_every_command_is_documented():
     """The table of commands is the program's."""
     named = [row.removeprefix("masivo-stream ") for row in rows(page("commands.md"), "Commands")]
     assert sorted(named) == sorted(COMMANDS)
+
+
+def test_every_flag_of_a_migration_is_in_a_group():
+    """If a new flag is not one of `OWN_FLAGS`: add it to `GROUPS` in masivo_stream/cli/help.py."""
+    grouped = {name for names in GROUPS.values() for name in names.split()}
+    for command in ("plan", "migrate", "retry", "verify", "fleet"):
+        flags = build_app(command)[command].assemble_argument_collection()
+        own = {flag.name.lstrip("-") for flag in flags if flag.show and flag.index is None} - grouped
+        assert own == OWN_FLAGS.get(command, set())
+
+
+OWN_FLAGS = {
+    "retry": {"unchanged"},
+    "verify": {"sample", "all", "seed", "totals", "most-requests", "day-zone", "reward", "brand"},
+    "fleet": {"only"},
+}
+"""Flags about what this command alone does."""
 
 
 def test_every_exit_code_is_documented():
@@ -96,6 +115,16 @@ def test_every_setting_has_its_reason():
         if re.match(r"\w+ = ", line):
             assert above.startswith("#") or re.match(r"\w+ = ", above), line
         above = line
+
+
+def test_the_schema_for_editors_is_made_from_the_settings():
+    """After a change of the settings or of the example: python docs/make/make_settings_schema.py."""
+    assert (ROOT / "config.schema.json").read_text() == program("make_settings_schema").schema_text()
+
+
+def test_the_field_reference_is_made_from_the_schema():
+    """After a change of the schema or of a word: python docs/make/make_fields.py."""
+    assert page("fields.md") == program("make_fields").make_page()
 
 
 def test_the_readme_records_are_valid(tmp_path):

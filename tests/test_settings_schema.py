@@ -54,11 +54,6 @@ def is_refused(document):
     return False
 
 
-def test_the_schema_is_made_from_the_settings():
-    """After a change of the settings or of the example: python docs/make/make_settings_schema.py."""
-    assert (ROOT / "config.schema.json").read_text() == made.schema_text()
-
-
 def test_the_example_names_the_schema_and_fits_it():
     """Its first line is what editors look for."""
     assert EXAMPLE.startswith(f"#:schema ./{made.SCHEMA.name}\n")

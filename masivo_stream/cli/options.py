@@ -102,7 +102,7 @@ class CommonFlags:
     config: str | None = None
     "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
     fleet: str | None = None
-    "FILE:NAME takes settings, key and state directory of an account of a fleet file."
+    "Take settings, key and state directory of this account of a fleet file."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None

@@ -30,6 +30,7 @@ COMMANDS = {
 
 _OPTIONS = {
     "--help": "Show this, or the flags of a command: masivo-stream COMMAND --help",
+    "-h": "The same of a command, on one screen: masivo-stream COMMAND -h",
     "--version": "Show the version; with -v also which validator is at work.",
 }
 
