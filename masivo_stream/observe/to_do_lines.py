@@ -8,7 +8,7 @@ from masivo_stream.model.summary import KindSummary
 
 
 def to_do_line(kinds: Mapping[str, KindSummary], *, at_work: bool = False) -> str:
-    """Return how many records wait for a person; empty if there are none.
+    """Return how many records wait for a person; empty if no record does.
 
     Args:
         kinds: figures by kind.
@@ -21,10 +21,8 @@ def to_do_line(kinds: Mapping[str, KindSummary], *, at_work: bool = False) -> st
 
 
 def _count(kinds: Mapping[str, KindSummary], name: str, field: str) -> str:
-    counts = {kind: getattr(figures, field) for kind, figures in kinds.items() if getattr(figures, field)}
-    number = sum(counts.values())
-    noun = name.removesuffix("s") if number == 1 else name
-    return f"{number:,} {noun} ({', '.join(counts)})" if counts else ""
+    number = sum(getattr(figures, field) for figures in kinds.values())
+    return f"{number:,} {name.removesuffix('s') if number == 1 else name}" if number else ""
 
 
 def to_do_lines(snapshot: RunSnapshot) -> Iterator[tuple[str, str]]:

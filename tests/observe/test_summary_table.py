@@ -320,9 +320,9 @@ def test_status_shows_what_a_run_at_work_shows():
 @pytest.mark.parametrize(
     ("figures", "line"),
     [
-        ({"in_doubt": 1}, "to do: 1 in doubt (events)"),
-        ({"in_doubt": 1000, "dead": 12}, "to do: 1,000 in doubt (events), 12 dead letters (events)"),
-        ({"dead": 1}, "to do: 1 dead letter (events)"),
+        ({"in_doubt": 1}, "to do: 1 in doubt"),
+        ({"in_doubt": 1000, "dead": 12}, "to do: 1,000 in doubt, 12 dead letters"),
+        ({"dead": 1}, "to do: 1 dead letter"),
     ],
 )
 def test_what_waits_for_a_person_is_at_the_top_and_its_command_at_the_end(figures, line):
@@ -343,5 +343,5 @@ def test_status_of_a_run_at_work_has_the_commands_for_later():
     run = RunSnapshot(version="1", began=0.0, now=1_700_000_000.0, phases=(phase,), to_do=steps)
     fields = {"outcome": "interrupted", "exit_code": 0, "closes": True, "target": "x", "kinds": {}}
     lines = shown(print_summary, Status(**fields, run=run)).splitlines()
-    at = lines.index("to do when the run has ended: 2 dead letters (events)")
+    at = lines.index("to do when the run has ended: 2 dead letters")
     assert lines[at + 1] == "  masivo-stream retry --state-dir s"
