@@ -38,6 +38,7 @@ from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
 from masivo_stream.observe.phases import Phases, requests_left
 from masivo_stream.observe.quota_windows import QuotaWindows
+from masivo_stream.observe.warning_counts import WarningCounts
 
 MOST_ANOMALIES = 50
 """Anomalies kept, for a person who opens the monitor later."""
@@ -66,6 +67,7 @@ class SnapshotBuilder:
         self._lock = Lock()
         self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
+        self._warnings = WarningCounts()
         self._outage, self._end = OutageWatch(), EndWatch(self._began)
         self._departures: deque[float] = deque(maxlen=LATEST)
         self._refused = 0
@@ -82,6 +84,8 @@ class SnapshotBuilder:
         self._phases.feed(notice)
         self._waits.feed(notice, now)
         self._outage.feed(notice, now)
+        self._warnings.feed(notice, self._clock.wall().timestamp())
+        self._warnings.take()
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
@@ -145,6 +149,7 @@ class SnapshotBuilder:
             target=self._started.target,
             account=self._started.account,
             to_do=self._to_do(),
+            warnings=self._warnings.lasting,
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),

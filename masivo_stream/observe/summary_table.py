@@ -21,6 +21,7 @@ from masivo_stream.observe.end_lines import clock_time, ending_lines, unread_lin
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
 from masivo_stream.observe.to_do_lines import to_do_line, to_do_lines
+from masivo_stream.observe.warning_counts import warning_line
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
@@ -74,6 +75,7 @@ def how_far(summary: Summary) -> Iterator[str]:
         yield from ending_lines(run)
         if line := unread_line(run):
             yield line
+        yield from (warning_line(warning, run.now) for warning in run.warnings)
         yield f"as of {clock_time(run, run.now)}: {waiting_line(run)}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
+from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, RunWarning, Wait
 from masivo_stream.model.summary import KindSummary, NextStep
 from masivo_stream.observe.end_lines import ending_lines, waiting_line
 from masivo_stream.observe.terminal_progress import draw, rate_line
@@ -100,3 +100,16 @@ def test_what_a_person_must_do_comes_before_the_figures():
     assert lines[2:4] == [f"  {resolve}", f"  {retry}"]
     clean = (KindSnapshot(kind=Kind.CUSTOMERS, state="working"),)
     assert not any("to do" in line for line in drawn(snapshot(phases=clean), 80))
+
+
+def test_what_lasts_is_shown_below_the_figures():
+    """It says when it is tried again, so the line about the wait does not say it, too."""
+    refused = RunWarning(first_at=NOW, at=NOW, text="events: connection refused", times=2, again_at=NOW + 9)
+    wait = Wait(what="retry", until=NOW + 9, text="events: connection refused, next try")
+    lines = drawn(snapshot(warnings=(refused,), wait=wait), 80)
+    assert [line for line in lines if "refused" in line] == [
+        line for line in lines if line.endswith(" events: connection refused, again in 9.0 s, 2nd time")
+    ]
+    many = tuple(RunWarning(first_at=NOW, at=NOW, text=f"cause {number}") for number in range(9))
+    shown = [line for line in drawn(snapshot(warnings=many), 80) if "cause" in line]
+    assert [line.rpartition(" ")[2] for line in shown] == ["5", "6", "7", "8"]
