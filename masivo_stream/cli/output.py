@@ -16,6 +16,7 @@ from masivo_stream.model.bench_result import Bench
 from masivo_stream.model.day_totals import TotalsVerification
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.parts import WrittenPart
+from masivo_stream.model.pause import PauseAnswer
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import LogSettings
@@ -53,6 +54,31 @@ def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int
             print_sample(Output(), summary.verified)
 
     return answer(write, summary.exit_code, question=question)
+
+
+def show_pause(found: PauseAnswer, *, json: bool) -> int:
+    """Print whether a run is paused now; return the exit code."""
+    if json:
+        return print_json(found, question=True)
+    from masivo_stream.cli.console import Output
+    from masivo_stream.core.next_steps import resume_command
+    from masivo_stream.observe.pause_text import describe_pause
+
+    if isinstance(found.paused, UnsetType):
+        lines = ["resumed" if found.changed else "it was not paused"]
+        if not found.owner:
+            lines.append("no process is at work: the command that started the run continues it")
+    else:
+        what = describe_pause(found.paused.since.timestamp(), found.paused.by)
+        lines = [what if found.changed else f"it was paused already: {what}"]
+        lines.append(
+            f"at work: {found.owner}: it sends nothing new within a second"
+            if found.owner
+            else "no process is at work: the next one waits"
+        )
+        lines.append(f"resume with: {resume_command(found.state_dir)}")
+    text = "\n".join(lines)
+    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
 
 
 def show_part(written: WrittenPart, *, json: bool) -> int:

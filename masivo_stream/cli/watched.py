@@ -1,8 +1,11 @@
 """Run a command while it can be watched: in its log, as progress on a terminal, and in its monitor."""
 
 import gc
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,8 +40,21 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     # At full speed that saves a tenth of the time.
     gc.freeze()
     notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
-    with watching(settings.log, quiet=quiet, builder=builder) as observer:
+    with _hang_ups_ignored(), watching(settings.log, quiet=quiet, builder=builder) as observer:
         return anyio.run(work, Observers([observer, notes]))
+
+
+@contextmanager
+def _hang_ups_ignored() -> Iterator[None]:
+    """Ignore SIGHUP while the run does not listen for it, before and after its work: it would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def _beside_monitor(

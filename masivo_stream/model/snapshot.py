@@ -14,9 +14,10 @@ from masivo_stream.model.summary import KindSummary, NextStep
 KindState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, waiting for its effects · done · left when the run was stopped."""
 
-Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "drain", "done"]
+Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "paused", "drain", "done"]
 """What the run waits for at this moment: nothing (it works), the account's next slot, effects to become visible, a
-batch's next try, reading back customers of a refused batch, requests in flight before it stops; or it is done."""
+batch's next try, reading back customers of a refused batch, a person who resumes it, requests in flight before it
+stops; or it is done."""
 
 
 class WindowUse(Struct, frozen=True, kw_only=True):
@@ -65,6 +66,16 @@ class Wait(Struct, frozen=True, kw_only=True):
     until: float | None = None
     text: str = ""
     """The same for people, without the time left: `next slot`, which is shown as `next slot in 3.2 s`."""
+
+
+class PauseShown(Struct, frozen=True, kw_only=True):
+    """A pause that a person has asked for."""
+
+    since: float
+    by: str
+    """User and host; empty if that is not known."""
+    command: str
+    """The command that ends it."""
 
 
 class Anomaly(Struct, frozen=True, kw_only=True):
@@ -142,6 +153,8 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Oldest first. The stretches get longer as the run does, so that their number stays bounded."""
     outcome: str = ""
     """How the run ended; empty while it works."""
+    paused: PauseShown | None = None
+    """The pause that a person has asked for; None if the run is not paused."""
     target: str = ""
     """Where the records go: scheme, host and port of the API."""
     account: str = ""

@@ -72,6 +72,8 @@ def _run(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("masivo_run_requests_left", "Requests still to be sent, estimated until all is read.", [], left)
     waits = [([word], float(snapshot.wait.what == word)) for word in get_args(Waiting)]
     yield _gauge("masivo_waiting", "What the run waits for: 1 for that, 0 for the others.", ["for"], waits)
+    paused: Labelled = [([], float(snapshot.paused is not None))]
+    yield _gauge("masivo_paused", "1 while a person has paused the run, else 0.", [], paused)
     yield _gauge("masivo_requests_in_flight", "Requests sent and not answered yet.", [], [([], snapshot.in_flight)])
     yield _counter("masivo_throttled", "Requests answered 429 in this run.", [], [([], snapshot.throttled)])
     stall = "Longest time for which one task kept the event loop busy."

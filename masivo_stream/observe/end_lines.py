@@ -8,6 +8,7 @@ from datetime import datetime
 from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import RunSnapshot
+from masivo_stream.observe.pause_text import describe_pause
 
 _LONG = 4 * 3600.0
 """If more seconds than these are left, the end is shown without its seconds."""
@@ -26,6 +27,9 @@ def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
     if snapshot.wait.what == "drain":
         return _STOPPING
     done = "" if snapshot.share is None else f"{percent(snapshot.share)} % done"
+    if snapshot.paused is not None:
+        paused = describe_pause(snapshot.paused.since, snapshot.paused.by)
+        return "; ".join(filter(None, (done, paused))), f"resume with: {snapshot.paused.command}"
     if snapshot.no_end:
         return ("; ".join(filter(None, (done, snapshot.no_end))),)
     if snapshot.ends_at is not None:
@@ -59,10 +63,12 @@ def unread_line(snapshot: RunSnapshot) -> str:
 
 def waiting_line(snapshot: RunSnapshot) -> str:
     """Return what the run waits for, and how long."""
-    wait = snapshot.wait
+    wait, flying = snapshot.wait, snapshot.in_flight
+    in_flight = f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else ""
+    if wait.what == "paused":  # the first line says so
+        return in_flight
     if wait.what == "nothing":
-        flying = snapshot.in_flight
-        return wait.text or (f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working")
+        return wait.text or in_flight or "working"
     if wait.what == "done":
         return "done"
     left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - snapshot.now))}"

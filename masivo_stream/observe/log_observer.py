@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, assert_never
 
 from msgspec import UnsetType
+from msgspec.structs import asdict
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
@@ -36,6 +37,7 @@ from masivo_stream.model.notices import (
     MonitorListens,
     Notice,
     ObjectAwaited,
+    Paused,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -44,9 +46,13 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
+    SettingsReread,
+    SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
@@ -84,11 +90,16 @@ EVENTS = (
     "progress",
     "phase_ended",
     "stopping",
+    "paused",
+    "resumed",
+    "settings_reread",
+    "settings_unread",
     "account_shared",
     "account_unguarded",
     "export_overlaps",
     "purchases_unguarded",
     "proxy_unused",
+    "retry_planned",
     "letters_taken",
     "customers_asked",
     "taken_back",
@@ -192,6 +203,17 @@ class LogObserver:
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight, drain_time=longest):
                 self._log.warning("stopping", why=why, in_flight=in_flight, drain_time=longest)
+            case Paused(by=by, command=command, in_flight=in_flight):
+                self._log.warning("paused", by=by, resume_with=command, in_flight=in_flight)
+            case Resumed(seconds=seconds):
+                self._log.warning("resumed", seconds=round(seconds, 1))
+            case SettingsReread(changed=changed, left=left):
+                write = self._log.warning if changed or left else self._log.info
+                write(
+                    "settings_reread", **{each.name: f"{each.old} -> {each.new}" for each in changed}, left=list(left)
+                )
+            case SettingsUnread(why=why, place=place, hint=hint):
+                self._log.warning("settings_unread", why=why, place=place, hint=hint)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):
@@ -202,6 +224,8 @@ class LogObserver:
                 self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
+            case RetryPlanned(kind=kind, counts=counts):
+                self._log.info("retry_planned", kind=kind, to_send=counts.sent, **asdict(counts))
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}

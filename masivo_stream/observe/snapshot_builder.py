@@ -26,8 +26,10 @@ from masivo_stream.model.notices import (
     Notice,
     QuotaCorrected,
     QuotaUsed,
+    Resumed,
     RunEnded,
     RunStarted,
+    SettingsReread,
     Visible,
 )
 from masivo_stream.model.ports import Clock
@@ -71,8 +73,8 @@ class SnapshotBuilder:
         self._outage, self._end = OutageWatch(), EndWatch(self._began)
         self._departures: deque[float] = deque(maxlen=LATEST)
         self._refused = 0
-        self._held = self._visible = 0.0
-        """Seconds for which the server let nothing through, and for which effects were waited for."""
+        self._held = self._visible = self._paused = 0.0
+        """Seconds for which the server let nothing through, effects were waited for, and the run was paused."""
 
     def notify(self, notice: Notice) -> None:
         """Take in a notice."""
@@ -103,6 +105,10 @@ class SnapshotBuilder:
                 self._time_line.add(now, _sent(notice))
             case QuotaCorrected(seconds=seconds):
                 self._held += seconds
+            case Resumed(seconds=seconds):
+                self._paused += seconds
+            case SettingsReread(changed=changed) if changed:
+                self._end.settings_changed()
             case Visible(seconds=seconds):
                 self._visible += seconds
             case LoopStalled(seconds=seconds):
@@ -146,6 +152,7 @@ class SnapshotBuilder:
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
             outcome="" if self._summary is None else self._summary.outcome,
+            paused=self._waits.paused,
             target=self._started.target,
             account=self._started.account,
             to_do=self._to_do(),
@@ -160,7 +167,7 @@ class SnapshotBuilder:
 
     def _forecast(self, now: float, shift: float) -> tuple[float | None, float | None]:
         """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
-        if self._waits.stopping or self._outage.what:
+        if self._waits.stopping or self._waits.paused is not None or self._outage.what:
             return None, None
         present, left = self._phases.present, self._phases.left
         own = None if present is None else requests_left(present)
@@ -195,7 +202,7 @@ class SnapshotBuilder:
 
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""
-        if self._waits.stopping:
+        if self._waits.stopping or self._waits.paused is not None:
             return ""
         if self._outage.what:
             return self._outage.what
@@ -210,6 +217,7 @@ class SnapshotBuilder:
                 "there was no answer for a while": self._outage.seconds(now),
                 "the server let no request through for a while": self._held,
                 "effects take their time to show": self._visible,
+                "the run was paused": self._paused,
             },
             requests={
                 "refused requests are sent again in parts, to find the bad records": self._refused,

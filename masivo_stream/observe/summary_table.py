@@ -76,7 +76,8 @@ def how_far(summary: Summary) -> Iterator[str]:
         if line := unread_line(run):
             yield line
         yield from (warning_line(warning, run.now) for warning in run.warnings)
-        yield f"as of {clock_time(run, run.now)}: {waiting_line(run)}"
+        if line := waiting_line(run):
+            yield f"as of {clock_time(run, run.now)}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)
 

@@ -49,7 +49,7 @@ class TerminalProgress(LiveDisplay):
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
-        return Text("starting")
+        return Group(*map(Text, ending_lines(snapshot))) if snapshot.paused is not None else Text("starting")
     warnings = [warning_line(warning, snapshot.now) for warning in snapshot.warnings[-_MOST_WARNINGS:]]
     says_it = snapshot.wait.what == "retry" and any(warning.again_at for warning in snapshot.warnings)
     waiting = "" if says_it else waiting_line(snapshot)

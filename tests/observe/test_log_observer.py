@@ -10,6 +10,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.log import configure_log
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
@@ -36,6 +37,7 @@ from masivo_stream.model.notices import (
     MonitorListens,
     Notice,
     ObjectAwaited,
+    Paused,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -44,9 +46,14 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
+    SettingChange,
+    SettingsReread,
+    SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
@@ -292,6 +299,31 @@ CASES = [
             "drain_time": 30.0,
         },
     ),
+    (
+        Paused(since=1_764_506_761.0, by="ana@shop", command="masivo-stream resume state", in_flight=1),
+        {
+            "event": "paused",
+            "level": "warning",
+            "by": "ana@shop",
+            "resume_with": "masivo-stream resume state",
+            "in_flight": 1,
+        },
+    ),
+    (Resumed(seconds=5400.04), {"event": "resumed", "level": "warning", "seconds": 5400.0}),
+    (
+        SettingsReread(changed=(SettingChange(name="limit", old="1/5s", new="1/9s"),), left=("state_dir",)),
+        {"event": "settings_reread", "level": "warning", "limit": "1/5s -> 1/9s", "left": ["state_dir"]},
+    ),
+    (
+        SettingsUnread(why="it is not TOML", place="c.toml", hint="see config.example.toml"),
+        {
+            "event": "settings_unread",
+            "level": "warning",
+            "why": "it is not TOML",
+            "place": "c.toml",
+            "hint": "see config.example.toml",
+        },
+    ),
     (AccountShared(), {"event": "account_shared", "level": "warning"}),
     (
         AccountUnguarded(shared_dir="/x", why="Permission denied"),
@@ -316,6 +348,22 @@ CASES = [
     (
         ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
         {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
+    ),
+    (
+        RetryPlanned(kind=EVENTS_KIND, counts=DeadLetterCounts(waiting=6, corrected=3, unchanged_sent=1, given_up=2)),
+        {
+            "event": "retry_planned",
+            "level": "info",
+            "kind": "events",
+            "to_send": 4,
+            "waiting": 6,
+            "corrected": 3,
+            "corrected_faulty": 0,
+            "unchanged_sent": 1,
+            "unchanged_faulty": 0,
+            "unchanged_left": 0,
+            "given_up": 2,
+        },
     ),
     (
         DeadLettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),

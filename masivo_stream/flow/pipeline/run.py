@@ -1,15 +1,16 @@
 """One run over a state directory: the kinds in their order, a wait between them, and an end in an orderly way."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from masivo_stream.core.reading.hold_back import FindHeld
+from masivo_stream.flow.levers import RunLevers
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
-from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
+from masivo_stream.flow.pipeline.assemble import KindUploading, KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.canary import Canary, note_overruled
 from masivo_stream.flow.pipeline.deliver import make_backoff
@@ -19,6 +20,7 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import reread
 from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.reporting.run_report import name_account
+from masivo_stream.flow.sending_switch import WorkingClock
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
@@ -69,6 +71,8 @@ class Run:
         self.canary = Canary(session, sources, self._held) if canary else None
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
+        self._levers = RunLevers(session, in_flight=lambda: self._stop.in_flight)
+        self._stop.levers = self._levers
         self._backoff = make_backoff(session.settings, session.runtime.chance)
         budgets = session.settings.validation.max_dead
         self._budget = watch_budget(budgets, session.journal.read, sources, self._stop)
@@ -119,9 +123,10 @@ class Run:
             limiter.announce()
         self._observer.notify(ExportsMeasured(kinds=dict(expected)))
 
-    def _open(self, kind: Kind, resume: Resume) -> AbstractAsyncContextManager[KindPipeline]:
+    @asynccontextmanager
+    async def _open(self, kind: Kind, resume: Resume) -> AsyncIterator[KindPipeline]:
         """Open the pipeline of a kind, as part of this run."""
-        return open_kind(
+        opening = open_kind(
             self._session,
             kind,
             self._sources[kind],
@@ -130,6 +135,12 @@ class Run:
             backoff=self._backoff,
             watch=KindWatch(self._budget, self._held(kind)),
         )
+        async with opening as pipeline:
+            self._levers.uploading = KindUploading(pipeline, self._session)
+            try:
+                yield pipeline
+            finally:
+                self._levers.uploading = None
 
     def _held(self, kind: Kind) -> FindHeld | None:
         """Return the function that finds what is held back of a kind; None before the checks, or if nothing is."""
@@ -163,7 +174,7 @@ class Run:
                 kind,
                 AcceptedLast(entries=accepted, at=accepted_at, unsure=candidates.unsure),
                 reader=self._session.reader,
-                clock=self._session.clock,
+                clock=WorkingClock(self._session.clock, self._session.limiters.switch),
                 settings=self._settings.visible,
                 observer=self._observer,
             )
@@ -175,8 +186,8 @@ class Run:
         return self._stop.cause
 
     def samples(self) -> dict[Kind, list[Entry]]:
-        """Return some of what was accepted, by kind; nothing if the run was stopped."""
-        if self._stop.cause is not None:
+        """Return some of what was accepted, by kind; nothing if the run was stopped, or is paused."""
+        if self._stop.cause is not None or self._session.limiters.switch.off:
             return {}
         samples = {kind: recorder.ledger.candidates.sample for kind, recorder in self._recorders.items()}
         return {kind: drawn for kind, drawn in samples.items() if drawn}
