@@ -81,7 +81,7 @@ class SnapshotBuilder:
         with self._lock:
             self._take_in(notice)
 
-    def _take_in(self, notice: Notice) -> None:
+    def _take_in(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
         now = self._clock.now()
         self._phases.feed(notice)
         self._waits.feed(notice, now)
