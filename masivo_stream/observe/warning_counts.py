@@ -18,7 +18,7 @@ QUIET = 30.0
 _ANSWERED = ("accepted", "refused", "too large")
 
 
-class _Open(Struct, frozen=True):
+class _Lasting(Struct, frozen=True):
     warned: Warned
     warning: RunWarning
 
@@ -28,7 +28,7 @@ class WarningCounts:
 
     def __init__(self) -> None:
         """Begin without a warning."""
-        self._open: dict[tuple[str, ...], _Open] = {}
+        self._open: dict[tuple[str, ...], _Lasting] = {}
         self._over: list[RunWarning] = []
 
     @property
@@ -53,7 +53,7 @@ class WarningCounts:
         if before is not None:
             warning = _repeated(before.warning, warning)
         if warned.lasts:
-            self._open[warned.cause] = _Open(warned, warning)
+            self._open[warned.cause] = _Lasting(warned, warning)
         else:
             self._over.append(warning)
 

@@ -250,6 +250,7 @@ def test_what_a_person_must_do_has_the_run_s_own_commands():
     made.notify(Progressed(kind=E, figures=KindSummary(read=3, in_doubt=1, dead=2), bytes_read=1))
     assert [step.command for step in made.snapshot().to_do] == [
         "masivo-stream resolve --state-dir s --limit 1/5s",
+        "masivo-stream mend --state-dir s",
         "masivo-stream retry --state-dir s --limit 1/5s",
     ]
     go_on = NextStep(text="go on", command="again")
