@@ -10,7 +10,7 @@ from msgspec import Struct
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.mending import DeadLetterCounts
-from masivo_stream.model.summary import Invocation, KindSummary, Summary
+from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
 
@@ -34,9 +34,10 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
-    invocation: Invocation = Invocation()
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs. They hold no secret."""
     state_dir: str = ""
-    """How the run was started and where its state is, for the commands that a person is shown."""
+    """Where the run's state is."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
-from masivo_stream.core.next_steps import open_steps
+from masivo_stream.core.next_steps import open_steps, quote
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -34,7 +34,7 @@ from masivo_stream.model.notices import (
 )
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot
-from masivo_stream.model.summary import NextStep, Summary
+from masivo_stream.model.summary import Invocation, NextStep, Summary
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
@@ -155,6 +155,7 @@ class SnapshotBuilder:
             paused=self._waits.paused,
             target=self._started.target,
             account=self._started.account,
+            options=quote(self._started.options),
             to_do=self._to_do(),
             warnings=self._warnings.lasting,
             about=not self._phases.exact,
@@ -198,7 +199,7 @@ class SnapshotBuilder:
         if self._summary is not None:
             return self._summary.next_steps
         kinds = {phase.kind.value: phase.figures for phase in self._phases.snapshots}
-        return open_steps(kinds, self._started.invocation, self._started.state_dir)
+        return open_steps(kinds, Invocation(options=self._started.options), self._started.state_dir)
 
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""

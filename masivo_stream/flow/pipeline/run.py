@@ -89,9 +89,9 @@ class Run:
         self._observer.notify(
             RunStarted(
                 kinds=tuple(self._ahead()),
-                **name_account(self._journal.read),
-                invocation=self._journal.read.facts().invocation,
+                options=self._session.runtime.reporting.invocation.options,
                 state_dir=str(self._session.state.path),
+                **name_account(self._journal.read),
             )
         )
         self._budget.begin()
