@@ -106,10 +106,31 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
         (b"PK\x05\x06" + bytes(18), "export again, as one JSON object per line"),
         (b"PK\x07\x08" + bytes(18), "join its parts and unpack them, then name the files"),
         (b"!<arch>\n" + bytes(90), "unpack it, then name the files in it"),
-        (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
+        (
+            b"PGDMP\x01\x0e\x00",
+            (
+                "restore it, then write its tables as CSV for masivo-stream prepare, or its records as one JSON"
+                " object per line: docs/preparing.md shows how"
+            ),
+        ),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how",
+            (
+                "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare:"
+                " docs/preparing.md shows how"
+            ),
+        ),
+        (
+            b"id;name\nc1;Ana\nc2;Bea\n",
+            "masivo-stream prepare writes exports of its rows: docs/preparing.md shows how",
+        ),
+        (
+            b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml",
+            "save each sheet as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how",
+        ),
+        (
+            b"\x16\x00\x00\x00\x02id\x00\x03\x00\x00\x00c1\x00" + b"\x00" * 6,
+            "write the collection with mongoexport: one JSON object per line",
         ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
@@ -120,7 +141,7 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
             "a login or error page was saved instead of the export: fetch or create the export again",
         ),
     ],
-    ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
+    ids=["empty zip", "parts", "ar", "dump", "avro", "csv", "xlsx", "bson", "rtf", "age", "lfs", "zeros", "page"],
 )
 def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""
