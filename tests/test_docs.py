@@ -63,6 +63,18 @@ OWN_FLAGS = {
 """Flags about what this command alone does."""
 
 
+def test_every_flag_is_documented():
+    """As a setting with its name on the page of the settings, or as a flag on any page."""
+    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    written = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", pages))
+    settings = {name for names in leaves().values() for name in names}
+    for command in COMMANDS:
+        for flag in build_app(command)[command].assemble_argument_collection():
+            if flag.show and flag.index is None:
+                is_setting = flag.name.lstrip("-").replace("-", "_") in settings
+                assert is_setting or written & set(flag.names), f"masivo-stream {command} {flag.name}"
+
+
 def test_every_exit_code_is_documented():
     """The README's table of exit codes is the enum's."""
     codes = {int(code) for row in rows(README, "Exit codes") for code in row.split(",")}
@@ -160,6 +172,14 @@ def test_the_first_commands_are_single_lines():
         assert block.count("\n") == 1
         assert block.startswith("python3 -m venv .venv && ")
     assert (ROOT / "constraints.txt").is_file()
+
+
+def test_every_extra_that_a_page_names_exists():
+    """In `pip install 'masivo-stream[cloud]'` and the like."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        named = re.findall(r"""(?:masivo-stream|['"]\.)\[([a-z,]+)\]""", path.read_text())
+        assert {extra for names in named for extra in names.split(",")} <= extras, path.name
 
 
 PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")

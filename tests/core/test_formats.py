@@ -50,11 +50,11 @@ def zipped(content):
     return buffer.getvalue()
 
 
-def zipped_as(*names):
+def zipped_as(**files):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name in names:
-            archive.writestr(name, "<x/>")
+        for name, text in files.items():
+            archive.writestr(name, text)
     return buffer.getvalue()
 
 
@@ -153,8 +153,10 @@ FOREIGN = {
     "SQL that drops": (b"DROP TABLE IF EXISTS c;\nCREATE TABLE c (id int, x int);\n", "an SQL dump"),
     "SQL that sets": (b"SET NAMES utf8;\nCREATE TABLE c (id int, x int);\n", "an SQL dump"),
     "SQL that uses": (b"USE shop;\nINSERT INTO c VALUES (1, 2);\n", "an SQL dump"),
-    "a workbook": (zipped_as("xl/workbook.xml"), "a spreadsheet (Excel, OpenDocument)"),
-    "a letter": (zipped_as("word/document.xml", "[Content_Types].xml"), "an Office document"),
+    "an OpenDocument spreadsheet": (
+        zipped_as(mimetype="application/vnd.oasis.opendocument.spreadsheet"),
+        "an OpenDocument file",
+    ),
     "BSON": (bson({"id": "c1", "name": "Ana"}) * 3, "a BSON file of mongodump"),
     "an archive of MongoDB": (b"\x6d\xe2\x99\x81" + bytes(40), "an archive of mongodump"),
     "DuckDB": (bytes(8) + b"DUCK" + bytes(100), "a DuckDB database"),
@@ -201,6 +203,16 @@ def test_a_file_of_another_format_is_named(name):
 def test_a_database_is_named(tmp_path):
     """SQLite's."""
     assert foreign(sqlite(tmp_path), ended=True).what == "an SQLite database"
+
+
+@pytest.mark.parametrize("first", ["[Content_Types].xml", "_rels/.rels", "docProps/app.xml", "xl/workbook.xml"])
+def test_a_workbook_is_not_a_zip_archive_of_exports(first):
+    """Whichever of its files comes first. An archive of exports is still one."""
+    for name, what in ((first, "a Microsoft Office document"), ("customers.ndjson", "a zip archive")):
+        with io.BytesIO() as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(name, "{}")
+            assert foreign(file.getvalue(), ended=True).what == what
 
 
 @pytest.mark.parametrize(

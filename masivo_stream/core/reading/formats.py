@@ -22,6 +22,10 @@ _BOM = b"\xef\xbb\xbf"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"
 _TAR_BLOCK = 512
+_ZIP_HEADER = 30
+"""Bytes before the name of the first file (PKWARE's APPNOTE, 4.3.7)."""
+_OFFICE_FILES = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/")
+"""What a workbook or a document in Office Open XML begins with (ECMA-376, part 2)."""
 _ROWS = 20
 _SAMPLE = 64
 _BEGINNING = 512
@@ -73,15 +77,13 @@ def compression_of(head: bytes, name: str) -> Compression:
 
 
 _EXPORT_AGAIN = "export again, as one JSON object per line"
-_TABLES = "masivo-stream prepare writes exports of its rows: docs/preparing.md shows how"
+_PREPARE = "write exports from it with masivo-stream prepare: docs/preparing.md shows how"
 _CONVERT = (
     "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md shows how"
 )
-_SHEETS = "save each sheet as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
-_DUMP = (
-    "restore it, then write its tables as CSV for masivo-stream prepare, or its records as one JSON object per line:"
-    " docs/preparing.md shows how"
-)
+_RESTORE = "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how"
+_SHEETS = "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+_OFFICE = Foreign("a Microsoft Office document", hint=_SHEETS)
 _MONGO = "write the collection with mongoexport: one JSON object per line"
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
@@ -101,16 +103,16 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"Rar!\x1a\x07", Foreign("a rar archive", command="unrar p -inul {file}")),
     (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name the files in it")),
     (b"070701", Foreign("a cpio archive", filter="cpio -i --to-stdout --quiet")),
-    (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_TABLES)),
-    (b"PGDMP", Foreign("a PostgreSQL dump", hint=_DUMP)),
+    (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_PREPARE)),
+    (b"PGDMP", Foreign("a PostgreSQL dump", hint=_RESTORE)),
     (b"Obj\x01", Foreign("an Avro file", hint=_CONVERT)),
     (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_CONVERT)),
     (b"FEA1", Foreign("a Feather file", hint=_CONVERT)),
     (b"\x6d\xe2\x99\x81", Foreign("an archive of mongodump", hint=_MONGO)),
-    (b"TAPE\0\0", Foreign("a backup of SQL Server", hint=_DUMP)),
+    (b"TAPE\0\0", Foreign("a backup of SQL Server", hint=_RESTORE)),
     (b"REDIS0", Foreign("a dump of Redis", hint=_EXPORT_AGAIN)),
     (b"\x89LZO\0\r\n\x1a\n", Foreign("compressed with lzop", filter="lzop -dc")),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a Microsoft Office document", hint=_SHEETS)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OFFICE),
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
     (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object per line")),
     (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
@@ -175,7 +177,7 @@ def _binary(head: bytes, *, ended: bool) -> Foreign | None:
     if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}:
         return Foreign("compressed with bzip2", filter="bzip2 -dc")
     if head[:4] in {b"PAR1", b"PARE"} and not _is_printable(head[4:_SAMPLE]):
-        return Foreign("a Parquet file", hint=_TABLES)
+        return Foreign("a Parquet file", hint=_PREPARE)
     if head[:3] == b"ORC" and not _is_printable(head[3:_SAMPLE]):
         return Foreign("an ORC file", hint=_CONVERT)
     if (database := _structured(head)) is not None:
@@ -199,11 +201,12 @@ def _structured(head: bytes) -> Foreign | None:
 
 
 def _zip(head: bytes) -> Foreign:
-    """Return what is in a zip archive, by the names of its first files: Office documents are archives, too."""
-    if b"xl/" in head or b"opendocument.spreadsheet" in head:
-        return Foreign("a spreadsheet (Excel, OpenDocument)", hint=_SHEETS)
-    if b"[Content_Types].xml" in head or b"mimetypeapplication/vnd.oasis" in head:
-        return Foreign("an Office document", hint=_EXPORT_AGAIN)
+    """Return what a zip archive is, by its first file: documents of spreadsheet programs are archives, too."""
+    first = head[_ZIP_HEADER:]
+    if first.startswith(_OFFICE_FILES):
+        return _OFFICE
+    if first.startswith(b"mimetypeapplication/vnd.oasis.opendocument"):
+        return Foreign("an OpenDocument file", hint=_SHEETS)
     return Foreign("a zip archive", command="unzip -p {file}")
 
 
@@ -430,7 +433,7 @@ def _other_lines(start: bytes) -> Foreign | None:
         ):
             return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
     if _SQL.match(start):
-        return Foreign("an SQL dump", hint=_DUMP)
+        return Foreign("an SQL dump", hint=_RESTORE)
     return None
 
 
@@ -480,7 +483,7 @@ def _rows(lines: list[bytes]) -> Foreign | None:
         except csv.Error:
             continue
         if len(widths) == 1 and widths != {1}:
-            return Foreign(f"a {name} table", hint=_TABLES)
+            return Foreign(f"a {name} table", hint=_PREPARE)
     return None
 
 
@@ -493,13 +496,13 @@ def _uneven_rows(lines: list[bytes]) -> Foreign | None:
             continue
         rows = list(csv.reader(some[1:], delimiter=delimiter))
         if 2 * sum(len(row) == len(columns) for row in rows) >= len(rows) > 0:
-            return Foreign(f"a {name} table", hint=_TABLES)
+            return Foreign(f"a {name} table", hint=_PREPARE)
     return None
 
 
 def _told_rows(lines: list[bytes]) -> Foreign | None:
     """Return that the file is a table whose first lines are comments, or name the separator as Excel does."""
     if lines and re.fullmatch(rb"(?i)sep=[,;|\t]\s*", lines[0]):
-        return Foreign("a CSV table", hint=_TABLES)
+        return Foreign("a CSV table", hint=_PREPARE)
     rest = [line for line in lines[: 2 * _ROWS] if not line.lstrip().startswith(b"#")]
     return _rows(rest) or _uneven_rows(rest) if len(rest) < len(lines[: 2 * _ROWS]) else None
