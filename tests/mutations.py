@@ -28,6 +28,7 @@ import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
+import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
 import mutations_of_plausibility
@@ -59,6 +60,7 @@ LISTS = (
     mutations_of_totals,
     mutations_of_sent_purchases,
     mutations_of_faults,
+    mutations_of_mending,
     mutations_of_objects,
     mutations_of_parts,
     mutations_of_scheduler,

@@ -263,7 +263,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what waits for a corrected customer is not sent with it",
-        "flow/retry_copies.py",
+        "flow/mending/known_now.py",
         "(since or self._customer(dead_letter) in self._coming)",
         "since",
         "A customer's line could not be read: it is corrected, and everything else of that customer stays behind.",

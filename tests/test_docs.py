@@ -56,7 +56,7 @@ def test_every_flag_of_a_migration_is_in_a_group():
 
 
 OWN_FLAGS = {
-    "retry": {"unchanged"},
+    "retry": {"unchanged", "dry-run"},
     "verify": {"sample", "all", "seed", "totals", "most-requests", "day-zone", "reward", "brand"},
     "fleet": {"only"},
 }

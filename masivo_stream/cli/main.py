@@ -26,10 +26,11 @@ def build_app(command: str = "") -> "App":
 
     app = App(name="masivo-stream", help=ABOUT, version=__version__, help_format="markdown")
     for name, summary in COMMANDS.items():
+        module = name.replace("-", "_")
         if name == command:
-            app.command(getattr(import_module(f"masivo_stream.cli.{name}"), name), name=name)
+            app.command(getattr(import_module(f"masivo_stream.cli.{module}"), module), name=name)
         else:
-            app.command(f"masivo_stream.cli.{name}:{name}", name=name, help=summary)
+            app.command(f"masivo_stream.cli.{module}:{module}", name=name, help=summary)
     return app
 
 

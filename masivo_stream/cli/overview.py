@@ -16,6 +16,8 @@ COMMANDS = {
     "migrate": "Migrate an export.",
     "fleet": "Plan, migrate or show the state of many accounts at once.",
     "resolve": "Show which batches are in doubt, and decide about them.",
+    "dead-letters": "List dead letters, for whoever owns the data.",
+    "mend": "Show dead letters by cause, correct all of one cause, or give them up.",
     "retry": "Send dead letters again, corrected or not.",
     "pause": "Let a run send nothing until it is resumed.",
     "resume": "Let a paused run send again.",

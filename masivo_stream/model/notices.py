@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
@@ -33,6 +34,8 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs. They hold no secret."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):
@@ -392,6 +395,13 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
     """Its URL without secrets."""
 
 
+class RetryPlanned(Struct, frozen=True, kw_only=True):
+    """What a retry is about to do with a kind's dead letters, before it takes them."""
+
+    kind: Kind
+    counts: DeadLetterCounts
+
+
 class DeadLettersTaken(Struct, frozen=True, kw_only=True):
     """A retry has taken a kind's dead letters. `ignored`: the file with the lines that name none of them, if any."""
 
@@ -481,6 +491,7 @@ Notice = (
     | ExportOverlaps
     | PurchasesUnguarded
     | ProxyUnused
+    | RetryPlanned
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, assert_never
 
 from msgspec import UnsetType
+from msgspec.structs import asdict
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
@@ -47,6 +48,7 @@ from masivo_stream.model.notices import (
     ReadBackAwaited,
     RecordIsolated,
     Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
@@ -99,6 +101,7 @@ EVENTS = (
     "export_overlaps",
     "purchases_unguarded",
     "proxy_unused",
+    "retry_planned",
     "letters_taken",
     "customers_asked",
     "taken_back",
@@ -225,6 +228,8 @@ class LogObserver:
                 self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
+            case RetryPlanned(kind=kind, counts=counts):
+                self._log.info("retry_planned", kind=kind, to_send=counts.sent, **asdict(counts))
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}

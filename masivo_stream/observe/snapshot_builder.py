@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
+from masivo_stream.core.next_steps import quote
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -59,7 +60,7 @@ class SnapshotBuilder:
         self._anomalies: deque[tuple[float, str, str]] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
-        self._outcome = self._target = self._account = ""
+        self._outcome = self._target = self._account = self._options = ""
         self._lock = Lock()
         self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
@@ -82,8 +83,8 @@ class SnapshotBuilder:
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
-            case RunStarted(target=target, account=account):
-                self._target, self._account = target, account
+            case RunStarted(target=target, account=account, options=options):
+                self._target, self._account, self._options = target, account, quote(options)
             case QuotaUsed():
                 self._windows.feed(notice, now)
             case BatchDeparted(in_flight=in_flight):
@@ -142,6 +143,7 @@ class SnapshotBuilder:
             paused=self._waits.paused,
             target=self._target,
             account=self._account,
+            options=self._options,
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),

@@ -84,6 +84,11 @@ def _with_figures_of(summary: Summary, run: RunSnapshot) -> RunSnapshot:
 
 def describe_share(summary: Summary) -> str:
     """Return the share of a run that has its outcome, and what the rest is."""
+    return f"{percent(summary.share or 0.0)} % done; {describe_rest(summary)}"
+
+
+def describe_rest(summary: Summary) -> str:
+    """Return how many records a run has, and how many of them have no outcome yet."""
     figures = summary.kinds.values()
     unread, about = sum(summary.unread.values()), "" if summary.unread_exact else "about "
     rest = (
@@ -93,7 +98,7 @@ def describe_share(summary: Summary) -> str:
     )
     words = [text.format(f"{count:,}") for count, text in rest if count]
     every = unread + sum(each.read for each in figures)
-    return f"{percent(summary.share or 0.0)} % done; of {about}{every:,} records, {join_words(words)}"
+    return f"of {about}{every:,} records, {join_words(words)}"
 
 
 def join_words(words: Sequence[str]) -> str:

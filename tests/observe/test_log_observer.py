@@ -10,6 +10,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.log import configure_log
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
@@ -47,6 +48,7 @@ from masivo_stream.model.notices import (
     ReadBackAwaited,
     RecordIsolated,
     Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
@@ -351,6 +353,22 @@ CASES = [
     (
         ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
         {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
+    ),
+    (
+        RetryPlanned(kind=EVENTS_KIND, counts=DeadLetterCounts(waiting=6, corrected=3, unchanged_sent=1, given_up=2)),
+        {
+            "event": "retry_planned",
+            "level": "info",
+            "kind": "events",
+            "to_send": 4,
+            "waiting": 6,
+            "corrected": 3,
+            "corrected_faulty": 0,
+            "unchanged_sent": 1,
+            "unchanged_faulty": 0,
+            "unchanged_left": 0,
+            "given_up": 2,
+        },
     ),
     (
         DeadLettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),

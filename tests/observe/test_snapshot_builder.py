@@ -31,7 +31,9 @@ from masivo_stream.model.notices import (
     Stopping,
     Visible,
     WaitingVisible,
+    WorkProgressed,
 )
+from masivo_stream.model.snapshot import Wait
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuilder
@@ -202,6 +204,26 @@ def test_the_current_wait_is_named(notices, what, until):
     """And until when, at most."""
     wait = builder(*notices).snapshot().wait
     assert (wait.what, wait.until) == (what, until and BEGAN + until)
+
+
+def test_work_beside_the_run_is_shown():
+    """How far the checks are, and how far a compressed export is read again; then the next wait counts."""
+    work = {"step": "reading the exports", "of": 200, "unit": "bytes"}
+    checks = builder(ChecksStarted(files=3, size=200), WorkProgressed(done=76, **work))
+    text = "checking 3 exports as a whole, before anything is sent: reading the exports 38 %"
+    assert checks.snapshot().wait.text == text
+    checks.notify(ChecksEnded(findings={}, errors=0, seconds=1.0, known=False))
+    assert checks.snapshot().wait == Wait()
+    back = builder(WorkProgressed(done=76, **work))
+    assert back.snapshot().wait == Wait(text="reading the exports: 38 %")
+    back.notify(WorkProgressed(done=200, **work))
+    assert back.snapshot().wait == Wait()
+
+
+def test_commands_have_the_flags_of_the_run():
+    """As a shell takes them."""
+    made = builder(RunStarted(kinds=(), options=("--state-dir", "my state")))
+    assert made.snapshot().options == "--state-dir 'my state'"
 
 
 def test_a_slot_that_is_free_is_not_a_wait():

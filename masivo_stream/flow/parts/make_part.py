@@ -26,13 +26,14 @@ from masivo_stream.core.parts.divide import Stretch, divide
 from masivo_stream.core.parts.line_columns import ColumnWriter
 from masivo_stream.core.reading.lines import aligned
 from masivo_stream.core.reading.remote import RemoteDecoder
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.export.identity import Identity, identify_input
 from masivo_stream.edges.export.source import Input, is_compressed, line_after
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import FIRST_PLACES
 from masivo_stream.flow.checks.whole_export import partitions_for, text_bytes
 from masivo_stream.flow.look_up import look_up, patience_of
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, cut_source, make_rules
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, cut_source
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError

@@ -86,7 +86,10 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
+        options = self._session.runtime.reporting.invocation.options
+        self._observer.notify(
+            RunStarted(kinds=tuple(self._ahead()), options=options, **name_account(self._journal.read))
+        )
         self._budget.begin()
         expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
         self._measured(expected)

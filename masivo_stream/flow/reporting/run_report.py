@@ -138,10 +138,10 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
     Raises:
         ConfigurationError: the journal is damaged.
     """
+    summary = msgspec.structs.replace(summary, fault_groups=find_fault_groups(journal.read, state, summary.kinds))
     return msgspec.structs.replace(
         add_what_is_left(journal.read, summary),
         examples=find_examples(journal, state, summary.kinds),
-        fault_groups=find_fault_groups(journal.read, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
         report="",
