@@ -28,7 +28,7 @@ _LATER = frozenset({408, 425, 429, *_BROKEN})
 _SECRETS = ("MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_NOTIFY")
 
 
-class Refusal(Struct, frozen=True):
+class NotTaken(Struct, frozen=True):
     """Why a notification was not taken."""
 
     why: str
@@ -44,7 +44,7 @@ class Receiver(Protocol):
         """What is shown of it."""
         ...
 
-    async def take(self, body: bytes) -> Refusal | None:
+    async def take(self, body: bytes) -> NotTaken | None:
         """Deliver one JSON document; return None if it was taken."""
         ...
 
@@ -58,7 +58,7 @@ class UrlReceiver:
         self._url, self._timeout = url, aiohttp.ClientTimeout(total=timeout)
         self.name = shown_origin(url)
 
-    async def take(self, body: bytes) -> Refusal | None:
+    async def take(self, body: bytes) -> NotTaken | None:
         """Deliver one JSON document. Redirects are not followed: the answer of another place is no answer."""
         headers = {"Content-Type": "application/json", "User-Agent": "masivo-stream"}
         try:
@@ -71,16 +71,16 @@ class UrlReceiver:
             ):
                 status = answer.status
         except TimeoutError:
-            return Refusal("no answer in time", again=True)
+            return NotTaken("no answer in time", again=True)
         except aiohttp.ClientConnectorCertificateError:
-            return Refusal("its certificate cannot be verified", again=False)
+            return NotTaken("its certificate cannot be verified", again=False)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Refusal(_name_of(error), again=True)
+            return NotTaken(_name_of(error), again=True)
         if status in _TAKEN:
             return None
         if status in _REDIRECTS:
-            return Refusal(f"it answers {status}: redirects are not followed", again=False)
-        return Refusal(f"it answers {status}", again=status in _LATER)
+            return NotTaken(f"it answers {status}: redirects are not followed", again=False)
+        return NotTaken(f"it answers {status}", again=status in _LATER)
 
 
 def _name_of(error: Exception) -> str:
@@ -99,7 +99,7 @@ class CommandReceiver:
         self._words, self._timeout = words, timeout
         self.name = os.path.basename(words[0])  # noqa: PTH119 - of a text
 
-    async def take(self, body: bytes) -> Refusal | None:
+    async def take(self, body: bytes) -> NotTaken | None:
         """Deliver one JSON document."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -112,17 +112,17 @@ class CommandReceiver:
             )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            return Refusal(f"it cannot be started: {why}", again=False)
+            return NotTaken(f"it cannot be started: {why}", again=False)
         try:
             async with asyncio.timeout(self._timeout):
                 await process.communicate(body)
         except TimeoutError:
-            return Refusal(f"it was killed after {self._timeout:g} s", again=False)
+            return NotTaken(f"it was killed after {self._timeout:g} s", again=False)
         finally:
             if process.returncode is None:
                 _kill(process.pid)
                 await process.wait()
-        return None if process.returncode == 0 else Refusal(f"it ended with {process.returncode}", again=False)
+        return None if process.returncode == 0 else NotTaken(f"it ended with {process.returncode}", again=False)
 
 
 def _kill(group: int) -> None:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.notify import CommandReceiver, Receiver, Refusal, UrlReceiver, split_command
+from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import Notice, NotifyFailed, RunEnded, RunStarted
 from masivo_stream.model.notification import KindFigures, Notification
@@ -38,9 +38,9 @@ LAST_SECONDS = 10.0
 class Outbox:
     """What waits for one receiver."""
 
-    def __init__(self, receiver: Receiver, failed: Callable[[str, str], None], clock: Clock) -> None:
-        """Deliver to `receiver`; call `failed` with its name and the cause for each document that it did not take."""
-        self._receiver, self._failed, self._clock = receiver, failed, clock
+    def __init__(self, receiver: Receiver, report_failure: Callable[[str, str], None], clock: Clock) -> None:
+        """Deliver to `receiver`; call `report_failure` with its name and the cause if it does not take a document."""
+        self._receiver, self._report_failure, self._clock = receiver, report_failure, clock
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._more, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -48,7 +48,7 @@ class Outbox:
     def put(self, body: bytes) -> None:
         """Deliver a document soon."""
         if len(self._waiting) == MOST_WAITING:
-            self._failed(self._receiver.name, "it takes too long, and more waits for it than is kept")
+            self._report_failure(self._receiver.name, "it takes too long, and more waits for it than is kept")
         self._waiting.append(body)
         self._idle.clear()
         self._more.set()
@@ -68,11 +68,11 @@ class Outbox:
             try:
                 refusal = await self._receiver.take(body)
             except Exception as error:  # noqa: BLE001 - a bug beside the run must not end it, nor later notifications
-                refusal = Refusal(f"a bug: {type(error).__name__}", again=False)
+                refusal = NotTaken(f"a bug: {type(error).__name__}", again=False)
             if refusal is None:
                 return
             if not refusal.again or number == TRIES - 1:
-                self._failed(self._receiver.name, refusal.why)
+                self._report_failure(self._receiver.name, refusal.why)
                 return
             await self._clock.sleep(pause)
             pause *= 2
@@ -83,7 +83,7 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
-            self._failed(self._receiver.name, "it had not taken it when the process ended")
+            self._report_failure(self._receiver.name, "it had not taken it when the process ended")
 
 
 def receivers_of(settings: NotifySettings) -> list[Receiver]:
@@ -125,7 +125,7 @@ class Notifications:
     async def sending(self, log: Callable[[Notice], None]) -> AsyncIterator[None]:
         """Deliver meanwhile; `log` gets a notice of each failure. What is left at the end gets a few seconds more."""
         self._log = log
-        self._outboxes = [Outbox(each, self._failed, self._clock) for each in self._receivers]
+        self._outboxes = [Outbox(each, self._report_failure, self._clock) for each in self._receivers]
         tasks = [asyncio.create_task(outbox.run()) for outbox in self._outboxes]
         try:
             try:
@@ -194,7 +194,7 @@ class Notifications:
         for outbox in self._outboxes:
             outbox.put(body)
 
-    def _failed(self, to: str, why: str) -> None:
+    def _report_failure(self, to: str, why: str) -> None:
         self._log(NotifyFailed(to=to, why=why))
 
 

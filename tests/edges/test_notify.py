@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from edges.raw_server import Peer, serving
 
-from masivo_stream.edges.notify import CommandReceiver, Refusal, UrlReceiver, shown_origin, split_command
+from masivo_stream.edges.notify import CommandReceiver, NotTaken, UrlReceiver, shown_origin, split_command
 
 BODY = b'{"schema":1}'
 
@@ -38,7 +38,7 @@ async def test_a_success_is_taken(status):
 async def test_another_answer_is_a_failure(status, again):
     """Some pass by themselves."""
     async with serving(answering_with(status)) as server:
-        assert await UrlReceiver(server.url).take(BODY) == Refusal(f"it answers {status}", again=again)
+        assert await UrlReceiver(server.url).take(BODY) == NotTaken(f"it answers {status}", again=again)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -73,11 +73,11 @@ async def test_a_server_that_does_not_answer_is_left(play, why):
     assert (why in refusal.why, refusal.again, "secret" in refusal.why) == (True, True, False)
 
 
-async def test_nobody_listens():
+async def test_a_server_that_is_not_there_may_come_back():
     """A refused connection, and a name that does not exist."""
     async with serving(hang) as server:
         url = server.url
-    assert await UrlReceiver(url).take(BODY) == Refusal("connection refused", again=True)
+    assert await UrlReceiver(url).take(BODY) == NotTaken("connection refused", again=True)
     refusal = await UrlReceiver("http://nowhere.invalid/secret", timeout=2).take(BODY)
     assert (refusal.again, "secret" in refusal.why) == (True, False)
 
@@ -133,7 +133,7 @@ async def test_a_command_gets_the_document_and_no_secret(tmp_path, monkeypatch):
 )
 async def test_a_command_that_fails_is_not_started_again(words, why):
     """It may have done something."""
-    assert await CommandReceiver(words).take(BODY) == Refusal(why, again=False)
+    assert await CommandReceiver(words).take(BODY) == NotTaken(why, again=False)
 
 
 async def test_a_command_that_does_not_read_is_no_failure():
@@ -147,11 +147,11 @@ async def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path):
     words = ["sh", "-c", f"sleep 60 & echo $! > {noted}; wait"]
     began = time.monotonic()
     refusal = await CommandReceiver(words, timeout=0.5).take(BODY)
-    assert refusal == Refusal("it was killed after 0.5 s", again=False)
+    assert refusal == NotTaken("it was killed after 0.5 s", again=False)
     assert time.monotonic() - began < 10
     child = Path("/proc") / noted.read_text().strip() / "cmdline"
     for _ in range(200):
-        if not child.exists() or not child.read_bytes():  # gone, or dead and not yet buried
+        if not child.exists() or not child.read_bytes():  # gone, or dead and not waited for
             return
         await asyncio.sleep(0.01)
     raise AssertionError("what the command has started goes on")

@@ -62,8 +62,8 @@ def plan(work, *arguments, file="", **environment):
         ),
         (
             {"MASIVO_NOTIFY": "hooks.example.com/x"},
-            "write it like {…}",
-            lambda like: ((), {"MASIVO_NOTIFY": like.replace("PATH", "x")}, ""),
+            "write it like https://hooks.example.com/PATH",
+            lambda: ((), {"MASIVO_NOTIFY": "https://hooks.example.com/x"}, ""),
         ),
         (
             {"MASIVO_NOTIFY_COMMAND": "~/page-me | tee log"},

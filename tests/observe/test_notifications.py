@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.edges.notify import Refusal
+from masivo_stream.edges.notify import NotTaken
 from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
@@ -204,7 +204,7 @@ class QuickClock(FakeClock):
         await asyncio.sleep(0)
 
 
-LATER, NEVER = Refusal("it answers 500", again=True), Refusal("it answers 404", again=False)
+LATER, NEVER = NotTaken("it answers 500", again=True), NotTaken("it answers 404", again=False)
 
 
 @pytest.mark.parametrize(
