@@ -194,7 +194,7 @@ class MonitorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is notified if a run has ended, has stopped, or needs a person."""
+    """Notifications: when a run has ended, has stopped, or needs a person."""
 
     notify: str = ""
     """A URL that gets a POST with a JSON document. Its path and query are treated as a secret. Empty: none."""
