@@ -162,6 +162,14 @@ def test_the_first_commands_are_single_lines():
     assert (ROOT / "constraints.txt").is_file()
 
 
+def test_every_extra_that_a_page_names_exists():
+    """In `pip install 'masivo-stream[cloud]'` and the like."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        named = re.findall(r"""(?:masivo-stream|['"]\.)\[([a-z,]+)\]""", path.read_text())
+        assert {extra for names in named for extra in names.split(",")} <= extras, path.name
+
+
 PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")
 """What a page names as a place in the repository: a folder with a slash behind it, or a file."""
 

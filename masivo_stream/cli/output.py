@@ -221,22 +221,32 @@ class LateLog:
         return configure_log(level=self._level, form=self._form)
 
 
+def _write(line: str) -> None:
+    """Write to standard error, as it is at this moment: the progress display replaces it while it shows."""
+    sys.stderr.write(line)
+
+
 @contextmanager
 def watching(
     log: LogSettings, *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
 ) -> Iterator[Observer]:
-    """Yield an observer that shows progress on a terminal, and writes log lines elsewhere (warnings in both).
+    """Yield an observer that shows progress and warnings on a terminal, and writes log lines elsewhere.
 
-    `builder` is notified as well, and its snapshot is what is shown; without it a new one is made.
+    On a terminal, too, it writes log lines if the settings ask for their format or for details. `builder` is notified,
+    too, and its snapshot is what is shown; without it a new one is made.
     """
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = builder or SnapshotBuilder()
     terminal = sys.stderr.isatty() and not quiet
-    # On a terminal the progress display replaces the line per batch; warnings still come one by one.
+    # On a terminal the progress display replaces the line per batch.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
     observers = Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late)])
+    if terminal and log.log_format == "auto" and log.log_level in {"info", "warning"}:
+        from masivo_stream.observe.terminal_warnings import TerminalWarnings
+
+        observers = Observers([builder, TerminalWarnings(_write)])
     if not terminal:
         yield observers
         return

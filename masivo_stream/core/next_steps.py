@@ -4,7 +4,7 @@ The commands are quoted for a POSIX shell, ready to be pasted in the directory w
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from msgspec import UNSET
@@ -12,7 +12,7 @@ from msgspec import UNSET
 from masivo_stream.core.redact import named, printable
 from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.summary import Invocation, NextStep, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, NextStep, Summary
 
 LONGEST_COMMAND = 2000
 """Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""
@@ -63,9 +63,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         return
     if summary.outcome in {"interrupted", "stopped"}:
         yield from _after_stop(summary, invocation, options, state_dir)
-    if any(each.in_doubt for each in figures):
-        text = "see what is known about the batches in doubt, then decide"
-        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+    yield from _decide(summary.kinds, options)
     over = summary.over_budget is not UNSET
     if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
         yield from _correct(summary, options, state_dir)
@@ -74,6 +72,19 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome == "complete" and any(each.accepted for each in figures):
         text = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
+
+
+def open_steps(kinds: Mapping[str, KindSummary], invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
+    """Return what a person has to do about the records of a run that is at work, once it has ended."""
+    options = invocation.options or ("--state-dir", state_dir)
+    summary = Summary(outcome="interrupted", exit_code=0, kinds=dict(kinds), closes=True)
+    return (*_decide(kinds, options), *_correct(summary, options, state_dir))
+
+
+def _decide(kinds: Mapping[str, KindSummary], options: Sequence[str]) -> Iterator[NextStep]:
+    if any(each.in_doubt for each in kinds.values()):
+        text = "see what is known about the batches in doubt, then decide"
+        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
 
 
 def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:

@@ -36,6 +36,8 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """The beginning of the account's fingerprint."""
     options: tuple[str, ...] = ()
     """Flags that every command about this run needs. They hold no secret."""
+    state_dir: str = ""
+    """Where the run's state is."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, NextStep
 
 KindState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, waiting for its effects · done · left when the run was stopped."""
@@ -87,6 +87,19 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class RunWarning(Struct, frozen=True, kw_only=True):
+    """What a person should know of, for one cause, counted while it repeats."""
+
+    first_at: float
+    at: float
+    """When it came last."""
+    text: str
+    """A sentence, without ids of batches."""
+    times: int = 1
+    again_at: float | None = None
+    """When it is tried again."""
+
+
 class MovedEnd(Struct, frozen=True, kw_only=True):
     """The forecast end of the run has moved by more than a tenth of the run, and why."""
 
@@ -152,6 +165,11 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """That no end is forecast, and why, if a person should know; empty with `ends_at`."""
     moved: MovedEnd | None = None
     """When and why the forecast end has moved last."""
+    warnings: tuple[RunWarning, ...] = ()
+    """What lasts at this moment: an outage, refusals. The oldest first."""
+    to_do: tuple[NextStep, ...] = ()
+    """What a person has to do about records in doubt and dead letters: when the run has ended, while it is at work. Of
+    a run that has ended, all its next steps."""
     share: float | None = None
     """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
     unread: int | None = None

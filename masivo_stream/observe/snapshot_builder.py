@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
-from masivo_stream.core.next_steps import quote
+from masivo_stream.core.next_steps import open_steps, quote
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -26,17 +26,21 @@ from masivo_stream.model.notices import (
     Notice,
     QuotaCorrected,
     QuotaUsed,
+    Resumed,
     RunEnded,
     RunStarted,
+    SettingsReread,
     Visible,
 )
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot
+from masivo_stream.model.summary import Invocation, NextStep, Summary
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
 from masivo_stream.observe.phases import Phases, requests_left
 from masivo_stream.observe.quota_windows import QuotaWindows
+from masivo_stream.observe.warning_counts import WarningCounts
 
 MOST_ANOMALIES = 50
 """Anomalies kept, for a person who opens the monitor later."""
@@ -60,31 +64,35 @@ class SnapshotBuilder:
         self._anomalies: deque[tuple[float, str, str]] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
-        self._outcome = self._target = self._account = self._options = ""
+        self._started = RunStarted(kinds=())
+        self._summary: Summary | None = None
         self._lock = Lock()
         self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
+        self._warnings = WarningCounts()
         self._outage, self._end = OutageWatch(), EndWatch(self._began)
         self._departures: deque[float] = deque(maxlen=LATEST)
         self._refused = 0
-        self._held = self._visible = 0.0
-        """Seconds for which the server let nothing through, and for which effects were waited for."""
+        self._held = self._visible = self._paused = 0.0
+        """Seconds for which the server let nothing through, effects were waited for, and the run was paused."""
 
     def notify(self, notice: Notice) -> None:
         """Take in a notice."""
         with self._lock:
             self._take_in(notice)
 
-    def _take_in(self, notice: Notice) -> None:
+    def _take_in(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
         now = self._clock.now()
         self._phases.feed(notice)
         self._waits.feed(notice, now)
         self._outage.feed(notice, now)
+        self._warnings.feed(notice, self._clock.wall().timestamp())
+        self._warnings.take()
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
-            case RunStarted(target=target, account=account, options=options):
-                self._target, self._account, self._options = target, account, quote(options)
+            case RunStarted():
+                self._started = notice
             case QuotaUsed():
                 self._windows.feed(notice, now)
             case BatchDeparted(in_flight=in_flight):
@@ -97,12 +105,16 @@ class SnapshotBuilder:
                 self._time_line.add(now, _sent(notice))
             case QuotaCorrected(seconds=seconds):
                 self._held += seconds
+            case Resumed(seconds=seconds):
+                self._paused += seconds
+            case SettingsReread(changed=changed) if changed:
+                self._end.settings_changed()
             case Visible(seconds=seconds):
                 self._visible += seconds
             case LoopStalled(seconds=seconds):
                 self._stall = max(self._stall, seconds)
             case RunEnded(summary=summary):
-                self._outcome = summary.outcome
+                self._summary = summary
                 self._in_flight = 0
             case _:
                 pass
@@ -139,11 +151,13 @@ class SnapshotBuilder:
             resident=self._resident(),
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
-            outcome=self._outcome,
+            outcome="" if self._summary is None else self._summary.outcome,
             paused=self._waits.paused,
-            target=self._target,
-            account=self._account,
-            options=self._options,
+            target=self._started.target,
+            account=self._started.account,
+            options=quote(self._started.options),
+            to_do=self._to_do(),
+            warnings=self._warnings.lasting,
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),
@@ -180,6 +194,13 @@ class SnapshotBuilder:
         own_pace = begin + (gap or 0.0) * requests
         return max(own_pace, self._windows.last_departure(left, now, begin, shift)) if self._windows.known else own_pace
 
+    def _to_do(self) -> tuple[NextStep, ...]:
+        """Return what a person has to do, by the figures of this moment."""
+        if self._summary is not None:
+            return self._summary.next_steps
+        kinds = {phase.kind.value: phase.figures for phase in self._phases.snapshots}
+        return open_steps(kinds, Invocation(options=self._started.options), self._started.state_dir)
+
     def _no_end(self) -> str:
         """Return why there is no forecast, if a person should know."""
         if self._waits.stopping or self._waits.paused is not None:
@@ -197,6 +218,7 @@ class SnapshotBuilder:
                 "there was no answer for a while": self._outage.seconds(now),
                 "the server let no request through for a while": self._held,
                 "effects take their time to show": self._visible,
+                "the run was paused": self._paused,
             },
             requests={
                 "refused requests are sent again in parts, to find the bad records": self._refused,

@@ -20,6 +20,8 @@ from masivo_stream.observe.check_list import details_of_groups, print_checks, pr
 from masivo_stream.observe.end_lines import clock_time, ending_lines, unread_line, waiting_line
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
+from masivo_stream.observe.to_do_lines import to_do_line, to_do_lines
+from masivo_stream.observe.warning_counts import warning_line
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
@@ -33,8 +35,7 @@ _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print what became of the records, whether the figures close, and what to do next."""
-    for line in how_far(summary):
-        print_hanging(console, line, "", "bold")
+    _print_answers(console, summary)
     if summary.target:
         account = f" (account {printable(summary.account)})" if summary.account else ""
         console.print(Text(f"to {printable(summary.target)}{account}"), soft_wrap=True)
@@ -51,12 +52,20 @@ def print_summary(console: Console, summary: Summary) -> None:
     if not isinstance(summary.canary, UnsetType):
         for sentence in summary.canary.learnt:
             print_hanging(console, printable(sentence), "canary: ")
+    for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
+        console.print(Text(f"warning: {printable(warning)}"))
     print_end(console, summary)
     for step in summary.next_steps:
         print_step(console, step)
-    for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
-        console.print(Text(f"warning: {printable(warning)}"))
     _print_places(console, summary)
+
+
+def _print_answers(console: Console, summary: Summary) -> None:
+    """Print first what a person asks first: where the run is, when it is done, and what to do."""
+    for line in how_far(summary):
+        print_hanging(console, line, "", "bold")
+    for line, style in _to_do(summary):
+        print_hanging(console, line, "", style)
 
 
 def how_far(summary: Summary) -> Iterator[str]:
@@ -66,10 +75,19 @@ def how_far(summary: Summary) -> Iterator[str]:
         yield from ending_lines(run)
         if line := unread_line(run):
             yield line
+        yield from (warning_line(warning, run.now) for warning in run.warnings)
         if line := waiting_line(run):
             yield f"as of {clock_time(run, run.now)}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)
+
+
+def _to_do(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what waits for a person; of a run at work with the commands, which are the last lines of any other."""
+    if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
+        yield from to_do_lines(_with_figures_of(summary, summary.run))
+    elif summary.target and (line := to_do_line(summary.kinds)):
+        yield line, "red" if any(figures.in_doubt for figures in summary.kinds.values()) else "yellow"
 
 
 def _with_figures_of(summary: Summary, run: RunSnapshot) -> RunSnapshot:

@@ -10,6 +10,8 @@ from rich.text import Text
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 from masivo_stream.observe.end_lines import ending_lines, unread_line, waiting_line
 from masivo_stream.observe.live_display import LiveDisplay
+from masivo_stream.observe.to_do_lines import to_do_lines
+from masivo_stream.observe.warning_counts import warning_line
 
 REFRESHES = 4
 """The most per second."""
@@ -21,6 +23,9 @@ _BAR = 16
 """Columns of a bar on a narrow terminal: as many as its longest word needs."""
 
 _LONG_BAR = 22
+
+_MOST_WARNINGS = 4
+"""Causes that are shown while they last, the latest ones."""
 
 _RECENT = 60.0
 """The rate is calculated over at least this number of seconds."""
@@ -45,11 +50,21 @@ def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
         return Group(*map(Text, ending_lines(snapshot))) if snapshot.paused is not None else Text("starting")
-    lines = [line for line in (waiting_line(snapshot), rate_line(snapshot)) if line]
+    warnings = [warning_line(warning, snapshot.now) for warning in snapshot.warnings[-_MOST_WARNINGS:]]
+    says_it = snapshot.wait.what == "retry" and any(warning.again_at for warning in snapshot.warnings)
+    waiting = "" if says_it else waiting_line(snapshot)
+    lines = [line for line in (waiting, rate_line(snapshot)) if line]
     shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
-    first = (Text(line, style="bold", no_wrap=True, overflow="ellipsis") for line in ending_lines(snapshot))
-    unread = (Text(line, style="dim") for line in (unread_line(snapshot),) if line)
-    return Group(Text(), *first, _table(snapshot, wide=width >= _WIDE), *unread, *shown)
+    first = [(line, "bold") for line in ending_lines(snapshot)]
+    below = [*((line, "dim") for line in (unread_line(snapshot),) if line), *((line, "yellow") for line in warnings)]
+    return Group(
+        Text(),
+        *(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in first),
+        *(Text(line, style=style, overflow="fold") for line, style in to_do_lines(snapshot)),
+        _table(snapshot, wide=width >= _WIDE),
+        *(Text(line, style=style) for line, style in below),
+        *shown,
+    )
 
 
 def _table(snapshot: RunSnapshot, *, wide: bool) -> Table:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.pacing.moved_end import OTHERWISE, Causes, EndWatch
+from masivo_stream.core.pacing.moved_end import CHANGED, OTHERWISE, Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import ENOUGH, typical_gap, typical_lag
 from masivo_stream.model.window import Window
 
@@ -65,3 +65,14 @@ def test_a_moved_end_has_its_largest_cause(causes, why):
     moved = watch.moved
     watch.look(600.0, 1250.0, causes)
     assert watch.moved is moved
+
+
+def test_settings_that_were_changed_are_the_reason_of_the_next_move():
+    """Whatever else has happened; of that move alone."""
+    watch = EndWatch(0.0)
+    watch.look(0.0, 1000.0, Causes())
+    watch.settings_changed()
+    watch.look(1.0, 2000.0, Causes(seconds={"an outage": 990.0}))
+    assert watch.moved.why == CHANGED
+    watch.look(2.0, 3000.0, Causes())
+    assert watch.moved.why == OTHERWISE

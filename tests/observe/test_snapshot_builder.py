@@ -34,7 +34,7 @@ from masivo_stream.model.notices import (
     WorkProgressed,
 )
 from masivo_stream.model.snapshot import Wait
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.model.window import Window
 from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuilder
 
@@ -258,3 +258,24 @@ def test_the_longest_stall_and_the_requests_in_flight_are_shown():
     assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)
     made.notify(sent(in_flight=1))
     assert made.snapshot().in_flight == 1
+
+
+def test_what_a_person_must_do_has_the_run_s_own_commands():
+    """By the figures of this moment, with the flags of the run; in the end, all steps of the summary."""
+    about = RunStarted(
+        kinds=(Ahead(kind=C, files=1, size=1), Ahead(kind=E, files=1, size=1)),
+        options=("--state-dir", "s", "--limit", "1/5s"),
+        state_dir="s",
+    )
+    made = builder(about)
+    assert made.snapshot().to_do == ()
+    made.notify(Progressed(kind=E, figures=KindSummary(read=3, in_doubt=1, dead=2), bytes_read=1))
+    assert [step.command for step in made.snapshot().to_do] == [
+        "masivo-stream resolve --state-dir s --limit 1/5s",
+        "masivo-stream mend --state-dir s",
+        "masivo-stream retry --state-dir s --limit 1/5s",
+    ]
+    go_on = NextStep(text="go on", command="again")
+    ended = Summary(outcome="interrupted", exit_code=130, kinds={}, closes=True, next_steps=(go_on,))
+    made.notify(RunEnded(summary=ended))
+    assert made.snapshot().to_do == (go_on,)

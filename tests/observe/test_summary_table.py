@@ -315,3 +315,33 @@ def test_status_shows_what_a_run_at_work_shows():
     assert lines[1] == "not read yet  600 records, 60 %"
     assert lines[2].startswith("as of ")
     assert lines[2].endswith(": next slot in 3.0 s")
+
+
+@pytest.mark.parametrize(
+    ("figures", "line"),
+    [
+        ({"in_doubt": 1}, "to do: 1 in doubt"),
+        ({"in_doubt": 1000, "dead": 12}, "to do: 1,000 in doubt, 12 dead letters"),
+        ({"dead": 1}, "to do: 1 dead letter"),
+    ],
+)
+def test_what_waits_for_a_person_is_at_the_top_and_its_command_at_the_end(figures, line):
+    """The last lines are what is seen of a long summary; a warning does not come after them."""
+    step = NextStep(text="decide", command="masivo-stream resolve")
+    found = summary(kinds={"events": KindSummary(**figures)}, target="x", next_steps=(step,), warnings=("odd",))
+    lines = shown(print_summary, found).splitlines()
+    assert lines[0] == line
+    assert lines[-4] == "warning: odd"
+    assert lines[-2:] == ["next: decide", "  masivo-stream resolve"]
+    assert "to do" not in shown(print_summary, msgspec.structs.replace(found, target=""))
+
+
+def test_status_of_a_run_at_work_has_the_commands_for_later():
+    """They are the run's own, with its flags."""
+    phase = KindSnapshot(kind=Kind.EVENTS, state="working", figures=KindSummary(read=2, dead=2))
+    steps = (NextStep(text="correct", command="masivo-stream retry --state-dir s"),)
+    run = RunSnapshot(version="1", began=0.0, now=1_700_000_000.0, phases=(phase,), to_do=steps)
+    fields = {"outcome": "interrupted", "exit_code": 0, "closes": True, "target": "x", "kinds": {}}
+    lines = shown(print_summary, Status(**fields, run=run)).splitlines()
+    at = lines.index("to do when the run has ended: 2 dead letters")
+    assert lines[at + 1] == "  masivo-stream retry --state-dir s"

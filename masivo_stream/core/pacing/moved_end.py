@@ -16,6 +16,7 @@ NOTABLE = 0.1
 LEAST = 30.0
 """Seconds by which it may move in any case: no person plans by them."""
 
+CHANGED = "the settings were changed"
 OTHERWISE = "requests leave at another pace than the account's limits allow"
 
 
@@ -36,8 +37,14 @@ class EndWatch:
         self._began = began
         self._said: float | None = None
         self._causes = Causes()
+        self._settings = False
+        """Whether the settings were changed since the end was said."""
         self.moved: MovedEnd | None = None
         """The latest move."""
+
+    def settings_changed(self) -> None:
+        """Take in that the settings were changed: if the end moves now, that is why."""
+        self._settings = True
 
     def look(self, now: float, ends_at: float, causes: Causes) -> None:
         """Look at the end that is forecast at a moment, and at what may have moved it."""
@@ -47,8 +54,9 @@ class EndWatch:
         moved = ends_at - self._said
         if abs(moved) <= max(LEAST, NOTABLE * (self._said - self._began)):
             return
-        self.moved = MovedEnd(at=now, was=self._said, now=ends_at, why=self._largest(moved, causes))
-        self._said, self._causes = ends_at, causes
+        why = CHANGED if self._settings else self._largest(moved, causes)
+        self.moved = MovedEnd(at=now, was=self._said, now=ends_at, why=why)
+        self._said, self._causes, self._settings = ends_at, causes, False
 
     def _largest(self, moved: float, causes: Causes) -> str:
         """Return the cause that has moved the end most in the same direction; it explains a part of it at least."""

@@ -86,9 +86,13 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        options = self._session.runtime.reporting.invocation.options
         self._observer.notify(
-            RunStarted(kinds=tuple(self._ahead()), options=options, **name_account(self._journal.read))
+            RunStarted(
+                kinds=tuple(self._ahead()),
+                options=self._session.runtime.reporting.invocation.options,
+                state_dir=str(self._session.state.path),
+                **name_account(self._journal.read),
+            )
         )
         self._budget.begin()
         expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
