@@ -28,6 +28,7 @@ import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
+import mutations_of_looks
 import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
@@ -68,6 +69,7 @@ LISTS = (
     mutations_of_scheduler,
     mutations_of_prepare,
     mutations_of_prover,
+    mutations_of_looks,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
@@ -127,7 +129,7 @@ def try_out(mutation):
         folder = Path(name)
         copy(folder)
         mutation.path(folder).write_text(mutation.mutated)
-        if mutation.file.endswith(".c") and not build(folder):
+        if mutation.file.endswith((".c", ".h")) and not build(folder):
             return Trial("cannot be compiled", time.monotonic() - began)
         code, output = run_tests(folder, mutation.tests)
     return Trial(validate(mutation, code, output), time.monotonic() - began, output)

@@ -51,8 +51,8 @@ MUTATIONS = (
     Mutation(
         "the email of a record counts that is held back for its id",
         "core/checks/find_repeated.py",
-        "        if tag == Tag.EMAIL and not (repeated and notes.wheres[index] in repeated):\n",
-        "        if tag == Tag.EMAIL:\n",
+        "        if tag == Tag.EMAIL and key in again and not (repeated and notes.wheres[index] in repeated):\n",
+        "        if tag == Tag.EMAIL and key in again:\n",
         "A right customer is held back because of an email that is never sent.",
         (LAWS + "exactly_the_planted_faults_are_found",),
     ),

@@ -48,7 +48,7 @@ WRONG = {
 
 def is_refused(document):
     try:
-        read_policy(settings_of([(document, "config.toml")]).validation)
+        read_policy(settings_of([(document, "config.toml")]))
     except ConfigurationError:
         return True
     return False

@@ -48,7 +48,7 @@ class ChecksBeforeSending:
             ConfigurationError: `skip_checks` has a name that no check has.
         """
         self._session, self._settings = session, session.settings
-        self._policy = read_policy(session.settings.validation)
+        self._policy = read_policy(session.settings)
         named = {kind: inputs for kind, found in sources.items() if (inputs := _exports(found))}
         self._inputs = {kind: inputs for kind, inputs in named.items() if self._can_check(kind, inputs)}
         left_out = [kind.value for kind in named if kind not in self._inputs]

@@ -62,7 +62,7 @@ async def migrate(
         StorageError: the state directory cannot be written at the start.
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
-    read_policy(settings.validation)
+    read_policy(settings)
     catalogue = (runtime or Runtime()).reporting.catalogue
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else None
     missing = exports if isinstance(exports, OnlyMissing) else None

@@ -83,7 +83,7 @@ async def plan(
         StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
-    policy = read_policy(settings.validation)
+    policy = read_policy(settings)
     exports = exports.found(settings.retry)
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     sampled = SampledReferences()

@@ -42,7 +42,7 @@ async def retry(
         InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
-    read_policy(settings.validation)
+    read_policy(settings)
     check_publishing(settings)
     async with open_session(
         settings,

@@ -211,7 +211,7 @@ class _PartReader:
         self._decoders: dict[Kind, RemoteDecoder] = {}
         self._answer, self._columns, self._spill = AnswerWriter(about), ColumnWriter(), spill
         self._collector = Collector(FIRST_PLACES)
-        self._checks = LineChecks(self._collector, None)
+        self._checks = LineChecks(self._collector, None, pure_python=request.pure_python)
         files = {(kind, str(number)): number for number, kind in enumerate(kinds)}
         self._notes = NoteTaker(about.partitions, spill.add, files, self._checks, SharedHash(about.export))
         self._read: list[int] = []
