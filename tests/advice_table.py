@@ -446,10 +446,17 @@ TABLE: dict[str, dict[str, str]] = {
         "export again, as one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         "run git lfs pull to get the file itself": "exports::a_file_that_is_not_an_export_is_replaced",
         "join its parts and unpack them, then name the files": "exports::a_file_that_is_not_an_export_is_replaced",
-        "restore it, then export one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
+        (
+            "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how"
+        ): "exports::a_file_that_is_not_an_export_is_replaced",
+        (
+            "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+        ): "exports::a_table_is_prepared",
+        "write exports from it with masivo-stream prepare: docs/preparing.md shows how": "exports::a_table_is_prepared",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
-            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+            "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md"
+            " shows how"
         ): "exports::a_file_that_is_not_an_export_is_replaced",
         "unpack it, then name the files in it": "exports::a_file_that_is_not_an_export_is_replaced",
         "{…} < {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",

@@ -63,6 +63,18 @@ OWN_FLAGS = {
 """Flags about what this command alone does."""
 
 
+def test_every_flag_is_documented():
+    """As a setting with its name on the page of the settings, or as a flag on any page."""
+    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    written = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", pages))
+    settings = {name for names in leaves().values() for name in names}
+    for command in COMMANDS:
+        for flag in build_app(command)[command].assemble_argument_collection():
+            if flag.show and flag.index is None:
+                is_setting = flag.name.lstrip("-").replace("-", "_") in settings
+                assert is_setting or written & set(flag.names), f"masivo-stream {command} {flag.name}"
+
+
 def test_every_exit_code_is_documented():
     """The README's table of exit codes is the enum's."""
     codes = {int(code) for row in rows(README, "Exit codes") for code in row.split(",")}
