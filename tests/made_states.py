@@ -261,6 +261,7 @@ def _report(snapshot, outcome, code, **fields):
     return Report(
         share=snapshot.share,
         unread={phase.kind.value: phase.unread for phase in snapshot.phases},
+        unread_exact=not snapshot.unread,
         outcome=outcome,
         exit_code=code,
         kinds=kinds,
