@@ -453,6 +453,9 @@ TABLE: dict[str, dict[str, str]] = {
             "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
         ): "exports::a_table_is_prepared",
         "write exports from it with masivo-stream prepare: docs/preparing.md shows how": "exports::a_table_is_prepared",
+        (
+            "write the collection with mongoexport: one JSON object per line"
+        ): "exports::a_file_that_is_not_an_export_is_replaced",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
             "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md"
@@ -585,6 +588,10 @@ TABLE: dict[str, dict[str, str]] = {
         "leave some hours of the day without a pause, or stop the run with masivo-stream pause": (
             "settings::a_wrong_setting_is_corrected_as_its_hint_says"
         ),
+        "write it like https://hooks.example.com/PATH": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        (
+            "write the path of a program and its arguments as in a shell; for more than that, give a script"
+        ): "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write an IANA name, such as Europe/Madrid or UTC": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write the proxy like http://proxy.example:3128": "settings::the_hints_show_complete_examples",
         "check the path given with --config": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
