@@ -8,6 +8,8 @@ ARG EXTRAS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 # A compiler for the extension that makes validation faster; it stays in this stage.
+# Their newest versions, with the distribution's security updates.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 RUN python -m venv /opt/masivo-stream
 COPY pyproject.toml setup.py MANIFEST.in constraints.txt README.md LICENSE ./

@@ -12,10 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from masivo_stream.core.mending.correct import CopyFrom, GiveUp, RemoveField, RenameField
+    from masivo_stream.core.mending.new_values import AddZone, Convert, MapTo, SetTo
     from masivo_stream.edges.clock import FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
     from masivo_stream.flow.commands.check import check
+    from masivo_stream.flow.commands.dead_letters import dead_letter_rows, dead_letters
+    from masivo_stream.flow.commands.mend import Mend, TableFile, mend, undo_mend
     from masivo_stream.flow.commands.migrate import migrate
     from masivo_stream.flow.commands.plan import plan
     from masivo_stream.flow.commands.report import report
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.experiments import Experiment, Trials
+    from masivo_stream.model.mending import DeadLetterList, Mended
     from masivo_stream.model.parts import WrittenPart
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.ports import Clock
@@ -57,7 +62,8 @@ if TYPE_CHECKING:
     from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.results import Entry, Line, Rejected, Skipped
     from masivo_stream.model.settings import Settings
-    from masivo_stream.model.summary import KindSummary, Status, Summary
+    from masivo_stream.model.status import Status
+    from masivo_stream.model.summary import KindSummary, Summary
     from masivo_stream.model.verification import Verification
     from masivo_stream.model.window import Window
     from masivo_stream.observe.report_page import draw_report
@@ -67,9 +73,12 @@ __version__ = "0.1.0"
 __all__ = [
     # commands, and what they need
     "check",
+    "dead_letter_rows",
+    "dead_letters",
     "draw_report",
     "load_credentials",
     "load_settings",
+    "mend",
     "migrate",
     "plan",
     "report",
@@ -77,37 +86,50 @@ __all__ = [
     "retry",
     "revert",
     "status",
+    "undo_mend",
     "validate",
     "validate_part",
     "verify",
     "verify_totals",
     # values
     "AccountCheck",
+    "AddZone",
     "Batch",
     "Confirmations",
+    "Convert",
+    "CopyFrom",
     "Credentials",
+    "DeadLetterList",
     "Decisions",
     "Entry",
     "ExitCode",
     "Experiment",
     "Exports",
+    "GiveUp",
     "Kind",
     "KindSummary",
     "Line",
+    "MapTo",
+    "Mend",
+    "Mended",
     "OnlyMissing",
     "Plan",
     "Reason",
     "Rejected",
+    "RemoveField",
+    "RenameField",
     "Report",
     "Resolution",
     "Reverted",
     "Sample",
     "Secret",
+    "SetTo",
     "Settings",
     "SkipReason",
     "Skipped",
     "Status",
     "Summary",
+    "TableFile",
     "TotalsChoice",
     "TotalsVerification",
     "Trials",
@@ -134,11 +156,15 @@ __all__ = [
 
 _HOMES = {
     "AccountCheck": "model.account_check",
+    "AddZone": "core.mending.new_values",
     "Batch": "model.batch",
     "Clock": "model.ports",
     "ConfigurationError": "model.errors",
     "Confirmations": "flow.identity.account_binding",
+    "Convert": "core.mending.new_values",
+    "CopyFrom": "core.mending.correct",
     "Credentials": "edges.secret",
+    "DeadLetterList": "model.mending",
     "Decisions": "flow.commands.resolve",
     "DeniedError": "model.errors",
     "DryRunFiles": "flow.dry_run.all_kinds",
@@ -147,17 +173,23 @@ _HOMES = {
     "Experiment": "model.experiments",
     "Exports": "flow.exports",
     "FakeClock": "edges.clock",
+    "GiveUp": "core.mending.correct",
     "InputError": "model.errors",
     "Kind": "model.contract",
     "KindSummary": "model.summary",
     "Line": "model.results",
+    "MapTo": "core.mending.new_values",
     "MasivoStreamError": "model.errors",
+    "Mend": "flow.commands.mend",
+    "Mended": "model.mending",
     "Observer": "flow.observer",
     "OnlyMissing": "flow.exports",
     "OutageError": "model.errors",
     "Plan": "model.plan",
     "Reason": "model.reason",
     "Rejected": "model.results",
+    "RemoveField": "core.mending.correct",
+    "RenameField": "core.mending.correct",
     "Report": "model.report",
     "Reporting": "flow.reporting.run_report",
     "Resolution": "model.resolution",
@@ -165,13 +197,15 @@ _HOMES = {
     "Runtime": "flow.runtime",
     "Sample": "flow.commands.verify",
     "Secret": "edges.secret",
+    "SetTo": "core.mending.new_values",
     "Settings": "model.settings",
     "SkipReason": "model.reason",
     "Skipped": "model.results",
-    "Status": "model.summary",
+    "Status": "model.status",
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
+    "TableFile": "flow.commands.mend",
     "TotalsChoice": "flow.readback.totals_choice",
     "TotalsVerification": "model.day_totals",
     "Trials": "model.experiments",
@@ -180,9 +214,12 @@ _HOMES = {
     "WorkerError": "model.errors",
     "WrittenPart": "model.parts",
     "check": "flow.commands.check",
+    "dead_letter_rows": "flow.commands.dead_letters",
+    "dead_letters": "flow.commands.dead_letters",
     "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
     "load_settings": "edges.config",
+    "mend": "flow.commands.mend",
     "migrate": "flow.commands.migrate",
     "plan": "flow.commands.plan",
     "report": "flow.commands.report",
@@ -190,6 +227,7 @@ _HOMES = {
     "retry": "flow.commands.retry",
     "revert": "flow.commands.revert",
     "status": "flow.commands.status",
+    "undo_mend": "flow.commands.mend",
     "validate": "flow.commands.validate",
     "validate_part": "flow.commands.validate_part",
     "verify": "flow.commands.verify",

@@ -11,6 +11,81 @@ that ends, a permission that comes back, a disk with room); what is to be report
 """
 
 TABLE: dict[str, dict[str, str]] = {
+    "observe/mend_list.py": {
+        "  masivo-stream mend {…} {…}": "mending::the_next_step_leads_to_a_correction",
+        "  masivo-stream retry": "mending::the_next_step_leads_to_a_correction",
+        "--csv corrections.csv": "mending::the_next_step_leads_to_a_correction",
+        '--give-up "why"': "mending::the_next_step_leads_to_a_correction",
+        "--map OLD=NEW": "mending::the_next_step_leads_to_a_correction",
+        "--set VALUE": "mending::the_next_step_leads_to_a_correction",
+        (
+            "and {…} more: masivo-stream dead-letters --csv -o dead-letters.csv lists all of them"
+        ): "mending::a_long_list_is_written_to_a_file",
+    },
+    "flow/mending/table_file.py": {
+        "name a CSV file that can be read": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        (
+            'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+    },
+    "flow/mending/open_state.py": {
+        (
+            "correct the export; or migrate it, then correct the dead letters of the migration"
+        ): "mending::the_right_state_directory_is_named",
+        (
+            "name the --state-dir of the migration, or of the validation, that has dead letters"
+        ): "mending::the_right_state_directory_is_named",
+    },
+    "flow/mending/letter_file.py": {
+        (
+            "correct `raw` in place, one JSON object per line, and leave the other fields as they are"
+        ): "mending::a_broken_dead_letter_file_is_put_right",
+    },
+    "flow/mending/causes.py": {
+        (
+            "masivo-stream mend lists the causes with their names, and the corrections that were made"
+        ): "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+    },
+    "flow/commands/mend.py": {
+        "correct again what comes back as a dead letter": "mending::what_a_retry_has_taken_is_corrected_again",
+        (
+            "name a field of the API, such as {…}; a list has [] after its name"
+        ): "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        "name its path, such as --field events[].brand_id": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        "write a value that the field takes": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+    },
+    "core/mending/table.py": {
+        (
+            "keep one line for each id and field, with the right value"
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+        (
+            "the first line names the columns: id, and a path for each field, such as "
+            "events[].order.value; or id, field and correction, as masivo-stream dead-letters --csv "
+            "writes them"
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+        (
+            'write a cell that holds the separator or a quote in quotes: "a, b" and "a ""b"""'
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+        (
+            "write the value that the field takes; an empty cell leaves the field as it is"
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+    },
+    "cli/mend.py": {
+        "answer yes, or give --yes": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        (
+            "masivo-stream mend lists the causes with their names"
+        ): "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        'say why, such as --give-up "test accounts"': "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        (
+            "use one of these flags, then correct again with the other"
+        ): "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        "write Z, or an offset such as -05:00": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        "write it so: --map M=MALE --map F=FEMALE": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+    },
+    "cli/dead_letters.py": {
+        "give --csv too": "mending::the_list_is_written_in_one_form",
+        "use --csv or --json, not both": "mending::the_list_is_written_in_one_form",
+    },
     "bench/stages.py": {
         (
             "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single"
@@ -67,6 +142,9 @@ TABLE: dict[str, dict[str, str]] = {
         "use only one of them": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "write it as --fleet FILE:NAME": "fleet::the_fleet_file_and_the_account_are_found",
     },
+    "cli/help.py": {
+        "Further flags; masivo-stream {…} --help explains them:": "commands::the_first_look_needs_nothing",
+    },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::status_shows_the_outcome_of_a_run"
@@ -77,6 +155,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/overview.py": {
         "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "The same of a command, on one screen: masivo-stream COMMAND -h": "commands::the_first_look_needs_nothing",
         (
             "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
@@ -367,10 +446,17 @@ TABLE: dict[str, dict[str, str]] = {
         "export again, as one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         "run git lfs pull to get the file itself": "exports::a_file_that_is_not_an_export_is_replaced",
         "join its parts and unpack them, then name the files": "exports::a_file_that_is_not_an_export_is_replaced",
-        "restore it, then export one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
+        (
+            "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how"
+        ): "exports::a_file_that_is_not_an_export_is_replaced",
+        (
+            "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+        ): "exports::a_table_is_prepared",
+        "write exports from it with masivo-stream prepare: docs/preparing.md shows how": "exports::a_table_is_prepared",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
-            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+            "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md"
+            " shows how"
         ): "exports::a_file_that_is_not_an_export_is_replaced",
         "unpack it, then name the files in it": "exports::a_file_that_is_not_an_export_is_replaced",
         "{…} < {…} > {…}; then name {…} instead": "exports::an_export_in_another_compression_is_unpacked",
@@ -384,6 +470,9 @@ TABLE: dict[str, dict[str, str]] = {
         ): "reverting::records_of_another_runs_customers_wait_for_them",
     },
     "core/next_steps.py": {
+        (
+            "see the dead letters by cause, and correct all of one cause at once, or give them up"
+        ): "mending::the_next_step_leads_to_a_correction",
         "this is a bug: keep the state directory as it is, and report that the figures do not add up": (
             "deciding::figures_that_do_not_add_up_are_reported"
         ),
@@ -1105,6 +1194,12 @@ TABLE: dict[str, dict[str, str]] = {
             " that was already read is recognised"
         ): "exports::a_pipe_continues_as_a_file",
     },
+    "flow/commands/pause.py": {
+        "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
+    },
+    "flow/commands/status.py": {
+        "resume the run: it sends nothing until then": "stopping::a_paused_run_is_resumed",
+    },
     "flow/commands/retry.py": {
         "name the --state-dir of the migration that has dead letters, or start masivo-stream migrate": (
             "checks::a_start_that_was_refused_leaves_nothing_to_retry"
@@ -1553,6 +1648,14 @@ TABLE: dict[str, dict[str, str]] = {
 }
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
+    "cli/mend.py": {
+        "--map takes OLD=NEW, each old value once": "the message above a hint",
+        "--zone takes a time zone": "the message above a hint",
+    },
+    "observe/mend_list.py": {
+        "  and {…} more causes, see --json": "where the rest of a list is",
+        ": {…}": "prints what is advice elsewhere",
+    },
     "cli/generate.py": {
         "--invalid on standard output needs a file for the list of faults": "the message above a hint",
         "--plant and --invalid cannot be combined": "the message above a hint",

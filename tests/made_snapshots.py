@@ -60,6 +60,7 @@ EVENTS = KindSnapshot(
     size=2_410_000_000,
     bytes_read=1_412_000_000,
     requests_needed=3140,
+    unread=518_000,
 )
 
 TRANSACTIONS = KindSnapshot(kind=Kind.TRANSACTIONS, size=610_000_000)

@@ -3,12 +3,14 @@
 Every picture of the page, of the report and of the terminal shows one of these, so they can be compared.
 """
 
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from made_snapshots import CUSTOMERS, EVENTS, HOUR, NOW, TRANSACTIONS, WORKING, figures
 from msgspec import structs
 
+from masivo_stream.core.accounting.forecast import share_done
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.findings import ExportChecks, KindTotals, RewardBalance
@@ -33,7 +35,7 @@ def paced_line(seconds, *, stop=0.0, pace=5.0):
     while seconds > 240 * width:
         width *= 2
     points = []
-    for number in range(int((seconds - stop) / width)):
+    for number in range(math.ceil((seconds - stop) / width)):
         sent = sum(1 for slot in range(int(seconds / pace) + 1) if number * width <= slot * pace < (number + 1) * width)
         points.append(
             Point(
@@ -50,31 +52,58 @@ def paced_line(seconds, *, stop=0.0, pace=5.0):
     return tuple(points)
 
 
-BASE = structs.replace(
-    WORKING,
-    target=TARGET,
-    account=ACCOUNT,
-    phases=(
-        structs.replace(CUSTOMERS, figures=figures(412_300, requests=413, seconds=2075.0, skipped=2041)),
-        structs.replace(EVENTS, figures=figures(733_210, pending=3000, requests=1840, seconds=9265.0)),
-        TRANSACTIONS,
-    ),
-    anomalies=(),
-    throttled=0,
+ALL = {Kind.CUSTOMERS: 412_300, Kind.EVENTS: 1_251_300, Kind.TRANSACTIONS: 460_000}
+"""Records of the exports."""
+
+
+def _with_what_is_left(snapshot, **fields):
+    """Return a snapshot that says how much is left."""
+    phases = tuple(
+        structs.replace(phase, unread=ALL[phase.kind] - phase.figures.read, exact=phase.state != "ahead")
+        for phase in snapshot.phases
+    )
+    unread = sum(phase.unread for phase in phases)
+    share = share_done([phase.figures for phase in phases], unread)
+    return structs.replace(snapshot, phases=phases, unread=unread, share=share, **fields)
+
+
+RUN = structs.replace(
+    WORKING, target=TARGET, account=ACCOUNT, options=OPTIONS, anomalies=(), throttled=0, about=True,
+    time_line=paced_line(3.15 * HOUR),
+)  # fmt: skip
+
+BASE = _with_what_is_left(
+    structs.replace(
+        RUN,
+        phases=(
+            structs.replace(CUSTOMERS, figures=figures(412_300, requests=413, seconds=2075.0, skipped=2041)),
+            structs.replace(EVENTS, figures=figures(733_210, pending=3000, requests=1840, seconds=9265.0)),
+            TRANSACTIONS,
+        ),
+    )
 )
 
-PACED = structs.replace(BASE, began=NOW - 240, time_line=paced_line(240), phases=(
-    KindSnapshot(
-        kind=Kind.CUSTOMERS, state="working", size=93_120_331, bytes_read=11_700_000, requests_needed=413,
-        figures=figures(51_000, pending=3000, requests=48, seconds=240.0),
-    ),
-    KindSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
-    TRANSACTIONS,
-))  # fmt: skip
+PACED = _with_what_is_left(
+    structs.replace(
+        RUN,
+        began=NOW - 240,
+        ends_at=NOW + 5.5 * HOUR,
+        time_line=paced_line(240),
+        phases=(
+            KindSnapshot(
+                kind=Kind.CUSTOMERS, state="working", size=93_120_331, bytes_read=11_700_000, requests_needed=413,
+                figures=figures(51_000, pending=3000, requests=48, seconds=240.0),
+            ),
+            KindSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
+            TRANSACTIONS,
+        ),
+    )
+)  # fmt: skip
 
 OUTAGE = structs.replace(
     BASE,
     wait=Wait(what="retry", until=NOW + 9, text="events: connection refused, next try"),
+    no_end="no finishing time while the API does not answer",
     in_flight=0,
     ends_at=None,
     anomalies=(
@@ -88,28 +117,53 @@ OUTAGE = structs.replace(
     ),
 )
 
-IN_DOUBT = structs.replace(WORKING, target=TARGET, account=ACCOUNT, throttled=0)
+IN_DOUBT = _with_what_is_left(structs.replace(RUN, phases=WORKING.phases, anomalies=WORKING.anomalies))
 
-INTERRUPTED = structs.replace(
-    IN_DOUBT,
-    phases=(CUSTOMERS, structs.replace(EVENTS, state="left"), structs.replace(TRANSACTIONS, state="ahead")),
-    wait=Wait(what="done"),
-    in_flight=0,
-    ends_at=None,
-    outcome="interrupted",
-)
+INTERRUPTED = _with_what_is_left(
+    structs.replace(
+        IN_DOUBT,
+        phases=(
+            CUSTOMERS,
+            structs.replace(
+                EVENTS,
+                state="left",
+                figures=figures(
+                    399_700, dead=307, in_doubt=1000, pending=3000, requests=1002, requests_lower_bound=998,
+                    bytes_sent=610_000_000, seconds=5010.0, reasons=EVENTS.figures.reasons,
+                ),
+            ),
+            TRANSACTIONS,
+        ),
+        wait=Wait(what="done"),
+        began=NOW - 7100.0,
+        time_line=paced_line(7100.0),
+        in_flight=0,
+        ends_at=None,
+        outcome="interrupted",
+    )
+)  # fmt: skip
 
-DONE = structs.replace(
-    BASE,
-    phases=tuple(
-        structs.replace(phase, kind=kind, state="done", bytes_read=phase.size, figures=BASE.phases[0].figures)
-        for kind, phase in zip(Kind, (CUSTOMERS, EVENTS, TRANSACTIONS), strict=True)
-    ),
-    wait=Wait(what="done"),
-    in_flight=0,
-    ends_at=None,
-    outcome="complete",
-)
+DONE = _with_what_is_left(
+    structs.replace(
+        BASE,
+        phases=tuple(
+            structs.replace(
+                phase, kind=kind, state="done", bytes_read=phase.size,
+                figures=figures(
+                    ALL[kind], requests=number, requests_lower_bound=number - 2, seconds=5.0 * number,
+                    bytes_sent=number * 600_000, skipped=2041 if kind is Kind.CUSTOMERS else 0,
+                ),
+            )
+            for kind, phase, number in zip(Kind, (CUSTOMERS, EVENTS, TRANSACTIONS), (413, 3140, 1806), strict=True)
+        ),
+        began=NOW - 26_800.0,
+        time_line=paced_line(26_800.0),
+        wait=Wait(what="done"),
+        in_flight=0,
+        ends_at=None,
+        outcome="complete",
+    )
+)  # fmt: skip
 
 SNAPSHOTS = dict(zip(STATES, (BASE, PACED, OUTAGE, IN_DOUBT, INTERRUPTED, DONE), strict=True))
 
@@ -198,6 +252,8 @@ def _report(snapshot, outcome, code, **fields):
         for phase in snapshot.phases
     )
     return Report(
+        share=snapshot.share,
+        unread={phase.kind.value: phase.unread for phase in snapshot.phases},
         outcome=outcome,
         exit_code=code,
         kinds=kinds,
@@ -236,15 +292,21 @@ DOUBT = DoubtPlace(
     why="the connection was reset after the request",
     places=(("events-0412.ndjson.gz", 88_120, 89_119),),
 )
-_ENDED = structs.replace(
-    IN_DOUBT,
-    phases=(
-        CUSTOMERS,
-        structs.replace(EVENTS, state="done", figures=figures(1_251_300, dead=307, in_doubt=1000, requests=3140,
-            requests_lower_bound=3130, bytes_sent=1_930_000_000, seconds=15_700.0, reasons=EVENTS.figures.reasons)),
-        structs.replace(TRANSACTIONS, state="done", figures=figures(301_220, requests=1806,
-            requests_lower_bound=1801, bytes_sent=410_000_000, seconds=9030.0)),
-    ),
+_ENDED = _with_what_is_left(
+    structs.replace(
+        DONE,
+        phases=(
+            structs.replace(CUSTOMERS, state="done"),
+            structs.replace(
+                DONE.phases[1],
+                figures=structs.replace(
+                    DONE.phases[1].figures, accepted=1_249_993, dead=307, in_doubt=1000, reasons=EVENTS.figures.reasons,
+                    items_accepted=2_499_986, items_dead=614, items_in_doubt=2000,
+                ),
+            ),
+            DONE.phases[2],
+        ),
+    )
 )  # fmt: skip
 
 REPORTS = {

@@ -37,7 +37,7 @@ class Mutation:
     @property
     def is_python(self):
         """Return whether the mutated file is valid Python (any test would notice one that is not), or C, never mind."""
-        if self.file.endswith(".c"):
+        if self.file.endswith((".c", ".h")):
             return True
         try:
             ast.parse(self.mutated)

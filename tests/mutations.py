@@ -27,6 +27,9 @@ import mutations_of_fleet
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_levers
+import mutations_of_looks
+import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
 import mutations_of_plausibility
@@ -49,6 +52,7 @@ LISTS = (
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
+    mutations_of_levers,
     mutations_of_plausibility,
     mutations_of_accounts,
     mutations_of_references,
@@ -57,11 +61,13 @@ LISTS = (
     mutations_of_totals,
     mutations_of_sent_purchases,
     mutations_of_faults,
+    mutations_of_mending,
     mutations_of_objects,
     mutations_of_parts,
     mutations_of_scheduler,
     mutations_of_prepare,
     mutations_of_prover,
+    mutations_of_looks,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
@@ -121,7 +127,7 @@ def try_out(mutation):
         folder = Path(name)
         copy(folder)
         mutation.path(folder).write_text(mutation.mutated)
-        if mutation.file.endswith(".c") and not build(folder):
+        if mutation.file.endswith((".c", ".h")) and not build(folder):
             return Trial("cannot be compiled", time.monotonic() - began)
         code, output = run_tests(folder, mutation.tests)
     return Trial(validate(mutation, code, output), time.monotonic() - began, output)

@@ -51,8 +51,8 @@ MUTATIONS = (
     Mutation(
         "the email of a record counts that is held back for its id",
         "core/checks/find_repeated.py",
-        "        if tag == Tag.EMAIL and not (repeated and notes.wheres[index] in repeated):\n",
-        "        if tag == Tag.EMAIL:\n",
+        "        if tag == Tag.EMAIL and key in again and not (repeated and notes.wheres[index] in repeated):\n",
+        "        if tag == Tag.EMAIL and key in again:\n",
         "A right customer is held back because of an email that is never sent.",
         (LAWS + "exactly_the_planted_faults_are_found",),
     ),
@@ -263,7 +263,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what waits for a corrected customer is not sent with it",
-        "flow/retry_copies.py",
+        "flow/mending/known_now.py",
         "(since or self._customer(dead_letter) in self._coming)",
         "since",
         "A customer's line could not be read: it is corrected, and everything else of that customer stays behind.",

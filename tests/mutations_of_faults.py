@@ -98,8 +98,8 @@ MUTATIONS = (
     Mutation(
         "groups are of the first faults",
         "flow/reporting/group_faults.py",
-        " in found.faults or (found,)]",
-        " in (found,)]",
+        "known = found.faults or (found,) if",
+        "known = (found,) if",
         "After a restart, the groups are others than before.",
         (FILE + "groups_are_read_from_the_dead_letter_file",),
     ),

@@ -59,8 +59,8 @@ ORDER = (
     Mutation(
         "more are on the wire than may be",
         "flow/pipeline/deliver.py",
-        "anyio.Semaphore(in_flight,",
-        "anyio.Semaphore(2 * in_flight,",
+        "anyio.Semaphore(most,",
+        "anyio.Semaphore(2 * most,",
         "A kill leaves twice as many batches in doubt, and the server gets more requests at once than configured.",
         (KIND + "no_more_batches_are_in_flight_than_allowed",),
     ),

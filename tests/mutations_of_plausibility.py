@@ -27,8 +27,8 @@ MUTATIONS = (
     Mutation(
         "the first day of 1970 is a date like others",
         "core/checks/plausible.py",
-        "_EARLIEST = utc(DAY_SECONDS)\n",
-        "_EARLIEST = utc(0)\n",
+        "EARLIEST = utc(DAY_SECONDS)\n",
+        "EARLIEST = utc(0)\n",
         "Zeros in place of dates are not found.",
         ALL,
     ),

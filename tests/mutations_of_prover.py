@@ -171,8 +171,8 @@ SIGNS = (
     Mutation(
         "signs of a doubted line stay",
         SOURCE,
-        "    call->sign_count = signs;\n    return 0;",
-        "    return 0;",
+        "    call->sign_count = signs;\n    call->sum",
+        "    call->sum",
         "Signs belong to the wrong events from there on.",
         (PROVER + "signs_of_a_doubted_line_do_not_stay",),
     ),

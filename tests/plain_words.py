@@ -166,6 +166,11 @@ ALLOWED = (
     Allowed("masivo_stream/core/fault_groups.py", r" letter ", "a list of single words, `dead` among them"),
     Allowed("masivo_stream/*/evidence.py", r"[Vv]erdict", "what evidence shows of a batch in doubt"),
     Allowed("masivo_stream/model/resolution.py", r"[Vv]erdict", "the same"),
+    Allowed(
+        "*",
+        r"masivo-stream mend|\"mend\"|mend-|\(mend\||\.mending|commands\.mend",
+        "the command is called so, and its files",
+    ),
     Allowed("masivo_stream/core/pacing/schedule.py", r"looks back", "a rate window looks back over its length"),
 )
 

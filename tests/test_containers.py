@@ -10,6 +10,7 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import image_recipe
 import jsonschema
 import pytest
 import yaml
@@ -71,6 +72,43 @@ def test_the_image_is_made_of_existing_files():
         assert (ROOT / name).exists()
     assert set(copied) == let_through
     assert "--constraint constraints.txt" in DOCKERFILE
+
+
+def test_the_recipe_copies_before_it_runs(tmp_path, monkeypatch):
+    """Without running it: each file gets to the builder before the command that needs it, and no file of a checkout."""
+    build, final = image_recipe.stages((ROOT / "Dockerfile").read_text())
+    recipe = image_recipe.Recipe(tmp_path, "")
+    ran = []
+    monkeypatch.setattr(
+        recipe, "_run", lambda command, work, _: ran.append((command, {path.name for path in work.iterdir()}))
+    )
+    recipe.build(build, image_recipe.let_through((ROOT / ".dockerignore").read_text()))
+    (made, empty), (installed, there) = ran
+    assert (made, empty) == ("python -m venv /opt/masivo-stream", set())
+    assert f"{tmp_path}/opt/masivo-stream/bin/pip install --constraint" in recipe.inside(installed)
+    assert {"constraints.txt", "masivo_stream", "pyproject.toml", "setup.py"} <= there
+    assert not [path for pattern in ("*.pyc", "*.so") for path in tmp_path.rglob(pattern)]
+    assert final[0].name == "FROM"
+
+
+def test_the_base_image_is_pinned_to_a_python_that_is_tested():
+    """A version, and a distribution."""
+    version, distribution = re.fullmatch(r"PYTHON=(\d\.\d+)-slim-(\w+)", instructions("ARG")[0]).groups()
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    assert f"Programming Language :: Python :: {version}" in classifiers
+    assert distribution != "latest"
+    assert instructions("FROM") == ["python:${PYTHON} AS build", "python:${PYTHON}"]
+
+
+def test_the_recipe_is_wrong_if_a_file_does_not_reach_the_builder(tmp_path):
+    """`.dockerignore` names each; an instruction that is not known is not passed over."""
+    build, _ = image_recipe.stages((ROOT / "Dockerfile").read_text())
+    with pytest.raises(ValueError, match=r"keeps setup.py from the builder"):
+        image_recipe.Recipe(tmp_path, "").build(
+            [each for each in build if each.name != "RUN"], ["pyproject.toml", "constraints.txt", "masivo_stream"]
+        )
+    with pytest.raises(ValueError, match="ADD is no instruction"):
+        list(image_recipe.instructions("FROM a\nADD b c\n"))
 
 
 def test_the_image_can_have_the_extra():

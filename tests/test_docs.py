@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from end_to_end_tools import KINDS, run
+from made_docs import program
 
-from masivo_stream.cli.main import COMMANDS
+from masivo_stream.cli.help import GROUPS
+from masivo_stream.cli.main import COMMANDS, build_app
 from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.generate.planted_findings import PLANTS
 from masivo_stream.model.errors import ExitCode
@@ -42,6 +44,35 @@ def test_every_command_is_documented():
     """The table of commands is the program's."""
     named = [row.removeprefix("masivo-stream ") for row in rows(page("commands.md"), "Commands")]
     assert sorted(named) == sorted(COMMANDS)
+
+
+def test_every_flag_of_a_migration_is_in_a_group():
+    """If a new flag is not one of `OWN_FLAGS`: add it to `GROUPS` in masivo_stream/cli/help.py."""
+    grouped = {name for names in GROUPS.values() for name in names.split()}
+    for command in ("plan", "migrate", "retry", "verify", "fleet"):
+        flags = build_app(command)[command].assemble_argument_collection()
+        own = {flag.name.lstrip("-") for flag in flags if flag.show and flag.index is None} - grouped
+        assert own == OWN_FLAGS.get(command, set())
+
+
+OWN_FLAGS = {
+    "retry": {"unchanged", "dry-run"},
+    "verify": {"sample", "all", "seed", "totals", "most-requests", "day-zone", "reward", "brand"},
+    "fleet": {"only"},
+}
+"""Flags about what this command alone does."""
+
+
+def test_every_flag_is_documented():
+    """As a setting with its name on the page of the settings, or as a flag on any page."""
+    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    written = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", pages))
+    settings = {name for names in leaves().values() for name in names}
+    for command in COMMANDS:
+        for flag in build_app(command)[command].assemble_argument_collection():
+            if flag.show and flag.index is None:
+                is_setting = flag.name.lstrip("-").replace("-", "_") in settings
+                assert is_setting or written & set(flag.names), f"masivo-stream {command} {flag.name}"
 
 
 def test_every_exit_code_is_documented():
@@ -98,6 +129,16 @@ def test_every_setting_has_its_reason():
         above = line
 
 
+def test_the_schema_for_editors_is_made_from_the_settings():
+    """After a change of the settings or of the example: python docs/make/make_settings_schema.py."""
+    assert (ROOT / "config.schema.json").read_text() == program("make_settings_schema").schema_text()
+
+
+def test_the_field_reference_is_made_from_the_schema():
+    """After a change of the schema or of a word: python docs/make/make_fields.py."""
+    assert page("fields.md") == program("make_fields").make_page()
+
+
 def test_the_readme_records_are_valid(tmp_path):
     """`validate` accepts the example lines of the README."""
     examples = [line.strip() for line in README.splitlines() if line.strip().startswith('{"id": "c-1"')]
@@ -131,6 +172,14 @@ def test_the_first_commands_are_single_lines():
         assert block.count("\n") == 1
         assert block.startswith("python3 -m venv .venv && ")
     assert (ROOT / "constraints.txt").is_file()
+
+
+def test_every_extra_that_a_page_names_exists():
+    """In `pip install 'masivo-stream[cloud]'` and the like."""
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        named = re.findall(r"""(?:masivo-stream|['"]\.)\[([a-z,]+)\]""", path.read_text())
+        assert {extra for names in named for extra in names.split(",")} <= extras, path.name
 
 
 PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")

@@ -12,11 +12,6 @@ from masivo_stream.model.contract import Kind
 made = program("make_fields")
 
 
-def test_the_page_is_what_the_schema_says():
-    """After a change of the schema: python docs/make/make_fields.py."""
-    assert made.PAGE.read_text() == made.make_page()
-
-
 def extended(field):
     """Return the record of a customer with one more field."""
     return defstruct("CustomerRecord", [field], bases=(schemas.CustomerRecord,), kw_only=True)

@@ -34,6 +34,9 @@ _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.
 )
 """Rich's, without the fonts that it would load from another host."""
 
+_SINGLE_SPACE = re.compile(r"(?<![>;])&#160;(?![&<])")
+"""A space between two words. Several together, or at an end, would be lost as ordinary ones."""
+
 
 def frames(command: Sequence[str], *, columns: int, lines: int = LINES, step: int = 1 << 16) -> Iterator[pyte.Screen]:
     """Run `command` on a terminal and yield its screen whenever it has changed; the same object each time.
@@ -88,7 +91,7 @@ def draw(shown: Text, path: Path, *, columns: int, title: str) -> None:
         console = Console(file=nowhere, record=True, width=columns, force_terminal=True, legacy_windows=False)
         console.print(shown, soft_wrap=True)
     svg = console.export_svg(title=title, code_format=_FORMAT, unique_id=path.stem, theme=SVG_EXPORT_THEME)
-    path.write_text(svg.replace("&#160;", " "))
+    path.write_text(_SINGLE_SPACE.sub(" ", svg))
 
 
 def sending_last(columns: int) -> Text:

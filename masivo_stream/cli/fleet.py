@@ -196,11 +196,15 @@ def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
     """Yield what watches the runs: it shows progress on a terminal, and writes log lines elsewhere."""
     from masivo_stream.cli.output import LateLog
     from masivo_stream.observe.fleet_watch import FleetRuns
+    from masivo_stream.observe.progress_notes import ProgressNotes
 
     log = fleet.settings.log
     terminal = sys.stderr.isatty() and not quiet
     level = "warning" if terminal and log.log_level == "info" else log.log_level
     runs = FleetRuns([each.name for each in fleet.accounts], LateLog(level=level, form=log.log_format))
+    for each in fleet.accounts:
+        snapshot = runs.accounts[each.name].builder.snapshot
+        runs.add(each.name, ProgressNotes(snapshot, each.settings.state.state_dir))
     if not terminal:
         yield runs
         return

@@ -26,10 +26,11 @@ def build_app(command: str = "") -> "App":
 
     app = App(name="masivo-stream", help=ABOUT, version=__version__, help_format="markdown")
     for name, summary in COMMANDS.items():
+        module = name.replace("-", "_")
         if name == command:
-            app.command(getattr(import_module(f"masivo_stream.cli.{name}"), name), name=name)
+            app.command(getattr(import_module(f"masivo_stream.cli.{module}"), module), name=name)
         else:
-            app.command(f"masivo_stream.cli.{name}:{name}", name=name, help=summary)
+            app.command(f"masivo_stream.cli.{module}:{module}", name=name, help=summary)
     return app
 
 
@@ -98,7 +99,12 @@ def _answer(arguments: list[str]) -> object:
 
     from cyclopts import CycloptsError
 
+    from masivo_stream.cli.help import asks_for_help, help_of
+
     command = _command(arguments)
+    if command and (asked := asks_for_help(arguments[1:])):
+        print(help_of(build_app(command), command, short=asked == "-h"))  # noqa: T201 - the program's own output
+        return ExitCode.COMPLETE
     try:
         return build_app(command)(
             _standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value"
@@ -125,9 +131,14 @@ def _command(arguments: list[str]) -> str:
 
 
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
+    from masivo_stream.cli.lines import terminal_width, wrap
     from masivo_stream.core.redact import mask, printable
 
-    print(f"error: {printable(mask(what))}", file=sys.stderr)  # noqa: T201 - the program's own output
+    width = terminal_width()
+    print(wrap(f"error: {printable(mask(what))}", "  ", width), file=sys.stderr)  # noqa: T201 - the program's own output
     for name, text in (("while", operation), ("where", place), ("hint", hint)):
         if text:
-            print(f"  {name}: {printable(text)}", file=sys.stderr)  # noqa: T201 - the same
+            line = f"  {name}: {printable(text)}"
+            # A place is one word, whatever blanks the name of a file has.
+            shown = line if name == "where" else wrap(line, " " * len(f"  {name}: "), width)
+            print(shown, file=sys.stderr)  # noqa: T201 - the same

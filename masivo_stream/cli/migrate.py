@@ -106,7 +106,8 @@ def migrate(
         confirmations=(confirmations or MigrateConfirmationFlags()).confirmed(),
         handle_signals=True,
         runtime=Runtime(
-            reporting=reporting("migrate", (validation, sending, common), (exports, run), catalogue=exports.catalogue)
+            reread=partial(settings_from, common, validation, sending, run),
+            reporting=reporting("migrate", (validation, sending, common), (exports, run), catalogue=exports.catalogue),
         ),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)

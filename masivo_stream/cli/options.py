@@ -1,8 +1,8 @@
 """Flags that several commands share. A flag has the name of its setting; its help states the default."""
 
 import os
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import Field, dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from cyclopts import Parameter
 
@@ -102,7 +102,7 @@ class CommonFlags:
     config: str | None = None
     "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
     fleet: str | None = None
-    "FILE:NAME takes settings, key and state directory of an account of a fleet file."
+    "Take settings, key and state directory of this account of a fleet file."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None
@@ -255,6 +255,12 @@ class CanaryFlags:
     "First send one record of each kind, and go on only if the account shows them as sent. Default: --no-canary."
 
 
+class FlagGroup(Protocol):
+    """Flags that are settings: a dataclass with their names."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
 def exports_from(exports: ExportFlags, common: CommonFlags) -> "Exports":
     """Return the exports that were named; without any, those of the account that `--fleet FILE:NAME` names."""
     if not common.fleet or exports.customers or exports.events or exports.transactions or exports.from_ is not None:
@@ -267,9 +273,7 @@ def exports_from(exports: ExportFlags, common: CommonFlags) -> "Exports":
     return replace(found, parts=named.parts or found.parts)
 
 
-def settings_from(
-    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
-) -> "Settings":
+def settings_from(common: CommonFlags, *groups: FlagGroup | None) -> "Settings":
     """Load the settings from flags, environment and file. From then on, waits for exports are in the log."""
     settings = _load_settings(common, *groups)
     _log_waits(settings)
@@ -289,9 +293,7 @@ def _log_waits(settings: "Settings") -> None:
     ON_WAIT.set(write)
 
 
-def _load_settings(
-    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
-) -> "Settings":
+def _load_settings(common: CommonFlags, *groups: FlagGroup | None) -> "Settings":
     from masivo_stream.edges.config import load_settings
 
     flags = read_flags(common, *groups)
@@ -306,9 +308,7 @@ def _load_settings(
     return load_settings(shown_url(config), content=read_small(config), environment=os.environ, flags=flags)
 
 
-def read_flags(
-    common: CommonFlags, *groups: ValidationFlags | SchedulerFlags | SendingFlags | RunFlags | CanaryFlags | None
-) -> dict[str, Any]:
+def read_flags(common: CommonFlags, *groups: FlagGroup | None) -> dict[str, Any]:
     """Return the settings that these flags give; None for a flag that was not given."""
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
     for group in groups:

@@ -16,6 +16,7 @@ from masivo_stream.model.bench_result import Bench
 from masivo_stream.model.day_totals import TotalsVerification
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.parts import WrittenPart
+from masivo_stream.model.pause import PauseAnswer
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import LogSettings
@@ -53,6 +54,31 @@ def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int
             print_sample(Output(), summary.verified)
 
     return answer(write, summary.exit_code, question=question)
+
+
+def show_pause(found: PauseAnswer, *, json: bool) -> int:
+    """Print whether a run is paused now; return the exit code."""
+    if json:
+        return print_json(found, question=True)
+    from masivo_stream.cli.console import Output
+    from masivo_stream.core.next_steps import resume_command
+    from masivo_stream.observe.pause_text import describe_pause
+
+    if isinstance(found.paused, UnsetType):
+        lines = ["resumed" if found.changed else "it was not paused"]
+        if not found.owner:
+            lines.append("no process is at work: the command that started the run continues it")
+    else:
+        what = describe_pause(found.paused.since.timestamp(), found.paused.by)
+        lines = [what if found.changed else f"it was paused already: {what}"]
+        lines.append(
+            f"at work: {found.owner}: it sends nothing new within a second"
+            if found.owner
+            else "no process is at work: the next one waits"
+        )
+        lines.append(f"resume with: {resume_command(found.state_dir)}")
+    text = "\n".join(lines)
+    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
 
 
 def show_part(written: WrittenPart, *, json: bool) -> int:
@@ -195,22 +221,32 @@ class LateLog:
         return configure_log(level=self._level, form=self._form)
 
 
+def _write(line: str) -> None:
+    """Write to standard error, as it is at this moment: the progress display replaces it while it shows."""
+    sys.stderr.write(line)
+
+
 @contextmanager
 def watching(
     log: LogSettings, *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
 ) -> Iterator[Observer]:
-    """Yield an observer that shows progress on a terminal, and writes log lines elsewhere (warnings in both).
+    """Yield an observer that shows progress and warnings on a terminal, and writes log lines elsewhere.
 
-    `builder` is notified as well, and its snapshot is what is shown; without it a new one is made.
+    On a terminal, too, it writes log lines if the settings ask for their format or for details. `builder` is notified,
+    too, and its snapshot is what is shown; without it a new one is made.
     """
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = builder or SnapshotBuilder()
     terminal = sys.stderr.isatty() and not quiet
-    # On a terminal the progress display replaces the line per batch; warnings still come one by one.
+    # On a terminal the progress display replaces the line per batch.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
     observers = Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late)])
+    if terminal and log.log_format == "auto" and log.log_level in {"info", "warning"}:
+        from masivo_stream.observe.terminal_warnings import TerminalWarnings
+
+        observers = Observers([builder, TerminalWarnings(_write)])
     if not terminal:
         yield observers
         return

@@ -16,7 +16,11 @@ COMMANDS = {
     "migrate": "Migrate an export.",
     "fleet": "Plan, migrate or show the state of many accounts at once.",
     "resolve": "Show which batches are in doubt, and decide about them.",
+    "dead-letters": "List dead letters, for whoever owns the data.",
+    "mend": "Show dead letters by cause, correct all of one cause, or give them up.",
     "retry": "Send dead letters again, corrected or not.",
+    "pause": "Let a run send nothing until it is resumed.",
+    "resume": "Let a paused run send again.",
     "status": "Show the progress and outcome of a run.",
     "verify": "Read back what was accepted, and report what differs from what was sent.",
     "report": "Write the report of a run: one page, or JSON.",
@@ -30,6 +34,7 @@ COMMANDS = {
 
 _OPTIONS = {
     "--help": "Show this, or the flags of a command: masivo-stream COMMAND --help",
+    "-h": "The same of a command, on one screen: masivo-stream COMMAND -h",
     "--version": "Show the version; with -v also which validator is at work.",
 }
 

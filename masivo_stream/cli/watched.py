@@ -1,13 +1,16 @@
 """Run a command while it can be watched: in its log, as progress on a terminal, and in its monitor."""
 
 import gc
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from masivo_stream.cli.output import watching
-from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.notices import MonitorListens, Notice
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -39,6 +42,7 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     """
     import anyio
 
+    from masivo_stream.observe.progress_notes import ProgressNotes
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = SnapshotBuilder()
@@ -47,8 +51,22 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
 
         work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
     calm_collector()
-    with watching(settings.log, quiet=quiet, builder=builder) as observer:
-        return anyio.run(work, observer)
+    notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
+    with _hang_ups_ignored(), watching(settings.log, quiet=quiet, builder=builder) as observer:
+        return anyio.run(work, Observers([observer, notes]))
+
+
+@contextmanager
+def _hang_ups_ignored() -> Iterator[None]:
+    """Ignore SIGHUP while the run does not listen for it, before and after its work: it would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def _beside_monitor(

@@ -101,7 +101,7 @@ class FaultGrouper:
         """Start without any."""
         self._kind = kind
         self._groups: dict[tuple[str, str, str], _Found] = {}
-        self._dead_letters = 0
+        self._dead_letters = self._corrected = 0
 
     def add(self, place: tuple[str, int, int], faults: Iterable[tuple[str, str, str]]) -> None:
         """Add a dead letter: file, line and offset of its record, and its faults as reason, field and message."""
@@ -113,6 +113,11 @@ class FaultGrouper:
                     continue
                 found = self._groups[key] = _Found(*place)
             found.records += 1
+
+    def add_corrected(self) -> None:
+        """Add a dead letter that is in no group, because it was corrected."""
+        self._dead_letters += 1
+        self._corrected += 1
 
     def result(self) -> FaultGroups:
         """Return all groups, the largest first; of two that are as large, the one that occurred first."""
@@ -131,7 +136,8 @@ class FaultGrouper:
             for (reason, field, cause), found in self._groups.items()
         ]
         listed.sort(key=lambda group: -group.records)
-        return FaultGroups(listed=tuple(listed), dead_letters={self._kind: self._dead_letters})
+        corrected = {self._kind: self._corrected} if self._corrected else {}
+        return FaultGroups(listed=tuple(listed), dead_letters={self._kind: self._dead_letters}, corrected=corrected)
 
 
 def join_groups(kinds: Iterable[FaultGroups]) -> FaultGroups:
@@ -140,7 +146,8 @@ def join_groups(kinds: Iterable[FaultGroups]) -> FaultGroups:
     listed = sorted((group for each in found for group in each.listed), key=lambda group: -group.records)
     counts = {kind: count for each in found for kind, count in each.dead_letters.items() if count}
     more = max(0, len(listed) - MOST_LISTED)
-    return FaultGroups(listed=tuple(listed[:MOST_LISTED]), left_out=more, dead_letters=counts)
+    corrected = {kind: count for each in found for kind, count in each.corrected.items()}
+    return FaultGroups(listed=tuple(listed[:MOST_LISTED]), left_out=more, dead_letters=counts, corrected=corrected)
 
 
 def _cut(fault: tuple[str, str, str]) -> tuple[str, str, str]:

@@ -4,14 +4,15 @@ The commands are quoted for a POSIX shell, ready to be pasted in the directory w
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from msgspec import UNSET
 
 from masivo_stream.core.redact import named, printable
 from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.summary import Invocation, NextStep, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, NextStep, Summary
 
 LONGEST_COMMAND = 2000
 """Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""
@@ -30,8 +31,19 @@ _ALLOW_MORE = (
     "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it continues"
     " from here"
 )
+_ABOUT_RECORDS = frozenset(
+    {
+        *("--state-dir", "--config", "--fleet", "--unknown-fields", "--discounted-value", "--transaction-types"),
+        "--max-line-bytes",
+    }
+)
 _STDIN = frozenset({"-", "/dev/stdin"})
 _FROM_A_PIPE = "write the export to a file, then start the same command with that file instead of the pipe"
+
+
+def resume_command(state_dir: str) -> str:
+    """Return the command that ends the pause of a run."""
+    return shlex.join([_PROGRAM, "resume", state_dir])
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
@@ -51,12 +63,10 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         return
     if summary.outcome in {"interrupted", "stopped"}:
         yield from _after_stop(summary, invocation, options, state_dir)
-    if any(each.in_doubt for each in figures):
-        text = "see what is known about the batches in doubt, then decide"
-        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+    yield from _decide(summary.kinds, options)
     over = summary.over_budget is not UNSET
     if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
-        yield _correct(summary, options, state_dir)
+        yield from _correct(summary, options, state_dir)
     if over:
         yield NextStep(text=_ALLOW_MORE)
     if summary.outcome == "complete" and any(each.accepted for each in figures):
@@ -64,11 +74,39 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 
-def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> NextStep:
-    dead = [kind for kind, each in summary.kinds.items() if each.dead]
+def open_steps(kinds: Mapping[str, KindSummary], invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
+    """Return what a person has to do about the records of a run that is at work, once it has ended."""
+    options = invocation.options or ("--state-dir", state_dir)
+    summary = Summary(outcome="interrupted", exit_code=0, kinds=dict(kinds), closes=True)
+    return (*_decide(kinds, options), *_correct(summary, options, state_dir))
+
+
+def _decide(kinds: Mapping[str, KindSummary], options: Sequence[str]) -> Iterator[NextStep]:
+    if any(each.in_doubt for each in kinds.values()):
+        text = "see what is known about the batches in doubt, then decide"
+        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+
+
+def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
+    given_up = summary.fault_groups.given_up
+    dead = [
+        kind
+        for kind, each in summary.kinds.items()
+        if given_up.get(kind, 0) < max(each.dead, sum(each.reasons.values()))
+    ]
+    if not dead:
+        return
+    text = "see the dead letters by cause, and correct all of one cause at once, or give them up"
+    yield NextStep(text=text, command=quote((_PROGRAM, "mend", *_of_records(options))))
     kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
     text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
-    return NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
+    yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
+
+
+def _of_records(options: Sequence[str]) -> list[str]:
+    """Return those of a run's flags that say where it is, and how records are validated."""
+    found = pairwise(options)
+    return [word for flag, value in found if flag in _ABOUT_RECORDS for word in (flag, value)]
 
 
 def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
@@ -76,7 +114,7 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
     text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
     canary = None if summary.canary is UNSET else summary.canary
     if canary is not None and any(record.outcome == "refused" for record in canary.records):
-        yield _correct(summary, options, state_dir)  # the same command would find the same dead letter
+        yield from _correct(summary, options, state_dir)  # the same command would find the same dead letter
     elif not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
     elif summary.over_budget is UNSET:

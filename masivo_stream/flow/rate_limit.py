@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
+from masivo_stream.core.pacing.timetable import Timetable
 from masivo_stream.edges.export.source import STDIN
 from masivo_stream.edges.secret import Credentials, name_quota
 from masivo_stream.edges.shared_dir.claims import claim
@@ -27,12 +28,13 @@ from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import find_shared_dir
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.sending_switch import SendingSwitch
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError, StorageError
 from masivo_stream.model.notices import AccountShared, AccountUnguarded, QuotaUsed, ScopeUse, SlotAwaited
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.settings import Settings
+from masivo_stream.model.settings import LimitSettings, Settings
 from masivo_stream.model.window import Window
 
 _SIDE_BY_SIDE = 1024
@@ -58,6 +60,10 @@ class QuotaPort(Protocol):
 
     def withdraw(self, numbers: Iterable[int]) -> None:
         """Take departures back."""
+        ...
+
+    def departures(self, lane: Lane) -> list[float]:
+        """Return the moments of departures, of all processes, that count in a lane; ascending."""
         ...
 
     def hold(self, scope: str, seconds: float) -> None:
@@ -92,6 +98,12 @@ class QuotaClient:
         if numbers:
             self._call(lambda quota: quota.withdraw(numbers))
 
+    def departures(self, lane: Lane) -> list[float]:
+        """As the quota does; without a quota, no departure is known."""
+        found: list[float] = []
+        self._call(lambda quota: found.extend(quota.departures(lane)))
+        return found
+
     def hold(self, scope: str, seconds: float) -> None:
         """As the quota does."""
         self._call(lambda quota: quota.hold(scope, seconds))
@@ -117,6 +129,13 @@ class LimitScope:
         self.lane = Lane(name, pacer.horizon)
         self._unanswered: dict[int, int] = {}
         """Tickets of departures of other processes by their numbers."""
+
+    def change(
+        self, windows: Sequence[Window], timetable: Timetable, time_zone: str, departures: Sequence[float]
+    ) -> None:
+        """Go by other windows; `departures` are those known of any process, ascending."""
+        self.pacer.change(windows, timetable, departures)
+        self.time_zone, self.lane = time_zone, Lane(self.lane.scope, self.pacer.horizon)
 
     def hear(self, news: News) -> None:
         """Count what others did."""
@@ -204,11 +223,12 @@ class RateLimiter:
         *,
         longest_hold: float = math.inf,
         observer: Observer | None = None,
+        switch: SendingSwitch | None = None,
     ) -> None:
         """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
         There is no wait for a hold of more than `longest_hold` seconds, whichever process was asked for it. `observer`
-        receives notices of waits, and of what is used.
+        receives notices of waits, and of what is used. While `switch` is off, nothing leaves.
         """
         self.scopes = tuple(scopes)
         self._clock = clock
@@ -216,8 +236,9 @@ class RateLimiter:
         self._longest_hold = longest_hold
         self._observer = observer
         self._noticed = -math.inf
-        self._shared = [scope for scope in self.scopes if scope.pacer.limited]
-        self._longest_sleep = _LOOK_AGAIN if any(scope.pacer.timed for scope in self.scopes) else math.inf
+        self.switch = switch or SendingSwitch(clock)
+        self._sleepers: set[anyio.CancelScope] = set()
+        self.look_again()
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
     @asynccontextmanager
@@ -228,15 +249,45 @@ class RateLimiter:
             OutageError: the server has asked to wait longer than we do.
         """
         async with self._turn:
+            await self.switch.wait_until_on()
             while isinstance(slot := self._reserve(), float):
                 self._notify(slot)
-                await self._clock.sleep(min(slot, self._longest_sleep))
+                await self._sleep(min(slot, self._longest_sleep))
+                await self.switch.wait_until_on()
             departure = Departure(self.scopes, self._clock, self._quota, slot)
             self._notify()
         try:
             yield departure
         finally:
             departure.close()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, at most until windows change."""
+        with anyio.CancelScope() as sleeper:
+            self._sleepers.add(sleeper)
+            try:
+                await self._clock.sleep(seconds)
+            finally:
+                self._sleepers.discard(sleeper)
+
+    def look_again(self) -> None:
+        """Take in that windows of the scopes have changed: requests that wait ask again."""
+        self._shared = [scope for scope in self.scopes if scope.pacer.limited]
+        self._longest_sleep = _LOOK_AGAIN if any(scope.pacer.timed for scope in self.scopes) else math.inf
+        for sleeper in self._sleepers:
+            sleeper.cancel()
+
+    def announce(self) -> None:
+        """Give notice of what is used of the windows before anything departs, also by other processes."""
+
+        def listen(heard: Sequence[News]) -> float:
+            for scope, news in zip(self._shared, heard, strict=False):
+                scope.hear(news)
+                scope.pacer.hold(news.held_until)
+            return math.inf  # nothing departs
+
+        self._quota.reserve([scope.lane for scope in self._shared], listen)
+        self._notify()
 
     def _reserve(self) -> list[int] | float:
         def decide(heard: Sequence[News]) -> float:
@@ -269,6 +320,19 @@ class RateLimiter:
             self._noticed = now
             self._observer.notify(QuotaUsed(scopes=tuple(scope.use(now) for scope in self._shared)))
 
+    def departures(self, scope: LimitScope, windows: Sequence[Window]) -> list[float]:
+        """Return the departures, of any process, that may count in other windows of a scope."""
+        lane = Lane(scope.lane.scope, 2 * max((window.seconds for window in windows), default=0.0))
+        if scope.pacer.limited:  # hear first of those that no one has asked about yet
+
+            def hear(heard: Sequence[News]) -> float:
+                for news in heard:
+                    scope.hear(news)
+                return 1.0  # nothing departs
+
+            self._quota.reserve([scope.lane], hear)
+        return self._quota.departures(lane)
+
     def hold(self, seconds: float) -> None:
         """Let nothing leave for a while, in any of the scopes."""
         for scope in self.scopes:
@@ -278,6 +342,14 @@ class RateLimiter:
 
 
 # The limiters of one account.
+
+_GENERAL = "general"
+
+
+def _find_timetable(limits: LimitSettings, clock: Clock) -> tuple[str, Timetable]:
+    """Return the time zone of the hours of limits, and what knows when these hold by `clock`."""
+    name, zone = find_zone(limits.time_zone)
+    return name, timetable_of(zone, lambda: clock.wall().timestamp() - clock.now())
 
 
 class RateLimiters(Struct, frozen=True):
@@ -289,6 +361,21 @@ class RateLimiters(Struct, frozen=True):
     """For the call that takes a migration back."""
     general: RateLimiter
     """For all other calls: tokens and reading back."""
+
+    @property
+    def switch(self) -> SendingSwitch:
+        """What lets all of these requests leave, or not."""
+        return self.general.switch
+
+    def change(self, limits: LimitSettings, clock: Clock) -> None:
+        """Keep to other windows from now on; what has departed and is known counts in them."""
+        time_zone, timetable = _find_timetable(limits, clock)
+        limiters = {id(limiter): limiter for limiter in (*self.kinds.values(), self.revert, self.general)}.values()
+        for scope in {id(scope): scope for limiter in limiters for scope in limiter.scopes}.values():
+            windows = limits.general_limit if scope.lane.scope == _GENERAL else limits.limit
+            scope.change(windows, timetable, time_zone, self.general.departures(scope, windows))
+        for limiter in limiters:
+            limiter.look_again()
 
     @property
     def limited(self) -> bool:
@@ -352,17 +439,17 @@ def make_limiters(
         lost: called when `quota` fails; from then on the limiters work without it.
         observer: receives notices of waits, and of what is used of the windows.
     """
-    limits, shared = settings.limits, QuotaClient(quota, lost)
-    name, zone = find_zone(limits.time_zone)
-    timetable = timetable_of(zone, lambda: clock.wall().timestamp() - clock.now())
+    limits, shared, switch = settings.limits, QuotaClient(quota, lost), SendingSwitch(clock)
+    time_zone, timetable = _find_timetable(limits, clock)
 
     def scope(called: str, windows: Sequence[Window]) -> LimitScope:
-        return LimitScope(called, Pacer(windows, timetable), name)
+        return LimitScope(called, Pacer(windows, timetable), time_zone)
 
-    general = scope("general", limits.general_limit)
+    general = scope(_GENERAL, limits.general_limit)
 
     def limiter(*scopes: LimitScope) -> RateLimiter:
-        return RateLimiter((*scopes, general), clock, shared, longest_hold=limits.longest_hold, observer=observer)
+        hold = limits.longest_hold
+        return RateLimiter((*scopes, general), clock, shared, longest_hold=hold, observer=observer, switch=switch)
 
     if limits.scope == "account":
         migration = limiter(scope("migration", limits.limit))

@@ -9,12 +9,10 @@ the two files, and the journal says in which.
 import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from itertools import chain
 
-from masivo_stream.core.accounting.missing import hash_bytes, hash_customer
-from masivo_stream.core.dead_letters import FOUND_BY_CHECKS, DeadLetter, read_dead_letter, write_retry
-from masivo_stream.core.reading.marks import find_customer
+from masivo_stream.core.accounting.missing import hash_bytes
+from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.counted_file import CountedFile
@@ -24,13 +22,13 @@ from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
+from masivo_stream.flow.mending.known_now import KnownNow
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
-from masivo_stream.model.reason import Reason
 
 
 @contextmanager
@@ -89,12 +87,12 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
     """
     taken: list[RetryCopy] = []
     notices: list[DeadLettersTaken] = []
-    coming: set[int] = set()
+    known_now = KnownNow(journal.read, unchanged=unchanged)
     for kind in Kind:
         length, crc = journal.read.dead_letter_file(kind)
         known = journal.read.sources(kind)
         name = f"retry-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
-        copy = _Copy(kind, journal, coming, unchanged=unchanged)
+        copy = _Copy(kind, journal, known_now)
         file = dead_letter_name(kind)
         as_left = state.checksum(file, length) == (length, crc)
         lines = state.lines(file, length if as_left else None)
@@ -126,12 +124,10 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
 class _Copy:
     """Turns the lines of a dead-letter file into the lines of a retry's copy."""
 
-    def __init__(self, kind: Kind, journal: Journal, coming: set[int], *, unchanged: bool) -> None:
-        """Take dead letters of `kind`; `coming` holds the hashes of the customers that this retry sends."""
+    def __init__(self, kind: Kind, journal: Journal, known_now: KnownNow) -> None:
+        """Take dead letters of `kind`; `known_now` knows what this retry sends, and what it has taken of customers."""
         self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
-        self._coming, self._unchanged = coming, unchanged
-        last = journal.read.last_accepted(Kind.CUSTOMERS)
-        self._customers_accepted_at = None if last is None else last[1]
+        self._known_now = known_now
         self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
         for source in journal.read.sources(kind):
             self._numbers.setdefault(source.name, []).append(source.number)
@@ -179,24 +175,9 @@ class _Copy:
         self.taken.add(row.row)
         mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
-        if self._kind is Kind.CUSTOMERS and (customer := self._customer(dead_letter)) is not None:
-            self._coming.add(customer)
-        return write_retry(dead_letter, row, mended=mended or self._may_be_right(dead_letter, row))
-
-    def _may_be_right(self, dead_letter: DeadLetter, row: DeadLetterNote) -> bool:
-        """Return whether what the checks found of an unchanged record need not hold any more."""
-        if row.reason not in FOUND_BY_CHECKS:
-            return False
-        if self._unchanged:
-            return True
-        accepted_at = self._customers_accepted_at
-        since = accepted_at is not None and accepted_at > _moment(dead_letter.at)
-        return row.reason == Reason.UNKNOWN_CUSTOMER and (since or self._customer(dead_letter) in self._coming)
-
-    def _customer(self, dead_letter: DeadLetter) -> int | None:
-        """Return the hash of a dead letter's customer; None if the id cannot be read."""
-        customer = find_customer(dead_letter.body)
-        return None if customer is None else hash_customer(customer, self._salt)
+        if self._kind is Kind.CUSTOMERS:
+            self._known_now.comes(dead_letter)
+        return write_retry(dead_letter, row, mended=mended or self._known_now.may_be_right(dead_letter, row.reason))
 
     def _row(self, dead_letter: DeadLetter) -> DeadLetterNote | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""
@@ -210,12 +191,3 @@ class _Copy:
             own = set(dead_letter.items or ())
             rows = [row for row in rows if own <= set(row.record[2] or ())]
         return rows[0] if rows else None
-
-
-def _moment(at: str) -> datetime:
-    """Return the moment of a dead letter; the latest one if a person has changed it into no date."""
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.model.ports import Clock
+from masivo_stream.model.settings import Settings
 
 
 class Runtime(Struct, frozen=True, kw_only=True):
@@ -20,5 +21,7 @@ class Runtime(Struct, frozen=True, kw_only=True):
     """Returns numbers in [0, 1): for the jitter of retries and for samples."""
     turn_to_check: CapacityLimiter | None = None
     """Bounds how many runs of one process check their exports at the same time. None: no run waits for another."""
+    reread: Callable[[], Settings] | None = None
+    """Reads the settings again, as they were read at the start. None: SIGHUP changes nothing."""
     reporting: Reporting = Reporting()
     """The commands that a report names as next steps, and the function that draws its page."""

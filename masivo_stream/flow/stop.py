@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import anyio
 from anyio.abc import TaskStatus
@@ -24,6 +24,18 @@ from masivo_stream.model.notices import LoopStalled, MinutePassed, Notice, Stopp
 from masivo_stream.model.ports import Clock
 
 
+class Levers(Protocol):
+    """What a person changes about a run at work."""
+
+    def hang_up(self) -> None:
+        """Read the settings again: a SIGHUP came."""
+        ...
+
+    async def watch(self) -> None:
+        """Do what a person asks for, until this is cancelled."""
+        ...
+
+
 class StopControl:
     """Stops a run once, for the first cause."""
 
@@ -33,6 +45,8 @@ class StopControl:
         self.cause: MasivoStreamError | None = None
         self.clock = clock
         self.drain_time = drain_time
+        self.levers: Levers | None = None
+        """What a person changes while it runs; it is watched beside the work."""
         self._begun = anyio.Event()
         self._flights: set[anyio.CancelScope] = set()
 
@@ -106,7 +120,10 @@ class SharedSignals:
         with _received() as signals:
             task_status.started()
             async for received in signals:
-                if self.received is None:
+                if received is signal.SIGHUP:
+                    for stop in self._stops:
+                        _hang_up(stop)
+                elif self.received is None:
                     self.received = _interruption(received)
                     self._came.set()
                     for stop, observer in list(self._stops.items()):
@@ -143,6 +160,8 @@ async def work_under(
         beside.start_soon(stop.drain)
         if shared is None:
             beside.start_soon(watch_loop_lag, stop.clock, observer)
+        if stop.levers is not None:
+            beside.start_soon(stop.levers.watch)
         if handle_signals and shared is None:
             await beside.start(obey_signals, stop, observer)  # before any work, so no signal is missed
         with shared.stopping(stop, observer) if shared is not None else nullcontext(), stop.work:
@@ -156,14 +175,18 @@ async def work_under(
 async def obey_signals(
     stop: StopControl, observer: Observer, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    """Stop on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
+    """Stop on SIGINT and SIGTERM; read the settings again on SIGHUP. Never returns.
+
+    A lost terminal sends SIGHUP, too, and must not end a migration: settings that have not changed change nothing.
 
     Above all PID 1 of a container needs it: there the kernel ignores a SIGTERM without a handler.
     """
     with _received() as signals:
         task_status.started()
         async for received in signals:
-            if stop.cause is None:
+            if received is signal.SIGHUP:
+                _hang_up(stop)
+            elif stop.cause is None:
                 cause = _interruption(received)
                 observer.notify(Stopping(why=cause.signal, in_flight=stop.in_flight, drain_time=stop.drain_time))
                 stop.begin(cause)
@@ -173,9 +196,14 @@ async def obey_signals(
 
 @contextmanager
 def _received() -> Iterator[AsyncIterator[signal.Signals]]:
-    """Yield the signals that ask for a stop, as they come."""
+    """Yield the signals that are obeyed, as they come."""
     with _restored(_OBEYED), anyio.open_signal_receiver(*_OBEYED) as signals:
-        yield (received async for received in signals if received is not signal.SIGHUP)
+        yield signals
+
+
+def _hang_up(stop: StopControl) -> None:
+    if stop.levers is not None:
+        stop.levers.hang_up()
 
 
 def _interruption(received: signal.Signals) -> Interrupted:

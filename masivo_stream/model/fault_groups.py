@@ -35,3 +35,7 @@ class FaultGroups(Struct, frozen=True, kw_only=True):
     """Further groups."""
     dead_letters: dict[str, int] = {}
     """By kind: the dead letters that were looked at. Others are no longer in the dead-letter file, or far behind."""
+    corrected: dict[str, int] = {}
+    """By kind: those of them that `mend` has corrected, and that are in no group: they wait for a retry."""
+    given_up: dict[str, int] = {}
+    """By kind: dead letters that `mend` has set aside. They are not in the dead-letter file, and counted as dead."""

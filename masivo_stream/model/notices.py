@@ -8,6 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.model.window import Window
 
@@ -32,6 +34,17 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs. They hold no secret."""
+    state_dir: str = ""
+    """Where the run's state is."""
+
+
+class ExportsMeasured(Struct, frozen=True, kw_only=True):
+    """What the exports of a run hold in all. Sent when it begins, and again when the checks have counted them."""
+
+    kinds: dict[Kind, Expected]
+    """Kinds of which nothing is known are left out."""
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
@@ -270,6 +283,50 @@ class Stopping(Struct, frozen=True, kw_only=True):
     """The longest time, in seconds, that these may take."""
 
 
+class Paused(Struct, frozen=True, kw_only=True):
+    """A person has paused the run: nothing new is sent until it is resumed."""
+
+    since: float
+    """Unix seconds."""
+    by: str
+    """User and host."""
+    command: str
+    """The command that ends the pause."""
+    in_flight: int = 0
+    """Requests under way, which end as usual."""
+
+
+class Resumed(Struct, frozen=True, kw_only=True):
+    """The pause is over."""
+
+    seconds: float
+    """For how long this process has sent nothing."""
+
+
+class SettingChange(Struct, frozen=True, kw_only=True):
+    """One setting of a run at work that was changed."""
+
+    name: str
+    old: str
+    new: str
+
+
+class SettingsReread(Struct, frozen=True, kw_only=True):
+    """The settings were read again (SIGHUP)."""
+
+    changed: tuple[SettingChange, ...] = ()
+    left: tuple[str, ...] = ()
+    """Names of settings that are changed, and that count only from the next start on."""
+
+
+class SettingsUnread(Struct, frozen=True, kw_only=True):
+    """The settings could not be read again: nothing was changed."""
+
+    why: str
+    place: str
+    hint: str
+
+
 WorkUnit = Literal["bytes", "records", "parts"]
 
 
@@ -332,6 +389,13 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
     """Its URL without secrets."""
 
 
+class RetryPlanned(Struct, frozen=True, kw_only=True):
+    """What a retry is about to do with a kind's dead letters, before it takes them."""
+
+    kind: Kind
+    counts: DeadLetterCounts
+
+
 class DeadLettersTaken(Struct, frozen=True, kw_only=True):
     """A retry has taken a kind's dead letters. `ignored`: the file with the lines that name none of them, if any."""
 
@@ -392,6 +456,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | ExportsMeasured
     | ObjectAwaited
     | ChecksStarted
     | ChecksEnded
@@ -420,10 +485,15 @@ Notice = (
     | ExportOverlaps
     | PurchasesUnguarded
     | ProxyUnused
+    | RetryPlanned
     | DeadLettersTaken
     | CustomersAsked
     | TakenBack
     | TotalsProgressed
+    | Paused
+    | Resumed
+    | SettingsReread
+    | SettingsUnread
     | WorkProgressed
     | MinutePassed
     | LoopStalled

@@ -9,14 +9,15 @@ from typing import Literal
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, NextStep
 
 KindState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, waiting for its effects · done · left when the run was stopped."""
 
-Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "drain", "done"]
+Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "paused", "drain", "done"]
 """What the run waits for at this moment: nothing (it works), the account's next slot, effects to become visible, a
-batch's next try, reading back customers of a refused batch, requests in flight before it stops; or it is done."""
+batch's next try, reading back customers of a refused batch, a person who resumes it, requests in flight before it
+stops; or it is done."""
 
 
 class WindowUse(Struct, frozen=True, kw_only=True):
@@ -52,6 +53,10 @@ class KindSnapshot(Struct, frozen=True, kw_only=True):
     """When the last of them leaves at the account's limits, for the kind at work; None if that is not known."""
     probes: tuple[int, int] | None = None
     """Probes seen and sent, while the run waits for effects."""
+    unread: int | None = None
+    """Records that were not read yet; None if nothing is known of them."""
+    exact: bool = False
+    """Whether `unread` is counted, not estimated."""
 
 
 class Wait(Struct, frozen=True, kw_only=True):
@@ -63,6 +68,16 @@ class Wait(Struct, frozen=True, kw_only=True):
     """The same for people, without the time left: `next slot`, which is shown as `next slot in 3.2 s`."""
 
 
+class PauseShown(Struct, frozen=True, kw_only=True):
+    """A pause that a person has asked for."""
+
+    since: float
+    by: str
+    """User and host; empty if that is not known."""
+    command: str
+    """The command that ends it."""
+
+
 class Anomaly(Struct, frozen=True, kw_only=True):
     """An event that a person should know of."""
 
@@ -70,6 +85,30 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     event: str
     """The name of its log event."""
     text: str
+
+
+class RunWarning(Struct, frozen=True, kw_only=True):
+    """What a person should know of, for one cause, counted while it repeats."""
+
+    first_at: float
+    at: float
+    """When it came last."""
+    text: str
+    """A sentence, without ids of batches."""
+    times: int = 1
+    again_at: float | None = None
+    """When it is tried again."""
+
+
+class MovedEnd(Struct, frozen=True, kw_only=True):
+    """The forecast end of the run has moved by more than a tenth of the run, and why."""
+
+    at: float
+    """When that showed."""
+    was: float
+    """The end as it was forecast before."""
+    now: float
+    why: str
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -114,7 +153,28 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Oldest first. The stretches get longer as the run does, so that their number stays bounded."""
     outcome: str = ""
     """How the run ended; empty while it works."""
+    paused: PauseShown | None = None
+    """The pause that a person has asked for; None if the run is not paused."""
     target: str = ""
     """Where the records go: scheme, host and port of the API."""
     account: str = ""
     """The beginning of the account's fingerprint."""
+    about: bool = False
+    """Whether `ends_at` and what is left are estimates; they are not once all exports are read."""
+    no_end: str = ""
+    """That no end is forecast, and why, if a person should know; empty with `ends_at`."""
+    moved: MovedEnd | None = None
+    """When and why the forecast end has moved last."""
+    warnings: tuple[RunWarning, ...] = ()
+    """What lasts at this moment: an outage, refusals. The oldest first."""
+    to_do: tuple[NextStep, ...] = ()
+    """What a person has to do about records in doubt and dead letters: when the run has ended, while it is at work. Of
+    a run that has ended, all its next steps."""
+    share: float | None = None
+    """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
+    unread: int | None = None
+    """Records that were not read yet, of all kinds; None if that is not known for each of them."""
+    requests_left: int | None = None
+    """Requests still to be sent, of all kinds; None if that is not known for each of them."""
+    options: str = ""
+    """Flags that every command about this run needs, quoted for a shell."""

@@ -103,12 +103,11 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     canary: CanaryResult | UnsetType = UNSET
     """What the records that were sent first show; only of a run that had a canary in this process."""
+    share: float | None = None
+    """The share of all records that have their outcome, from 0 to 1; None if that is not known."""
+    unread: dict[str, int] = {}
+    """Records that were not read yet, by kind; empty if that is not known."""
+    unread_exact: bool = False
+    """Whether these are counted, not estimated."""
     checks: ExportChecks | UnsetType = UNSET
     """What the checks over all files found, and control totals; only of a command that makes them."""
-
-
-class Status(Summary, frozen=True, kw_only=True):
-    """The result of `status`: a summary, and which process is at work."""
-
-    owner: str = ""
-    """Process and host that own the state directory now; empty if no process does."""

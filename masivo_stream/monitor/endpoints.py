@@ -71,8 +71,9 @@ class Endpoints:
         return MonitorAnswer(body=body, content_type=content_type)
 
     async def _readiness(self, _request: web.BaseRequest) -> MonitorAnswer:
-        if is_working(self._source.snapshot()):
-            return MonitorAnswer(body=b"working\n")
+        snapshot = self._source.snapshot()
+        if is_working(snapshot):  # also while it is paused: nothing is wrong with it
+            return MonitorAnswer(body=b"working\n" if snapshot.paused is None else f"{snapshot.wait.text}\n".encode())
         return MonitorAnswer(status=503, body=b"not begun, or stopping\n")
 
 

@@ -66,8 +66,14 @@ def _run(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("masivo_run_started_timestamp_seconds", "When the run began.", [], [([], snapshot.began)])
     ends: Labelled = [([], snapshot.ends_at)] if snapshot.ends_at is not None else []
     yield _gauge("masivo_run_ends_timestamp_seconds", "When the last request leaves, if that is known.", [], ends)
+    share: Labelled = [([], snapshot.share)] if snapshot.share is not None else []
+    yield _gauge("masivo_run_done_ratio", "Share of all records that have their outcome, from 0 to 1.", [], share)
+    left: Labelled = [([], snapshot.requests_left)] if snapshot.requests_left is not None else []
+    yield _gauge("masivo_run_requests_left", "Requests still to be sent, estimated until all is read.", [], left)
     waits = [([word], float(snapshot.wait.what == word)) for word in get_args(Waiting)]
     yield _gauge("masivo_waiting", "What the run waits for: 1 for that, 0 for the others.", ["for"], waits)
+    paused: Labelled = [([], float(snapshot.paused is not None))]
+    yield _gauge("masivo_paused", "1 while a person has paused the run, else 0.", [], paused)
     yield _gauge("masivo_requests_in_flight", "Requests sent and not answered yet.", [], [([], snapshot.in_flight)])
     yield _counter("masivo_throttled", "Requests answered 429 in this run.", [], [([], snapshot.throttled)])
     stall = "Longest time for which one task kept the event loop busy."
@@ -82,6 +88,8 @@ def _phases(phases: Iterable[KindSnapshot]) -> Iterator[Metric]:
     yield _counter("masivo_read_bytes", read, of_kind, [([phase.kind], phase.bytes_read) for phase in phases])
     sizes: Labelled = [([phase.kind], phase.size) for phase in phases if phase.size]
     yield _gauge("masivo_export_bytes", "Bytes in a kind's exports, if that is known.", of_kind, sizes)
+    unread: Labelled = [([phase.kind], phase.unread) for phase in phases if phase.unread is not None]
+    yield _gauge("masivo_records_unread", "Records not read yet, estimated until they are counted.", of_kind, unread)
     needed: Labelled = [([phase.kind], phase.requests_needed) for phase in phases if phase.requests_needed is not None]
     yield _gauge("masivo_requests_needed", "Requests that a kind takes, estimated from what was read.", of_kind, needed)
     yield from _of_records(figures)

@@ -1,5 +1,7 @@
 """The notices that a person should know of: one sentence for each, with the name of its log event."""
 
+from collections.abc import Sequence
+
 from masivo_stream.core.reading.fingerprint import describe_overlap
 from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
@@ -15,12 +17,26 @@ from masivo_stream.model.notices import (
     LoopStalled,
     Notice,
     ObjectAwaited,
+    Paused,
     ProxyUnused,
     PurchasesUnguarded,
     QuotaCorrected,
     RecordIsolated,
+    Resumed,
+    SettingChange,
+    SettingsReread,
+    SettingsUnread,
     Stopping,
 )
+from masivo_stream.observe.pause_text import describe_pause
+
+
+def describe_changes(changed: Sequence[SettingChange], left: Sequence[str]) -> str:
+    """Return a sentence about settings that were read again."""
+    parts = [f"{change.name} was {change.old}, is now {change.new}" for change in changed]
+    if left:
+        parts.append(f"{', '.join(left)} {'count' if len(left) > 1 else 'counts'} from the next start on")
+    return "settings read again: " + ("; ".join(parts) or "nothing has changed")
 
 
 def anomaly(notice: Notice) -> tuple[str, str] | None:
@@ -65,6 +81,14 @@ def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 
             return "proxy_unused", f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
         case DeadLettersTaken(kind=kind, ignored=ignored) if ignored:
             return "letters_taken", f"{kind}: lines that are not dead letters of this run are in {ignored}"
+        case Paused(since=since, by=by):
+            return "paused", f"nothing is sent: {describe_pause(since, by)}"
+        case Resumed(seconds=seconds):
+            return "resumed", f"resumed after {duration(seconds)}"
+        case SettingsReread(changed=changed, left=left) if changed or left:
+            return "settings_reread", describe_changes(changed, left)
+        case SettingsUnread(why=why):
+            return "settings_unread", f"the settings were not read again, nothing changed: {why}"
         case LoopStalled(seconds=seconds):
             return "loop_stalled", f"one task kept this process busy for {duration(seconds)}"
         case _:

@@ -8,8 +8,10 @@ from masivo_stream.model.notices import (
     KindStarted,
     Notice,
     ObjectAwaited,
+    Paused,
     ReadBack,
     ReadBackAwaited,
+    Resumed,
     RunEnded,
     RunStarted,
     SlotAwaited,
@@ -18,7 +20,8 @@ from masivo_stream.model.notices import (
     WaitingVisible,
     WorkProgressed,
 )
-from masivo_stream.model.snapshot import Wait
+from masivo_stream.model.snapshot import PauseShown, Wait
+from masivo_stream.observe.pause_text import describe_pause
 
 
 class CurrentWait:
@@ -35,6 +38,7 @@ class CurrentWait:
         self._returning = ""
         """Which compressed export is read again, up to where the run was, and how far that is."""
         self._slot = (0.0, "")
+        self.paused: PauseShown | None = None
         self._retry = (0.0, "")
         self._read_backs: dict[int, float] = {}
         """By its number, until when each refused request waits to be read back."""
@@ -43,6 +47,11 @@ class CurrentWait:
     def stopping(self) -> bool:
         """Whether the run has ended or is stopping."""
         return self._done or self._drain is not None
+
+    @property
+    def visible_until(self) -> float | None:
+        """Until when effects are waited for, at least; None if they are not."""
+        return None if self._visible is None else self._visible[0]
 
     def feed(self, notice: Notice, now: float) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Take in a notice that comes at `now`."""
@@ -76,6 +85,10 @@ class CurrentWait:
                 many = f"{files:,} export{'s' if files != 1 else ''}"
                 self._checking = f"checking {many} as a whole, before anything is sent"
                 self._asking = None, self._checking
+            case Paused(since=since, by=by, command=command):
+                self.paused = PauseShown(since=since, by=by, command=command)
+            case Resumed():
+                self.paused = None
             case WorkProgressed(step=step, done=done, of=of):
                 share = f"{min(99, 100 * done // of)} %" if of else ""
                 if self._checking:
@@ -83,20 +96,23 @@ class CurrentWait:
                 else:
                     self._returning = f"{step}: {share}" if done < of else ""
             case RunEnded():
-                self._done = True
+                self._done, self.paused = True, None
             case _:
                 pass
 
     def wait(self, now: float, shift: float) -> Wait:
         """Return what the run waits for at `now`; `shift` is added to moments."""
-        # Of several waits, the first one counts: 1. the run has ended, 2. it stops, 3. effects must become visible,
-        # 4. customers are read back after a revert, 5. the next slot, 6. a batch's next try, 7. customers of refused
-        # requests are read back. While 5 to 7 last, other requests may still be sent. If none of them counts, a
-        # compressed export may be read again, up to where the run was.
+        # Of several waits, the first one counts: 1. the run has ended, 2. it stops, 3. a person has paused it,
+        # 4. effects must become visible, 5. customers are read back after a revert, 6. the next slot, 7. a batch's next
+        # try, 8. customers of refused requests are read back. While 6 to 8 last, other requests may still be sent. If
+        # none of them counts, a compressed export may be read again, up to where the run was.
         if self._done:
             return Wait(what="done", text="done")
         if self._drain is not None:
             return Wait(what="drain", until=self._drain[0] + shift, text=self._drain[1])
+        if self.paused is not None:
+            text = f"{describe_pause(self.paused.since, self.paused.by)}; resume with: {self.paused.command}"
+            return Wait(what="paused", text=text)
         if self._visible is not None:
             return Wait(what="visible", until=self._visible[0] + shift, text=self._visible[1])
         if self._asking is not None:

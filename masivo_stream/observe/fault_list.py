@@ -30,10 +30,10 @@ def print_fault_groups(
     `dead_letters`: how many dead letters of this kind are counted. `details`: what findings say, by kind and reason.
     """
     found = [group for group in groups.listed if group.kind == kind]
-    if not found:
+    if not found and not groups.corrected.get(kind) and not groups.given_up.get(kind):
         return False
     print_hanging(console, describe_count(dead_letters, kind, groups), f"{kind}: ")
-    width = max(len(f"{group.records:,}") for group in found) + 2
+    width = max((len(f"{group.records:,}") for group in found), default=0) + 2
     explained: set[str] = set(SAID_BY_THE_CAUSE)
     for group in found[:MOST_SHOWN]:
         print_hanging(console, describe_fault(group), f"{group.records:>{width},}  ")
@@ -56,10 +56,14 @@ def print_fault_groups(
 def describe_count(dead_letters: int, kind: str, groups: FaultGroups) -> str:
     """Return how many dead letters of a kind there are, and what to know about their groups."""
     words = f"{dead_letters:,} dead letter{'s' if dead_letters != 1 else ''}"
-    grouped = groups.dead_letters.get(kind, 0)
-    if grouped < dead_letters:
+    grouped, given_up = groups.dead_letters.get(kind, 0), groups.given_up.get(kind, 0)
+    if corrected := groups.corrected.get(kind, 0):
+        words += f"; {corrected:,} {'waits' if corrected == 1 else 'wait'} corrected for a retry"
+    if given_up:
+        words += f"; {given_up:,} {'is' if given_up == 1 else 'are'} given up"
+    if grouped + given_up < dead_letters:
         words += f"; {grouped:,} are in groups, the others are far behind in the dead-letter file or deleted from it"
-    if sum(group.records for group in groups.listed if group.kind == kind) > grouped:
+    if sum(group.records for group in groups.listed if group.kind == kind) > grouped - corrected:
         words += "; a record with several faults is in several groups"
     return words
 

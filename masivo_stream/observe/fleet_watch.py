@@ -64,7 +64,7 @@ class FleetRuns:
     def __init__(self, names: Iterable[str], log: LogSink, *, clock: Clock | None = None) -> None:
         """Write log lines to `log`."""
         self._clock, self._log = clock or SystemClock(), log
-        self._further: dict[str, NoticeReceiver] = {}
+        self._further: dict[str, list[NoticeReceiver]] = {}
         self.own_log = LogObserver(log)
         """Logs notices that are about no account."""
         self._began = self._clock.now()
@@ -72,14 +72,14 @@ class FleetRuns:
 
     def add(self, name: str, observer: NoticeReceiver) -> None:
         """Let a further observer receive the notices of an account; before its run begins."""
-        self._further[name] = observer
+        self._further.setdefault(name, []).append(observer)
 
     def observer_of(self, name: str) -> NoticeReceiver:
         """Return what receives the notices of an account's run."""
         watch = self.accounts[name]
         watch.begun = True
-        further = [self._further[name]] if name in self._further else []
-        return _Receivers([watch.builder, LogObserver(_NamedLog(self._log, name), watch.builder.snapshot), *further])
+        log = LogObserver(_NamedLog(self._log, name), watch.builder.snapshot)
+        return _Receivers([watch.builder, log, *self._further.get(name, [])])
 
     def ended(self, result: AccountResult) -> None:
         """Receive the result of an account."""

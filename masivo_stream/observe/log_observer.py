@@ -3,11 +3,15 @@
 The event names and their keys are a format that does not change (docs/log.md).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, assert_never
 
 from msgspec import UnsetType
+from msgspec.structs import asdict
 
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
+from masivo_stream.model.moments import utc
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
@@ -22,6 +26,7 @@ from masivo_stream.model.notices import (
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
+    ExportsMeasured,
     IdsUnreadable,
     KindEnded,
     KindStarted,
@@ -32,6 +37,7 @@ from masivo_stream.model.notices import (
     MonitorListens,
     Notice,
     ObjectAwaited,
+    Paused,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -40,9 +46,13 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
+    SettingsReread,
+    SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
@@ -56,6 +66,7 @@ from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "exports_measured",
     "object_awaited",
     "checks_started",
     "checks_ended",
@@ -79,11 +90,16 @@ EVENTS = (
     "progress",
     "phase_ended",
     "stopping",
+    "paused",
+    "resumed",
+    "settings_reread",
+    "settings_unread",
     "account_shared",
     "account_unguarded",
     "export_overlaps",
     "purchases_unguarded",
     "proxy_unused",
+    "retry_planned",
     "letters_taken",
     "customers_asked",
     "taken_back",
@@ -94,6 +110,9 @@ EVENTS = (
     "monitor_failed",
 )
 """All event names a run may log, except for `SAMPLE_EVENT`."""
+
+_RECENT = 60.0
+"""Seconds for which it is said that the end has moved: each line about progress is a minute after the one before."""
 
 SAMPLE_EVENT = "sample_read_back"
 """The event about the records that were read back at the end of a run."""
@@ -128,6 +147,8 @@ class LogObserver:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {name: text for name, text in (("target", target), ("account", account)) if text}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
+            case ExportsMeasured(kinds=kinds):
+                self._measured(kinds)
             case ObjectAwaited(url=url, why=why, seconds=seconds):
                 self._log.warning("object_awaited", url=url, why=why, seconds=round(seconds, 3))
             case ChecksStarted(files=files, size=size):
@@ -182,6 +203,17 @@ class LogObserver:
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight, drain_time=longest):
                 self._log.warning("stopping", why=why, in_flight=in_flight, drain_time=longest)
+            case Paused(by=by, command=command, in_flight=in_flight):
+                self._log.warning("paused", by=by, resume_with=command, in_flight=in_flight)
+            case Resumed(seconds=seconds):
+                self._log.warning("resumed", seconds=round(seconds, 1))
+            case SettingsReread(changed=changed, left=left):
+                write = self._log.warning if changed or left else self._log.info
+                write(
+                    "settings_reread", **{each.name: f"{each.old} -> {each.new}" for each in changed}, left=list(left)
+                )
+            case SettingsUnread(why=why, place=place, hint=hint):
+                self._log.warning("settings_unread", why=why, place=place, hint=hint)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):
@@ -192,6 +224,8 @@ class LogObserver:
                 self._log.warning("purchases_unguarded", why=why)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
+            case RetryPlanned(kind=kind, counts=counts):
+                self._log.info("retry_planned", kind=kind, to_send=counts.sent, **asdict(counts))
             case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}
@@ -214,6 +248,16 @@ class LogObserver:
                 self._log.warning("monitor_failed", path=path, error=error)
             case _:
                 assert_never(notice)
+
+    def _measured(self, kinds: Mapping[Kind, Expected]) -> None:
+        snapshot = None if self._snapshot is None else self._snapshot()
+        self._log.info(
+            "exports_measured",
+            basis={kind.value: each.basis for kind, each in kinds.items()},
+            records={kind.value: each.records for kind, each in kinds.items()},
+            requests={kind.value: each.requests for kind, each in kinds.items()},
+            **({} if snapshot is None else _ending(snapshot)),
+        )
 
     def _canary_seen(self, found: CanarySeen) -> None:
         write = self._log.info if found.seen == "confirmed" else self._log.warning
@@ -284,7 +328,21 @@ def _progress(snapshot: RunSnapshot) -> dict[str, object]:
         "in_flight": snapshot.in_flight,
         "waits_for": wait.what,
         "wait_seconds": None if wait.until is None else round(max(0.0, wait.until - snapshot.now), 1),
-        "seconds_left": None if snapshot.ends_at is None else round(max(0.0, snapshot.ends_at - snapshot.now)),
+        **_ending(snapshot),
+    }
+
+
+def _ending(snapshot: RunSnapshot) -> dict[str, object]:
+    """Return how much is left, and when it is done."""
+    ends_at, moved = snapshot.ends_at, snapshot.moved
+    return {
+        "share": None if snapshot.share is None else round(snapshot.share, 4),
+        "records_unread": snapshot.unread,
+        "requests_left": snapshot.requests_left,
+        "seconds_left": None if ends_at is None else round(max(0.0, ends_at - snapshot.now)),
+        "ends_at": None if ends_at is None else utc(ends_at).isoformat(timespec="seconds"),
+        **({"no_end": snapshot.no_end} if snapshot.no_end else {}),
+        **({"end_moved": moved.why} if moved is not None and snapshot.now - moved.at <= _RECENT else {}),
     }
 
 

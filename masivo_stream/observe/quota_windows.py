@@ -9,9 +9,10 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
+from masivo_stream.core.pacing.seen_pace import typical_lag
 from masivo_stream.core.pacing.timetable import NO_HOURS, Timetable
 from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.model.contract import Kind
@@ -54,6 +55,11 @@ class QuotaWindows:
         """Whether any window is known."""
         return bool(self._reported)
 
+    @property
+    def timed(self) -> bool:
+        """Whether a window holds in some hours of the day only."""
+        return any(window.hours is not None for each in self._reported.values() for window in each.use.windows)
+
     def uses(self, now: float, shift: float) -> tuple[WindowUse, ...]:
         """Return the use of each window at `now`; `shift` is added to moments."""
         self._shift = shift
@@ -61,14 +67,32 @@ class QuotaWindows:
             use for name in sorted(self._reported) for use in _uses(self._reported[name], now, shift, self._timetable)
         )
 
-    def last_departure(self, kind: Kind, requests: int, now: float, shift: float = 0.0) -> float:
-        """Return when the last of `requests` further requests leaves, if each leaves as early as the windows allow."""
+    def last_departure(
+        self, requests: Iterable[tuple[Kind, int]], now: float, begin: float, shift: float = 0.0
+    ) -> float:
+        """Return when the last of further requests leaves, if each leaves as it usually does.
+
+        `requests` by kind, in their order; none leaves before `begin`. If each kind has windows of its own, a kind
+        begins when the one before has ended. `shift` makes a moment one of the wall clock.
+        """
         self._shift = shift
-        scopes = [
-            ScheduledScope(reported.use.windows, _past(reported.departures, now), reported.held_until)
-            for reported in self._of(kind)
-        ]
-        return last_departure(requests, scopes, now=now, timetable=self._timetable)
+        left = [(kind, number) for kind, number in requests if number]
+        if not left:
+            return begin
+        if "migration" in self._reported:
+            left = [(left[0][0], sum(number for _, number in left))]
+        moment = begin
+        for kind, number in left:
+            scopes = [self._scheduled(reported, now) for reported in self._of(kind)]
+            moment = last_departure(number, scopes, now=moment, timetable=self._timetable)
+        return moment
+
+    def _scheduled(self, reported: _Reported, now: float) -> ScheduledScope:
+        """Return a scope whose windows are as much longer as requests usually leave later."""
+        past = _past(reported.departures, now)
+        lag = typical_lag(past, reported.use.windows)
+        windows = tuple(structs.replace(each, seconds=each.seconds + lag) for each in reported.use.windows)
+        return ScheduledScope(windows, past, reported.held_until)
 
     def _of(self, kind: Kind) -> Iterator[_Reported]:
         for name in ("migration", f"migration/{kind}", "general"):

@@ -11,13 +11,14 @@ import jinja2
 from markupsafe import Markup
 from msgspec import UnsetType
 
+from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.control_totals import decimal, shown_figures
 from masivo_stream.observe.dead_letter_rows import make_dead_letter_table
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.summary_table import RECORD_OUTCOMES, equation
+from masivo_stream.observe.summary_table import RECORD_OUTCOMES, describe_rest, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
@@ -36,11 +37,17 @@ MOST_REWARDS, MOST_FILES = 50, 50
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
     style = read_style(TEMPLATES / "report.css")
-    kinds = report.kinds
+    share = report.share if report.target and report.share is not None and report.share < 1 else None
+    unread = report.unread if share is not None and any(report.unread.values()) else {}
+    kinds = report.kinds | {kind: KindSummary() for kind in unread if kind not in report.kinds}
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
     return _template().render(
         report=report,
-        title="Run under way" if report.owner else _TITLES[report.outcome],
+        title=_title(report, share),
+        rest="" if share is None else describe_rest(report),
+        kinds=kinds,
+        unread=unread,
+        all_settled=share is None and not any(each.pending or each.in_doubt for each in kinds.values()),
         lamp="working" if report.owner else _LAMPS[report.outcome],
         total=_total(kinds),
         equations=(equation(kinds.values()), equation(kinds.values(), of_items=True)),
@@ -54,6 +61,12 @@ def draw_report(report: Report) -> str:
         style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )
+
+
+def _title(report: Report, share: float | None) -> str:
+    """Return what a person reads first: the share that is done, and how the run ended."""
+    words = "Run under way" if report.owner else _TITLES[report.outcome]
+    return words if share is None else f"{percent(share)} % done: {words[0].lower()}{words[1:]}"
 
 
 @cache

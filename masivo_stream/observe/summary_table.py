@@ -1,21 +1,27 @@
 """Print the summary of a run. It fits 80 columns whatever the numbers: a column per kind, a row per figure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UnsetType
+from msgspec import UnsetType, structs
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.core.redact import printable
 from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.snapshot import RunSnapshot
+from masivo_stream.model.status import Status
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.check_list import details_of_groups, print_checks, print_warnings, unrepeated
+from masivo_stream.observe.end_lines import clock_time, ending_lines, unread_line, waiting_line
 from masivo_stream.observe.fault_list import print_fault_groups
 from masivo_stream.observe.hanging_text import print_hanging
+from masivo_stream.observe.to_do_lines import to_do_line, to_do_lines
+from masivo_stream.observe.warning_counts import warning_line
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
@@ -29,11 +35,12 @@ _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print what became of the records, whether the figures close, and what to do next."""
+    _print_answers(console, summary)
     if summary.target:
         account = f" (account {printable(summary.account)})" if summary.account else ""
         console.print(Text(f"to {printable(summary.target)}{account}"), soft_wrap=True)
     if summary.kinds:
-        console.print(_ledger(summary.kinds))
+        console.print(_ledger(summary))
         console.print()
         _print_closing(console, summary)
     _print_left_out(console, summary)
@@ -45,12 +52,76 @@ def print_summary(console: Console, summary: Summary) -> None:
     if not isinstance(summary.canary, UnsetType):
         for sentence in summary.canary.learnt:
             print_hanging(console, printable(sentence), "canary: ")
+    for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
+        console.print(Text(f"warning: {printable(warning)}"))
     print_end(console, summary)
     for step in summary.next_steps:
         print_step(console, step)
-    for warning in summary.warnings if summary.target else unrepeated(summary.warnings, summary.checks):
-        console.print(Text(f"warning: {printable(warning)}"))
     _print_places(console, summary)
+
+
+def _print_answers(console: Console, summary: Summary) -> None:
+    """Print first what a person asks first: where the run is, when it is done, and what to do."""
+    for line in how_far(summary):
+        print_hanging(console, line, "", "bold")
+    for line, style in _to_do(summary):
+        print_hanging(console, line, "", style)
+
+
+def how_far(summary: Summary) -> Iterator[str]:
+    """Yield how far a run is that has not ended, and when it is done, if it is at work."""
+    if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
+        run = _with_figures_of(summary, summary.run)
+        yield from ending_lines(run)
+        if line := unread_line(run):
+            yield line
+        yield from (warning_line(warning, run.now) for warning in run.warnings)
+        if line := waiting_line(run):
+            yield f"as of {clock_time(run, run.now)}: {line}"
+    elif summary.target and summary.share is not None and summary.share < 1:
+        yield describe_share(summary)
+
+
+def _to_do(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Yield what waits for a person; of a run at work with the commands, which are the last lines of any other."""
+    if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
+        yield from to_do_lines(_with_figures_of(summary, summary.run))
+    elif summary.target and (line := to_do_line(summary.kinds)):
+        yield line, "red" if any(figures.in_doubt for figures in summary.kinds.values()) else "yellow"
+
+
+def _with_figures_of(summary: Summary, run: RunSnapshot) -> RunSnapshot:
+    """Return what a run at work has shown, with the figures of the journal, which are later."""
+    if summary.share is None:
+        return run
+    phases = tuple(
+        structs.replace(phase, figures=summary.kinds.get(phase.kind.value, phase.figures)) for phase in run.phases
+    )
+    return structs.replace(run, share=summary.share, unread=sum(summary.unread.values()), phases=phases)
+
+
+def describe_share(summary: Summary) -> str:
+    """Return the share of a run that has its outcome, and what the rest is."""
+    return f"{percent(summary.share or 0.0)} % done; {describe_rest(summary)}"
+
+
+def describe_rest(summary: Summary) -> str:
+    """Return how many records a run has, and how many of them have no outcome yet."""
+    figures = summary.kinds.values()
+    unread, about = sum(summary.unread.values()), "" if summary.unread_exact else "about "
+    rest = (
+        (unread, f"{about}{{}} not read yet"),
+        (sum(each.pending for each in figures), "{} pending"),
+        (sum(each.in_doubt for each in figures), "{} in doubt"),
+    )
+    words = [text.format(f"{count:,}") for count, text in rest if count]
+    every = unread + sum(each.read for each in figures)
+    return f"of {about}{every:,} records, {join_words(words)}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _print_places(console: Console, summary: Summary) -> None:
@@ -111,8 +182,10 @@ def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
     return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
 
 
-def _ledger(kinds: dict[str, KindSummary]) -> Table:
+def _ledger(summary: Summary) -> Table:
     """Return the table of figures, with the signs of the closing equation."""
+    unread = summary.unread if summary.target and any(summary.unread.values()) else {}
+    kinds = summary.kinds | {kind: KindSummary() for kind in unread if kind not in summary.kinds}
     columns = list(kinds.values())
     total = len(columns) > 1
     table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 1))
@@ -130,6 +203,12 @@ def _ledger(kinds: dict[str, KindSummary]) -> Table:
         for sign, outcome in zip("=+++++", outcomes, strict=False):
             add(f"  {sign} {_words(outcome)}", _named(prefix + outcome), alarming=outcome in {"dead", "in_doubt"})
         table.add_section()
+        if unread and not prefix:
+            counts = [unread.get(kind, 0) for kind in kinds]
+            about = "" if summary.unread_exact else "about "
+            shown = [*counts, *([sum(counts)] if total else [])]
+            table.add_row("not read yet", *(Text(f"{about if count else ''}{count:,}") for count in shown))
+            table.add_section()
     if any(figures.requests for figures in columns):
         add("requests", _named("requests"))
         add("  at least", _named("requests_lower_bound"))
@@ -144,8 +223,9 @@ def _named(field: str) -> _Figure:
 
 
 def _print_closing(console: Console, summary: Summary) -> None:
-    word, style = ("adds up", "green") if summary.closes else ("DOES NOT ADD UP", "bold red")
     figures = summary.kinds.values()
+    left = any(each.pending or each.in_doubt for each in figures) or any(summary.unread.values())
+    word, style = ("adds up", "" if left else "green") if summary.closes else ("DOES NOT ADD UP", "bold red")
     for prefix, text in ((f"{word}: ", equation(figures)), (" " * len(f"{word}: "), equation(figures, of_items=True))):
         print_hanging(console, text, prefix, style)
 

@@ -1,16 +1,17 @@
-"""Show progress on a terminal: a line per kind, then what the run waits for, and when it will end."""
+"""Show progress on a terminal: when the run will end, a line per kind, and what the run waits for."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
+from masivo_stream.observe.end_lines import ending_lines, unread_line, waiting_line
 from masivo_stream.observe.live_display import LiveDisplay
+from masivo_stream.observe.to_do_lines import to_do_lines
+from masivo_stream.observe.warning_counts import warning_line
 
 REFRESHES = 4
 """The most per second."""
@@ -23,13 +24,8 @@ _BAR = 16
 
 _LONG_BAR = 22
 
-_LONG = 4 * 3600.0
-"""If more seconds than these are left, the end is shown without its seconds."""
-
-_STOPPING = (
-    "Ctrl-C again ends at once: requests in flight are then in doubt.",
-    "In both cases the same command continues from here.",
-)
+_MOST_WARNINGS = 4
+"""Causes that are shown while they last, the latest ones."""
 
 _RECENT = 60.0
 """The rate is calculated over at least this number of seconds."""
@@ -53,10 +49,22 @@ class TerminalProgress(LiveDisplay):
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
-        return Text("starting")
-    lines = [line for line in (waiting_line(snapshot), *ending_lines(snapshot), rate_line(snapshot)) if line]
+        return Group(*map(Text, ending_lines(snapshot))) if snapshot.paused is not None else Text("starting")
+    warnings = [warning_line(warning, snapshot.now) for warning in snapshot.warnings[-_MOST_WARNINGS:]]
+    says_it = snapshot.wait.what == "retry" and any(warning.again_at for warning in snapshot.warnings)
+    waiting = "" if says_it else waiting_line(snapshot)
+    lines = [line for line in (waiting, rate_line(snapshot)) if line]
     shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
-    return Group(Text(), _table(snapshot, wide=width >= _WIDE), *shown)
+    first = [(line, "bold") for line in ending_lines(snapshot)]
+    below = [*((line, "dim") for line in (unread_line(snapshot),) if line), *((line, "yellow") for line in warnings)]
+    return Group(
+        Text(),
+        *(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in first),
+        *(Text(line, style=style, overflow="fold") for line, style in to_do_lines(snapshot)),
+        _table(snapshot, wide=width >= _WIDE),
+        *(Text(line, style=style) for line, style in below),
+        *shown,
+    )
 
 
 def _table(snapshot: RunSnapshot, *, wide: bool) -> Table:
@@ -88,7 +96,9 @@ def _figures(phase: KindSnapshot, *, wide: bool) -> Iterator[Text]:
 
 def _bar(phase: KindSnapshot) -> RenderableType:
     if phase.state in _STATES:
-        return Text(_STATES[phase.state], style="green" if phase.state == "done" else "dim")
+        return Text(
+            _STATES[phase.state], style="green" if phase.state == "done" and not phase.figures.in_doubt else "dim"
+        )
     if not phase.requests_needed:
         return Text("working")
     share = min(1.0, phase.figures.requests / phase.requests_needed)
@@ -101,32 +111,6 @@ def _bar(phase: KindSnapshot) -> RenderableType:
     return bar
 
 
-def waiting_line(snapshot: RunSnapshot) -> str:
-    """Return what the run waits for, and how long."""
-    wait = snapshot.wait
-    if wait.what == "nothing":
-        flying = snapshot.in_flight
-        return wait.text or (f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working")
-    if wait.what == "done":
-        return "done"
-    left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - snapshot.now))}"
-    between = "" if wait.what == "drain" else " in"
-    return f"{wait.text}{between}{left}" if left else wait.text
-
-
-def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
-    """Return when the run will end; while it stops, what a second Ctrl-C does."""
-    if snapshot.wait.what == "drain":
-        return _STOPPING
-    if snapshot.ends_at is not None:
-        return (f"{_left(snapshot, snapshot.ends_at)} left, until {_moment(snapshot, snapshot.ends_at)}",)
-    for phase in snapshot.phases:
-        if phase.ends_at is not None:
-            until = f"until {_moment(snapshot, phase.ends_at)}"
-            return (f"{phase.kind}: {_left(snapshot, phase.ends_at)} left, {until}; the next kinds are not read yet",)
-    return ()
-
-
 def rate_line(snapshot: RunSnapshot) -> str:
     """Return the rate over the last minute or more."""
     since = snapshot.now - _RECENT
@@ -137,23 +121,3 @@ def rate_line(snapshot: RunSnapshot) -> str:
     requests, items = sum(point.requests for point in recent), sum(point.items for point in recent)
     throttled = f", {snapshot.throttled:,} throttled in total" if snapshot.throttled else ""
     return f"{requests / minutes:,.1f} requests and {items / minutes:,.0f} items per minute{throttled}"
-
-
-def _left(snapshot: RunSnapshot, moment: float) -> str:
-    return rough_duration(max(0.0, moment - snapshot.now))
-
-
-def _moment(snapshot: RunSnapshot, moment: float) -> str:
-    """Write a moment in local time: with its day if that is not today, without seconds if it is hours away."""
-    then, now = _local(moment), _local(snapshot.now)
-    day = "" if then.date() == now.date() else f"{then:%a %d %b} "
-    return f"{day}{then:%H:%M}" if moment - snapshot.now > _LONG else f"{day}{then:%H:%M:%S}"
-
-
-def _local(moment: float) -> datetime:
-    """Return a moment in local time; in UTC if it is too far away for a local date."""
-    date = utc(moment)
-    try:
-        return date.astimezone()
-    except (OverflowError, ValueError):
-        return date

@@ -3,12 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.pack import requests_needed
+from masivo_stream.core.accounting.forecast import forecast
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.summary import KindSummary
 
 EVENTS = CONTRACTS[Kind.EVENTS]
 counts = st.integers(0, 100_000)
+
+
+def requests_needed(contract, figures, **text):
+    """Return the requests of the whole export, those that were sent included; None if nothing is known."""
+    left = forecast(contract, figures, **text)
+    return None if left is None else figures.requests + left.requests
 
 
 @given(counts, counts, counts, counts)

@@ -154,6 +154,16 @@ def test_a_database_is_named(tmp_path):
     assert foreign(sqlite(tmp_path), ended=True).what == "an SQLite database"
 
 
+@pytest.mark.parametrize("first", ["[Content_Types].xml", "_rels/.rels", "docProps/app.xml", "xl/workbook.xml"])
+def test_a_workbook_is_not_a_zip_archive_of_exports(first):
+    """Whichever of its files comes first. An archive of exports is still one."""
+    for name, what in ((first, "a Microsoft Office document"), ("customers.ndjson", "a zip archive")):
+        with io.BytesIO() as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(name, "{}")
+            assert foreign(file.getvalue(), ended=True).what == what
+
+
 @pytest.mark.parametrize(
     "name", ["an array over lines", "pretty", "an array on one line", "CSV", "tar", "UTF-16 without"]
 )

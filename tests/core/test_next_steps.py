@@ -9,6 +9,7 @@ from msgspec import structs
 
 from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote, revert_command, same_command
 from masivo_stream.core.redact import printable
+from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
 
@@ -31,14 +32,28 @@ def test_nothing_is_left_to_do_if_everything_arrived():
 
 
 def test_dead_letters_are_corrected_then_sent():
-    """With the flags that say where to."""
-    assert commands("dead_letters", 3, dead=2) == ["masivo-stream retry --state-dir s --limit 1/5s"]
+    """With the flags that say where to; what corrects sends nothing, and needs no limit."""
+    both = ["masivo-stream mend --state-dir s", "masivo-stream retry --state-dir s --limit 1/5s"]
+    assert commands("dead_letters", 3, dead=2) == both
+
+
+def test_dead_letters_that_are_given_up_need_nothing():
+    """If others are left, these are corrected."""
+    for dead, steps in ((2, 0), (3, 2)):
+        summary = Summary(
+            outcome="dead_letters",
+            exit_code=3,
+            kinds={"events": KindSummary(dead=dead)},
+            closes=True,
+            fault_groups=FaultGroups(given_up={"events": 2}),
+        )
+        assert len(next_steps(summary, INVOCATION, "s")) == steps
 
 
 def test_batches_in_doubt_come_before_dead_letters():
     """A discarded batch becomes dead letters."""
     found = commands("in_doubt", 4, in_doubt=3, dead=2)
-    assert [command.split()[1] for command in found] == ["resolve", "retry"]
+    assert [command.split()[1] for command in found] == ["resolve", "mend", "retry"]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +75,10 @@ def over_budget(invocation):
 def test_a_run_over_its_budget_is_corrected_or_allowed_more():
     """The same command would stop again, so it is not there to paste; what came from a pipe needs a file first."""
     retry = "masivo-stream retry --state-dir s --limit 1/5s"
-    assert over_budget(INVOCATION) == [("correct", retry), ("or,", "")]
+    mend = "masivo-stream mend --state-dir s"
+    assert over_budget(INVOCATION) == [("see", mend), ("correct", retry), ("or,", "")]
     piped = structs.replace(INVOCATION, again=("masivo-stream", "migrate", "--events", "-"))
-    assert over_budget(piped) == [("write", ""), ("correct", retry), ("or,", "")]
+    assert over_budget(piped) == [("write", ""), ("see", mend), ("correct", retry), ("or,", "")]
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -83,7 +99,8 @@ def test_no_command_repeats_a_bug():
 def test_a_directory_with_an_undecodable_name_is_in_no_command():
     """Its name is not UTF-8: the text shows it, escaped."""
     summary = Summary(outcome="dead_letters", exit_code=3, kinds={"events": KindSummary(dead=1)}, closes=True)
-    (step,) = next_steps(summary, Invocation(), "state-\udcff")
+    look, step = next_steps(summary, Invocation(), "state-\udcff")
+    assert look.command == ""
     assert (step.command, "state-\\udcff/dead-letter.events.ndjson" in step.text) == ("", True)
 
 
@@ -94,7 +111,7 @@ def test_a_run_that_cannot_continue_has_no_next_command():
 
 def test_the_state_directory_is_named_without_a_command_line():
     """A program started the run: a person finds it by its directory."""
-    assert commands("dead_letters", 3, Invocation(), dead=1) == ["masivo-stream retry --state-dir s"]
+    assert commands("dead_letters", 3, Invocation(), dead=1)[1:] == ["masivo-stream retry --state-dir s"]
     assert commands("interrupted", 130, Invocation()) == [""]
 
 

@@ -168,6 +168,12 @@ def test_the_first_look_needs_nothing(tmp_path):
     assert shown.stdout.count(b"as accepted") == 3
     expect_advice(done, "Show this, or the flags of a command: masivo-stream COMMAND --help")
     assert b"--customers" in paste("masivo-stream plan --help").stdout
+    expect_advice(done, "The same of a command, on one screen: masivo-stream COMMAND -h")
+    screen = paste("masivo-stream plan -h")
+    expect_advice(screen, "Further flags; masivo-stream {…} --help explains them:")
+    assert b"--limit" in screen.stdout
+    assert b"Rate window" not in screen.stdout
+    assert b"Rate window" in paste("masivo-stream plan --help").stdout
 
 
 def test_a_bug_can_be_reported(tmp_path):

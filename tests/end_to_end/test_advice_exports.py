@@ -106,10 +106,16 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
         (b"PK\x05\x06" + bytes(18), "export again, as one JSON object per line"),
         (b"PK\x07\x08" + bytes(18), "join its parts and unpack them, then name the files"),
         (b"!<arch>\n" + bytes(90), "unpack it, then name the files in it"),
-        (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
+        (
+            b"PGDMP\x01\x0e\x00",
+            "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how",
+        ),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how",
+            (
+                "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md"
+                " shows how"
+            ),
         ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
@@ -132,6 +138,51 @@ def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     (work / "customers.ndjson").write_bytes(text)
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+def workbook(name):
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, "<Types/>")
+        return file.getvalue()
+
+
+def test_a_table_is_prepared(served, tmp_path):
+    """CSV, Parquet, SQLite and a workbook are refused by name. As the hints say, `prepare` makes one export of them."""
+    duckdb = pytest.importorskip("duckdb")
+    row = "SELECT 'c-{}' AS id, 'Ana' AS name, 'a{}@example.com' AS email, '2020-01-01T00:00:00Z' AS joined"
+    duckdb.sql(row.format(1, 1)).write_csv(str(tmp_path / "a.csv"), header=True)
+    duckdb.sql(row.format(2, 2)).write_parquet(str(tmp_path / "b.parquet"))
+    with closing(sqlite3.connect(tmp_path / "c.db")) as database, database:
+        database.execute(f"CREATE TABLE people AS {row.format(3, 3)}")
+    (tmp_path / "d.xlsx").write_bytes(workbook("[Content_Types].xml"))
+    prepare = "write exports from it with masivo-stream prepare: docs/preparing.md shows how"
+    save = "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+    for name, what, says in (
+        ("a.csv", "a CSV table", prepare),
+        ("b.parquet", "a Parquet file", prepare),
+        ("c.db", "an SQLite database", prepare),
+        ("d.xlsx", "a Microsoft Office document", save),
+    ):
+        done = migrate(served, tmp_path, "--customers", name)
+        assert (done.returncode, what in done.stderr.decode()) == (5, True), done.stderr
+        expect_advice(done, says)
+    duckdb.sql(row.format(4, 4)).write_csv(str(tmp_path / "d.csv"), header=True)  # what saving its table gives
+    columns = "place, id, name, email, joined AS registration_date"
+    union = " UNION ALL ".join(f"SELECT {columns} FROM {source}" for source in "abcd")  # noqa: S608 - of a mapping of ours
+    (tmp_path / "mapping.toml").write_text(f"""
+[sources]
+a = {{ path = "a.csv", dates = ["joined"] }}
+b = {{ path = "b.parquet", dates = ["joined"] }}
+c = {{ path = "c.db", table = "people", dates = ["joined"] }}
+d = {{ path = "d.csv", dates = ["joined"] }}
+[customers]
+select = "{union}"
+""")
+    done = run("prepare", "mapping.toml", "-o", "export", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert migrate(served, tmp_path, "--from", "export").returncode == 0
+    assert served.ledger()["customers"] == {f"c-{number}": 1 for number in (1, 2, 3, 4)}
 
 
 def test_a_pipe_that_is_not_an_export_is_written_to_a_file(served, work):

@@ -83,7 +83,7 @@ def test_a_killed_run_continues(tmp_path):
         assert served.ledger()["customers"].keys() == expected_ledger(tmp_path)["customers"].keys()
 
 
-@pytest.mark.parametrize("command", ["status", "report", "retry", "resolve", "verify"])
+@pytest.mark.parametrize("command", ["status", "report", "pause", "resume", "retry", "resolve", "verify"])
 def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
     """In another directory there is no run.
 
@@ -91,13 +91,25 @@ def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
     """
     make_exports(tmp_path, kinds=["customers"])
     assert migrate(served, tmp_path).returncode == 0
-    flags = [] if command in {"status", "report"} else sending(served, tmp_path)[:-2]
+    flags = [] if command in {"status", "report", "pause", "resume"} else sending(served, tmp_path)[:-2]
     done = run(command, *flags, "--state-dir", tmp_path / "elsewhere", "--json", key=served.key, **QUICK)
     assert done.returncode == 2
     expect_advice(done, "name the run's --state-dir" if not flags else "name the migration's --state-dir")
     done = run(command, *flags, "--state-dir", tmp_path / "state", "--json", key=served.key, **QUICK)
     assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)
+
+
+def test_a_paused_run_is_resumed(served, tmp_path):
+    """`status` names the command, which ends the pause."""
+    make_exports(tmp_path, kinds=["customers"])
+    assert migrate(served, tmp_path).returncode == 0
+    assert run("pause", tmp_path / "state").returncode == 0
+    command = next_command(
+        run("status", "--state-dir", tmp_path / "state", "--json"), "resume the run: it sends nothing until then"
+    )
+    assert paste(command).returncode == 0
+    assert b'"paused"' not in run("status", "--state-dir", tmp_path / "state", "--json").stdout
 
 
 def test_a_reverted_run_begins_again(served, tmp_path):

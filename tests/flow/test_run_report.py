@@ -135,7 +135,10 @@ async def test_only_the_owner_can_read_both_forms(state, journal):
     told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda report: f"<p>{report.outcome}"), FakeClock())
     assert state.read("report.html") == b"<p>dead_letters"
     assert told.report == str(state.path / "report.html")
-    assert [step.command for step in told.next_steps] == ["masivo-stream retry --state-dir here"]
+    assert [step.command for step in told.next_steps] == [
+        "masivo-stream mend --state-dir here",
+        "masivo-stream retry --state-dir here",
+    ]
     for name in ("report.json", "report.html"):
         assert stat.S_IMODE((state.path / name).stat().st_mode) == 0o600
     report = msgspec.json.decode(state.read("report.json"), type=Report)

@@ -162,7 +162,7 @@ async def test_the_forecast_of_a_run_and_its_windows_know_the_hours():
         "00:00-01:00 Europe/Madrid 0": (0, False),
         "23:00-24:00 Europe/Madrid 10": (1, True),
     }
-    end = windows.last_departure(Kind.EVENTS, 10, clock.now(), shift)
+    end = windows.last_departure([(Kind.EVENTS, 10)], clock.now(), clock.now(), shift)
     assert datetime.fromtimestamp(end + shift, UTC) == pytest.approx(
         datetime(2023, 11, 15, 0, 0, 0, tzinfo=UTC), abs=timedelta(seconds=0.1)
     )

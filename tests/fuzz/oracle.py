@@ -1,29 +1,39 @@
-"""What the fuzzer asks: is what was proved of a line lawful? And what it begins with: lines, and pieces of lines."""
+"""What the fuzzer asks: is what the extension finds lawful? And what it begins with: lines, and pieces of lines."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from core.adversarial import ROWS
+from core.looking import NOW, LawOfLooks
 from core.made import as_bytes, valid
+from core.odd_lines import rich
 from core.proving import VARIANTS, Law
 
+from masivo_stream.core.checks import quick_look
 from masivo_stream.core.reading.prover import Proof, describe_rules
+from masivo_stream.model.contract import Kind
+
+KINDS = [*(rules.kind for rules in VARIANTS), *Kind]
+"""The kind of each variant: first those that prove lines, then those that look at them."""
 
 
 def variants():
-    """Return for each variant of the rules two provers (one does without SSE2), their schema, and their law."""
+    """Return, for each variant, what makes a prover, the name of its method, and its law."""
     from _prover import Prover  # the one that the fuzzer is built with
 
+    quick_look.Prover = Prover
     made = []
     for rules in VARIANTS:
         schema, options = describe_rules(rules)
-        law = Law(rules)
-        provers = Prover(schema, **options), Prover(schema, **options, plain=True)
-        made.append((*provers, schema, _asker(law)))
+        made.append((partial(Prover, schema, **options), "prove", _proving(Law(rules))))
+    for kind in Kind:
+        make = quick_look.QuickLook(NOW, watch=True).make
+        made.append((partial(make, kind), "look", _looking(LawOfLooks(kind))))
     return made
 
 
-def _asker(law):
+def _proving(law):
     def holds(lines, proof):
         breaches = law.breaches(lines, Proof(*proof))
         for broken in breaches:
@@ -33,10 +43,20 @@ def _asker(law):
     return holds
 
 
+def _looking(law):
+    def holds(lines, _looked):
+        lawful = law.valid(lines) == lines and law.is_lawful(lines)
+        if not lawful:
+            sys.stderr.write(f"{law.kind} {lines}\n")
+        return lawful
+
+    return holds
+
+
 def write_seeds(folder):
-    """Write the lines that careless validation gets wrong, for each variant of their kind, and valid ones."""
-    for number, rules in enumerate(VARIANTS):
-        lines = [body for kind, body, _ in ROWS if kind is rules.kind] + [as_bytes(valid(rules.kind))]
+    """Write the lines that careless validation gets wrong, for each variant, and valid ones."""
+    for number, kind in enumerate(KINDS):
+        lines = [body for of, body, _ in ROWS if of is kind] + [as_bytes(valid(kind)), as_bytes(rich(kind))]
         for place, line in enumerate(lines):
             if len(line) < 4096:
                 (folder / f"{number}-{place}").write_bytes(bytes([number]) + line)
@@ -57,6 +77,7 @@ _PIECES = [
     *(b"null", b"true", b"false", b"0", b"-1", b"1e5", b"-0", b"0.5", b"1E-99", b"1e400", b'""', b"[]", b"{}"),
     *(b'"\\u00f1"', b'"\\ud83d\\ude00"', b'"\\ud800"', b"\xc3\xb1", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\\"),
     *(b'"2024-02-29T00:00:00Z"', b'"2023-11-07T05:31:56.123+02:00"', b"3c90c3cc-0d44-4b50-8888-8dd25736052a"),
+    *(b'"PURCHASE"', b'"PURCHASES"', b'"a@b.c"', b"17:1234567890123456.7", b"0.000001", b"e-400 ", b'"n/a"', b'"Ana?"'),
     *(b'"ACTIVE"', b'"x":1,', b'"x":{"y":[1,{}]},', b"30000000000000004", b"9007199254740993"),
 ]
 

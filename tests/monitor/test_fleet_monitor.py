@@ -3,6 +3,7 @@
 import json
 from contextlib import asynccontextmanager
 
+import accessibility
 import made_snapshots
 import msgspec
 import pytest
@@ -117,7 +118,7 @@ async def test_the_overview_in_a_browser():
     hostile = msgspec.structs.replace(ROWS[4], state=HOSTILE, attention=HOSTILE + "!")
     complaints = []
     fleet = msgspec.structs.replace(FLEET, accounts=(*ROWS[:4], hostile, ROWS[5]))
-    painted = Painted(fleet)
+    painted, faults = Painted(fleet), []
     async with watched(painted) as address, browsing() as browser:
         for scheme, size in (("light", WIDE), ("dark", PHONE)):
             async with looking(browser, address, complaints, color_scheme=scheme, viewport=size) as page:
@@ -127,6 +128,9 @@ async def test_the_overview_in_a_browser():
                 assert "<script>alert(1)</script>" in await page.inner_text("table")
                 paper = await page.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert paper == {"light": "rgb(246, 246, 243)", "dark": "rgb(15, 19, 22)"}[scheme]
+                if scheme == "light":
+                    faults += await accessibility.find_faults(page) + await accessibility.find_unreached(page)
+                    faults += await accessibility.find_contrast_faults(page, "dark")
                 await page.focus("text=north >> nth=0")
                 painted.shown = msgspec.structs.replace(fleet, accounts=fleet.accounts[:2])
                 await page.evaluate("renew()")
@@ -135,7 +139,7 @@ async def test_the_overview_in_a_browser():
                 painted.shown = fleet
                 await page.click("text=north >> nth=0")
                 assert page.url.endswith("/accounts/north/")
-    assert complaints == []
+    assert complaints == faults == []
 
 
 class Lines:

@@ -9,6 +9,8 @@ import pytest
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.log import configure_log
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.forecast import Expected
+from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
@@ -24,6 +26,7 @@ from masivo_stream.model.notices import (
     CustomersAsked,
     DeadLettersTaken,
     ExportOverlaps,
+    ExportsMeasured,
     IdsUnreadable,
     KindEnded,
     KindStarted,
@@ -34,6 +37,7 @@ from masivo_stream.model.notices import (
     MonitorListens,
     Notice,
     ObjectAwaited,
+    Paused,
     Progressed,
     ProxyUnused,
     PurchasesUnguarded,
@@ -42,9 +46,14 @@ from masivo_stream.model.notices import (
     ReadBack,
     ReadBackAwaited,
     RecordIsolated,
+    Resumed,
+    RetryPlanned,
     RunEnded,
     RunStarted,
     ScopeUse,
+    SettingChange,
+    SettingsReread,
+    SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
@@ -113,6 +122,20 @@ CASES = [
             "kinds": ["events"],
             "target": "https://a.test",
             "account": "3f9a2c1d",
+        },
+    ),
+    (
+        ExportsMeasured(
+            kinds={
+                EVENTS_KIND: Expected(basis="plan", records=900, sendable=800, items=1600, requests=2, size=0),
+            }
+        ),
+        {
+            "event": "exports_measured",
+            "level": "info",
+            "basis": {"events": "plan"},
+            "records": {"events": 900},
+            "requests": {"events": 2},
         },
     ),
     (
@@ -276,6 +299,31 @@ CASES = [
             "drain_time": 30.0,
         },
     ),
+    (
+        Paused(since=1_764_506_761.0, by="ana@shop", command="masivo-stream resume state", in_flight=1),
+        {
+            "event": "paused",
+            "level": "warning",
+            "by": "ana@shop",
+            "resume_with": "masivo-stream resume state",
+            "in_flight": 1,
+        },
+    ),
+    (Resumed(seconds=5400.04), {"event": "resumed", "level": "warning", "seconds": 5400.0}),
+    (
+        SettingsReread(changed=(SettingChange(name="limit", old="1/5s", new="1/9s"),), left=("state_dir",)),
+        {"event": "settings_reread", "level": "warning", "limit": "1/5s -> 1/9s", "left": ["state_dir"]},
+    ),
+    (
+        SettingsUnread(why="it is not TOML", place="c.toml", hint="see config.example.toml"),
+        {
+            "event": "settings_unread",
+            "level": "warning",
+            "why": "it is not TOML",
+            "place": "c.toml",
+            "hint": "see config.example.toml",
+        },
+    ),
     (AccountShared(), {"event": "account_shared", "level": "warning"}),
     (
         AccountUnguarded(shared_dir="/x", why="Permission denied"),
@@ -300,6 +348,22 @@ CASES = [
     (
         ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
         {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
+    ),
+    (
+        RetryPlanned(kind=EVENTS_KIND, counts=DeadLetterCounts(waiting=6, corrected=3, unchanged_sent=1, given_up=2)),
+        {
+            "event": "retry_planned",
+            "level": "info",
+            "kind": "events",
+            "to_send": 4,
+            "waiting": 6,
+            "corrected": 3,
+            "corrected_faulty": 0,
+            "unchanged_sent": 1,
+            "unchanged_faulty": 0,
+            "unchanged_left": 0,
+            "given_up": 2,
+        },
     ),
     (
         DeadLettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
@@ -398,6 +462,10 @@ def test_progress_is_one_line_per_minute_with_the_current_wait():
         "waits_for": "slot",
         "wait_seconds": 3.0,
         "seconds_left": 15,
+        "ends_at": "2023-11-14T22:13:35+00:00",
+        "share": round(2001 / 5001, 4),
+        "records_unread": 0,
+        "requests_left": 3,
     }
 
 
@@ -423,3 +491,30 @@ def test_text_from_outside_cannot_forge_a_line(form, notice):
         assert set(json.loads(line)) >= {"event", "level", "timestamp"}
     else:
         assert "'x\\\\u000a" in line  # in quotes
+
+
+def test_the_end_is_in_the_log_from_the_first_second():
+    """As soon as the exports are measured, and the windows known: what is left, and when it is done, why it moved."""
+    clock, stream = FakeClock(), io.StringIO()
+    builder = SnapshotBuilder(clock, resident=lambda: 1)
+    log = LogObserver(configure_log(level="info", form="json", stream=stream), builder.snapshot)
+    windows = ScopeUse(scope="migration", windows=(Window(1, 5.0),), ages=(), foreign=(0,))
+
+    def measured(requests):
+        about = Expected(basis="checks", records=9000, sendable=9000, items=9000, requests=requests, size=9)
+        return ExportsMeasured(kinds={EVENTS_KIND: about})
+
+    for notice in (
+        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=1, size=9),)),
+        QuotaUsed(scopes=(windows,)),
+        measured(9),
+        measured(30),
+        MinutePassed(),
+    ):
+        builder.notify(notice)
+        log.notify(notice)
+    _, first, _, last = [json.loads(line) for line in stream.getvalue().splitlines()]
+    left = {"share": 0.0, "records_unread": 9000, "requests_left": 9, "seconds_left": 40}
+    assert {name: first[name] for name in left} == left
+    assert first["ends_at"] == "2023-11-14T22:14:00+00:00"
+    assert last["end_moved"] == "the exports take another number of requests than estimated"

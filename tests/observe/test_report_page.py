@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+import made_states
 import pytest
 from hostile import HOSTILE
 from hypothesis import given
@@ -140,6 +141,22 @@ def test_an_empty_run_has_a_page():
     empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
     assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
     assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["table"]
+
+
+def test_an_interrupted_run_says_first_how_much_is_done():
+    """The share, and what was not read yet as a row of its own, also of a kind that was not begun."""
+    report = made_states.REPORTS["interrupted"]
+    text = " ".join(parsed(report).text.split())
+    assert "38 % done: interrupted Of about 2,123,600 records, about 1,311,600 not read yet, 3,000 pending" in text
+    assert "not read yet, about0851,600460,0001,311,600" in text
+    assert 'class="good"' not in draw_report(report)
+    done = draw_report(made_states.REPORTS["done"])
+    assert "% done" not in done
+    assert '<b class="good">The figures add up' in done
+    assert "not read yet" not in done
+    assert "What you can do" in done
+    text = text[text.index("migration report,") :]
+    assert text.index("account 4f2a9c1e") < text.index("38 %") < text.index("What you must do")
 
 
 def test_figures_that_do_not_add_up_are_obvious():

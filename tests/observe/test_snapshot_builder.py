@@ -31,8 +31,10 @@ from masivo_stream.model.notices import (
     Stopping,
     Visible,
     WaitingVisible,
+    WorkProgressed,
 )
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.snapshot import Wait
+from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.model.window import Window
 from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuilder
 
@@ -204,6 +206,26 @@ def test_the_current_wait_is_named(notices, what, until):
     assert (wait.what, wait.until) == (what, until and BEGAN + until)
 
 
+def test_work_beside_the_run_is_shown():
+    """How far the checks are, and how far a compressed export is read again; then the next wait counts."""
+    work = {"step": "reading the exports", "of": 200, "unit": "bytes"}
+    checks = builder(ChecksStarted(files=3, size=200), WorkProgressed(done=76, **work))
+    text = "checking 3 exports as a whole, before anything is sent: reading the exports 38 %"
+    assert checks.snapshot().wait.text == text
+    checks.notify(ChecksEnded(findings={}, errors=0, seconds=1.0, known=False))
+    assert checks.snapshot().wait == Wait()
+    back = builder(WorkProgressed(done=76, **work))
+    assert back.snapshot().wait == Wait(text="reading the exports: 38 %")
+    back.notify(WorkProgressed(done=200, **work))
+    assert back.snapshot().wait == Wait()
+
+
+def test_commands_have_the_flags_of_the_run():
+    """As a shell takes them."""
+    made = builder(RunStarted(kinds=(), options=("--state-dir", "my state")))
+    assert made.snapshot().options == "--state-dir 'my state'"
+
+
 def test_a_slot_that_is_free_is_not_a_wait():
     """Even before the next notice comes."""
     clock = FakeClock()
@@ -236,3 +258,24 @@ def test_the_longest_stall_and_the_requests_in_flight_are_shown():
     assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)
     made.notify(sent(in_flight=1))
     assert made.snapshot().in_flight == 1
+
+
+def test_what_a_person_must_do_has_the_run_s_own_commands():
+    """By the figures of this moment, with the flags of the run; in the end, all steps of the summary."""
+    about = RunStarted(
+        kinds=(Ahead(kind=C, files=1, size=1), Ahead(kind=E, files=1, size=1)),
+        options=("--state-dir", "s", "--limit", "1/5s"),
+        state_dir="s",
+    )
+    made = builder(about)
+    assert made.snapshot().to_do == ()
+    made.notify(Progressed(kind=E, figures=KindSummary(read=3, in_doubt=1, dead=2), bytes_read=1))
+    assert [step.command for step in made.snapshot().to_do] == [
+        "masivo-stream resolve --state-dir s --limit 1/5s",
+        "masivo-stream mend --state-dir s",
+        "masivo-stream retry --state-dir s --limit 1/5s",
+    ]
+    go_on = NextStep(text="go on", command="again")
+    ended = Summary(outcome="interrupted", exit_code=130, kinds={}, closes=True, next_steps=(go_on,))
+    made.notify(RunEnded(summary=ended))
+    assert made.snapshot().to_do == (go_on,)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.examples import Example
 from masivo_stream.model.findings import (
     MEANINGS,
@@ -18,6 +19,8 @@ from masivo_stream.model.findings import (
     unit_of,
 )
 from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot, Wait
+from masivo_stream.model.status import Status
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.summary_table import MOST_REASONS, describe_end, print_summary
 
@@ -253,3 +256,92 @@ def test_a_servers_words_cannot_reach_the_terminal(terminal, field):
     assert "x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
     assert text.count("\x1b") == plain.count("\x1b")
     assert terminal or harmless(text)
+
+
+EARLY = KindSummary(read=400, accepted=380, pending=10, in_doubt=10)
+
+
+def test_a_run_that_has_not_ended_says_first_how_far_it_is():
+    """In percent, and in records: what was not read yet is a row of its own, also of a kind that was not begun."""
+    found = summary(
+        outcome="interrupted",
+        kinds={"customers": EARLY},
+        target="https://a.test",
+        share=0.38,
+        unread={"customers": 100, "events": 500},
+    )
+    lines = shown(print_summary, found).splitlines()
+    assert lines[0] == "38 % done; of about 1,000 records, about 600 not read yet, 10 pending and 10 in doubt"
+    assert ["not", "read", "yet", "about", "100", "about", "500", "about", "600"] in [line.split() for line in lines]
+    exact = msgspec.structs.replace(found, unread_exact=True)
+    lines = shown(print_summary, exact).splitlines()
+    assert lines[0] == "38 % done; of 1,000 records, 600 not read yet, 10 pending and 10 in doubt"
+
+
+@pytest.mark.parametrize("changes", [{"target": ""}, {"share": None}, {"share": 1.0}])
+def test_a_run_that_has_ended_says_nothing_of_that(changes):
+    """Nor does a dry run, which sends nothing, nor one of which nothing is known."""
+    found = summary(kinds={"customers": KindSummary(read=1, accepted=1)}, **({"target": "x", "share": 0.5} | changes))
+    assert "% done" not in shown(print_summary, found)
+
+
+@pytest.mark.parametrize(("figures", "green"), [(KindSummary(read=1, accepted=1), True), (EARLY, False)])
+def test_figures_are_green_only_if_everything_has_its_outcome(figures, green):
+    """Figures that add up are no success yet."""
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
+    print_summary(console, summary(kinds={"customers": figures}))
+    line = next(line for line in console.file.getvalue().splitlines() if "adds up" in line)
+    assert ("\x1b[32m" in line) is green
+
+
+def test_status_shows_what_a_run_at_work_shows():
+    """When it is done and what it waits for; figures are those of the journal, which are later."""
+    phase = KindSnapshot(kind=Kind.CUSTOMERS, state="working", unread=900, exact=True)
+    run = RunSnapshot(
+        version="1",
+        began=0.0,
+        now=1_700_000_000.0,
+        phases=(phase,),
+        ends_at=1_700_000_600.0,
+        share=0.1,
+        unread=900,
+        about=True,
+        wait=Wait(what="slot", until=1_700_000_003.0, text="next slot"),
+    )
+    fields = {"outcome": "interrupted", "exit_code": 0, "closes": True, "target": "x", "owner": "process 1 on host"}
+    figures = {"kinds": {"customers": EARLY}, "share": 0.38, "unread": {"customers": 600}}
+    lines = shown(print_summary, Status(**fields, **figures, run=run)).splitlines()
+    assert lines[0].startswith("38 % done, about 10 min 0 s left, until ")
+    assert lines[1] == "not read yet  600 records, 60 %"
+    assert lines[2].startswith("as of ")
+    assert lines[2].endswith(": next slot in 3.0 s")
+
+
+@pytest.mark.parametrize(
+    ("figures", "line"),
+    [
+        ({"in_doubt": 1}, "to do: 1 in doubt"),
+        ({"in_doubt": 1000, "dead": 12}, "to do: 1,000 in doubt, 12 dead letters"),
+        ({"dead": 1}, "to do: 1 dead letter"),
+    ],
+)
+def test_what_waits_for_a_person_is_at_the_top_and_its_command_at_the_end(figures, line):
+    """The last lines are what is seen of a long summary; a warning does not come after them."""
+    step = NextStep(text="decide", command="masivo-stream resolve")
+    found = summary(kinds={"events": KindSummary(**figures)}, target="x", next_steps=(step,), warnings=("odd",))
+    lines = shown(print_summary, found).splitlines()
+    assert lines[0] == line
+    assert lines[-4] == "warning: odd"
+    assert lines[-2:] == ["next: decide", "  masivo-stream resolve"]
+    assert "to do" not in shown(print_summary, msgspec.structs.replace(found, target=""))
+
+
+def test_status_of_a_run_at_work_has_the_commands_for_later():
+    """They are the run's own, with its flags."""
+    phase = KindSnapshot(kind=Kind.EVENTS, state="working", figures=KindSummary(read=2, dead=2))
+    steps = (NextStep(text="correct", command="masivo-stream retry --state-dir s"),)
+    run = RunSnapshot(version="1", began=0.0, now=1_700_000_000.0, phases=(phase,), to_do=steps)
+    fields = {"outcome": "interrupted", "exit_code": 0, "closes": True, "target": "x", "kinds": {}}
+    lines = shown(print_summary, Status(**fields, run=run)).splitlines()
+    at = lines.index("to do when the run has ended: 2 dead letters")
+    assert lines[at + 1] == "  masivo-stream retry --state-dir s"

@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
-from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.terminal_progress import draw, ending_lines, rate_line, waiting_line
+from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, RunWarning, Wait
+from masivo_stream.model.summary import KindSummary, NextStep
+from masivo_stream.observe.end_lines import ending_lines, waiting_line
+from masivo_stream.observe.terminal_progress import draw, rate_line
 
 NOW = 1_700_000_000.0
 LARGE = KindSummary(requests=12_345, accepted=10_000_000, items_accepted=98_000_000, dead=12_345, in_doubt=10_000)
@@ -32,7 +33,8 @@ def drawn(shown, width):
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_each_kind_has_a_line_with_all_its_figures(width):
     """Also the largest figures: nothing is cut, and no line is longer than the terminal."""
-    _, head, customers, events, transactions = drawn(snapshot(), width)[:5]
+    _, to_do, head, customers, events, transactions = drawn(snapshot(), width)[:6]
+    assert to_do == "to do when the run has ended: 20,000 in doubt, 24,690 dead letters"
     assert head.split()[0] == "kind"
     assert ("items" in head) == (width >= 100)
     assert [line.split()[0] for line in (customers, events, transactions)] == list(Kind)
@@ -88,3 +90,26 @@ def test_the_rate_is_that_of_the_last_minute():
         Point(at=NOW - 60, seconds=60, requests=12, items=12_000),
     )
     assert rate_line(snapshot(time_line=line)) == "12.0 requests and 12,000 items per minute"
+
+
+def test_what_a_person_must_do_comes_before_the_figures():
+    """With its commands, once there is something; in doubt first."""
+    resolve, retry = "masivo-stream resolve --state-dir s", "masivo-stream retry --state-dir s"
+    steps = tuple(NextStep(text="x", command=command) for command in (resolve, retry))
+    lines = drawn(snapshot(to_do=steps), 80)
+    assert lines[2:4] == [f"  {resolve}", f"  {retry}"]
+    clean = (KindSnapshot(kind=Kind.CUSTOMERS, state="working"),)
+    assert not any("to do" in line for line in drawn(snapshot(phases=clean), 80))
+
+
+def test_what_lasts_is_shown_below_the_figures():
+    """It says when it is tried again, so the line about the wait does not say it, too."""
+    refused = RunWarning(first_at=NOW, at=NOW, text="events: connection refused", times=2, again_at=NOW + 9)
+    wait = Wait(what="retry", until=NOW + 9, text="events: connection refused, next try")
+    lines = drawn(snapshot(warnings=(refused,), wait=wait), 80)
+    assert [line for line in lines if "refused" in line] == [
+        line for line in lines if line.endswith(" events: connection refused, again in 9.0 s, 2nd time")
+    ]
+    many = tuple(RunWarning(first_at=NOW, at=NOW, text=f"cause {number}") for number in range(9))
+    shown = [line for line in drawn(snapshot(warnings=many), 80) if "cause" in line]
+    assert [line.rpartition(" ")[2] for line in shown] == ["5", "6", "7", "8"]

@@ -1,7 +1,9 @@
 """Find what may be wrong in the notes of one part. What is found is a suspicion: `confirm` reads the lines again."""
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import compress
 
 from msgspec import Struct
 
@@ -19,6 +21,7 @@ from masivo_stream.core.checks.note_format import (
 )
 from masivo_stream.model.findings import CheckName, LinePlace
 
+_EMAIL, _PURCHASE = Tag.EMAIL.value, Tag.PURCHASE.value
 _HOURS_BEFORE, _SURE_HOURS = 24 - 2 * HOURS_OFF, 24 + 2 * HOURS_OFF
 """Two dates that are more than a day apart may, and these must, have numbers of hours that are more than this apart."""
 
@@ -54,6 +57,13 @@ class Notes:
         self.keys, self.tags, self.values, self.wheres, self._offsets, self._lengths = (
             words[column::WORDS] for column in range(WORDS)
         )
+
+    def repeated(self, tag: Tag) -> set[int]:
+        """Return the hashes that more than one note of this tag has; the tag is not one with a reward."""
+        keys = list(compress(self.keys, map(tag.value.__eq__, self.tags)))
+        if len(set(keys)) == len(keys):
+            return set()
+        return {key for key, count in Counter(keys).items() if count > 1}
 
     def place(self, index: int) -> LinePlace:
         """Return the place of a note's line."""
@@ -131,11 +141,13 @@ class _Part:
             Tag.TRANSACTIONS: self._transactions,
             Tag.MORE_TRANSACTIONS: self._more_transactions,
             Tag.TRANSACTIONS_DEAD: self._note_broken,
-            Tag.EMAIL: self._pass,  # see `find_repeated`
             Tag.PURCHASE: self._purchase,
         }
+        # Most notes are of emails, which others look at (`find_repeated`), and of purchases that come once.
+        again = notes.repeated(Tag.PURCHASE)
         for index, (key, tag, value) in enumerate(zip(notes.keys, notes.tags, notes.values, strict=True)):
-            handlers[tag & TAG_MASK](key, tag, value, index)
+            if tag != _EMAIL and (tag != _PURCHASE or key in again):
+                handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
             self._compare_sums()
             self._look_beside_broken()
@@ -199,9 +211,6 @@ class _Part:
             self._dead_in_run.add(key)
         else:
             self._broken.setdefault(key, index)
-
-    def _pass(self, _key: int, _tag: int, _value: int, _index: int) -> None:
-        """Take no notice."""
 
     def _purchase(self, key: int, _tag: int, value: int, index: int) -> None:
         item, content = event_of(value)

@@ -36,9 +36,12 @@ def find_emails(words: "array[int]", repeated: Lines) -> list[Suspicion]:
     """Return which emails may have come before, but for `repeated` records."""
     notes, seen = Notes(words), FirstOfEach()
     found: list[Suspicion] = []
-    for index, tag in enumerate(notes.tags):
-        if tag == Tag.EMAIL and not (repeated and notes.wheres[index] in repeated):
-            before = seen.note(notes.keys[index], notes.values[index], index)
+    again = notes.repeated(Tag.EMAIL)
+    if not again:
+        return found
+    for index, (key, tag) in enumerate(zip(notes.keys, notes.tags, strict=True)):
+        if tag == Tag.EMAIL and key in again and not (repeated and notes.wheres[index] in repeated):
+            before = seen.note(key, notes.values[index], index)
             if before is not None:
                 check = CheckName.DUPLICATE_EMAIL if before[1] else CheckName.EMAIL_CASE
                 found.append(Suspicion(check, notes.place(index), (notes.place(before[0]),)))

@@ -51,15 +51,18 @@ class KnownObject(Struct, frozen=True):
         return f"{self.path}.{name}" if self.path else name
 
 
+SCHEMAS: dict[Kind, Any] = {
+    Kind.CUSTOMERS: CustomerRecord,
+    Kind.EVENTS: EventsRecord[LooseOrder],
+    Kind.TRANSACTIONS: TransactionsRecord,
+}
+"""All that the API knows, whatever the settings allow."""
+
+
 @cache
 def known_fields(kind: Kind) -> KnownObject:
     """Return what the API knows of a record of a kind."""
-    schemas = {
-        Kind.CUSTOMERS: CustomerRecord,
-        Kind.EVENTS: EventsRecord[LooseOrder],
-        Kind.TRANSACTIONS: TransactionsRecord,
-    }
-    return _object(_structs(inspect.type_info(schemas[kind])), "")
+    return _object(_structs(inspect.type_info(SCHEMAS[kind])), "")
 
 
 def watching_schema(kind: Kind, learnt: Mapping[FieldName, type]) -> Any:  # noqa: ANN401 - a class made here

@@ -1,12 +1,14 @@
 """Look at each valid line by itself: whether what it says is plausible, and whether it has unknown fields."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.lean_records import LeanRecord
 from masivo_stream.core.checks.note_format import place_of
 from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
+from masivo_stream.core.checks.quick_look import Looked, make_quick_look
 from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
+from masivo_stream.core.reading.prover import stretches
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import CheckName, ExportFault
 from masivo_stream.model.schemas import Timestamp
@@ -20,15 +22,24 @@ _OF_NAMES = {CheckName.MISSPELLED_FIELD, CheckName.UNKNOWN_FIELD}
 class LineChecks:
     """Read lines in reading order, then finish. What is found goes to the collector."""
 
-    def __init__(self, collector: Collector, now: Timestamp | None, left_out: Collection[CheckName] = ()) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        now: Timestamp | None,
+        left_out: Collection[CheckName] = (),
+        *,
+        pure_python: bool = False,
+    ) -> None:
         """Report to `collector`, except what is `left_out`. Dates more than a day after `now` are in the future.
 
-        `now` is None if another process decides that, which wants to know the latest dates.
+        `now` is None if another process decides that, which wants to know the latest dates. `pure_python`: do without
+        the extension that looks at most lines (`quick_look`).
         """
         self._collector, self._left_out = collector, left_out
         self._plausibility = TimelessPlausibility() if now is None else Plausibility(now)
         watch = not _OF_NAMES.issubset(left_out)
         self._readers = {kind: LineReader(kind, watch=watch) for kind in Kind}
+        self._quick = make_quick_look(now, watch=watch, pure_python=pure_python)
         self.unknown = UnknownFields(collector.most)
 
     def read(self, kind: Kind, body: bytes, place: tuple[int, int, int]) -> Dated | None:
@@ -50,6 +61,23 @@ class LineChecks:
                 ExportFault(check, at, field=field) for check, field in doubts if check not in self._left_out
             )
         return record, first, last
+
+    def look(self, kind: Kind, bodies: Sequence[bytes]) -> Looked | None:
+        """Look at valid lines at once; those that are doubted have to be read. None if there is no extension."""
+        if self._quick is None:
+            return None
+        looked = self._quick.look(kind, bodies)
+        if looked.latest and isinstance(self._plausibility, TimelessPlausibility):
+            plain = [index for each, _ in stretches(looked.doubted, len(bodies)) for index in each]
+            self.dates(kind, bodies[plain[looked.latest.index(max(looked.latest))]])
+        return looked
+
+    def dates(self, kind: Kind, body: bytes) -> tuple[Timestamp, Timestamp]:
+        """Return the earliest and the latest date of a line that was looked at, and not doubted."""
+        record = self._readers[kind].read(body)
+        if record is None:
+            raise AssertionError("the extension has taken a line that cannot be read")
+        return self._plausibility.look(record)
 
     def take_latest(self) -> Timestamp | None:
         """Return the latest date since the last call that may be in the future, None without one.

@@ -114,6 +114,11 @@ def with_hour(place: tuple[int, int, int], hour: int) -> tuple[int, int, int]:
     return place[0], place[1], hour << _LENGTH_BITS | place[2]
 
 
+def with_hours(lengths: Iterable[int], hours: Iterable[int]) -> list[int]:
+    """Return the last number of the notes of many lines, from their lengths and hours."""
+    return [hour << _LENGTH_BITS | length for length, hour in zip(lengths, hours, strict=True)]
+
+
 def hour_number(date: Timestamp) -> int:
     """Return the hour of a date in UTC, counted from the year 0."""
     hour = date.toordinal() * 24 + date.hour

@@ -38,21 +38,21 @@ Doubt = tuple[CheckName, str]
 DAY_SECONDS = 86_400
 """By how much dates may differ before they count."""
 
-_EARLIEST = utc(DAY_SECONDS)
+EARLIEST = utc(DAY_SECONDS)
 _EPOCH_YEAR = 1970
-_FIRST_BIRTH_YEAR = 1901
+FIRST_BIRTH_YEAR = 1901
 """1900-01-01 is what SQL Server and spreadsheets write if there is no date."""
 
 _SUM_SHARE, _SUM_OF_PRODUCT = 0.01, 0.01
 
 _ORDER = "events[].order"
-_PURCHASE = "PURCHASE"
+PURCHASE = "PURCHASE"
 _MOST_TYPES = 1000
 """Types of events that are remembered; an account may have 50 types of its own."""
 _ALIKE = 0.86
 
 _WORDS = ("null", "(null)", "none", "nil", "undefined", "nan", "n/a", "#n/a", "-", "--", ".", "?")
-_NOTHING = frozenset({"", *_WORDS, *(f"{word} {word}" for word in _WORDS)})
+NOTHING = frozenset({"", *_WORDS, *(f"{word} {word}" for word in _WORDS)})
 """Words for nothing as programs write them, also in place of first and last name."""
 
 _WINDOWS_1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xC0))
@@ -108,13 +108,13 @@ class Plausibility:
 
     def _look_at_customer(self, customer: LeanCustomer) -> None:
         doubts, name, email, birth = self._doubts, customer.name, customer.email, customer.dob
-        if name.strip().lower() in _NOTHING:
+        if name.strip().lower() in NOTHING:
             doubts.append((CheckName.EMPTY_NAME, "name"))
         elif ("?" in name or "Ã" in name or "Â" in name or "\ufffd" in name) and _GARBLED.search(name):
             doubts.append((CheckName.GARBLED_NAME, "name"))
         if email.count("@") != 1 or email[0] == "@" or email[-1] == "@" or " " in email or not email.isprintable():
             doubts.append((CheckName.EMAIL_FORM, "email"))
-        if birth is not None and (birth.year < _FIRST_BIRTH_YEAR or birth > self._latest):
+        if birth is not None and (birth.year < FIRST_BIRTH_YEAR or birth > self._latest):
             doubts.append((CheckName.BIRTH_DATE, "dob"))
         if customer.balance:
             self._look_at_balance(customer.balance)
@@ -148,13 +148,13 @@ class Plausibility:
                 total += product.amount * product.value
                 if product.discounted_value > product.value >= 0:
                     self._doubts.append((CheckName.DISCOUNT_ABOVE_VALUE, f"{_ORDER}.products[].discounted_value"))
-            if total != value and event.type == _PURCHASE and not _adds_up(order):
+            if total != value and event.type == PURCHASE and not _adds_up(order):
                 self._doubts.append((CheckName.ORDER_SUM, f"{_ORDER}.value"))
             if (shipping := order.shipping) is not None and _is_above(shipping):
                 self._doubts.append((CheckName.DISCOUNT_ABOVE_VALUE, f"{_ORDER}.shipping.discounted_value"))
             if resolved is not None and (not _EPOCH_YEAR < resolved.year < self._year or resolved < event.issued_at):
                 self._look_at_both("events[].resolved_at", event.issued_at, resolved)
-            if event.type != _PURCHASE and self._is_nearly_purchase(event):
+            if event.type != PURCHASE and self._is_nearly_purchase(event):
                 self._doubts.append((CheckName.EVENT_TYPE, "events[].type"))
 
     def _look_at_both(self, field: str, issued: Timestamp, resolved: Timestamp) -> None:
@@ -163,7 +163,7 @@ class Plausibility:
             self._doubts.append((CheckName.DATES_SWAPPED, field))
 
     def _look_at_dates(self, field: str, first: Timestamp, last: Timestamp) -> None:
-        if first < _EARLIEST:
+        if first < EARLIEST:
             self._doubts.append((CheckName.BEFORE_1970, field))
         if last > self._latest:
             self._doubts.append((CheckName.FUTURE_DATE, field))
@@ -261,7 +261,7 @@ def _is_repeated(balance: list[LeanBalance]) -> bool:
 def _is_nearly_purchase(type_: str) -> bool:
     """Return whether a type that is not PURCHASE is meant to be it: `Purchase`, `PURCHASES`, `PURCHACE`."""
     plain = "".join(filter(str.isalpha, type_)).upper()
-    if plain in (_PURCHASE, _PURCHASE + "S"):
+    if plain in (PURCHASE, PURCHASE + "S"):
         return True
-    longer = plain.startswith(_PURCHASE) or plain.endswith(_PURCHASE)  # REPURCHASE, PURCHASE_REFUND: other types
-    return not longer and SequenceMatcher(None, plain, _PURCHASE).ratio() >= _ALIKE
+    longer = plain.startswith(PURCHASE) or plain.endswith(PURCHASE)  # REPURCHASE, PURCHASE_REFUND: other types
+    return not longer and SequenceMatcher(None, plain, PURCHASE).ratio() >= _ALIKE

@@ -1,7 +1,8 @@
 """Take notes of valid records, divided by hash into parts that fit into memory one at a time.
 
-Each record is decoded once more, with a lean schema. That is cheaper than carrying what is needed through the
-validation, which other processes may share, and it is the same whoever validated the line.
+Each record is read once more: by the extension that looks at lines (`quick_look`), or with a lean schema if there is
+no extension, or if it doubts the line. That is cheaper than carrying what is needed through the validation, which other
+processes may share, and it is the same whoever validated the line.
 """
 
 from array import array
@@ -33,7 +34,10 @@ from masivo_stream.core.checks.note_format import (
     salted_hash,
     where,
     with_hour,
+    with_hours,
 )
+from masivo_stream.core.checks.plain_notes import PlainLines, notes_of
+from masivo_stream.core.checks.quick_look import LookedPart
 from masivo_stream.core.checks.totals import PackedTotals, TotalsOfFile
 from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.purchases import Signer
@@ -104,10 +108,7 @@ class NoteTaker:
         for each in found:
             match each:
                 case EntryRun():
-                    lengths = map(len, each.bodies)
-                    columns = zip(each.bodies, each.offsets, lengths, each.customers, each.items, strict=True)
-                    for line, (body, offset, length, customer, items) in enumerate(columns, each.line):
-                        self._of_record(kind, each.file, _Line(body, line, offset, length, customer, items))
+                    self._of_run(kind, each)
                 case Entry():
                     where_ = each.line, each.offset, each.length
                     line_ = _Line(each.body, *where_, each.customer, each.items, each.indexes)
@@ -136,6 +137,57 @@ class NoteTaker:
     def totals(self) -> tuple[FileTotals, ...]:
         """Return the control totals of each file, in reading order."""
         return tuple(each.totals() for each in self._totals.values())
+
+    def _of_run(self, kind: Kind, run: EntryRun) -> None:
+        """Take notes of lines that follow one another: of most of them at once, if there is an extension."""
+        looked = self._lines.look(kind, run.bodies)
+        if looked is None:
+            self._of_lines(kind, run, range(len(run)))
+            return
+        totals = self._totals[kind, run.file]
+        totals.value += looked.orders[0]
+        totals.discounted += looked.orders[1]
+        for spelling, used, earned, spent in looked.rewards:
+            if used:
+                totals.amount(spelling.lower(), earned)
+                totals.amount(spelling.lower(), spent)
+        for plain, part, doubted in looked.parts(run.items):
+            if plain:
+                self._of_plain(kind, run.part(plain.start, plain.stop), part, looked.rewards)
+            if doubted:
+                self._of_lines(kind, run, doubted)
+        for number, notes in enumerate(self._buffers):
+            self._give(number, notes)
+
+    def _of_plain(
+        self, kind: Kind, run: EntryRun, part: LookedPart, rewards: Sequence[tuple[str, int, int, int]]
+    ) -> None:
+        """Take notes of lines that were looked at, and not doubted."""
+        totals = self._totals[kind, run.file]
+        totals.records += len(run)
+        totals.items += sum(run.items)
+        if kind is Kind.EVENTS:
+            totals.orders += sum(run.items)
+        for index in sorted({part.firsts.index(min(part.firsts)), part.lasts.index(max(part.lasts))}):
+            totals.span(*self._lines.dates(kind, run.bodies[index]))
+        begin = where(self._files[kind, run.file], run.line)
+        lengths = with_hours(map(len, run.bodies), part.hours)
+        places = zip(range(begin, begin + len(run)), run.offsets, lengths, strict=True)
+        lines = PlainLines(customers=run.customers, items=run.items, places=places, part=part)
+
+        def number(index: int) -> int:
+            return self._number(rewards[index][0])[1]
+
+        buffers, parts = self._buffers, self._parts
+        for note in notes_of(kind, lines, self._hash, number):
+            buffers[note[0] % parts].extend(note)
+
+    def _of_lines(self, kind: Kind, run: EntryRun, lines: range) -> None:
+        """Take notes of some lines of a run, one by one."""
+        for index in lines:
+            body = run.bodies[index]
+            place = run.line + index, run.offsets[index], len(body)
+            self._of_record(kind, run.file, _Line(body, *place, run.customers[index], run.items[index]))
 
     def _of_record(self, kind: Kind, file: str, line: _Line) -> None:
         """Take notes of a record that would be sent."""
@@ -294,12 +346,18 @@ class NoteTaker:
         part = key % self._parts
         notes = self._buffers[part]
         notes.extend((key, tag, value, *place))
+        self._give(part, notes)
+
+    def _give(self, part: int, notes: "array[int]") -> None:
+        """Give the notes of a part to the sink, if they are many."""
         if len(notes) >= self._room:
             self._sink(part, notes)
             del notes[:]
 
     def _number(self, spelling: str) -> tuple[str, int]:
         """Return a reward's id in lower case and its number: a hash of it if other machines take notes, too."""
+        if known := self._by_spelling.get(spelling):
+            return known
         reward = spelling.lower()
         number = len(self._rewards) + 1 if self._shared is None else self._shared.number(reward)
         found = reward, self._rewards.setdefault(reward, number)

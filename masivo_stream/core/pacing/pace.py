@@ -40,7 +40,7 @@ Moments are seconds of any clock that does not go back.
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -119,6 +119,17 @@ class Pacer:
         """Keep to all of `windows`; an empty list means no limit. `timetable` knows when hours hold."""
         self._windows = tuple(windows)
         self._timetable = timetable
+        self._set_up()
+        self._under_way: dict[int, _Flight] = {}
+        self._foreign: dict[Window, int] = {}
+        self._held_until = 0.0
+        self._numbers = self._own = 0
+        self._latencies: deque[float] = deque(maxlen=REMEMBERED)
+        self._slowest = self._quickest = 0.0
+        """The largest latency, and the least that the next request will need."""
+
+    def _set_up(self) -> None:
+        """Begin to count for the windows."""
         self.limited = bool(self._windows)
         """Whether there is any window."""
         self.timed = any(window.hours is not None for window in self._windows)
@@ -129,13 +140,35 @@ class Pacer:
             window: deque(maxlen=window.limit) for window in self._windows if window.hours is not None
         }
         """The same of the departures in the hours of a window."""
-        self._under_way: dict[int, _Flight] = {}
-        self._foreign: dict[Window, int] = {}
-        self._held_until = 0.0
-        self._numbers = self._own = 0
-        self._latencies: deque[float] = deque(maxlen=REMEMBERED)
-        self._slowest = self._quickest = 0.0
-        """The largest latency, and the least that the next request will need."""
+
+    def change(self, windows: Iterable[Window], timetable: Timetable, departures: Sequence[float]) -> None:
+        """Keep to other windows from now on.
+
+        `departures` are those known of all processes, ascending: windows may reach back further than those before.
+        Of these, the last ones are known here already.
+        """
+        known = sorted({flight.number: flight for flight in self._known()}.values(), key=lambda flight: flight.number)
+        earlier = departures[: max(0, len(departures) - len(known))]
+        first = known[0] if known else _Flight(self._numbers + 1, math.inf, math.inf)
+        older = [
+            _Flight(first.number - len(earlier) + place, departed, min(departed + UNSEEN, first.arrived))
+            for place, departed in enumerate(earlier)
+            if departed <= first.departed
+        ]
+        self._windows, self._timetable = tuple(windows), timetable
+        self._set_up()
+        for flight in (*older, *known):
+            self._add(flight)
+
+    def _known(self) -> Iterator[_Flight]:
+        for flights in (self._flights, *self._timed.values()):
+            yield from flights
+
+    def _add(self, flight: _Flight) -> None:
+        self._flights.append(flight)
+        for window, counted in self._timed.items():
+            if self._timetable.in_force(window, flight.departed):
+                counted.append(flight)
 
     @property
     def horizon(self) -> float:
@@ -212,10 +245,7 @@ class Pacer:
         self._numbers += 1
         before = self._flights[-1].arrived if self._flights else now
         flight = _Flight(self._numbers, now, max(now, before))
-        self._flights.append(flight)
-        for window, counted in self._timed.items():
-            if self._timetable.in_force(window, now):
-                counted.append(flight)
+        self._add(flight)
         self._under_way[flight.number] = flight
         return flight.number
 
@@ -295,8 +325,7 @@ class Pacer:
 
     def moments(self, since: float) -> list[float]:
         """Return the moments after `since` of departures that may still count, in ascending order."""
-        flights = {flight for counted in (self._flights, *self._timed.values()) for flight in counted}
-        return sorted(flight.departed for flight in flights if flight.departed > since)
+        return sorted(flight.departed for flight in set(self._known()) if flight.departed > since)
 
     def snapshot(self, now: float) -> PaceSnapshot:
         """Return the state of the pacer at `now`."""

@@ -9,11 +9,10 @@ The lower bound is ⌈items / max_items⌉. How near each kind comes:
 
 Packing is deterministic: the same entries in the same order give the same batches, however they are divided over calls.
 
-`requests_needed` forecasts the requests of a whole export from the part that was read; `core.pacing.schedule` says when
-they depart.
+`core.accounting.forecast` forecasts the requests of a whole export from the part that was read; `core.pacing.schedule`
+says when they depart.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -26,7 +25,6 @@ from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.slicing import slice_record
-from masivo_stream.model.summary import KindSummary
 
 
 def lower_bound(contract: Contract, *, records: int, items: int) -> int:
@@ -34,32 +32,9 @@ def lower_bound(contract: Contract, *, records: int, items: int) -> int:
     return max(-(-items // contract.max_items), -(-records // contract.max_records))
 
 
-def requests_needed(contract: Contract, figures: KindSummary, *, bytes_read: int, size: int) -> int | None:
-    """Return the requests that the whole export will take, those already sent included.
-
-    The rest of the export is assumed to be like the part that was read. Once all of it is read the result is exact, if
-    all batches can be filled.
-
-    Args:
-        contract: of the kind.
-        figures: of what was read so far.
-        bytes_read: bytes of text before the read position.
-        size: bytes of text of the whole export; 0 if unknown.
-
-    Returns:
-        The number, or None if nothing was read yet or the size is unknown.
-    """
-    if bytes_read <= 0 or size <= 0:
-        return None
-    unread = max(0.0, size / bytes_read - 1)  # as a multiple of what was read
-    records = figures.accepted + figures.in_doubt + figures.pending
-    items = figures.items_accepted + figures.items_in_doubt + figures.items_pending
-    left = lower_bound(
-        contract,
-        records=figures.pending + math.ceil(unread * records),
-        items=figures.items_pending + math.ceil(unread * items),
-    )
-    return figures.requests + left
+def full_requests(contract: Contract, *, records: float, items: float) -> float:
+    """Return how many full requests these records and items are: a fraction, for estimates."""
+    return max(items / contract.max_items, records / contract.max_records)
 
 
 class Oversized(Struct, frozen=True):

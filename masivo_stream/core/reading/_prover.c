@@ -44,6 +44,11 @@
  * GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
  * get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so the stack is, too.
  *
+ * LOOKING AT LINES
+ *
+ * The checks over all files look at valid lines once more. A prover that is made with `look` asks more of a line, and
+ * notes what these checks need: see _look.h, which is part of this file.
+ *
  * It is built for the stable ABI of Python 3.11 (one binary for all later versions).
  */
 #ifndef PY_SSIZE_T_CLEAN
@@ -63,6 +68,14 @@
 #define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
 #define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
 #define MOST_DIGITS 40 /* of a number before its point, and behind it */
+#define UUID_LENGTH 36
+
+/* What a prover that looks at lines (_look.h) takes note of: */
+#define MOST_REWARDS 64       /* in one call; there are few in an export */
+#define MOST_BALANCES 32      /* on one line */
+#define MOST_EXACT_DIGITS 16  /* of a number; a double does not tell all longer ones apart */
+#define MOST_EXACT_PRICE 1e9  /* so that sums of prices are right to the cent, however they are rounded */
+#define MOST_SUM ((int64_t)1 << 61)
 
 typedef const uint8_t *Text;
 
@@ -92,8 +105,29 @@ enum Role {
     ROLE_PAID,
     ROLE_PRODUCTS,
     ROLE_ISSUED,
+    /* Of these, a prover takes note only if it looks at lines. */
+    ROLE_NAME,
+    ROLE_REGISTERED,
+    ROLE_BIRTH,
+    ROLE_BALANCES, /* the list */
+    ROLE_BALANCE,
+    ROLE_TRANSACTION,
+    ROLE_REWARD,
+    ROLE_AMOUNT,
+    ROLE_BALANCE_ISSUED,
+    ROLE_EXPIRES,
+    ROLE_RESOLVED,
+    ROLE_PRODUCT,
+    ROLE_UNITS,
+    ROLE_UNIT_VALUE,
+    ROLE_UNIT_PAID,
+    ROLE_SHIPPING,
+    ROLE_SHIPPING_VALUE,
+    ROLE_SHIPPING_PAID,
     ROLES
 };
+#define HAS(role) ((uint32_t)1 << (role))
+_Static_assert(ROLES <= 32, "a union of HAS(role) has 32 bits");
 
 enum Sign { SIGN_NEGATIVE = 1, SIGN_ZERO = 2, SIGN_POSITIVE = 4, SIGN_ANY = 7 };
 
@@ -131,6 +165,15 @@ struct Node {
     uint8_t *tag_signs;          /* by tag */
 };
 
+/* What a prover looks for beyond validity. Moments are microseconds since 1970. */
+typedef struct {
+    long long earliest, latest; /* of dates that are usual */
+    long long first_birth;      /* of dates of birth that are usual */
+    Bytes purchase;             /* the type of event whose value is the sum of its products */
+    Bytes *nothing;             /* names that mean "no name", in lower case */
+    int nothing_count;
+} Look;
+
 typedef struct {
     PyObject_HEAD
     Node *root;
@@ -139,6 +182,7 @@ typedef struct {
     Py_ssize_t most_items; /* a record with more is doubted */
     int reject_unknown;    /* a field that a struct does not have is doubted */
     int plain;             /* do without SSE2 */
+    Look *look;            /* NULL: it only proves lines valid */
 } Prover;
 
 static void bytes_free(Bytes *all, int count)
@@ -185,28 +229,51 @@ static int bytes_copy(PyObject *from, Bytes *to)
     return 1;
 }
 
-/* Copy a tuple of bytes into the choices of a node. */
-static int choices_build(Node *node, PyObject *texts)
+/* Copy a tuple of bytes. What was copied before an error is freed by whoever owns `copied`. */
+static int texts_build(PyObject *texts, Bytes **copied, int *copied_count)
 {
     Py_ssize_t count = PyTuple_Size(texts);
     if (count < 0)
         return 0;
     if (count < 1 || count > 100) {
-        PyErr_SetString(PyExc_ValueError, "one to a hundred choices");
+        PyErr_SetString(PyExc_ValueError, "one to a hundred texts");
         return 0;
     }
-    if ((node->choices = new_array(count, sizeof(Bytes))) == NULL)
+    if ((*copied = new_array(count, sizeof(Bytes))) == NULL)
         return 0;
-    node->choice_count = (int)count;
-    for (int i = 0; i < node->choice_count; i++) {
-        if (!bytes_copy(PyTuple_GetItem(texts, i), &node->choices[i]))
+    *copied_count = (int)count;
+    for (int i = 0; i < *copied_count; i++) {
+        if (!bytes_copy(PyTuple_GetItem(texts, i), &(*copied)[i]))
             return 0;
-        if (node->choices[i].length == 0) {
-            PyErr_SetString(PyExc_ValueError, "a choice is empty");
+        if ((*copied)[i].length == 0) {
+            PyErr_SetString(PyExc_ValueError, "a text is empty");
             return 0;
         }
     }
     return 1;
+}
+
+static void look_free(Look *look)
+{
+    if (look == NULL)
+        return;
+    free(look->purchase.bytes);
+    bytes_free(look->nothing, look->nothing_count);
+    free(look);
+}
+
+/* (earliest, latest, first birth, type of a purchase, names for nothing). Return NULL with an exception set. */
+static Look *look_build(PyObject *described)
+{
+    PyObject *purchase, *nothing;
+    Look *look = new_array(1, sizeof(Look));
+    if (look == NULL)
+        return NULL;
+    if (PyArg_ParseTuple(described, "LLLSO", &look->earliest, &look->latest, &look->first_birth, &purchase, &nothing)
+        && bytes_copy(purchase, &look->purchase) && texts_build(nothing, &look->nothing, &look->nothing_count))
+        return look;
+    look_free(look);
+    return NULL;
 }
 
 static Node *node_build(PyObject *described, int *guess_count, int depth);
@@ -304,7 +371,7 @@ static Node *node_build(PyObject *described, int *guess_count, int depth)
     case KIND_OBJECT:
         break;
     case KIND_ONE_OF:
-        built = choices_build(node, payload);
+        built = texts_build(payload, &node->choices, &node->choice_count);
         break;
     case KIND_LIST:
         built = PyArg_ParseTuple(payload, "pO", &node->not_empty, &inner)
@@ -332,6 +399,13 @@ typedef struct {
     Text email;
     Py_ssize_t customer_length, email_length;
     Py_ssize_t items;
+    /* The rest is noted if lines are looked at. Moments are microseconds since 1970. */
+    int64_t first, last; /* of its items, or of its registration */
+    int64_t latest;      /* of all its dates that may be in the future */
+    int64_t hour;        /* of `first`; see `hour_number` in core/checks/note_format.py */
+    int64_t value, paid; /* of its orders, in millionths */
+    int sums, balances;  /* the number of different rewards, and of lines of a balance */
+    int has_balance, has_zero;
 } Line;
 
 typedef struct {
@@ -346,6 +420,29 @@ typedef struct {
 } Span;
 
 typedef struct {
+    int64_t seconds; /* day 1 is 0001-01-01 in UTC */
+    int64_t moment;  /* microseconds since 1970 */
+    int64_t hour;    /* see `Line` */
+} Date;
+
+/* What a line has of one reward, in millionths. */
+typedef struct {
+    int reward; /* index among those of the call */
+    int64_t earned, spent;
+} Sum;
+
+typedef struct {
+    Text text; /* its id as it is spelt first */
+    int used;  /* on a line that is not doubted */
+    int64_t earned, spent;
+} Reward;
+
+typedef struct {
+    int reward, expires;
+    int64_t moment; /* when it expires */
+} Balance;
+
+typedef struct {
     const Prover *prover;
     Text end; /* of the line */
     Line *line;
@@ -353,16 +450,31 @@ typedef struct {
     /* What was read last; the reader of a struct takes it from here. */
     int choice;
     int sign;
+    uint64_t digits; /* of a number, without its point: the first twenty */
+    int power;       /* of ten, by which they are multiplied */
     double number;
+    Date date;
     /* The event that is being read. */
     Span purchase, type;
     double value, paid;
     Py_ssize_t products;
-    int64_t issued; /* seconds; day 1 is 0001-01-01 in UTC */
+    Date issued; /* also of a transaction or a balance */
     /* The signs of all events read. */
     EventSign *signs;
     Py_ssize_t sign_count, sign_room;
     int no_memory;
+    /* The rest is for looking at lines. */
+    uint32_t present; /* what the objects that are being read have, of what they need not have: a union of HAS(role) */
+    Date resolved, expires;
+    Text reward;
+    int64_t amount, value_millionths, paid_millionths;
+    double units, unit_value, unit_paid, order_total, order_units, shipping_value, shipping_paid;
+    Balance balances[MOST_BALANCES]; /* of the line */
+    Reward rewards[MOST_REWARDS];
+    int reward_count;
+    Sum *sums; /* of all lines */
+    Py_ssize_t sum_count, sum_room;
+    int64_t value_total, paid_total; /* of all orders */
 } Call;
 
 /* ---- Characters and strings -------------------------------------------------------------------------------------- */
@@ -466,17 +578,19 @@ static inline Text find_special(Text p, Text end, int plain)
     return p;
 }
 
+static int has_long_digits(Text p, Py_ssize_t length);
+
 /* A string, from behind its opening quote to behind its closing one. `escaped`: whether there was an escape. */
 static Text read_string(const Call *call, Text p, int *escaped)
 {
-    Text end = call->end;
+    Text begin = p, end = call->end;
     *escaped = 0;
     for (;;) {
         p = find_special(p, end, call->prover->plain);
         if (p >= end)
             return NULL;
-        if (*p == '"')
-            return p + 1;
+        if (*p == '"') /* where amounts are noted, a text must not look like a number of many digits */
+            return call->prover->look != NULL && has_long_digits(begin, p - begin) ? NULL : p + 1;
         if (*p == '\\') {
             *escaped = 1;
             p = read_escape(p, end);
@@ -579,6 +693,10 @@ static Text read_number(Call *call, Text p, int wanted)
         power += negative ? -exponent : exponent;
     }
     call->sign = !digits ? SIGN_ZERO : *begin == '-' ? SIGN_NEGATIVE : SIGN_POSITIVE;
+    call->digits = digits;
+    call->power = power;
+    if (call->prover->look != NULL && p - begin > MOST_EXACT_DIGITS)
+        return NULL;
     if (wanted && !to_double(begin, p, digits, power, &call->number))
         return NULL;
     return p;
@@ -599,8 +717,11 @@ static int64_t day_number(unsigned year, unsigned month, unsigned day, int leap)
     return past * 365 + past / 4 - past / 100 + past / 400 + BEFORE[month] + (leap && month > 2) + day;
 }
 
+#define DAYS_UNTIL_1970 ((int64_t)719163)
+
 /* A date-time of RFC 3339, from behind its opening quote to behind its closing one: upper-case T, Z or ±hh:mm, no leap
- * second. Years at both ends of what a datetime can hold are doubted, so that no zone leads beyond them. */
+ * second. Years at both ends of what a datetime can hold are doubted, so that no zone leads beyond them. Of a fraction,
+ * a datetime has six digits. */
 static Text read_date(Call *call, Text p)
 {
     static const uint8_t DAYS[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -619,13 +740,15 @@ static Text read_date(Call *call, Text p)
     if (day < 1 || day > DAYS[month] + (unsigned)(leap && month == 2))
         return NULL;
     p += 19;
+    int64_t micro = 0;
     if (at(p, end, '.')) {
         Text fraction = ++p;
-        while (p < end && is_digit(*p))
-            p++;
+        for (int64_t unit = 100000; p < end && is_digit(*p); p++, unit /= 10)
+            micro += unit * (*p - '0');
         if (p == fraction || p - fraction > 9)
             return NULL;
-        if (p - fraction > 6 && memcmp(fraction, "999999", 6) == 0) /* may be rounded up to the next second */
+        if (p - fraction > 6 /* may be rounded up: to the next second, or at least to another moment */
+            && (call->prover->look != NULL || memcmp(fraction, "999999", 6) == 0))
             return NULL;
     }
     int64_t offset = 0; /* minutes */
@@ -644,7 +767,10 @@ static Text read_date(Call *call, Text p)
     }
     if (!at(p, end, '"'))
         return NULL;
-    call->issued = day_number(year, month, day, leap) * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+    int64_t today = day_number(year, month, day, leap);
+    call->date.seconds = today * 86400 + hour * 3600 + minute * 60 + second - offset * 60;
+    call->date.moment = (call->date.seconds - DAYS_UNTIL_1970 * 86400) * 1000000 + micro;
+    call->date.hour = today * 24 + hour - (offset >= 0 ? offset / 60 : -((59 - offset) / 60));
     return p + 1;
 }
 
@@ -731,27 +857,36 @@ static uint32_t content_of(uint32_t type, double value, double paid, Py_ssize_t 
     return (uint32_t)(hash_tuple(hashes, 8) & 0xFFFFFF);
 }
 
+/* Make room in an array that is full. Returns NULL, and leaves the array as it is, if there is no memory. */
+static void *grow(Call *call, void *array, Py_ssize_t *room, size_t size)
+{
+    Py_ssize_t more = *room ? 2 * *room : 256;
+    void *grown = more > PY_SSIZE_T_MAX / (Py_ssize_t)size ? NULL : realloc(array, (size_t)more * size);
+    if (grown == NULL)
+        call->no_memory = 1;
+    else
+        *room = more;
+    return grown;
+}
+
 /* Note the sign of the event that was read. */
 static int add_sign(Call *call)
 {
     if (call->sign_count == call->sign_room) {
-        Py_ssize_t room = call->sign_room ? 2 * call->sign_room : 256;
-        EventSign *signs = room > PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(EventSign)
-                               ? NULL
-                               : realloc(call->signs, (size_t)room * sizeof(EventSign));
-        if (signs == NULL) {
-            call->no_memory = 1;
+        EventSign *grown = grow(call, call->signs, &call->sign_room, sizeof(EventSign));
+        if (grown == NULL)
             return 0;
-        }
-        call->signs = signs;
-        call->sign_room = room;
+        call->signs = grown;
     }
     EventSign *sign = &call->signs[call->sign_count++];
     sign->purchase = call->purchase.text;
     sign->purchase_length = call->purchase.length;
-    sign->content = content_of(crc32_of(call->type), call->value, call->paid, call->products, call->issued);
+    sign->content = content_of(crc32_of(call->type), call->value, call->paid, call->products,
+                               call->issued.seconds);
     return 1;
 }
+
+#include "_look.h"
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 
@@ -817,15 +952,18 @@ static Text read_text(Call *call, const Node *node, Text p)
     }
     if ((p = read_plain_string(call, p, &content)) == NULL || (node->not_empty && content.length == 0))
         return NULL;
+    const Look *look = call->prover->look;
     switch (node->role) {
     case ROLE_CUSTOMER:
         call->line->customer = content.text;
         call->line->customer_length = content.length;
-        return p;
+        return look == NULL || is_trimmed(content) ? p : NULL;
     case ROLE_EMAIL:
         call->line->email = content.text;
         call->line->email_length = content.length;
-        return p;
+        return look == NULL || is_email(content) ? p : NULL;
+    case ROLE_NAME:
+        return look == NULL || is_real_name(look, content) ? p : NULL;
     case ROLE_PURCHASE:
         call->purchase = content;
         return p;
@@ -876,6 +1014,8 @@ static Text read_list(Call *call, const Node *node, Text p, int depth)
         call->line->items = count;
     else if (node->role == ROLE_PRODUCTS)
         call->products = count;
+    else if (node->role == ROLE_BALANCES)
+        call->line->has_balance = 1;
     return p + 1;
 }
 
@@ -913,12 +1053,10 @@ static Text read_struct(Call *call, const Node *node, Text p, int depth)
     int previous = 0, tag = -1, sign = 0; /* `previous`: 1 more than the index of the field before, 0 at first */
     if (!at(p, end, '{') || depth >= MOST_DEPTH)
         return NULL;
-    if (node->role == ROLE_EVENT)
-        call->paid = 0; /* what an order without it has */
+    begin_object(call, node->role);
     p = skip_space(p + 1, end);
-    if (at(p, end, '}'))
-        return node->required ? NULL : p + 1;
-    for (;;) {
+    int empty = at(p, end, '}');
+    while (!empty) {
         if (!at(p, end, '"'))
             return NULL;
         int i = find_field(call, node, p, guesses[previous]);
@@ -953,9 +1091,70 @@ static Text read_struct(Call *call, const Node *node, Text p, int depth)
         return NULL;
     if (node->tag_signs != NULL && (tag < 0 || !(node->tag_signs[tag] & sign)))
         return NULL;
+    if (call->prover->look != NULL && !end_object(call, node->role))
+        return NULL;
     if (node->role == ROLE_EVENT && !add_sign(call))
         return NULL;
     return p + 1;
+}
+
+/* Take the number that was read last for what its role is. Returns 0 for doubt. */
+static int take_number(Call *call, enum Role role)
+{
+    const Look *look = call->prover->look;
+    call->present |= HAS(role);
+    switch (role) {
+    case ROLE_VALUE:
+        call->value = call->number;
+        return look == NULL || to_millionths(call, &call->value_millionths);
+    case ROLE_PAID:
+        call->paid = call->number;
+        return look == NULL || to_millionths(call, &call->paid_millionths);
+    case ROLE_AMOUNT:
+        return look == NULL || to_millionths(call, &call->amount);
+    case ROLE_UNITS:
+        call->units = call->number;
+        return 1;
+    case ROLE_UNIT_VALUE:
+        call->unit_value = call->number;
+        return 1;
+    case ROLE_UNIT_PAID:
+        call->unit_paid = call->number;
+        return 1;
+    case ROLE_SHIPPING_VALUE:
+        call->shipping_value = call->number;
+        return 1;
+    case ROLE_SHIPPING_PAID:
+        call->shipping_paid = call->number;
+        return 1;
+    default:
+        return 1;
+    }
+}
+
+/* The same for a date. */
+static int take_date(Call *call, enum Role role)
+{
+    const Look *look = call->prover->look;
+    call->present |= HAS(role);
+    switch (role) {
+    case ROLE_ISSUED:
+    case ROLE_BALANCE_ISSUED:
+        call->issued = call->date;
+        return 1;
+    case ROLE_RESOLVED:
+        call->resolved = call->date;
+        return 1;
+    case ROLE_EXPIRES:
+        call->expires = call->date;
+        return 1;
+    case ROLE_REGISTERED:
+        return look == NULL || note_date(call, &call->date);
+    case ROLE_BIRTH:
+        return look == NULL || is_usual(call, &call->date, look->first_birth);
+    default:
+        return 1;
+    }
 }
 
 static Text read_value(Call *call, const Node *node, Text p, int depth)
@@ -969,25 +1168,20 @@ static Text read_value(Call *call, const Node *node, Text p, int depth)
     case KIND_TEXT:
         return read_text(call, node, p);
     case KIND_UUID:
+        if (node->role == ROLE_REWARD)
+            call->reward = p + 1;
         return *p == '"' ? read_uuid(call, p + 1) : NULL;
     case KIND_NUMBER:
-        if ((p = read_number(call, p, node->role != ROLE_NONE)) == NULL || !(node->signs & call->sign))
+        if ((p = read_number(call, p, node->role != ROLE_NONE)) == NULL || !(node->signs & call->sign)
+            || !take_number(call, node->role))
             return NULL;
-        if (node->role == ROLE_VALUE)
-            call->value = call->number;
-        else if (node->role == ROLE_PAID)
-            call->paid = call->number;
         return p;
     case KIND_BOOLEAN:
         return has(p, end, "true", 4) ? p + 4 : has(p, end, "false", 5) ? p + 5 : NULL;
-    case KIND_DATE: {
-        int64_t before = call->issued;
-        if (*p != '"' || (p = read_date(call, p + 1)) == NULL)
+    case KIND_DATE:
+        if (*p != '"' || (p = read_date(call, p + 1)) == NULL || !take_date(call, node->role))
             return NULL;
-        if (node->role != ROLE_ISSUED)
-            call->issued = before;
         return p;
-    }
     case KIND_ONE_OF:
         return read_choice(call, node, p);
     case KIND_OBJECT:
@@ -1003,17 +1197,21 @@ static Text read_value(Call *call, const Node *node, Text p, int depth)
 /* Whether a line is clean. Of a line that is doubted, nothing stays noted. */
 static int prove_line(Call *call, Line *line)
 {
-    Py_ssize_t signs = call->sign_count;
+    Py_ssize_t signs = call->sign_count, sums = call->sum_count;
+    int rewards = call->reward_count;
     call->line = line;
     call->end = line->end;
     line->customer = line->email = NULL;
     line->items = 1;
+    begin_line(line);
     Text p = read_value(call, call->prover->root, skip_space(line->begin, line->end), 0);
     if (p != NULL && skip_space(p, line->end) == line->end && line->customer != NULL
-        && line->items <= call->prover->most_items)
+        && line->items <= call->prover->most_items && (call->prover->look == NULL || end_line(call)))
         return 1;
     line->customer = NULL;
     call->sign_count = signs;
+    call->sum_count = sums;
+    call->reward_count = rewards;
     return 0;
 }
 
@@ -1032,45 +1230,100 @@ static PyObject *text_of(Text text, Py_ssize_t length)
     return PyUnicode_DecodeUTF8((const char *)text, length, NULL);
 }
 
+/* Make empty lists; those that were made before an error are freed by whoever owns `columns`. */
+static int columns_make(PyObject **columns, int count)
+{
+    for (int i = 0; i < count; i++)
+        if ((columns[i] = PyList_New(0)) == NULL)
+            return 0;
+    return 1;
+}
+
+/* Return the columns as a tuple, and give up the references to them. NULL, with an exception set, if not `complete`. */
+static PyObject *columns_pack(PyObject **columns, int count, int complete)
+{
+    PyObject *result = complete ? PyTuple_New(count) : NULL;
+    for (int i = 0; i < count; i++) {
+        if (result != NULL)
+            PyTuple_SetItem(result, i, columns[i]); /* takes the reference */
+        else
+            Py_XDECREF(columns[i]);
+    }
+    return result;
+}
+
+/* Append the signs of all events to two columns. */
+static int append_signs(const Call *call, PyObject *purchases, PyObject *contents)
+{
+    for (Py_ssize_t i = 0; i < call->sign_count; i++) {
+        const EventSign *sign = &call->signs[i];
+        if (!append(purchases, text_of(sign->purchase, sign->purchase_length))
+            || !append(contents, PyLong_FromUnsignedLong(sign->content)))
+            return 0;
+    }
+    return 1;
+}
+
+typedef PyObject *ColumnsOf(const Call *call, const Line *lines, Py_ssize_t count);
+
 /* Six lists: indexes of doubted lines; of clean lines customers, items, emails; purchases and contents of events. */
 static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t count)
 {
     enum { DOUBTED, CUSTOMERS, ITEMS, EMAILS, PURCHASES, CONTENTS, COLUMNS };
-    PyObject *columns[COLUMNS] = {NULL}, *result = NULL;
-    for (int i = 0; i < COLUMNS; i++)
-        if ((columns[i] = PyList_New(0)) == NULL)
-            goto done;
-    for (Py_ssize_t i = 0; i < count; i++) {
+    PyObject *columns[COLUMNS] = {NULL};
+    int complete = columns_make(columns, COLUMNS);
+    for (Py_ssize_t i = 0; complete && i < count; i++) {
         const Line *line = &lines[i];
-        if (line->customer == NULL) {
-            if (!append(columns[DOUBTED], PyLong_FromSsize_t(i)))
-                goto done;
-            continue;
-        }
-        if (!append(columns[CUSTOMERS], text_of(line->customer, line->customer_length))
-            || !append(columns[ITEMS], PyLong_FromSsize_t(line->items))
-            || (line->email != NULL && !append(columns[EMAILS], text_of(line->email, line->email_length))))
-            goto done;
+        if (line->customer == NULL)
+            complete = append(columns[DOUBTED], PyLong_FromSsize_t(i));
+        else
+            complete = append(columns[CUSTOMERS], text_of(line->customer, line->customer_length))
+                       && append(columns[ITEMS], PyLong_FromSsize_t(line->items))
+                       && (line->email == NULL || append(columns[EMAILS], text_of(line->email, line->email_length)));
     }
-    for (Py_ssize_t i = 0; i < call->sign_count; i++) {
-        const EventSign *sign = &call->signs[i];
-        if (!append(columns[PURCHASES], text_of(sign->purchase, sign->purchase_length))
-            || !append(columns[CONTENTS], PyLong_FromUnsignedLong(sign->content)))
-            goto done;
-    }
-    result = PyTuple_Pack(COLUMNS, columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]);
-done:
-    for (int i = 0; i < COLUMNS; i++)
-        Py_XDECREF(columns[i]);
-    return result;
+    complete = complete && append_signs(call, columns[PURCHASES], columns[CONTENTS]);
+    return columns_pack(columns, COLUMNS, complete);
 }
 
-PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
-                        "customers, items and emails of the others; purchases and contents of their events.");
-
-static PyObject *prover_prove(PyObject *self, PyObject *given)
+/* The lists that `Looked` in core/checks/quick_look.py has, in its order. */
+static PyObject *looked_of(const Call *call, const Line *lines, Py_ssize_t count)
 {
-    Prover *prover = (Prover *)self;
+    enum {
+        DOUBTED, HOURS, FIRSTS, LASTS, LATEST, EMAILS, PURCHASES, CONTENTS, SUM_COUNTS, SUM_REWARDS, SUMS, REWARDS,
+        ORDERS, COLUMNS
+    };
+    PyObject *columns[COLUMNS] = {NULL};
+    int complete = columns_make(columns, COLUMNS);
+    for (Py_ssize_t i = 0; complete && i < count; i++) {
+        const Line *line = &lines[i];
+        if (line->customer == NULL)
+            complete = append(columns[DOUBTED], PyLong_FromSsize_t(i));
+        else
+            complete = append(columns[HOURS], PyLong_FromLongLong(line->hour))
+                       && append(columns[FIRSTS], PyLong_FromLongLong(line->first))
+                       && append(columns[LASTS], PyLong_FromLongLong(line->last))
+                       && append(columns[LATEST], PyLong_FromLongLong(line->latest))
+                       && append(columns[SUM_COUNTS], PyLong_FromLong(line->has_balance ? line->sums : -1))
+                       && (line->email == NULL || append(columns[EMAILS], text_of(line->email, line->email_length)));
+    }
+    complete = complete && append_signs(call, columns[PURCHASES], columns[CONTENTS]);
+    for (Py_ssize_t i = 0; complete && i < call->sum_count; i++)
+        complete = append(columns[SUM_REWARDS], PyLong_FromLong(call->sums[i].reward))
+                   && append(columns[SUMS], PyLong_FromLongLong(call->sums[i].earned + call->sums[i].spent));
+    for (int i = 0; complete && i < call->reward_count; i++) {
+        const Reward *reward = &call->rewards[i];
+        complete = append(columns[REWARDS], Py_BuildValue("(s#iLL)", (const char *)reward->text, (Py_ssize_t)UUID_LENGTH,
+                                                          reward->used, (long long)reward->earned,
+                                                          (long long)reward->spent));
+    }
+    complete = complete && append(columns[ORDERS], PyLong_FromLongLong(call->value_total))
+               && append(columns[ORDERS], PyLong_FromLongLong(call->paid_total));
+    return columns_pack(columns, COLUMNS, complete);
+}
+
+/* Read lines without the GIL, and return what was found as columns. */
+static PyObject *read_lines(Prover *prover, PyObject *given, ColumnsOf *make_columns)
+{
     PyObject *held = PySequence_Tuple(given), *result = NULL; /* the lines cannot go away while they are read */
     Line *lines = NULL;
     Call call = {.prover = prover};
@@ -1093,22 +1346,43 @@ static PyObject *prover_prove(PyObject *self, PyObject *given)
         prove_line(&call, &lines[i]);
     Py_END_ALLOW_THREADS
     memcpy(prover->guesses, call.guesses, (size_t)prover->guess_count);
-    result = call.no_memory ? PyErr_NoMemory() : columns_of(&call, lines, count);
+    result = call.no_memory ? PyErr_NoMemory() : make_columns(&call, lines, count);
 done:
     free(call.signs);
+    free(call.sums);
     free(call.guesses);
     free(lines);
     Py_DECREF(held);
     return result;
 }
 
+PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
+                        "customers, items and emails of the others; purchases and contents of their events.");
+
+static PyObject *prover_prove(PyObject *self, PyObject *given)
+{
+    return read_lines((Prover *)self, given, columns_of);
+}
+
+PyDoc_STRVAR(look_doc, "look(lines, /)\n--\n\nReturn the columns of `Looked`; the prover is made with `look`.");
+
+static PyObject *prover_look(PyObject *self, PyObject *given)
+{
+    if (((Prover *)self)->look == NULL) {
+        PyErr_SetString(PyExc_ValueError, "it is not known what to look for");
+        return NULL;
+    }
+    return read_lines((Prover *)self, given, looked_of);
+}
+
 static PyObject *prover_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"schema", "most_items", "reject_unknown", "plain", NULL};
-    PyObject *schema;
+    static char *names[] = {"schema", "most_items", "reject_unknown", "plain", "look", NULL};
+    PyObject *schema, *look = Py_None;
     Py_ssize_t most_items = PY_SSIZE_T_MAX;
     int reject_unknown = 0, plain = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$npp", names, &schema, &most_items, &reject_unknown, &plain))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$nppO", names, &schema, &most_items, &reject_unknown, &plain,
+                                     &look))
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Prover *prover = (Prover *)allocate(type, 0); /* zeros */
@@ -1118,7 +1392,8 @@ static PyObject *prover_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     prover->reject_unknown = reject_unknown;
     prover->plain = plain;
     prover->root = node_build(schema, &prover->guess_count, 0);
-    if (prover->root == NULL || (prover->guesses = new_array(prover->guess_count, 1)) == NULL) {
+    if (prover->root == NULL || (prover->guesses = new_array(prover->guess_count, 1)) == NULL
+        || (look != Py_None && (prover->look = look_build(look)) == NULL)) {
         Py_DECREF(prover);
         return NULL;
     }
@@ -1131,15 +1406,20 @@ static void prover_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     node_free(prover->root);
+    look_free(prover->look);
     free(prover->guesses);
     release(self);
     Py_DECREF(type); /* an object of a type on the heap holds it */
 }
 
-static PyMethodDef PROVER_METHODS[] = {{"prove", prover_prove, METH_O, prove_doc}, {NULL, NULL, 0, NULL}};
+static PyMethodDef PROVER_METHODS[] = {
+    {"prove", prover_prove, METH_O, prove_doc},
+    {"look", prover_look, METH_O, look_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyType_Slot PROVER_SLOTS[] = {
-    {Py_tp_doc, "Prover(schema, *, most_items, reject_unknown, plain)\n--\n\nProves lines clean, or doubts them."},
+    {Py_tp_doc, "Prover(schema, *, most_items, reject_unknown, plain, look)\n--\n\nProves lines clean, or doubts them."},
     {Py_tp_new, prover_new},
     {Py_tp_dealloc, prover_dealloc},
     {Py_tp_methods, PROVER_METHODS},

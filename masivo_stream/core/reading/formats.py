@@ -22,6 +22,10 @@ _BOM = b"\xef\xbb\xbf"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"
 _TAR_BLOCK = 512
+_ZIP_HEADER = 30
+"""Bytes before the name of the first file (PKWARE's APPNOTE, 4.3.7)."""
+_OFFICE_FILES = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/")
+"""What a workbook or a document in Office Open XML begins with (ECMA-376, part 2)."""
 _ROWS = 20
 _SAMPLE = 64
 _BEGINNING = 512
@@ -73,7 +77,13 @@ def compression_of(head: bytes, name: str) -> Compression:
 
 
 _EXPORT_AGAIN = "export again, as one JSON object per line"
-_DOCS = "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+_PREPARE = "write exports from it with masivo-stream prepare: docs/preparing.md shows how"
+_CONVERT = (
+    "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+)
+_RESTORE = "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how"
+_SHEETS = "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
+_OFFICE = Foreign("a Microsoft Office document", hint=_SHEETS)
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
@@ -93,11 +103,11 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"Rar!\x1a\x07", Foreign("a rar archive", command="unrar p -inul {file}")),
     (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name the files in it")),
     (b"070701", Foreign("a cpio archive", filter="cpio -i --to-stdout --quiet")),
-    (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_EXPORT_AGAIN)),
-    (b"PGDMP", Foreign("a PostgreSQL dump", hint="restore it, then export one JSON object per line")),
-    (b"Obj\x01", Foreign("an Avro file", hint=_DOCS)),
-    (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_DOCS)),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a Microsoft Office document", hint=_EXPORT_AGAIN)),
+    (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_PREPARE)),
+    (b"PGDMP", Foreign("a PostgreSQL dump", hint=_RESTORE)),
+    (b"Obj\x01", Foreign("an Avro file", hint=_CONVERT)),
+    (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_CONVERT)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OFFICE),
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
     (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object per line")),
     (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
@@ -154,15 +164,17 @@ def _twice(head: bytes) -> Foreign | None:
 
 
 def _binary(head: bytes, *, ended: bool) -> Foreign | None:
+    if head.startswith(b"PK\x03\x04") and head[_ZIP_HEADER:].startswith(_OFFICE_FILES):
+        return _OFFICE
     for signature, found in _SIGNATURES:
         if head.startswith(signature):
             return found
     if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}:
         return Foreign("compressed with bzip2", filter="bzip2 -dc")
     if head[:4] in {b"PAR1", b"PARE"} and not _is_printable(head[4:_SAMPLE]):
-        return Foreign("a Parquet file", hint=_DOCS)
+        return Foreign("a Parquet file", hint=_PREPARE)
     if head[:3] == b"ORC" and not _is_printable(head[3:_SAMPLE]):
-        return Foreign("an ORC file", hint=_DOCS)
+        return Foreign("an ORC file", hint=_CONVERT)
     if _is_tar(head):
         return Foreign("a tar archive", filter="tar -xOf -")
     if head and not head.strip(b"\0") and (ended or len(head) > _TAR_BLOCK):
@@ -349,7 +361,7 @@ def _other_lines(start: bytes) -> Foreign | None:
         ):
             return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
     if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
-        return Foreign("an SQL dump", hint="restore it, then export one JSON object per line")
+        return Foreign("an SQL dump", hint=_RESTORE)
     return None
 
 
@@ -386,5 +398,5 @@ def _rows(lines: list[bytes]) -> Foreign | None:
         except csv.Error:
             continue
         if len(widths) == 1 and widths != {1}:
-            return Foreign(f"a {name} table", hint=_DOCS)
+            return Foreign(f"a {name} table", hint=_PREPARE)
     return None

@@ -25,7 +25,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import Timestamp, Uuid
 
 try:
-    from masivo_stream.core.reading._prover import Prover
+    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - others use it from here
 except ImportError:  # it was not built, or does not fit this Python
     _BUILT = False
 else:
@@ -63,6 +63,31 @@ class Role(enum.IntEnum):
     PAID = 8
     PRODUCTS = 9
     ISSUED = 10
+    NAME = 11
+    REGISTERED = 12
+    BIRTH = 13
+    BALANCES = 14
+    BALANCE = 15
+    TRANSACTION = 16
+    REWARD = 17
+    AMOUNT = 18
+    BALANCE_ISSUED = 19
+    EXPIRES = 20
+    RESOLVED = 21
+    PRODUCT = 22
+    UNITS = 23
+    UNIT_VALUE = 24
+    UNIT_PAID = 25
+    SHIPPING = 26
+    SHIPPING_VALUE = 27
+    SHIPPING_PAID = 28
+
+
+MAY_BE_ABSENT = {
+    *(Role.NONE, Role.PAID, Role.BIRTH, Role.BALANCES, Role.BALANCE_ISSUED, Role.EXPIRES, Role.RESOLVED),
+    *(Role.UNIT_PAID, Role.SHIPPING, Role.SHIPPING_VALUE, Role.SHIPPING_PAID),
+}
+"""The extension notes whether they are there. All others are on every line."""
 
 
 class Sign(enum.IntFlag):
@@ -76,12 +101,12 @@ class Sign(enum.IntFlag):
 Roles = dict[str, Role]
 """By the path of the value, such as `events[].order`; the record itself has the empty path."""
 
-_ROLES: dict[Kind, Roles] = {
+ROLES: dict[Kind, Roles] = {
     Kind.CUSTOMERS: {"id": Role.CUSTOMER, "email": Role.EMAIL},
     Kind.EVENTS: {"id": Role.CUSTOMER, "events": Role.ITEMS},
     Kind.TRANSACTIONS: {"id": Role.CUSTOMER, "transactions": Role.ITEMS},
 }
-_SIGNING: Roles = {
+SIGNING: Roles = {
     "events[]": Role.EVENT,
     "events[].type": Role.TYPE,
     "events[].issued_at": Role.ISSUED,
@@ -96,6 +121,11 @@ _MARKS = (b"null", b"false", b"0", b'""', b'"ACTIVE"', b'"active"', b'"Active"',
 """Spellings of marks that exports use. Those that mean "no" are clean; all others are doubted."""
 
 
+LookedFor = tuple[int, int, int, bytes, tuple[bytes, ...]]
+"""What is usual: the earliest and the latest date, the first date of birth (in microseconds since 1970). The type of an
+event whose value is the sum of its products. The names that mean "no name", in lower case."""
+
+
 class Options(TypedDict, total=False):
     """The options of a prover."""
 
@@ -103,6 +133,8 @@ class Options(TypedDict, total=False):
     """A field that its object does not have is doubted."""
     most_items: int
     """A record with more items is doubted."""
+    look: "LookedFor"
+    """It says clean only of lines in which the checks over all files find nothing, and notes what these need."""
 
 
 class Proof(NamedTuple):
@@ -123,15 +155,9 @@ class Proof(NamedTuple):
 
         Both ranges are of indexes, and either may be empty.
         """
-        begin = record = event = 0
-        doubts = deque(self.doubted)
-        while begin < lines:
-            end = doubts[0] if doubts else lines
-            stop = end
-            while doubts and doubts[0] == stop:
-                doubts.popleft()
-                stop += 1
-            records = slice(record, record + end - begin)
+        record = event = 0
+        for proved, doubted in stretches(self.doubted, lines):
+            records = slice(record, record + len(proved))
             events = slice(event, event + sum(self.items[records]) if self.purchases else 0)
             part = Proof(
                 [],
@@ -141,8 +167,24 @@ class Proof(NamedTuple):
                 self.purchases[events],
                 self.contents[events],
             )
-            yield range(begin, end), part, range(end, stop)
-            begin, record, event = stop, records.stop, events.stop
+            yield proved, part, doubted
+            record, event = records.stop, events.stop
+
+
+def stretches(doubted: Iterable[int], lines: int) -> Iterator[tuple[range, range]]:
+    """Yield the indexes of all `lines` in order, in turns: those that are not doubted, and those that are.
+
+    The first and the last of these ranges may be empty.
+    """
+    begin, doubts = 0, deque(doubted)
+    while begin < lines:
+        end = doubts[0] if doubts else lines
+        stop = end
+        while doubts and doubts[0] == stop:
+            doubts.popleft()
+            stop += 1
+        yield range(begin, end), range(end, stop)
+        begin = stop
 
 
 def is_built() -> bool:
@@ -177,7 +219,7 @@ def describe_rules(rules: Rules) -> tuple[Node, Options]:
     options: Options = {"reject_unknown": rules.reject_unknown_fields}
     if contract.item_field is not None and not contract.splittable:
         options["most_items"] = contract.max_items
-    return make_tree(rules.schema, _ROLES[kind] | (_SIGNING if rules.sign_events else {})), options
+    return make_tree(rules.schema, ROLES[kind] | (SIGNING if rules.sign_events else {})), options
 
 
 def make_tree(schema: object, roles: Roles) -> Node:
@@ -256,7 +298,7 @@ def _fields(fields: Iterable[inspect.Field], path: str, roles: Roles) -> tuple[t
         here = f"{path}.{name}" if path else name
         node = _node(field.type, here, roles)
         _, role, nullable, _ = node
-        if role != Role.NONE and (nullable or not (field.required or role == Role.PAID)):
+        if role not in MAY_BE_ABSENT and (nullable or not field.required):
             raise TypeError(f"{here}: what is noted of every record cannot be absent or null")
         described.append((_quote(name), field.required, node))
     return tuple(described)

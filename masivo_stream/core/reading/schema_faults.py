@@ -96,6 +96,11 @@ def find_problems(schema: object, value: object, *, reject_unknown: bool = False
     return _check(describe(schema), value, (), reject_unknown=reject_unknown)
 
 
+def faults_of(kind: inspect.Type, value: object) -> list[Problem]:
+    """Return the faults of a value of a type that `describe` returned, or of a type inside it."""
+    return list(islice(_check(kind, value, (), reject_unknown=False), MOST_PROBLEMS))
+
+
 def spell(path: Path) -> str:
     """Return a path as people write it: `events[3].order.value`."""
     text = ""
@@ -152,7 +157,7 @@ def _check_object(kind: inspect.StructType, value: object, path: Path, *, reject
         if field.encode_name in value:
             yield from _check(field.type, value[field.encode_name], here, reject_unknown=reject_unknown)
         elif field.required:
-            yield Problem(here, Reason.MISSING_FIELD, f"required: {_expectation(field.type)}")
+            yield Problem(here, Reason.MISSING_FIELD, f"required: {expectation(field.type)}")
     if strict and kind.fields:  # a struct without fields is a free-form object
         for name in value:
             if name not in known:
@@ -235,15 +240,15 @@ def _alternatives(words: list[str]) -> str:
 
 def _check_text(kind: inspect.StrType, value: object, path: Path) -> Iterator[Problem]:
     if not isinstance(value, str):
-        yield _wrong_type(_expectation(kind), value, path)
+        yield _wrong_type(expectation(kind), value, path)
     elif kind.min_length is not None and len(value) < kind.min_length:
         yield Problem(path, Reason.INVALID_VALUE, "expected a string that is not empty")
     elif kind.pattern is not None and not re.search(kind.pattern, value):
-        yield Problem(path, Reason.INVALID_VALUE, f"expected {_expectation(kind)}")
+        yield Problem(path, Reason.INVALID_VALUE, f"expected {expectation(kind)}")
 
 
 def _check_number(kind: inspect.FloatType | inspect.IntType, value: object, path: Path) -> Iterator[Problem]:
-    wanted = _expectation(kind)
+    wanted = expectation(kind)
     if isinstance(value, bool) or not isinstance(value, int | float):
         yield _wrong_type(wanted, value, path)
         return
@@ -293,14 +298,15 @@ def is_rfc3339(text: str) -> bool:
 
 
 def _check_literal(kind: inspect.LiteralType, value: object, path: Path) -> Iterator[Problem]:
-    wanted = _expectation(kind)
+    wanted = expectation(kind)
     if not isinstance(value, str):
         yield _wrong_type(wanted, value, path)
     elif value not in kind.values:
         yield Problem(path, Reason.INVALID_VALUE, f"expected {wanted}")
 
 
-def _expectation(kind: inspect.Type) -> str:
+def expectation(kind: inspect.Type) -> str:
+    """Return what a value of a type is, in words."""
     match kind:
         case inspect.StrType(pattern=None):
             return "a string"
@@ -317,12 +323,12 @@ def _expectation(kind: inspect.Type) -> str:
         case inspect.BoolType():
             return "true or false"
         case inspect.Metadata(type=plain):
-            return _expectation(plain)
+            return expectation(plain)
         case inspect.ListType():
             return "a list"
         case inspect.UnionType() if kind.includes_none and len(kind.types) > 1:
             others = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
-            return f"{_expectation(others[0])}, or null"
+            return f"{expectation(others[0])}, or null"
         case _:
             return "an object"
 

@@ -39,6 +39,7 @@ from masivo_stream.model.schemas import (
     Order,
     TransactionsRecord,
 )
+from masivo_stream.model.settings import ValidationSettings
 from masivo_stream.model.slicing import slice_record
 
 
@@ -71,6 +72,19 @@ class Rules(Struct, frozen=True, kw_only=True):
                 return EventsRecord[LooseOrder] if self.discounted_value_optional else EventsRecord[Order]
             case Kind.TRANSACTIONS:
                 return GuideTransactionsRecord if self.guide_types_only else TransactionsRecord
+
+
+def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool, pure_python: bool) -> Rules:
+    """Return the rules that the settings ask for."""
+    return Rules(
+        kind=kind,
+        max_line_bytes=validation.max_line_bytes,
+        reject_unknown_fields=validation.unknown_fields == "reject",
+        discounted_value_optional=validation.discounted_value == "optional",
+        guide_types_only=validation.transaction_types == "guide",
+        thorough=thorough,
+        pure_python=pure_python,
+    )
 
 
 _BLANK = b" \t\r"

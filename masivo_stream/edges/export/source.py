@@ -215,7 +215,7 @@ def read_head(source: Input, most: int) -> FileHead:
     """
     plain, ended = bytearray(), False
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             offset, step = 0, max(most, _HEAD_BYTES)
             block = stored.read_at(offset, step)
             compression = compression_of(block, source.path)
@@ -306,7 +306,7 @@ class DiskFile:
 
 
 @contextmanager
-def _stored(source: Input) -> Iterator[StoredExport]:
+def stored_bytes(source: Input) -> Iterator[StoredExport]:
     """Open what can be read at any place: a file on disk or an object."""
     if source.stored is not None:
         yield source.stored
@@ -324,7 +324,7 @@ def _opened(source: Input) -> Iterator[StoredExport | int]:
     if source.path == STDIN:
         yield _open_stream()
     elif source.stored is not None or stat.S_ISREG(Path(source.path).stat().st_mode):
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             yield stored
     else:  # a named pipe: opening it must not wait for its writer
         descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -393,7 +393,7 @@ def compression_at(source: Input) -> Compression:
     """Return how an export is compressed; for a pipe the name decides until its first bytes come."""
     head = b""
     if is_file(source):
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             head = stored.read_at(0, _HEAD_BYTES)
     return compression_of(head, source.path)
 
@@ -467,7 +467,7 @@ async def line_after(source: Input, place: int) -> int:
     if place <= 0:
         return 0
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             while offset < source.size:
                 (block,) = await stored.read_spans([(offset, min(_LINE_BYTES, source.size - offset))])
                 if not block:
@@ -488,7 +488,7 @@ async def read_places(source: Input, spans: Sequence[tuple[int, int]]) -> list[b
         InputError: unreadable.
     """
     try:
-        with _stored(source) as stored:
+        with stored_bytes(source) as stored:
             return await stored.read_spans(spans)
     except OSError as error:
         raise _unreadable(source.shown_path, error) from error

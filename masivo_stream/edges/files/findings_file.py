@@ -65,19 +65,37 @@ class FindingsFile:
                 found = HeldLine(line=line, check=CheckName(check), item=item, message=message)
                 by_line.setdefault(line, []).append(found)
         except (sqlite3.Error, ValueError) as error:
-            raise StorageError(
-                f"what the checks found cannot be read: {error}",
-                operation="read the findings",
-                place=str(self._path),
-                hint="remove that file and start again: the checks are made again",
-            ) from error
+            raise self._unreadable(error) from error
         for found_there in by_line.values():  # the same whatever the order in which they were found
             found_there.sort(key=lambda found: (found.check, found.item or 0, found.message))
         return by_line
 
+    def held_lines(self) -> dict[str, int]:
+        """Return how many lines are held back as a whole, by kind.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        query = (
+            "SELECT kind, COUNT(*) FROM (SELECT DISTINCT source, line FROM held WHERE item IS NULL)"
+            " JOIN files USING (source) GROUP BY kind"
+        )
+        try:
+            return dict(self._connection.execute(query))
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _unreadable(self, error: Exception) -> StorageError:
+        return StorageError(
+            f"what the checks found cannot be read: {error}",
+            operation="read the findings",
+            place=str(self._path),
+            hint="remove that file and start again: the checks are made again",
+        )
 
 
 def read_findings(directory: Path, identity: bytes | None = None) -> FindingsFile | None:

@@ -29,8 +29,11 @@ _OURS = (
     "retry-",
     "taken-back-",
     "report.",
+    "progress.",
     "listed-days.",
     "findings.",
+    "mend-",
+    "undone-",
 )
 _CORRECT = "correct the permissions of that file, then start again"
 _NAME_ONE = "name the directory that you meant with --state-dir"
@@ -132,6 +135,19 @@ class StateDir:
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, durably; a file of that name is replaced.
+
+        Raises:
+            StorageError: it cannot be renamed.
+        """
+        try:
+            _rename(self.path / name, self.path / new, self._fsync)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
 
     def cut(self, name: str) -> None:
         """Empty a file, if it is there.
@@ -278,7 +294,7 @@ def is_owned(path: Path) -> str | None:
         os.close(lock)
 
 
-def replace_file(path: Path, content: bytes, *, fsync: Callable[[int], None] = os.fsync) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes], *, fsync: Callable[[int], None] = os.fsync) -> None:
     """Write a file beside `path`, make it durable, and put it in the place of `path`.
 
     Raises:
@@ -289,13 +305,37 @@ def replace_file(path: Path, content: bytes, *, fsync: Callable[[int], None] = o
         temporary.unlink(missing_ok=True)
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(file, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
-            stream.write(content)
+            stream.writelines((content,) if isinstance(content, bytes) else content)
             stream.flush()
             fsync(stream.fileno())
         temporary.replace(path)
         _sync_directory(path.parent, fsync)
     except OSError as error:
         raise _storage(path, error) from error
+    except BaseException:  # a part of the content could not be had
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _rename(old: Path, new: Path, fsync: Callable[[int], None]) -> None:
+    old.rename(new)
+    _sync_directory(new.parent, fsync)
+
+
+def remove_file(path: Path, *, fsync: Callable[[int], None] = os.fsync) -> bool:
+    """Remove a file durably; return whether it was there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink()
+        _sync_directory(path.parent, fsync)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _storage(path, error) from error
+    return True
 
 
 def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
@@ -321,9 +361,14 @@ def _take(lock: int, path: Path) -> None:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
     try:
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.pwrite(lock, owner_of_this_process().encode(), 0)
     except OSError as error:
         raise _storage(path, error) from error
+
+
+def owner_of_this_process() -> str:
+    """Return how this process is named where it owns a state directory."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _lock(lock: int) -> None:

@@ -29,6 +29,7 @@ from masivo_stream.edges.journal.schema import (
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.forecast import KnownExports
 from masivo_stream.model.progress import Covered, DeadLetterNote, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.report import Facts
@@ -128,6 +129,14 @@ class JournalReader:
             return Facts() if row is None else msgspec.json.decode(row[0], type=Facts)
         except ValueError:
             return Facts()
+
+    def expected(self) -> dict[str, KnownExports]:
+        """Return by kind what is known of what the exports hold in all; nothing if no process has noted it."""
+        row = self._query.first("SELECT value FROM meta WHERE name = 'expected'")
+        try:
+            return {} if row is None else msgspec.json.decode(row[0], type=dict[str, KnownExports])
+        except ValueError:
+            return {}
 
     def max_body_bytes(self) -> int | None:
         """Return the size of body that a 413 has taught, None if there was no 413."""

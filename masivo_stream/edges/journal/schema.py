@@ -17,7 +17,8 @@ Statement = tuple[str, Sequence[Any]]
 VERSION = 4
 
 TABLES = (
-    # Single facts: salt, accounts, facts, sends, max_body_bytes, state_dir, skipped_unsure; target (version 2 only).
+    # Single facts: salt, accounts, facts, expected, sends, max_body_bytes, state_dir, skipped_unsure; target (only in
+    # version 2).
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # The inputs of each kind, in reading order.
     """CREATE TABLE sources (

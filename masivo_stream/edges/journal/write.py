@@ -4,7 +4,7 @@ The functions that return statements are pure; `Journal` runs the statements, in
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -27,6 +27,7 @@ from masivo_stream.edges.journal.schema import (
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.forecast import KnownExports
 from masivo_stream.model.progress import (
     DeadLetterNote,
     KnownSource,
@@ -139,6 +140,16 @@ class Journal:
         """
         with writing():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
+
+    def note_expected(self, expected: Mapping[str, KnownExports]) -> None:
+        """Note what is known of what the exports hold in all, by kind.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with writing():
+            value = msgspec.json.encode(expected)
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('expected', ?)", (value,))
 
     def merge_wal(self) -> None:
         """Bring what is in the write-ahead log into the one file, which may be moved then."""

@@ -125,6 +125,19 @@ class QuotaFile:
             facts = (self._owner, self._boot, now, self._wall())
             return [int(self._connection.execute(insert, (lane.scope, *facts)).lastrowid or 0) for lane in lanes]
 
+    def departures(self, lane: Lane) -> list[float]:
+        """Return the moments of departures, of this and all other processes, that count in a lane; ascending.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with _translated():
+            rows = self._connection.execute(
+                "SELECT mono FROM departures WHERE scope = ? AND mono > ? ORDER BY mono",
+                (lane.scope, self._clock.now() - lane.horizon),
+            ).fetchall()
+        return [float(mono) for (mono,) in rows]
+
     def answered(self, numbers: Iterable[int]) -> None:
         """Note that departures have been answered, or given up: they have arrived by now.
 

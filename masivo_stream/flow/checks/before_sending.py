@@ -23,8 +23,10 @@ from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.flow.work_progress import measured_reading
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import count_lines
 from masivo_stream.model.errors import InputError, UnreachableExportError
 from masivo_stream.model.findings import ExportChecks
+from masivo_stream.model.forecast import CountedExports
 from masivo_stream.model.notices import ChecksEnded, ChecksStarted
 
 OpenAnswers = Callable[[Mapping[Kind, Sequence[Input]]], Awaitable[AnsweredChecks]]
@@ -46,7 +48,7 @@ class ChecksBeforeSending:
             ConfigurationError: `skip_checks` has a name that no check has.
         """
         self._session, self._settings = session, session.settings
-        self._policy = read_policy(session.settings.validation)
+        self._policy = read_policy(session.settings)
         named = {kind: inputs for kind, found in sources.items() if (inputs := _exports(found))}
         self._inputs = {kind: inputs for kind, inputs in named.items() if self._can_check(kind, inputs)}
         left_out = [kind.value for kind in named if kind not in self._inputs]
@@ -55,6 +57,10 @@ class ChecksBeforeSending:
         self._reads_on = any(self._is_left(kind, found) for kind, found in sources.items())
         self._findings: FindingsFile | None = None
         self._answers: AnsweredChecks | None = None
+        self.counted: dict[Kind, CountedExports] = {}
+        """What was counted, by kind; empty before the checks, or if there is nothing to check."""
+        self._read: dict[Kind, tuple[int, int]] = {}
+        """Lines and bytes of text that were read for the checks."""
 
     async def take_up(self, open_answers: OpenAnswers) -> None:
         """Open the answers of parts, if checks are left to make: then they are made by these, and no line is read.
@@ -88,7 +94,9 @@ class ChecksBeforeSending:
         identity = identify(self._inputs, self._settings.validation, self._policy)
         self._findings = read_findings(directory, identity)
         if self._findings is not None:
-            self._notify_end(_checks_of(self._findings), seconds=0.0, known=True)
+            checked = _checks_of(self._findings)
+            self._count(checked)
+            self._notify_end(checked, seconds=0.0, known=True)
             return
         (directory / FINDINGS).unlink(missing_ok=True)  # it is about other exports
         files = [each for found in self._inputs.values() for each in found]
@@ -104,6 +112,7 @@ class ChecksBeforeSending:
             checked = await self._check(policy, identity)
         if not checked.unfinished:
             self._findings = read_findings(directory, identity)
+            self._count(checked)
         self._notify_end(checked, seconds=self._session.clock.now() - began, known=False)
 
     def held(self, kind: Kind) -> FindHeld | None:
@@ -141,12 +150,25 @@ class ChecksBeforeSending:
 
     async def _take_all(self, whole: WholeExport) -> None:
         """Validate the lines of all exports, and take notes of them."""
+        read = dict.fromkeys(self._inputs, (0, 0))
         for kind, inputs in self._inputs.items():
             dead = self._dead_lines(kind)  # they are not sent: nothing to compare the other lines with
             sources = [Source(each) for each in inputs]
             async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                 async for block in validated:
                     whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
+                    lines, size = read[kind]
+                    read[kind] = lines + count_lines(block.found), size + block.bytes_read
+        self._read = read
+
+    def _count(self, checked: ExportChecks) -> None:
+        """Keep the numbers of records and items that are right and not held back."""
+        held = {} if self._findings is None else self._findings.held_lines()
+        for each in checked.by_kind:
+            lines, size = self._read.get(Kind(each.kind), (None, 0))
+            records = max(0, each.records - held.get(each.kind, 0))
+            items = each.items * records // each.records if each.records else 0
+            self.counted[Kind(each.kind)] = CountedExports(records=records, items=items, lines=lines, size=size)
 
     def _dead_lines(self, kind: Kind) -> dict[str, frozenset[int]]:
         """Return the lines of each file that are dead letters of the run."""

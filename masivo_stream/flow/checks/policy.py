@@ -12,7 +12,7 @@ from masivo_stream.edges.export.source import Input
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.findings import ALWAYS_MADE, OF_PURCHASES, CheckName
-from masivo_stream.model.settings import ValidationSettings
+from masivo_stream.model.settings import Settings, ValidationSettings
 
 ALL = "all"
 """Names all checks."""
@@ -27,6 +27,8 @@ class CheckPolicy(Struct, frozen=True):
     skipped: frozenset[CheckName] = frozenset()
     duplicate_purchase: str = "auto"
     first_places: int = FIRST_PLACES
+    pure_python: bool = False
+    """Do without the extension that looks at most lines. The findings are the same."""
 
     @property
     def left_out(self) -> frozenset[CheckName]:
@@ -36,18 +38,20 @@ class CheckPolicy(Struct, frozen=True):
         return self.skipped | {CheckName.DUPLICATE_EVENT, CheckName.DUPLICATE_PURCHASE}
 
 
-def read_policy(validation: ValidationSettings) -> CheckPolicy | None:
+def read_policy(settings: Settings) -> CheckPolicy | None:
     """Return what to check, None if there is nothing.
 
     Raises:
         ConfigurationError: `skip_checks` has a name that no check has, or that of a check that is always made.
     """
+    validation = settings.validation
     names = [name for name in validation.skip_checks if name != ALL]
     for name in names:
         _check_name(name)
     if ALL in validation.skip_checks:
         return None
-    return CheckPolicy(frozenset(map(CheckName, names)), validation.duplicate_purchase)
+    pure_python = settings.source.pure_python
+    return CheckPolicy(frozenset(map(CheckName, names)), validation.duplicate_purchase, pure_python=pure_python)
 
 
 def _check_name(name: str) -> None:

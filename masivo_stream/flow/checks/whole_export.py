@@ -118,7 +118,7 @@ class WholeExport:
         self._spill = Spill(partitions_for(size), directory, expected=size // _TEXT_A_NOTE_BYTE if whole else 0)
         files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
         self._collector = Collector(policy.first_places)
-        self._lines = LineChecks(self._collector, today, policy.left_out)
+        self._lines = LineChecks(self._collector, today, policy.left_out, pure_python=policy.pure_python)
         self._notes = NoteTaker(self._spill.parts, self._spill.add, files, self._lines)
 
     def __enter__(self) -> "WholeExport":  # noqa: PYI034 - it has no subclass

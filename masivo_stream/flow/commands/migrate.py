@@ -9,6 +9,7 @@ from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.exports import Exports, OnlyMissing, check_inputs
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
+from masivo_stream.flow.levers import wait_while_paused
 from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
@@ -61,7 +62,7 @@ async def migrate(
         StorageError: the state directory cannot be written at the start.
         OutageError: customers cannot be read back (only with `OnlyMissing`; likewise `DeniedError`, `Interrupted`).
     """
-    read_policy(settings.validation)
+    read_policy(settings)
     catalogue = (runtime or Runtime()).reporting.catalogue
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else None
     missing = exports if isinstance(exports, OnlyMissing) else None
@@ -81,6 +82,7 @@ async def migrate(
         observer=observer,
         runtime=runtime,
     ) as session:
+        await wait_while_paused(session)
         matched = await match_inputs(session, inputs) if inputs else await find_known(session)
         reporting, failure = session.runtime.reporting, None
         if missing is not None:

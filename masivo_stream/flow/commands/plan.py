@@ -19,6 +19,7 @@ from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.core.reading.sampled_references import SampledReferences
 from masivo_stream.edges.files.catalogue_file import read_catalogue
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse
 from masivo_stream.flow.checks.policy import read_policy
@@ -30,6 +31,7 @@ from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
 from masivo_stream.flow.look_up import read_small
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.pipeline.expect import leave_plan
 from masivo_stream.flow.quota_left import (
     Windows,
     has_hours,
@@ -42,6 +44,7 @@ from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.forecast import Expected
 from masivo_stream.model.moments import after
 from masivo_stream.model.plan import CanaryCost, KindPlan, Plan, PlannedReferences
 from masivo_stream.model.ports import Clock
@@ -80,7 +83,7 @@ async def plan(
         StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
-    policy = read_policy(settings.validation)
+    policy = read_policy(settings)
     exports = exports.found(settings.retry)
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     sampled = SampledReferences()
@@ -93,8 +96,25 @@ async def plan(
     if credentials is not None:
         known = await predict_refusals(settings, identify_account(settings, credentials), exports.find(settings.retry))
     found = _make_plan(settings, dry, use, unreadable, clock, known)
+    if files is not None and files.scratch is not None and dry.failure is None:
+        leave_plan(StateDir(files.scratch), exports.find(settings.retry), _expected(found), settings)
     asks = credentials is not None and not catalogue
     return structs.replace(found, references=references, suggests_check=asks and bool(references.looked_at))
+
+
+def _expected(plan: Plan) -> dict[Kind, Expected]:
+    """Return what the exports hold, for the run that follows."""
+    return {
+        Kind(kind): Expected(
+            basis="plan",
+            records=plan.summary.kinds[kind].read,
+            sendable=found.records,
+            items=found.items,
+            requests=found.requests,
+            size=0,
+        )
+        for kind, found in plan.kinds.items()
+    }
 
 
 _HINT_OF_REFERENCES = (

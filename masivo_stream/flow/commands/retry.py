@@ -3,6 +3,8 @@
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.identity.account_binding import Confirmations
+from masivo_stream.flow.levers import wait_while_paused
+from masivo_stream.flow.mending.survey import survey
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.find_sources import check_rereadable
@@ -12,6 +14,7 @@ from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.notices import RetryPlanned
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -39,7 +42,7 @@ async def retry(
         InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
-    read_policy(settings.validation)
+    read_policy(settings)
     check_publishing(settings)
     async with open_session(
         settings,
@@ -49,12 +52,16 @@ async def retry(
         observer=observer,
         runtime=runtime,
     ) as session:
+        await wait_while_paused(session)
         _check_begun(session)
         for kind in Kind:
             check_rereadable(session.journal, kind)
         exports = await find_known(session)
         if not session.binding.confirmations.again:  # else the run checks it below, and notes the confirmation once
             await session.guard_sends().check_place(by_hand=False)
+        planned = survey(session.state, session.journal.read, settings.validation, unchanged=unchanged)
+        for name, counts in planned.kinds.items():
+            session.observer.notify(RetryPlanned(kind=Kind(name), counts=counts))
         await take_dead_letters(session.state, session.journal, session.observer, unchanged=unchanged)
         return await send_pending(session, exports, handle_signals=handle_signals, reporting=session.runtime.reporting)
 

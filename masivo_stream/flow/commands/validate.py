@@ -43,7 +43,7 @@ async def validate(
         InputError: an export does not exist. One that turns out to be unreadable on the way is reported in the summary.
         StorageError: what the checks keep on disk cannot be written.
     """
-    policy = read_policy(settings.validation)
+    policy = read_policy(settings)
     clock = (runtime or Runtime()).clock
     has = read_catalogue(shown_url(catalogue), read_small(catalogue)) if catalogue else Catalogue()
     settings = structs.replace(

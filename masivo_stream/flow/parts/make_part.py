@@ -26,13 +26,14 @@ from masivo_stream.core.parts.divide import Stretch, divide
 from masivo_stream.core.parts.line_columns import ColumnWriter
 from masivo_stream.core.reading.lines import aligned
 from masivo_stream.core.reading.remote import RemoteDecoder
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.export.identity import Identity, identify_input
 from masivo_stream.edges.export.source import Input, is_compressed, line_after
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import FIRST_PLACES
 from masivo_stream.flow.checks.whole_export import partitions_for, text_bytes
 from masivo_stream.flow.look_up import look_up, patience_of
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, cut_source, make_rules
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, cut_source
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
@@ -210,7 +211,7 @@ class _PartReader:
         self._decoders: dict[Kind, RemoteDecoder] = {}
         self._answer, self._columns, self._spill = AnswerWriter(about), ColumnWriter(), spill
         self._collector = Collector(FIRST_PLACES)
-        self._checks = LineChecks(self._collector, None)
+        self._checks = LineChecks(self._collector, None, pure_python=request.pure_python)
         files = {(kind, str(number)): number for number, kind in enumerate(kinds)}
         self._notes = NoteTaker(about.partitions, spill.add, files, self._checks, SharedHash(about.export))
         self._read: list[int] = []

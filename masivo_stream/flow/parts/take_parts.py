@@ -34,6 +34,7 @@ from masivo_stream.core.reading.decompress import Truncated
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.core.reading.remote import RemoteDecoder
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.export.source import Input, each_range, read_blocks
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.look_up import patience_of
@@ -46,7 +47,7 @@ from masivo_stream.flow.parts.answer_store import (
 )
 from masivo_stream.flow.parts.answered_validator import AnsweredValidator, InputAnswers, OfPart
 from masivo_stream.flow.parts.make_part import about_answer, ask_for_part, changed_since, name_of
-from masivo_stream.flow.pipeline.read_exports import WORTH_WORKERS, make_rules
+from masivo_stream.flow.pipeline.read_exports import WORTH_WORKERS
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.errors import ConfigurationError

@@ -146,6 +146,18 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
     )
 
 
+class KindUploading:
+    """The uploaders of a kind at work, which the settings may change."""
+
+    def __init__(self, pipeline: KindPipeline, session: Session) -> None:
+        """Change those of `pipeline`."""
+        self._pipeline, self._session = pipeline, session
+
+    def change_uploaders(self, settings: Settings) -> None:
+        """Deliver with as many as the settings say from now on."""
+        self._pipeline.change_uploaders(make_options(settings, limited=self._session.limiters.limited))
+
+
 @asynccontextmanager
 async def open_kind(
     session: Session,

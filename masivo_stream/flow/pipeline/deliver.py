@@ -73,6 +73,40 @@ def make_backoff(settings: Settings, chance: Callable[[], float]) -> Backoff:
     return Backoff(policy, chance)
 
 
+class WireSlots:
+    """At most a number of batches on the wire at the same time; the number may change meanwhile."""
+
+    def __init__(self, most: int) -> None:
+        """Allow `most`."""
+        self._most, self._too_many = most, 0
+        self._free = anyio.Semaphore(most, fast_acquire=True)
+
+    def change(self, most: int) -> None:
+        """Allow `most` from now on."""
+        for _ in range(self._most, most):
+            self._release()
+        for _ in range(most, self._most):
+            try:
+                self._free.acquire_nowait()
+            except anyio.WouldBlock:
+                self._too_many += 1  # the next one that is free is taken away
+        self._most = most
+
+    def _release(self) -> None:
+        if self._too_many:
+            self._too_many -= 1
+        else:
+            self._free.release()
+
+    async def __aenter__(self) -> None:
+        """Wait for a free one, and take it."""
+        await self._free.acquire()
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Give it back."""
+        self._release()
+
+
 class Delivery:
     """Deliver batches, one call each; calls may run side by side."""
 
@@ -94,7 +128,11 @@ class Delivery:
         self._sender, self._limiter, self._recorder = sender, limiter, recorder
         self._backoff, self._stop, self._clock = backoff, stop, stop.clock
         self._observer = observer
-        self._slots = anyio.Semaphore(in_flight, fast_acquire=True)
+        self._slots = WireSlots(in_flight)
+
+    def change_in_flight(self, most: int) -> None:
+        """Have at most `most` batches on the wire from now on; those that are there end as usual."""
+        self._slots.change(most)
 
     async def deliver(self, batch: Batch) -> Settle | Hold | Halt:
         """Send until there is nothing more to try. Cancelled between two attempts, the batch was not applied."""
@@ -171,7 +209,9 @@ class Delivery:
 
     def _decide(self, batch: Batch, outcome: Outcome, history: AttemptHistory) -> Decision:
         repeatable = CONTRACTS[batch.kind].repeatable
-        decision = self._backoff.decide(outcome, history, repeatable=repeatable, now=self._clock.now())
+        # A pause that a person asked for is no time in which the API did not answer.
+        now = self._clock.now() - self._limiter.switch.off_seconds
+        decision = self._backoff.decide(outcome, history, repeatable=repeatable, now=now)
         if isinstance(outcome, Throttled):
             self._recorder.count_throttled()
             after = decision.after if isinstance(decision, Retry) else outcome.after or 0.0

@@ -97,6 +97,10 @@ class RefusedIsolator:
         self._alone = 0
         """Times in a row that a firewall refused all there was to send."""
 
+    def change_in_flight(self, most: int) -> None:
+        """Have at most `most` batches on the wire from now on."""
+        self._delivery.change_in_flight(most)
+
     async def deliver(self, batch: Batch) -> Settle | Hold:
         """Send a batch until it is settled or in doubt.
 

@@ -15,7 +15,7 @@ from contextlib import aclosing
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from masivo_stream.core.accounting.ledger import HandedOver
 from masivo_stream.core.reading.decode import Decoder
@@ -93,6 +93,8 @@ class KindPipeline:
         self._changed = anyio.Event()
         self._read_backs = 0
         """Batches that are read back beside the uploaders."""
+        self._add_uploader: Callable[[], None] | None = None
+        """Starts one more uploader; None while nothing is delivered."""
         self._progress_notified = -math.inf
 
     async def run(self) -> None:
@@ -126,10 +128,29 @@ class KindPipeline:
                         tasks.start_soon(self._read_back, left, send)
 
                     tasks.start_soon(self._produce, send, read)
-                    for _ in range(self._options.uploaders):
+
+                    def add_uploader() -> None:
                         tasks.start_soon(self._upload, receive, read_back)
+
+                    for _ in range(self._options.uploaders):
+                        add_uploader()
+                    self._add_uploader = add_uploader
         finally:
+            self._add_uploader = None
             await self._end()
+
+    def change_uploaders(self, options: KindOptions) -> None:
+        """Deliver with as many tasks, and as many batches on the wire, as `options` say from now on.
+
+        Tasks that are too many stay: they wait for the wire.
+        """
+        self._isolator.change_in_flight(options.in_flight)
+        if self._add_uploader is not None:
+            for _ in range(self._options.uploaders, options.uploaders):
+                self._add_uploader()
+            self._options = structs.replace(
+                self._options, uploaders=max(self._options.uploaders, options.uploaders), in_flight=options.in_flight
+            )
 
     async def _end(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -20,7 +20,7 @@ from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complet
 from masivo_stream.core.reading.purchases import EventMemory, Purchases
 from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.core.reading.remote import AnswerReader, ask
-from masivo_stream.core.reading.strict import Rules
+from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, cores, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
@@ -31,7 +31,7 @@ from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Line, LineRun, Position
-from masivo_stream.model.settings import Settings, ValidationSettings
+from masivo_stream.model.settings import Settings
 
 _BLOCKS_A_WORKER = 3
 """Blocks per worker: the one it validates, and some to go on with while this process is busy."""
@@ -163,19 +163,6 @@ def make_decoder(
         purchases = recent_signs.around(purchases)
     memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
     return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
-
-
-def make_rules(kind: Kind, validation: ValidationSettings, *, thorough: bool, pure_python: bool) -> Rules:
-    """Return the rules that the settings ask for."""
-    return Rules(
-        kind=kind,
-        max_line_bytes=validation.max_line_bytes,
-        reject_unknown_fields=validation.unknown_fields == "reject",
-        discounted_value_optional=validation.discounted_value == "optional",
-        guide_types_only=validation.transaction_types == "guide",
-        thorough=thorough,
-        pure_python=pure_python,
-    )
 
 
 LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}

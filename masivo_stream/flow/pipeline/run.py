@@ -1,30 +1,34 @@
 """One run over a state directory: the kinds in their order, a wait between them, and an end in an orderly way."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from masivo_stream.core.reading.hold_back import FindHeld
+from masivo_stream.flow.levers import RunLevers
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
-from masivo_stream.flow.pipeline.assemble import KindWatch, open_kind
+from masivo_stream.flow.pipeline.assemble import KindUploading, KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.canary import Canary, note_overruled
 from masivo_stream.flow.pipeline.deliver import make_backoff
+from masivo_stream.flow.pipeline.expect import expect, known_exports_of, recount
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import reread
 from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.reporting.run_report import name_account
+from masivo_stream.flow.sending_switch import WorkingClock
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import SharedSignals, StopControl, work_under
 from masivo_stream.flow.work_progress import measured_return
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
-from masivo_stream.model.notices import Ahead, RunStarted
+from masivo_stream.model.forecast import CountedExports, Expected
+from masivo_stream.model.notices import Ahead, ExportsMeasured, RunStarted
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
 from masivo_stream.model.states import Visibility
@@ -40,6 +44,11 @@ class Checks(Protocol):
 
     def held(self, kind: Kind) -> FindHeld | None:
         """Return the function that finds what is held back of a kind's exports; None if nothing is."""
+        ...
+
+    @property
+    def counted(self) -> Mapping[Kind, CountedExports]:
+        """What was counted meanwhile."""
         ...
 
 
@@ -62,6 +71,8 @@ class Run:
         self.canary = Canary(session, sources, self._held) if canary else None
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
+        self._levers = RunLevers(session, in_flight=lambda: self._stop.in_flight)
+        self._stop.levers = self._levers
         self._backoff = make_backoff(session.settings, session.runtime.chance)
         budgets = session.settings.validation.max_dead
         self._budget = watch_budget(budgets, session.journal.read, sources, self._stop)
@@ -75,10 +86,21 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
+        self._observer.notify(
+            RunStarted(
+                kinds=tuple(self._ahead()),
+                options=self._session.runtime.reporting.invocation.options,
+                state_dir=str(self._session.state.path),
+                **name_account(self._journal.read),
+            )
+        )
         self._budget.begin()
+        expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
+        self._measured(expected)
         if self._checks is not None:
             await self._checks.make()
+            if self._checks.counted:
+                self._measured(recount(expected, self._checks.counted))
         if self.canary is not None:
             await self.canary.go(self._open)
         else:
@@ -93,9 +115,18 @@ class Run:
             if following is not None and (pipeline.ledger.candidates.last or not resume.visible):
                 await self._wait_until_visible(pipeline)
 
-    def _open(self, kind: Kind, resume: Resume) -> AbstractAsyncContextManager[KindPipeline]:
+    def _measured(self, expected: Mapping[Kind, Expected]) -> None:
+        """Note and announce what the exports hold in all, and what is used of the account's windows."""
+        if expected:
+            self._journal.note_expected(known_exports_of(self._sources, expected))
+        for limiter in dict.fromkeys(self._session.limiters.kinds.values()):
+            limiter.announce()
+        self._observer.notify(ExportsMeasured(kinds=dict(expected)))
+
+    @asynccontextmanager
+    async def _open(self, kind: Kind, resume: Resume) -> AsyncIterator[KindPipeline]:
         """Open the pipeline of a kind, as part of this run."""
-        return open_kind(
+        opening = open_kind(
             self._session,
             kind,
             self._sources[kind],
@@ -104,6 +135,12 @@ class Run:
             backoff=self._backoff,
             watch=KindWatch(self._budget, self._held(kind)),
         )
+        async with opening as pipeline:
+            self._levers.uploading = KindUploading(pipeline, self._session)
+            try:
+                yield pipeline
+            finally:
+                self._levers.uploading = None
 
     def _held(self, kind: Kind) -> FindHeld | None:
         """Return the function that finds what is held back of a kind; None before the checks, or if nothing is."""
@@ -137,7 +174,7 @@ class Run:
                 kind,
                 AcceptedLast(entries=accepted, at=accepted_at, unsure=candidates.unsure),
                 reader=self._session.reader,
-                clock=self._session.clock,
+                clock=WorkingClock(self._session.clock, self._session.limiters.switch),
                 settings=self._settings.visible,
                 observer=self._observer,
             )
@@ -149,8 +186,8 @@ class Run:
         return self._stop.cause
 
     def samples(self) -> dict[Kind, list[Entry]]:
-        """Return some of what was accepted, by kind; nothing if the run was stopped."""
-        if self._stop.cause is not None:
+        """Return some of what was accepted, by kind; nothing if the run was stopped, or is paused."""
+        if self._stop.cause is not None or self._session.limiters.switch.off:
             return {}
         samples = {kind: recorder.ledger.candidates.sample for kind, recorder in self._recorders.items()}
         return {kind: drawn for kind, drawn in samples.items() if drawn}

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from masivo_stream.core.fault_groups import FaultGrouper, join_groups
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
+from masivo_stream.flow.mending.corrections import count_given_up, read_corrections
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.fault_groups import FaultGroups
@@ -40,15 +42,20 @@ class _DeadLetter(Struct, frozen=True, gc=False):
     message: str = ""
     faults: tuple[_Fault, ...] = ()
     """Empty if an earlier version wrote it."""
+    faults_now: tuple[_Fault, ...] | None = None
+    """What is wrong since `mend` has changed it."""
 
 
 def find_fault_groups(journal: JournalReader, state: StateDir, kinds: dict[str, KindSummary]) -> FaultGroups:
     """Return the groups of the dead letters of all kinds that are in the dead-letter files."""
-    return join_groups(
-        _of_kind(Kind(kind), state, journal.dead_letter_file(Kind(kind))[0])
+    corrections = read_corrections(state)
+    edited = {each.kind for each in corrections}
+    groups = join_groups(
+        _of_kind(Kind(kind), state, MOST_BYTES if kind in edited else journal.dead_letter_file(Kind(kind))[0])
         for kind, figures in kinds.items()
         if figures.reasons
     )
+    return replace(groups, given_up=count_given_up(corrections))
 
 
 def add_rejected(grouper: FaultGrouper, dead_letters: Iterable[Rejected]) -> None:
@@ -70,9 +77,13 @@ def _of_kind(kind: Kind, state: StateDir, counted: int) -> FaultGroups:
                 found = decode(line)
             except (ValueError, RecursionError):  # cut where reading ends, or being edited by a person
                 continue
-            faults = [(each.reason, each.field, each.message) for each in found.faults or (found,)]
-            grouper.add((found.file, found.line, found.offset), faults)
+            known = found.faults or (found,) if found.faults_now is None else found.faults_now
+            faults = [(each.reason, each.field, each.message) for each in known]
             read += 1
+            if not faults:
+                grouper.add_corrected()
+                continue
+            grouper.add((found.file, found.line, found.offset), faults)
             if read >= MOST_READ:
                 break
     except StorageError:

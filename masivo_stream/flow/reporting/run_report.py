@@ -29,6 +29,7 @@ from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
+from masivo_stream.flow.reporting.what_is_left import add_what_is_left
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
 from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
@@ -131,10 +132,10 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
     Raises:
         ConfigurationError: the journal is damaged.
     """
+    summary = msgspec.structs.replace(summary, fault_groups=find_fault_groups(journal.read, state, summary.kinds))
     return msgspec.structs.replace(
-        summary,
+        add_what_is_left(journal.read, summary),
         examples=find_examples(journal, state, summary.kinds),
-        fault_groups=find_fault_groups(journal.read, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
         report="",

@@ -17,8 +17,7 @@ function pace(snapshot) {
 function stretches(snapshot) {
   const line = snapshot.time_line;
   if (!line.length) return [];
-  const from = line[0].at, until = Math.max(snapshot.now, line.at(-1).at + line.at(-1).seconds);
-  const slot = pace(snapshot);
+  const slot = pace(snapshot), from = line[0].at, until = lastMoment(snapshot, slot);
   const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(slot, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
   const made = Array.from({ length: Math.ceil((until - from) / width) }, () => (
@@ -51,15 +50,24 @@ function stretches(snapshot) {
   return all;
 }
 
-const LONGEST_REST = 10;
+const SHORTEST_REST = 10;
+const longestRest = (slot) => Math.max(2 * slot, SHORTEST_REST);
+const hasSent = (point) => point.requests > 0 || point.accepted > 0;
+
+/** Where the chart ends: now; or the last request, if the next one is not late. */
+function lastMoment({ now, time_line: line }, slot) {
+  const last = line.findLast(hasSent), begin = line[0].at;
+  const end = last ? Math.min(last.at + last.seconds, Math.max(now, last.at + 1)) : begin;
+  return now - end < longestRest(slot) ? Math.max(end, begin + 1) : now;
+}
 
 /** Spread records over the time until the next request, at most two slots: a paced run is a line, an outage is a gap. */
 function spread(line, slot, until, add) {
-  const sent = line.filter((point) => point.requests || point.accepted);
+  const sent = line.filter(hasSent);
   sent.forEach((point, place) => {
-    const own = point.at + point.seconds, before = place ? point.at - sent[place - 1].at : slot;
+    const own = Math.min(point.at + point.seconds, Math.max(until, point.at + 1)), before = place ? point.at - sent[place - 1].at : slot;
     const next = sent[place + 1]?.at ?? Math.max(until, point.at + before);
-    const end = Math.max(own, Math.min(next, point.at + Math.max(2 * slot, LONGEST_REST)));
+    const end = Math.max(own, Math.min(next, point.at + longestRest(slot)));
     add(point.at, end, point.accepted);
   });
 }

@@ -75,7 +75,7 @@ function showHero(snapshot) {
   byId("finish").hidden = !known;
   setText(byId("share"), shareDone(snapshot));
   byId("share-part").hidden = !shareDone(snapshot);
-  setText(byId("finish-label"), ended ? "ended" : snapshot.about === false ? "done at" : "done about");
+  setText(byId("finish-label"), ended ? "ended" : snapshot.about === false ? "ends at" : "ends about");
   setText(byId("finish-at"), when(ended ? snapshot.now : snapshot.ends_at ?? snapshot.now, snapshot.now));
   const moved = snapshot.moved ?? null;
   const reason = ended ? "" : noEnd(snapshot) || (moved && snapshot.now - moved.at < RECENTLY ?
@@ -99,15 +99,16 @@ function showMoving(snapshot, now) {
 function toDo(snapshot) {
   const sum = (name) => snapshot.phases.reduce((whole, phase) => whole + phase.figures[name], 0);
   const [doubtful, dead] = [sum("in_doubt"), sum("dead")];
+  const command = (words) => printable(`${words} ${snapshot.options ?? ""}`.trim());
   const all = [];
   if (snapshot.outcome === "stopped") all.push(["Correct what the log names. Then start the same command again: it continues from here."]);
   if (snapshot.outcome === "interrupted") all.push(["Start the same command again: it continues from here."]);
   if (doubtful) {
     const are = doubtful === 1 ? "record is" : "records are";
-    all.push([`${count(doubtful)} ${are} in doubt: see what is known about them, then decide.`, "masivo-stream resolve"]);
+    all.push([`${count(doubtful)} ${are} in doubt: see what is known about them, then decide.`, command("masivo-stream resolve")]);
   }
   if (dead && ["dead_letters", "in_doubt"].includes(snapshot.outcome)) {
-    all.push([`Correct ${plural(dead, "dead letter")} in the state directory, then send what is corrected.`, "masivo-stream retry"]);
+    all.push([`Correct ${plural(dead, "dead letter")} in the state directory, then send what is corrected.`, command("masivo-stream retry")]);
   }
   return all;
 }
@@ -157,11 +158,11 @@ function showUnread(snapshot) {
   if (!unread) return;
   const read = snapshot.phases.reduce((whole, phase) => whole + phase.figures.read, 0);
   const about = snapshot.phases.every((phase) => phase.exact) ? "" : "about ";
-  const share = Math.max(1, Math.round(100 * unread / (unread + read)));
+  const share = Math.floor(100 * unread / (unread + read)), words = share ? `${share} %` : "less than 1 %";
   const [name, rest] = row.children, [line, told] = rest.children;
   if (!line.children.length) line.append(bar("meter", "not read yet"), make("span", "percent"));
-  setBar(line.firstChild, unread, unread + read, `${share} %`);
-  setText(line.lastChild, `${share} %`);
+  setBar(line.firstChild, unread, unread + read, words);
+  setText(line.lastChild, share ? words : "< 1 %");
   setText(told, `${about}${plural(unread, "record")}`);
 }
 

@@ -1,0 +1,102 @@
+"""A table of corrections is read as a whole, or refused with its line and what to do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core.mending.list_rows import COLUMNS, read_cell, write_cell, write_rows
+from masivo_stream.core.mending.table import TableError, read_table
+from masivo_stream.model.schemas import CustomerRecord
+
+
+def read(text):
+    return read_table(text.splitlines(keepends=True), CustomerRecord)
+
+
+def test_a_wide_table():
+    """A column for each field; an empty cell leaves the field as it is."""
+    table = read("id,email,balance[0].amount\r\nc1,a@b.c,\r\n\r\nc2,,7.50\r\n")
+    assert table.rows == {"c1": {("email",): "a@b.c"}, "c2": {("balance", 0, "amount"): "7.50"}}
+    assert table.lines == {"c1": 2, "c2": 4}
+
+
+def test_a_long_table():
+    """The list that `dead-letters --csv` writes, filled in: rows without a correction are left out."""
+    rows = [
+        COLUMNS,
+        ("f", "3", "customers", "=c1", "email", "missing", "", "a@b.c"),
+        ("f", "4", "", "", "", "", "", ""),
+    ]
+    table = read(write_rows(rows).decode())
+    assert table.rows == {"=c1": {("email",): "a@b.c"}}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_spreadsheets_use_several_separators(separator):
+    """And quote cells that hold theirs, or line breaks."""
+    table = read(f'id{separator}name\nc1{separator}"a{separator}b\nc ""d"""\n')
+    assert table.rows == {"c1": {("name",): f'a{separator}b\nc "d"'}}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("", 1, "no column `id`"),
+        ("id\nc1\n", 1, "no column `id`"),
+        ("email,name\na,b\n", 1, "no column `id`"),
+        ("id,email,email\n", 1, "twice"),
+        ("id,mail\nc1,a@b.c\n", 2, "is it email"),
+        ("id,email[\nc1,a@b.c\n", 2, "no field"),
+        ("id,email\nc1,a@b.c\nc1,d@b.c\n", 3, "line 2"),
+        ("id,email\nc1,\nc1,\n", 3, "line 2"),
+        ("id,email\n,a@b.c\n", 2, "no id"),
+        ("id,email\nc1,a@b.c,x\n", 2, "3 cells"),
+        ('id,email\nc1,"a\n', 2, "cannot be read"),
+        ("id,gender\nc1,m\n", 2, "gender"),
+        ("id,field,correction\nc1,email,a\nc1,email,b\n", 3, "line 2"),
+        ("id,field,correction\nc1,,a\n", 2, "names no field"),
+        ('id,name,gender\nc1,"a\nb",m\n', 2, "gender"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_line(text, line, what):
+    """And with what to do; no value is quoted."""
+    with pytest.raises(TableError, match=what) as raised:
+        read(text)
+    assert (raised.value.line, bool(raised.value.hint)) == (line, True)
+    assert "a@b.c" not in str(raised.value)
+
+
+@given(st.text(max_size=8))
+def test_a_cell_is_no_formula_and_comes_back(text):
+    """Whatever a record holds; numbers stay numbers."""
+    cell = write_cell(text)
+    assert read_cell(cell) == text or text.startswith("'")
+    assert cell[:1] not in set("=@\t\r\n")
+    assert (
+        not cell.startswith(("+", "-"))
+        or cell[1:]
+        .replace(".", "")
+        .replace(",", "")
+        .replace("e", "")
+        .replace("E", "")
+        .replace("+", "")
+        .replace("-", "")
+        .isdecimal()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("-5", "-5"),
+        ("+1.5e3", "+1.5e3"),
+        ("-5+2", "'-5+2"),
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("\t=1", "'\t=1"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_a_formula_begins_with_an_apostrophe(text, cell):
+    """A negative amount is no formula."""
+    assert write_cell(text) == cell

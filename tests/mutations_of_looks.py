@@ -1,0 +1,85 @@
+"""What can go wrong where the extension looks at lines: a finding that is missed, or a sum that is wrong.
+
+See `mutations`.
+"""
+
+from mutation import Mutation
+
+SOURCE, READER, TAKE = "core/reading/_look.h", "core/reading/_prover.c", "core/checks/take_notes.py"
+LOOK = "core/test_quick_look.py::test_"
+
+MUTATIONS = (
+    Mutation(
+        "an order's value is never compared",
+        SOURCE,
+        "&& !adds_up(call)",
+        "&& 0",
+        "An order whose value is not the sum of its products is not reported.",
+        (LOOK + "orders_that_nearly_add_up",),
+    ),
+    Mutation(
+        "names with a question mark are real",
+        SOURCE,
+        "if (*p == '?' || ",
+        "if (",
+        "A name that could not be written is not reported.",
+        (LOOK + "each_odd_value_alone",),
+    ),
+    Mutation(
+        "any type is no slip",
+        SOURCE,
+        "return shared < purchase->length - 1;",
+        "return 1;",
+        "Events that are meant to be purchases count for nothing, unseen.",
+        (LOOK + "types_that_are_nearly_a_purchase",),
+    ),
+    Mutation(
+        "a date may be at any time",
+        SOURCE,
+        "if (date->moment < earliest || date->moment > call->prover->look->latest)",
+        "if (date->moment < earliest)",
+        "A date in the future is not reported.",
+        (LOOK + "each_odd_value_alone",),
+    ),
+    Mutation(
+        "an amount has any number of digits",
+        READER,
+        "if (call->prover->look != NULL && p - begin > MOST_EXACT_DIGITS)",
+        "if (0)",
+        "A balance is off by what a double does not hold, and the account refuses the transactions.",
+        (LOOK + "each_odd_value_alone",),
+    ),
+    Mutation(
+        "what is spent is earned",
+        SOURCE,
+        "*(call->amount < 0 ? &sum->spent : &sum->earned) += call->amount;",
+        "sum->earned += call->amount;",
+        "The control totals are wrong.",
+        (LOOK + "each_odd_value_alone",),
+    ),
+    Mutation(
+        "sums of a doubted line stay",
+        READER,
+        "    call->sum_count = sums;\n",
+        "",
+        "Sums belong to other customers from there on, who are held back.",
+        (LOOK + "what_a_doubted_line_has_does_not_stay",),
+    ),
+    Mutation(
+        "a hyphen before an exponent is overlooked",
+        SOURCE,
+        "if (line->has_zero && has_tiny(line->begin, line->end))",
+        "if (0)",
+        "An amount that a double holds as 0 is taken for 0.",
+        (LOOK + "amounts_of_nothing_beside_a_tiny_one",),
+    ),
+    Mutation(
+        "doubted lines come last",
+        TAKE,
+        "            if doubted:\n                self._of_lines(kind, run, doubted)\n",
+        "        self._of_lines(kind, run, range(0))\n        for index in looked.doubted:\n"
+        "            self._of_lines(kind, run, range(index, index + 1))\n",
+        "Findings name the second line of two as the first one.",
+        (LOOK + "what_a_doubted_line_has_does_not_stay",),
+    ),
+)
