@@ -38,6 +38,7 @@ import mutations_of_prover
 import mutations_of_references
 import mutations_of_reverts
 import mutations_of_scheduler
+import mutations_of_seeing
 import mutations_of_sent_purchases
 import mutations_of_totals
 from mutation import ROOT
@@ -59,6 +60,7 @@ LISTS = (
     mutations_of_checks,
     mutations_of_canaries,
     mutations_of_totals,
+    mutations_of_seeing,
     mutations_of_sent_purchases,
     mutations_of_faults,
     mutations_of_mending,

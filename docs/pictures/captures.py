@@ -113,6 +113,8 @@ async def photograph(browser: Browser, tool: Page, address: str, name: str) -> N
             page = await browser.new_page(
                 viewport=size, color_scheme=scheme, timezone_id="UTC", reduced_motion="reduce", device_scale_factor=1
             )
+            await page.clock.install(time=made_states.NOW)
+            await page.clock.pause_at(made_states.NOW + 60)  # a countdown would make each picture another one
             await page.goto(address)
             if address.startswith("http"):
                 await page.locator("#app").wait_for()

@@ -51,6 +51,8 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
 
         work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
     calm_collector()
+    if settings.notify.notify or settings.notify.notify_command:
+        work = partial(_notifying, settings, builder, work)
     notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
     with _hang_ups_ignored(), watching(settings.log, quiet=quiet, builder=builder) as observer:
         return anyio.run(work, Observers([observer, notes]))
@@ -67,6 +69,16 @@ def _hang_ups_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+async def _notifying(
+    settings: Settings, builder: "SnapshotBuilder", work: Callable[[Observer], Awaitable[Summary]], observer: Observer
+) -> Summary:
+    from masivo_stream.observe.notifications import Notifications
+
+    notifications = Notifications(settings.notify, settings.state.state_dir, builder.snapshot)
+    async with notifications.sending(observer.notify):
+        return await work(Observers([observer, notifications]))
 
 
 async def _beside_monitor(

@@ -13,6 +13,7 @@ from yarl import URL
 
 from masivo_stream.flow.commands.retry import retry
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import WorkProgressed
 from masivo_stream.model.verification import KindVerified
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running
 
@@ -31,6 +32,17 @@ def migration(tmp_path):
     return opened
 
 
+class WorkSeen:
+    """Keeps how far each step of the work is."""
+
+    def __init__(self):
+        self.latest = {}
+
+    def notify(self, notice):
+        if isinstance(notice, WorkProgressed):
+            self.latest[notice.step] = (notice.done, notice.of)
+
+
 def all_confirmed(summary, found):
     """Check that everything that was accepted, and can be compared, was read back and is confirmed."""
     assert (found.exit_code, found.findings) == (0, ())
@@ -46,8 +58,14 @@ async def test_accepted_records_are_confirmed(migration):
         run.generate(60, rate=0.1, skipped=0.1)
         summary = await run.migrate(max_body_bytes=20_000)
         assert summary.outcome == "dead_letters"
-        all_confirmed(summary, await run.verify())
-        found = await run.verify(records=7)
+        seen = WorkSeen()
+        all_confirmed(summary, await run.verify(observer=seen))
+        whole = {f"reading {kind} back": (summary.kinds[kind].accepted,) * 2 for kind in Kind}
+        assert seen.latest == whole
+        found = await run.verify(records=7, observer=seen)
+        assert seen.latest == {f"choosing {kind}": (run.path(kind).stat().st_size,) * 2 for kind in Kind} | {
+            f"reading {kind} back": (7, 7) for kind in Kind
+        }
         assert {kind: counted.looked_at for kind, counted in found.kinds.items()} == dict.fromkeys(Kind, 7)
         assert found == await run.verify(records=7)
 

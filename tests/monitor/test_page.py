@@ -169,7 +169,7 @@ async def test_a_paced_run_is_a_line(browser):
         painted.shown = made_states.SNAPSHOTS["paced"]
         await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating customers")
         paced = await page.evaluate(RATES)
-        assert len(paced) > 10
+        assert len(paced) > 5
         assert max(paced) < 1.02 * min(paced), paced
         chart = page.get_by_role("slider", name="Throughput over time")
         await chart.focus()

@@ -18,7 +18,7 @@ function stretches(snapshot) {
   const line = snapshot.time_line;
   if (!line.length) return [];
   const slot = pace(snapshot), from = line[0].at, until = lastMoment(snapshot, slot);
-  const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(slot, 60), (until - from) / MOST_STRETCHES);
+  const finest = Math.max(...line.map((point) => point.seconds), 4 * Math.min(slot, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
   const made = Array.from({ length: Math.ceil((until - from) / width) }, () => (
     { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null }));

@@ -256,7 +256,7 @@ function showLetters(snapshot) {
 const MOST_ANOMALIES = 12; // the log has them all
 
 function showAnomalies(snapshot) {
-  const all = snapshot.anomalies.slice(-MOST_ANOMALIES).reverse();
+  const all = snapshot.anomalies.filter((one) => one.event !== "loop_stalled").slice(-MOST_ANOMALIES).reverse();
   const create = () => make("li", "anomaly", make("time"), make("div"));
   syncChildren(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
     setText(row.firstChild, clockTime(one.at, true));
