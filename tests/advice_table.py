@@ -585,6 +585,10 @@ TABLE: dict[str, dict[str, str]] = {
         "leave some hours of the day without a pause, or stop the run with masivo-stream pause": (
             "settings::a_wrong_setting_is_corrected_as_its_hint_says"
         ),
+        "write it like https://hooks.example.com/PATH": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
+        (
+            "write the path of a program and its arguments as in a shell; for more than that, give a script"
+        ): "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write an IANA name, such as Europe/Madrid or UTC": "settings::a_wrong_setting_is_corrected_as_its_hint_says",
         "write the proxy like http://proxy.example:3128": "settings::the_hints_show_complete_examples",
         "check the path given with --config": "settings::a_wrong_setting_is_corrected_as_its_hint_says",

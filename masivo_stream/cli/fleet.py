@@ -3,8 +3,8 @@
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -95,7 +95,7 @@ def _check_flags(action: str, run: FleetRunFlags, common: CommonFlags) -> None:
         raise ConfigurationError(what, operation="read the command", place=given[0], hint=hint)
 
 
-_AFTER_PLANNING = ("no_verify", "publish", "monitor")
+_AFTER_PLANNING = ("no_verify", "publish", "notify", "notify_command", "monitor")
 """Flags about what only a migration does."""
 
 
@@ -130,10 +130,40 @@ def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags) -> "FleetResult
         pointer = Pointer() if sys.stderr.isatty() and not common.quiet else None
 
         async def work() -> "FleetResult":
-            async with beside_monitor(fleet.settings.monitor.monitor, runs, pointer):
-                return await migrate_fleet(fleet, runtime)
+            async with beside_monitor(fleet.settings.monitor.monitor, runs, pointer), _notifying(fleet, runs) as ended:
+                found = await migrate_fleet(fleet, runtime)
+                await ended(found)
+                return found
 
         return anyio.run(work)
+
+
+@asynccontextmanager
+async def _notifying(fleet: "Fleet", runs: "FleetRuns") -> "AsyncIterator[Callable[[FleetResult], Awaitable[None]]]":
+    """Send the notifications of each account meanwhile; yield what sends those of accounts that could not begin."""
+    import asyncio
+
+    from msgspec import UnsetType
+
+    from masivo_stream.observe.notifications import Notifications
+
+    of_accounts: dict[str, Notifications] = {}
+
+    async def ended(found: "FleetResult") -> None:
+        for result in found.accounts:
+            if result.name in of_accounts and not isinstance(result.failure, UnsetType):
+                of_accounts[result.name].stopped(result.exit_code, result.failure.message, result.failure.hint)
+        await asyncio.gather(*(each.finish() for each in of_accounts.values()))  # together, not one after the other
+
+    async with AsyncExitStack() as sending:
+        for each in fleet.accounts:
+            notify, state_dir = each.settings.notify, each.settings.state.state_dir
+            if notify.notify or notify.notify_command:
+                made = Notifications(notify, state_dir, runs.accounts[each.name].builder.snapshot)
+                await sending.enter_async_context(made.sending(runs.observer_of(each.name).notify))
+                runs.add(each.name, made)
+                of_accounts[each.name] = made
+        yield ended
 
 
 FILES = 100

@@ -29,7 +29,7 @@ GROUPS = {
         "canary no-verify max-dead skip-checks unknown-fields discounted-value duplicate-purchase transaction-types"
         " max-line-bytes"
     ),
-    "What to see": "monitor json quiet verbose log-level log-format",
+    "What to see": "monitor notify notify-command json quiet verbose log-level log-format",
 }
 """Flags that several commands share, in the order in which they are shown. The first three are what matters most."""
 
@@ -37,7 +37,7 @@ _VALUES = {
     "FILE": ("customers events transactions catalogue api-key-file ca-file config faults planted store port-file svg"),
     "PATH": "output",
     "DIR": "from parts state-dir directory out",
-    "URL": "base-url auth-url proxy publish target",
+    "URL": "base-url auth-url proxy publish notify target",
     "RATE": "limit general-limit limits",
     "ID": "accept discard resend reward brand",
     "NAME": "only skip-checks",
@@ -45,6 +45,7 @@ _VALUES = {
     "OLD=NEW": "moved",
     "FILE:NAME": "fleet",
     "ZONE": "time-zone day-zone",
+    "COMMAND": "notify-command",
     "ADDRESS": "scheduler monitor host",
     "BUDGET": "max-dead",
     "WORD": (

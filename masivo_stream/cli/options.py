@@ -242,6 +242,10 @@ class RunFlags:
     "Read nothing back at the end. Default: 3 records of each kind, which costs about 10 requests."
     publish: str | None = None
     "Folder in object storage, such as s3://BUCKET/FOLDER, for a copy of dead letters and report. Default: none."
+    notify: str | None = None
+    "URL that gets a POST at the end, at a stop, and if the run needs a person. MASIVO_NOTIFY keeps it out of ps."
+    notify_command: str | None = None
+    "Command that gets the same JSON on its standard input; started without a shell."
     monitor: str | None = None
     "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 

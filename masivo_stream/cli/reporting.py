@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Flags = CommonFlags | ExportFlags | RunFlags | SendingFlags | ValidationFlags
 
-_ONCE = frozenset({"json", "quiet", "verbose", "catalogue"})
-"""How a command prints, which is no matter of the run, and what the run remembers."""
+_ONCE = frozenset({"json", "quiet", "verbose", "catalogue", "notify", "notify_command"})
+"""How a command prints and notifies, which is no matter of the run and may be secret, and what the run remembers."""
 
 
 def reporting(

@@ -7,6 +7,8 @@ orchestrators set some of their own (Kubernetes: `MASIVO_SANDBOX_SERVICE_HOST`);
 import difflib
 import ipaddress
 import re
+import shlex
+import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +24,7 @@ from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.hours import cover_the_day
 from masivo_stream.model.max_dead import MaxDead, parse_max_deads
-from masivo_stream.model.settings import LimitSettings, Settings, StateSettings
+from masivo_stream.model.settings import LimitSettings, NotifySettings, Settings, StateSettings
 from masivo_stream.model.window import Window, parse_timed_windows
 
 PREFIX = "MASIVO_"
@@ -379,9 +381,29 @@ def _check(settings: Settings) -> None:
             "give the account's limits, for example 1/5s,1000/h",
         )
     _check_hours(settings.limits)
+    _check_notify(settings.notify)
     _check_places(settings.state)
     if settings.retry.first_delay > settings.retry.longest_delay:
         raise _wrong("is longer than longest_delay", "first_delay", "lower first_delay, or raise longest_delay")
+
+
+def _check_notify(notify: NotifySettings) -> None:
+    """Check who is notified. What is given is not shown: the path of such a URL is often its password."""
+    parts = _split(notify.notify) if notify.notify else None
+    if notify.notify and (parts is None or parts.scheme not in ("http", "https")):
+        raise _wrong("is not a URL", "notify", "write it like https://hooks.example.com/PATH")
+    if not notify.notify_command:
+        return
+    try:
+        words = shlex.split(notify.notify_command)
+    except ValueError:
+        words = []
+    if not words or shutil.which(words[0]) is None:
+        raise _wrong(
+            "begins with no program that can be started",
+            "notify_command",
+            "write the path of a program and its arguments as in a shell; for more than that, give a script",
+        )
 
 
 def _check_hours(limits: LimitSettings) -> None:

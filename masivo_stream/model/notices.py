@@ -341,6 +341,14 @@ class WorkProgressed(Struct, frozen=True, kw_only=True):
     unit: WorkUnit
 
 
+class NotifyFailed(Struct, frozen=True, kw_only=True):
+    """A notification was not delivered. The run goes on."""
+
+    to: str
+    """Origin of the URL, or name of the program; nothing secret."""
+    why: str
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -494,6 +502,7 @@ Notice = (
     | Resumed
     | SettingsReread
     | SettingsUnread
+    | NotifyFailed
     | WorkProgressed
     | MinutePassed
     | LoopStalled

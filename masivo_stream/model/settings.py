@@ -193,6 +193,17 @@ class MonitorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where they are served, as `HOST:PORT`; a port alone means this machine's loopback. Empty: they are not served."""
 
 
+class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Notifications: when a run has ended, has stopped, or needs a person."""
+
+    notify: str = ""
+    """A URL that gets a POST with a JSON document. Its path and query are treated as a secret. Empty: none."""
+    notify_command: str = ""
+    """A command that gets the document on its standard input; started without a shell. Empty: none."""
+    notify_after: Seconds = 600.0
+    """How long an outage lasts before it is reported: short ones pass by themselves."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, by section. Inner objects take the section or the value that they need, not all of this."""
 
@@ -208,6 +219,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scheduler: SchedulerSettings = SchedulerSettings()
     log: LogSettings = LogSettings()
     monitor: MonitorSettings = MonitorSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def _windows(texts: tuple[str, ...]) -> tuple[Window, ...]:

@@ -16,6 +16,7 @@ from masivo_stream.model.notices import (
     LimitLearned,
     LoopStalled,
     Notice,
+    NotifyFailed,
     ObjectAwaited,
     Paused,
     ProxyUnused,
@@ -89,6 +90,8 @@ def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 
             return "settings_reread", describe_changes(changed, left)
         case SettingsUnread(why=why):
             return "settings_unread", f"the settings were not read again, nothing changed: {why}"
+        case NotifyFailed(to=to, why=why):
+            return "notify_failed", f"a notification to {to} was not delivered: {why}"
         case LoopStalled(seconds=seconds):
             return "loop_stalled", f"one task kept this process busy for {duration(seconds)}"
         case _:

@@ -36,6 +36,7 @@ from masivo_stream.model.notices import (
     MonitorFailed,
     MonitorListens,
     Notice,
+    NotifyFailed,
     ObjectAwaited,
     Paused,
     Progressed,
@@ -94,6 +95,7 @@ EVENTS = (
     "resumed",
     "settings_reread",
     "settings_unread",
+    "notify_failed",
     "account_shared",
     "account_unguarded",
     "export_overlaps",
@@ -214,6 +216,8 @@ class LogObserver:
                 )
             case SettingsUnread(why=why, place=place, hint=hint):
                 self._log.warning("settings_unread", why=why, place=place, hint=hint)
+            case NotifyFailed(to=to, why=why):
+                self._log.warning("notify_failed", to=to, why=why)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):

@@ -33,6 +33,8 @@ def three_values(section, name):
         "max_body_bytes": ["5000", "6000", "7000"],
         "block_bytes": ["5000", "6000", "7000"],
         "longest_delay": ["61", "62", "63.5"],
+        "notify": ["http://a.example/x", "https://b.example", "https://c.example/?y=1"],
+        "notify_command": ["true", "false --x", "cat 'a b'"],
         "time_zone": ["Europe/Madrid", "UTC", "Asia/Kathmandu"],
         "publish": ["s3://one", "gs://two/folder", "az://three/a/b"],
     }

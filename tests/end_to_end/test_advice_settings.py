@@ -60,6 +60,16 @@ def plan(work, *arguments, file="", **environment):
             "lower first_delay, or raise longest_delay",
             lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, ""),
         ),
+        (
+            {"MASIVO_NOTIFY": "hooks.example.com/x"},
+            "write it like https://hooks.example.com/PATH",
+            lambda: ((), {"MASIVO_NOTIFY": "https://hooks.example.com/x"}, ""),
+        ),
+        (
+            {"MASIVO_NOTIFY_COMMAND": "~/page-me | tee log"},
+            "write the path of a program and its arguments as in a shell; for more than that, give a script",
+            lambda: ((), {"MASIVO_NOTIFY_COMMAND": "/bin/sh page-me.sh"}, ""),
+        ),
         (("--time-zone", "Europe/Madird"), "did you mean {…}?", lambda name: (("--time-zone", name), {}, "")),
         (
             ("--time-zone", "nowhere"),

@@ -36,6 +36,7 @@ from masivo_stream.model.notices import (
     MonitorFailed,
     MonitorListens,
     Notice,
+    NotifyFailed,
     ObjectAwaited,
     Paused,
     Progressed,
@@ -323,6 +324,10 @@ CASES = [
             "place": "c.toml",
             "hint": "see config.example.toml",
         },
+    ),
+    (
+        NotifyFailed(to="https://hooks.example", why="it answers 500"),
+        {"event": "notify_failed", "level": "warning", "to": "https://hooks.example", "why": "it answers 500"},
     ),
     (AccountShared(), {"event": "account_shared", "level": "warning"}),
     (

@@ -104,6 +104,7 @@ class _Part:
 
     def __init__(self, notes: Notes, scope: Scope, dead: Lines) -> None:
         self._notes, self._scope, self._email_dead = notes, scope, dead
+        self._compares = scope.customers and scope.transactions
         self._ids: dict[int, int] = {}
         """The first valid record of each customer."""
         self._customers: dict[int, int] = {}
@@ -220,7 +221,9 @@ class _Part:
             self._suspect(check, index, seen[0], items=(item, event_of(self._notes.values[seen[0]])[0]))
 
     def _add(self, key: int, tag: int, value: int) -> None:
-        """Add to balance minus transactions of a customer and a reward."""
+        """Add to balance minus transactions of a customer and a reward, if the run reads both."""
+        if not self._compares:
+            return
         if tag & READ_AGAIN:
             self._unsure.add(key)
         elif value:

@@ -59,17 +59,18 @@ REWARD_SHIFT = 8
 """The number of a reward (from 1) is above these bits; 0 if the note has no value of a reward."""
 
 
-_CONTENT_BITS = 24
+CONTENT_BITS = 24
+"""In the value of an event's note, its index is above these bits."""
 
 
 def event_value(index: int, content: int) -> int:
     """Return the value of an event's note; `content` has 24 bits (`core.reading.purchases`)."""
-    return index << _CONTENT_BITS | content
+    return index << CONTENT_BITS | content
 
 
 def event_of(value: int) -> tuple[int, int]:
     """Return index and content from the value of an event's note."""
-    return value >> _CONTENT_BITS, value & (1 << _CONTENT_BITS) - 1
+    return value >> CONTENT_BITS, value & (1 << CONTENT_BITS) - 1
 
 
 _LENGTH_BITS = 36

@@ -5,9 +5,14 @@ from itertools import islice
 
 from msgspec import Struct
 
-from masivo_stream.core.checks.note_format import REWARD_SHIFT, Tag, event_value
+from masivo_stream.core.checks.note_format import CONTENT_BITS, REWARD_SHIFT, Tag
 from masivo_stream.core.checks.quick_look import LookedPart
 from masivo_stream.model.contract import Kind
+
+# As plain numbers: there are many notes, and a member of an enumeration takes longer to look up and to write.
+_CUSTOMER, _BARE, _MORE_BALANCE = Tag.CUSTOMER.value, Tag.CUSTOMER_BARE.value, Tag.MORE_BALANCE.value
+_TRANSACTIONS, _MORE_TRANSACTIONS = Tag.TRANSACTIONS.value, Tag.MORE_TRANSACTIONS.value
+_EVENTS, _PURCHASE, _EMAIL = Tag.EVENTS.value, Tag.PURCHASE.value, Tag.EMAIL.value
 
 Note = tuple[int, int, int, int, int, int]
 """Hash, tag, value, and the place of the line: see `note_format`."""
@@ -42,17 +47,15 @@ def _of_customers(
     part = lines.part
     sums = zip(part.sum_rewards, part.sums, strict=True)
     columns = zip(lines.customers, part.emails, part.sum_counts, lines.places, strict=True)
-    for customer, email, count, place in columns:
+    for customer, email, count, (line, offset, length) in columns:
         key = hashed(customer)
-        if count < 0:
-            yield key, Tag.CUSTOMER_BARE, 0, *place
-        elif count == 0:
-            yield key, Tag.CUSTOMER, 0, *place
-        tag = Tag.CUSTOMER
+        if count <= 0:
+            yield key, _BARE if count else _CUSTOMER, 0, line, offset, length
+        tag = _CUSTOMER
         for reward, value in islice(sums, max(0, count)):
-            yield key, tag | number(reward) << REWARD_SHIFT, value, *place
-            tag = Tag.MORE_BALANCE
-        yield hashed(email.lower()), Tag.EMAIL, hashed(email), *place
+            yield key, tag | number(reward) << REWARD_SHIFT, value, line, offset, length
+            tag = _MORE_BALANCE
+        yield hashed(email.lower()), _EMAIL, hashed(email), line, offset, length
 
 
 def _of_transactions(
@@ -60,17 +63,17 @@ def _of_transactions(
 ) -> Iterator[Note]:
     part = lines.part
     sums = zip(part.sum_rewards, part.sums, strict=True)
-    for customer, count, place in zip(lines.customers, part.sum_counts, lines.places, strict=True):
-        key, tag = hashed(customer), Tag.TRANSACTIONS
+    for customer, count, (line, offset, length) in zip(lines.customers, part.sum_counts, lines.places, strict=True):
+        key, tag = hashed(customer), _TRANSACTIONS
         for reward, value in islice(sums, count):
-            yield key, tag | number(reward) << REWARD_SHIFT, value, *place
-            tag = Tag.MORE_TRANSACTIONS
+            yield key, tag | number(reward) << REWARD_SHIFT, value, line, offset, length
+            tag = _MORE_TRANSACTIONS
 
 
 def _of_events(lines: PlainLines, hashed: Callable[[str | tuple[str, str]], int]) -> Iterator[Note]:
     part = lines.part
     signs = zip(part.purchases, part.contents, strict=True)
-    for customer, items, place in zip(lines.customers, lines.items, lines.places, strict=True):
-        yield hashed(customer), Tag.EVENTS, 0, *place
+    for customer, items, (line, offset, length) in zip(lines.customers, lines.items, lines.places, strict=True):
+        yield hashed(customer), _EVENTS, 0, line, offset, length
         for index, (purchase, content) in enumerate(islice(signs, items)):
-            yield hashed((customer, purchase)), Tag.PURCHASE, event_value(index, content), *place
+            yield hashed((customer, purchase)), _PURCHASE, index << CONTENT_BITS | content, line, offset, length

@@ -7,7 +7,7 @@ processes may share, and it is the same whoever validated the line.
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count, repeat
+from itertools import chain, count, repeat
 
 from msgspec import UNSET, Struct
 
@@ -72,6 +72,18 @@ class _Line(Struct, frozen=True, gc=False):
     items: int
     indexes: tuple[int, ...] | None = None
     """Indexes of the items in the record, None for all of them."""
+
+
+class _Numbers(dict[int, int]):
+    """The numbers of rewards by their indexes, each found when it is needed first: so numbers are in reading order."""
+
+    def __init__(self, find: Callable[[int], int]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, index: int) -> int:
+        found = self[index] = self._find(index)
+        return found
 
 
 class NoteTaker:
@@ -168,18 +180,20 @@ class NoteTaker:
         totals.items += sum(run.items)
         if kind is Kind.EVENTS:
             totals.orders += sum(run.items)
-        for index in sorted({part.firsts.index(min(part.firsts)), part.lasts.index(max(part.lasts))}):
-            totals.span(*self._lines.dates(kind, run.bodies[index]))
+        first, last = min(part.firsts), max(part.lasts)
+        if not totals.spans(first, last):
+            for index in sorted({part.firsts.index(first), part.lasts.index(last)}):
+                totals.span(*self._lines.dates(kind, run.bodies[index]))
         begin = where(self._files[kind, run.file], run.line)
         lengths = with_hours(map(len, run.bodies), part.hours)
         places = zip(range(begin, begin + len(run)), run.offsets, lengths, strict=True)
         lines = PlainLines(customers=run.customers, items=run.items, places=places, part=part)
-
-        def number(index: int) -> int:
-            return self._number(rewards[index][0])[1]
-
-        buffers, parts = self._buffers, self._parts
-        for note in notes_of(kind, lines, self._hash, number):
+        numbers = _Numbers(lambda index: self._number(rewards[index][0])[1])
+        notes, buffers, parts = notes_of(kind, lines, self._hash, numbers.__getitem__), self._buffers, self._parts
+        if parts == 1:
+            buffers[0].extend(chain.from_iterable(notes))
+            return
+        for note in notes:
             buffers[note[0] % parts].extend(note)
 
     def _of_lines(self, kind: Kind, run: EntryRun, lines: range) -> None:

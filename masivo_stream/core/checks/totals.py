@@ -13,6 +13,7 @@ from masivo_stream.core.checks.amounts import add, in_units, plain
 from masivo_stream.core.checks.lean_records import ExactRecord
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import FileTotals, RewardTotals
+from masivo_stream.model.moments import Moment, moment_of
 from masivo_stream.model.schemas import Timestamp
 
 EARNED, SPENT = 0, 1
@@ -49,6 +50,8 @@ class TotalsOfFile:
         """Earned and spent in millionths, by reward."""
         self._first: Timestamp | None = None
         self._last: Timestamp | None = None
+        self._moments: tuple[Moment, Moment] | None = None
+        """The moments of these two."""
         self._odd: dict[str, list[Decimal]] = {}
         """The same for lines that were read again."""
         self._odd_value = self._odd_discounted = Decimal(0)
@@ -56,9 +59,17 @@ class TotalsOfFile:
     def span(self, first: Timestamp, last: Timestamp) -> None:
         """Take the earliest and the latest date of a record."""
         if self._first is None or first < self._first:
-            self._first = first
+            self._first, self._moments = first, None
         if self._last is None or last > self._last:
-            self._last = last
+            self._last, self._moments = last, None
+
+    def spans(self, first: Moment, last: Moment) -> bool:
+        """Return whether dates from `first` to `last` make no difference."""
+        if self._moments is None:
+            if self._first is None or self._last is None:
+                return False
+            self._moments = moment_of(self._first), moment_of(self._last)
+        return self._moments[0] <= first and last <= self._moments[1]
 
     def amount(self, reward: str, number: int) -> None:
         """Take an amount in millionths."""

@@ -80,9 +80,15 @@ def _values(settings: Settings) -> list[tuple[str, object]]:
     ]
 
 
+_SECRET = ("notify.notify", "notify.notify_command")
+"""Settings of which nothing is shown: a path, a query or an argument may be a password."""
+
+
 def _spell_all(settings: Settings) -> dict[str, str]:
     """Return every setting as a person writes it, with secrets of URLs masked."""
     values = dict(_values(settings))
+    for name in _SECRET:
+        values[name] = "***" if values[name] else ""
     return dict(zip(values, mask_urls([_spell(value) for value in values.values()]), strict=True))
 
 
