@@ -167,6 +167,8 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """When and why the forecast end has moved last."""
     warnings: tuple[RunWarning, ...] = ()
     """What lasts at this moment: an outage, refusals. The oldest first."""
+    past_warnings: tuple[RunWarning, ...] = ()
+    """What is over: one for each cause, from its first time to its last. The latest ones, oldest first."""
     to_do: tuple[NextStep, ...] = ()
     """What a person has to do about records in doubt and dead letters: when the run has ended, while it is at work. Of
     a run that has ended, all its next steps."""
@@ -176,5 +178,3 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Records that were not read yet, of all kinds; None if that is not known for each of them."""
     requests_left: int | None = None
     """Requests still to be sent, of all kinds; None if that is not known for each of them."""
-    options: str = ""
-    """Flags that every command about this run needs, quoted for a shell."""

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
-from masivo_stream.core.next_steps import open_steps, quote
+from masivo_stream.core.next_steps import open_steps
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -33,7 +33,7 @@ from masivo_stream.model.notices import (
     Visible,
 )
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot
+from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot, RunWarning
 from masivo_stream.model.summary import Invocation, NextStep, Summary
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait
@@ -70,6 +70,7 @@ class SnapshotBuilder:
         self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
         self._warnings = WarningCounts()
+        self._past_warnings: deque[RunWarning] = deque(maxlen=MOST_ANOMALIES)
         self._outage, self._end = OutageWatch(), EndWatch(self._began)
         self._departures: deque[float] = deque(maxlen=LATEST)
         self._refused = 0
@@ -87,7 +88,7 @@ class SnapshotBuilder:
         self._waits.feed(notice, now)
         self._outage.feed(notice, now)
         self._warnings.feed(notice, self._clock.wall().timestamp())
-        self._warnings.take()
+        self._past_warnings.extend(self._warnings.take())
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
@@ -155,9 +156,9 @@ class SnapshotBuilder:
             paused=self._waits.paused,
             target=self._started.target,
             account=self._started.account,
-            options=quote(self._started.options),
             to_do=self._to_do(),
             warnings=self._warnings.lasting,
+            past_warnings=tuple(self._past_warnings),
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),

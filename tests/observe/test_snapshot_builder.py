@@ -220,10 +220,18 @@ def test_work_beside_the_run_is_shown():
     assert back.snapshot().wait == Wait()
 
 
-def test_commands_have_the_flags_of_the_run():
-    """As a shell takes them."""
-    made = builder(RunStarted(kinds=(), options=("--state-dir", "my state")))
-    assert made.snapshot().options == "--state-dir 'my state'"
+def test_a_warning_that_is_over_is_kept():
+    """One for each cause, with how many times it came."""
+    waits = BatchWaits(kind=C, batch="b", why="connection refused", seconds=1.0)
+    clock = FakeClock()
+    made = builder(waits, clock=clock)
+    clock.advance(2.0)
+    made.notify(waits)
+    (lasting,) = made.snapshot().warnings
+    assert (lasting.times, made.snapshot().past_warnings) == (2, ())
+    made.notify(RunEnded(summary=Summary(outcome="stopped", exit_code=6, kinds={}, closes=True)))
+    (over,) = made.snapshot().past_warnings
+    assert (over.text, over.times, made.snapshot().warnings) == ("customers: connection refused", 2, ())
 
 
 def test_a_slot_that_is_free_is_not_a_wait():
