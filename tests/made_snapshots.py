@@ -194,7 +194,6 @@ HOSTILE_SNAPSHOT = msgspec.structs.replace(
     wait=Wait(what="slot", until=NOW + 3, text="<img src=x onerror=alert(5)>\u202e"),
     windows=(WindowUse(scope="<i>\u202emigration</i>" + "x" * 300, limit=1, seconds=5.0, used=1),),
     anomalies=tuple(Anomaly(at=NOW - 10, event=attack, text=f"{attack}.ndjson, line 1") for attack in ATTACKS),
-    past_warnings=tuple(RunWarning(first_at=NOW - 10, at=NOW - 10, text=attack) for attack in ATTACKS[:-3]),
     warnings=tuple(RunWarning(first_at=NOW - 10, at=NOW - 9, text=attack, times=3) for attack in ATTACKS[-3:]),
     to_do=tuple(NextStep(text=attack, command=attack) for attack in ATTACKS),
 )

@@ -16,7 +16,7 @@ from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.findings import ExportChecks, KindTotals, RewardBalance
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
-from masivo_stream.model.snapshot import KindSnapshot, Point, RunWarning, Wait, WindowUse
+from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, RunWarning, Wait, WindowUse
 from masivo_stream.model.summary import Invocation, NextStep
 
 NAMES = {"customers": "customers.ndjson", "events": "events-0412.ndjson.gz", "transactions": "transactions.ndjson"}
@@ -124,8 +124,16 @@ OUTAGE = structs.replace(
     no_end="no finishing time while the API does not answer",
     in_flight=0,
     ends_at=None,
+    anomalies=(Anomaly(at=NOW - 7, event="batch_waits", text="events: the connection is refused, 3 times"),),
     warnings=(
-        RunWarning(first_at=NOW - 61, at=NOW - 7, text="events: the connection is refused", times=3, again_at=NOW + 9),
+        RunWarning(
+            first_at=NOW - 61,
+            at=NOW - 7,
+            event="batch_waits",
+            text="events: the connection is refused",
+            times=3,
+            again_at=NOW + 9,
+        ),
     ),
     time_line=paced_line(3.15 * HOUR, stop=90.0),
     windows=(
@@ -139,13 +147,14 @@ IN_DOUBT = _with_what_is_left(
         RUN,
         phases=WORKING.phases,
         to_do=(RESOLVE, MEND, RETRY),
-        past_warnings=(
-            RunWarning(first_at=NOW - 5000, at=NOW - 4990, text="events: the connection is refused", times=2),
-            RunWarning(
-                first_at=NOW - 4990, at=NOW - 4990,
+        anomalies=(
+            Anomaly(at=NOW - 4990, event="batch_waits", text="events: the connection is refused, 2 times"),
+            Anomaly(
+                at=NOW - 4990,
+                event="batch_sent",
                 text="events: 1,000 records are in doubt: the connection was reset after the request",
             ),
-            RunWarning(first_at=NOW - 4000, at=NOW - 900, text="events: the API refuses a request (422)", times=25),
+            Anomaly(at=NOW - 900, event="batch_sent", text="events: the API refuses a request (422), 25 times"),
         ),
     )
 )  # fmt: skip

@@ -79,9 +79,10 @@ class PauseShown(Struct, frozen=True, kw_only=True):
 
 
 class Anomaly(Struct, frozen=True, kw_only=True):
-    """An event that a person should know of."""
+    """What a person should know of, once for each cause."""
 
     at: float
+    """When it came last."""
     event: str
     """The name of its log event."""
     text: str
@@ -93,6 +94,8 @@ class RunWarning(Struct, frozen=True, kw_only=True):
     first_at: float
     at: float
     """When it came last."""
+    event: str = ""
+    """The name of its log event."""
     text: str
     """A sentence, without ids of batches."""
     times: int = 1
@@ -167,8 +170,6 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """When and why the forecast end has moved last."""
     warnings: tuple[RunWarning, ...] = ()
     """What lasts at this moment: an outage, refusals. The oldest first."""
-    past_warnings: tuple[RunWarning, ...] = ()
-    """What is over: one for each cause, from its first time to its last. The latest ones, oldest first."""
     to_do: tuple[NextStep, ...] = ()
     """What a person has to do about records in doubt and dead letters: when the run has ended, while it is at work. Of
     a run that has ended, all its next steps."""

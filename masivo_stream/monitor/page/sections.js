@@ -255,17 +255,22 @@ function showLetters(snapshot) {
 
 const MOST_ANOMALIES = 12; // the log has them all
 
-function showAnomalies(snapshot) {
+/** One line for each cause: first what lasts, then what is over, the latest first. */
+function causes(snapshot) {
   const lasting = (snapshot.warnings ?? []).map((one) => ({ ...one, lasts: true }));
-  const all = [...(snapshot.past_warnings ?? []), ...lasting].slice(-MOST_ANOMALIES).reverse();
-  const create = () => make("li", "anomaly", make("time"), make("div"));
-  syncChildren(byId("anomalies"), all, (one) => `${one.first_at} ${one.text}`, create, (row, one) => {
+  const over = snapshot.anomalies.filter((one) => !lasting.some((other) => other.at === one.at && other.event === one.event));
+  return [...over, ...lasting].slice(-MOST_ANOMALIES).reverse();
+}
+
+function showAnomalies(snapshot) {
+  const create = () => make("li", "", make("time"), make("div"));
+  syncChildren(byId("anomalies"), causes(snapshot), (one) => `${one.first_at ?? one.at} ${one.event} ${one.text}`, create, (row, one) => {
     setText(row.firstChild, clockTime(one.at, true));
     row.firstChild.dateTime = new Date(one.at * 1000).toISOString();
-    const again = one.again_at === null ? "" : `, again in ${countdown(Math.max(0, one.again_at - snapshot.now))}`;
-    const times = one.times > 1 ? `, ${count(one.times)} times since ${clockTime(one.first_at, true)}` : "";
     row.className = one.lasts ? "anomaly warn" : "anomaly";
-    setText(row.lastChild, printable(one.text) + again + times);
+    const again = (one.again_at ?? null) === null ? "" : `, again in ${countdown(Math.max(0, one.again_at - snapshot.now))}`;
+    const times = one.times > 1 ? `, ${count(one.times)} times since ${clockTime(one.first_at, true)}` : "";
+    setText(row.lastChild, printable(one.text || one.event.replaceAll("_", " ")) + again + times);
   });
   nothing(byId("anomalies"), "none");
 }
