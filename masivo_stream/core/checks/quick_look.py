@@ -145,10 +145,10 @@ class QuickLook:
 
     def look(self, kind: Kind, bodies: Sequence[bytes]) -> Looked:
         """Look at valid lines of a kind."""
-        made = self._provers.get(kind)
-        if made is None:
-            made = self._provers[kind] = self.make(kind)
-        return Looked(*made.look(bodies))
+        found = self._provers.get(kind)
+        if found is None:
+            found = self._provers[kind] = self.make(kind)
+        return Looked(*found.look(bodies))
 
     def make(self, kind: Kind, *, plain: bool = False) -> "prover.Prover":
         """Make a prover that looks at lines of a kind; `plain` as in `core.reading.prover.make_prover`."""
