@@ -453,6 +453,9 @@ TABLE: dict[str, dict[str, str]] = {
             "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
         ): "exports::a_table_is_prepared",
         "write exports from it with masivo-stream prepare: docs/preparing.md shows how": "exports::a_table_is_prepared",
+        (
+            "write the collection with mongoexport: one JSON object per line"
+        ): "exports::a_file_that_is_not_an_export_is_replaced",
         "save it as plain text, one JSON object per line": "exports::a_file_that_is_not_an_export_is_replaced",
         (
             "convert its rows to CSV or Parquet, then write exports with masivo-stream prepare: docs/preparing.md"

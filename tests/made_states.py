@@ -16,7 +16,7 @@ from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
 from masivo_stream.model.findings import ExportChecks, KindTotals, RewardBalance
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
-from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, Wait, WindowUse
+from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, RunWarning, Wait, WindowUse
 from masivo_stream.model.summary import Invocation, NextStep
 
 NAMES = {"customers": "customers.ndjson", "events": "events-0412.ndjson.gz", "transactions": "transactions.ndjson"}
@@ -106,9 +106,16 @@ OUTAGE = structs.replace(
     no_end="no finishing time while the API does not answer",
     in_flight=0,
     ends_at=None,
-    anomalies=(
-        Anomaly(at=NOW - 61, event="batch_waits", text="events: connection refused, again in 4 s, 1st time"),
-        Anomaly(at=NOW - 7, event="batch_waits", text="events: connection refused, again in 16 s, 3rd time"),
+    anomalies=(Anomaly(at=NOW - 7, event="batch_waits", text="events: connection refused, 3 times"),),
+    warnings=(
+        RunWarning(
+            first_at=NOW - 61,
+            at=NOW - 7,
+            event="batch_waits",
+            text="events: connection refused",
+            times=3,
+            again_at=NOW + 9,
+        ),
     ),
     time_line=paced_line(3.15 * HOUR, stop=90.0),
     windows=(

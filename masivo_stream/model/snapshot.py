@@ -79,9 +79,10 @@ class PauseShown(Struct, frozen=True, kw_only=True):
 
 
 class Anomaly(Struct, frozen=True, kw_only=True):
-    """An event that a person should know of."""
+    """What a person should know of, once for each cause."""
 
     at: float
+    """When it came last."""
     event: str
     """The name of its log event."""
     text: str
@@ -93,6 +94,8 @@ class RunWarning(Struct, frozen=True, kw_only=True):
     first_at: float
     at: float
     """When it came last."""
+    event: str = ""
+    """The name of its log event."""
     text: str
     """A sentence, without ids of batches."""
     times: int = 1

@@ -33,14 +33,13 @@ from masivo_stream.model.notices import (
     Visible,
 )
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot
+from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot, RunWarning
 from masivo_stream.model.summary import Invocation, NextStep, Summary
-from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
 from masivo_stream.observe.phases import Phases, requests_left
 from masivo_stream.observe.quota_windows import QuotaWindows
-from masivo_stream.observe.warning_counts import WarningCounts
+from masivo_stream.observe.warning_counts import WarningCounts, counted
 
 MOST_ANOMALIES = 50
 """Anomalies kept, for a person who opens the monitor later."""
@@ -61,7 +60,7 @@ class SnapshotBuilder:
         self._began = self._clock.now()
         self._phases, self._waits, self._windows = Phases(), CurrentWait(), QuotaWindows()
         self._time_line = TimeLine(self._began)
-        self._anomalies: deque[tuple[float, str, str]] = deque(maxlen=MOST_ANOMALIES)
+        self._past_warnings: deque[RunWarning] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
         self._started = RunStarted(kinds=())
@@ -86,10 +85,8 @@ class SnapshotBuilder:
         self._phases.feed(notice)
         self._waits.feed(notice, now)
         self._outage.feed(notice, now)
-        self._warnings.feed(notice, self._clock.wall().timestamp())
-        self._warnings.take()
-        if (found := anomaly(notice)) is not None:
-            self._anomalies.append((now, *found))
+        self._warnings.feed(notice, now)
+        self._past_warnings.extend(self._warnings.take())
         match notice:
             case RunStarted():
                 self._started = notice
@@ -149,7 +146,7 @@ class SnapshotBuilder:
             throttled=self._throttled,
             stall=self._stall,
             resident=self._resident(),
-            anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
+            anomalies=self._anomalies(shift),
             time_line=self._time_line.points(shift),
             outcome="" if self._summary is None else self._summary.outcome,
             paused=self._waits.paused,
@@ -157,7 +154,7 @@ class SnapshotBuilder:
             account=self._started.account,
             options=quote(self._started.options),
             to_do=self._to_do(),
-            warnings=self._warnings.lasting,
+            warnings=tuple(_later(warning, shift) for warning in self._warnings.lasting),
             about=not self._phases.exact,
             no_end=self._no_end() if run_ends is None else "",
             moved=_shifted(self._end.moved, shift),
@@ -193,6 +190,14 @@ class SnapshotBuilder:
             return None
         own_pace = begin + (gap or 0.0) * requests
         return max(own_pace, self._windows.last_departure(left, now, begin, shift)) if self._windows.known else own_pace
+
+    def _anomalies(self, shift: float) -> tuple[Anomaly, ...]:
+        """Return the latest causes of warnings, what lasts among them."""
+        found = sorted((*self._past_warnings, *self._warnings.lasting), key=lambda warning: warning.at)
+        return tuple(
+            Anomaly(at=warning.at + shift, event=warning.event, text=counted(warning))
+            for warning in found[-MOST_ANOMALIES:]
+        )
 
     def _to_do(self) -> tuple[NextStep, ...]:
         """Return what a person has to do, by the figures of this moment."""
@@ -230,6 +235,11 @@ class SnapshotBuilder:
 
 def _moved(moment: float | None, shift: float) -> float | None:
     return None if moment is None else moment + shift
+
+
+def _later(warning: RunWarning, shift: float) -> RunWarning:
+    again_at = _moved(warning.again_at, shift)
+    return replace(warning, first_at=warning.first_at + shift, at=warning.at + shift, again_at=again_at)
 
 
 def _shifted(moved: MovedEnd | None, shift: float) -> MovedEnd | None:

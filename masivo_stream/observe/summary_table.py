@@ -108,7 +108,8 @@ def describe_share(summary: Summary) -> str:
 def describe_rest(summary: Summary) -> str:
     """Return how many records a run has, and how many of them have no outcome yet."""
     figures = summary.kinds.values()
-    unread, about = sum(summary.unread.values()), "" if summary.unread_exact else "about "
+    unread = sum(summary.unread.values())
+    about = "about " if unread and not summary.unread_exact else ""
     rest = (
         (unread, f"{about}{{}} not read yet"),
         (sum(each.pending for each in figures), "{} pending"),

@@ -1,6 +1,6 @@
 """Count warnings while they repeat: one line for each cause, from the first time to the last.
 
-Moments are Unix seconds. The machine has no clock: each notice comes with its moment.
+Moments are seconds of any clock; lines need Unix seconds. The machine has no clock: each notice comes with its moment.
 """
 
 from msgspec import Struct
@@ -49,7 +49,7 @@ class WarningCounts:
             return
         before = self._open.pop(warned.cause, None)
         again_at = None if warned.again is None else at + warned.again
-        warning = RunWarning(first_at=at, at=at, text=warned.text, again_at=again_at)
+        warning = RunWarning(first_at=at, at=at, event=warned.cause[0], text=warned.text, again_at=again_at)
         if before is not None:
             warning = _repeated(before.warning, warning)
         if warned.lasts:
@@ -76,6 +76,11 @@ def _repeated(before: RunWarning, latest: RunWarning) -> RunWarning:
     return replace(latest, first_at=before.first_at, times=before.times + 1)
 
 
+def counted(warning: RunWarning) -> str:
+    """Return the sentence of a warning, with how many times it came if that is more than once."""
+    return f"{warning.text}, {warning.times:,} times" if warning.times > 1 else warning.text
+
+
 def warning_line(warning: RunWarning, now: float) -> str:
     """Return a warning that lasts, as a line in local time: when it is tried again, and how many times it came."""
     again = "" if warning.again_at is None else f", again in {rough_duration(max(0.0, warning.again_at - now))}"
@@ -85,8 +90,8 @@ def warning_line(warning: RunWarning, now: float) -> str:
 
 def closing_line(warning: RunWarning) -> str:
     """Return a warning that is over as a line in local time: from when until when, and how many times it came."""
-    times = f", {warning.times:,} times until {local(warning.at):%H:%M:%S}" if warning.times > 1 else ""
-    return f"{_clock(warning.first_at)} {warning.text}{times}"
+    until = f" until {local(warning.at):%H:%M:%S}" if warning.times > 1 else ""
+    return f"{_clock(warning.first_at)} {counted(warning)}{until}"
 
 
 def ordinal(number: int) -> str:

@@ -29,7 +29,7 @@ class Warned(Struct, frozen=True):
     """What a notice warns of."""
 
     cause: tuple[str, ...]
-    """The same for all notices of one cause."""
+    """The same for all notices of one cause: the name of their log event, and what else they have in common."""
     text: str
     lasts: bool = False
     """Whether it may repeat."""
@@ -45,22 +45,22 @@ def warning_of(notice: Notice) -> Warned | None:
         case BatchSent():
             return _of_answer(notice)
         case BatchWaits(kind=kind, why=why, seconds=seconds):
-            return _lasting(("waits", kind, why), f"{kind}: {why}", again=seconds, of=f"{API} {kind}")
+            return _lasting(("batch_waits", kind, why), f"{kind}: {why}", again=seconds, of=f"{API} {kind}")
         case ObjectAwaited(why=why, seconds=seconds):
-            return _lasting(("object", why), f"object storage: {why}", again=seconds)
+            return _lasting(("object_awaited", why), f"object storage: {why}", again=seconds)
         case RecordIsolated(kind=kind, file=file, line=line, status=status):
             text = f"{kind}: the API refuses a record ({status}), a dead letter now: {file}, line {line:,}"
-            return _lasting(("isolated", kind, str(status)), text)
+            return _lasting(("record_isolated", kind, str(status)), text)
         case QuotaCorrected(seconds=seconds, foreign=foreign):
             others = f", and counts {foreign:,} requests that this machine did not send" if foreign else ""
-            return _lasting(("quota",), f"the API accepts no request for {duration(seconds)}{others}")
+            return _lasting(("quota_corrected",), f"the API accepts no request for {duration(seconds)}{others}")
         case ChecksEnded(errors=errors) if errors:
             noun = "error" if errors == 1 else "errors"
-            return _once("checks", f"the checks over all files found {errors:,} {noun}: the summary lists them")
+            return _once("checks_ended", f"the checks over all files found {errors:,} {noun}: the summary lists them")
         case CanaryEnded(passed=False):
-            return _once("canary", "the canary does not show as it was sent: the run stops")
+            return _once("canary_ended", "the canary does not show as it was sent: the run stops")
         case MonitorFailed(path=path):
-            return _once("monitor", f"the monitor cannot answer {path}; the run goes on")
+            return _once("monitor_failed", f"the monitor cannot answer {path}; the run goes on")
         case LoopStalled():
             return None
         case _:
@@ -72,16 +72,20 @@ def _of_answer(sent: BatchSent) -> Warned | None:
     kind, outcome = sent.kind, sent.outcome
     if outcome == "accepted":
         text = f"{kind}: accepted by an answer that is not the documented one ({sent.remark})"
-        return _lasting(("accepted", kind, sent.remark), text) if sent.remark else None
+        return _lasting(("batch_sent", kind, outcome, sent.remark), text) if sent.remark else None
     if outcome == "in doubt":
         are = "record is" if sent.records == 1 else "records are"
-        return _lasting(("in doubt", kind, sent.remark), f"{kind}: {sent.records:,} {are} in doubt: {sent.remark}")
+        return _lasting(
+            ("batch_sent", kind, outcome, sent.remark), f"{kind}: {sent.records:,} {are} in doubt: {sent.remark}"
+        )
     if outcome.startswith("refused"):
         return _lasting(
-            ("refused", kind, outcome), f"{kind}: the API refuses a request {outcome.removeprefix('refused ')}"
+            ("batch_sent", kind, outcome), f"{kind}: the API refuses a request {outcome.removeprefix('refused ')}"
         )
     if outcome == "token not taken":
-        return _lasting(("token", kind), f"{kind}: the API does not take the token; a fresh one is fetched")
+        return _lasting(
+            ("batch_sent", kind, outcome), f"{kind}: the API does not take the token; a fresh one is fetched"
+        )
     return None  # what follows says it: a wait, a smaller limit, the end of the run
 
 

@@ -50,6 +50,22 @@ def zipped(content):
     return buffer.getvalue()
 
 
+def zipped_as(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def bson(fields):
+    body = b"".join(
+        b"\x02%b\0%b%b\0" % (name.encode(), (len(text) + 1).to_bytes(4, "little"), text.encode())
+        for name, text in fields.items()
+    )
+    return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
+
+
 def sqlite(tmp_path):
     with closing(sqlite3.connect(tmp_path / "x.db")) as database:
         database.execute("CREATE TABLE customers (id TEXT)")
@@ -131,6 +147,41 @@ FOREIGN = {
         json.dumps({"total": 40, "it's": RECORDS}, indent=1, ensure_ascii=False).encode(),
         "one JSON object that holds the records in a list",
     ),
+    "SQL of mysqldump": (b"-- MySQL dump 10.13  Distrib 8.0.32\n--\nINSERT INTO `c` VALUES (1,'a');\n", "an SQL dump"),
+    "SQL of MariaDB": (b"/*M!999999\\- enable the sandbox mode */ \nINSERT INTO c VALUES (1);\n", "an SQL dump"),
+    "SQL of SQLite": (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE c (id TEXT, x);\n", "an SQL dump"),
+    "SQL that drops": (b"DROP TABLE IF EXISTS c;\nCREATE TABLE c (id int, x int);\n", "an SQL dump"),
+    "SQL that sets": (b"SET NAMES utf8;\nCREATE TABLE c (id int, x int);\n", "an SQL dump"),
+    "SQL that uses": (b"USE shop;\nINSERT INTO c VALUES (1, 2);\n", "an SQL dump"),
+    "an OpenDocument spreadsheet": (
+        zipped_as(mimetype="application/vnd.oasis.opendocument.spreadsheet"),
+        "an OpenDocument file",
+    ),
+    "BSON": (bson({"id": "c1", "name": "Ana"}) * 3, "a BSON file of mongodump"),
+    "an archive of MongoDB": (b"\x6d\xe2\x99\x81" + bytes(40), "an archive of mongodump"),
+    "DuckDB": (bytes(8) + b"DUCK" + bytes(100), "a DuckDB database"),
+    "an Arrow stream": (b"\xff\xff\xff\xff\x10\0\0\0" + bytes(100), "an Arrow stream"),
+    "Feather": (b"FEA1" + bytes(100), "a Feather file"),
+    "SQL Server": (b"TAPE\0\0\x03\0" + bytes(100), "a backup of SQL Server"),
+    "Redis": (b"REDIS0009\xfa" + bytes(100), "a dump of Redis"),
+    "lzop": (b"\x89LZO\0\r\n\x1a\n" + bytes(50), "compressed with lzop"),
+    "CSV with uneven rows": (b"id,name\nc1,Ana\nc2,Bea,extra\nc3\nc4,x\n", "a CSV table"),
+    "CSV that names its separator": (b"sep=;\nid;name\nc1;Ana\n", "a CSV table"),
+    "CSV with a comment": (b"# exported today\nid,name\nc1,Ana\n", "a CSV table"),
+    "Python": (
+        b"{'id': 'c1', 'name': \"it's\"}\n{'id': 'c2'}\n",
+        "Python dictionaries, not JSON objects",
+    ),
+    "commas between": (LINES.replace(b"}\n", b"},\n"), "JSON objects with a comma after each"),
+    "YAML": (b"- id: c1\n  name: Ana\n- id: c2\n", "a YAML document"),
+    "a list in an object on one line": (
+        json.dumps({"customers": RECORDS}).encode() + b"\n",
+        "one JSON object that holds the records in a list",
+    ),
+    "objects by name": (
+        json.dumps({record["id"]: record for record in RECORDS}).encode(),
+        "one JSON object that holds the records by name",
+    ),
     "PGP, binary": (b"\x8c\x0d\x04\x09\x03\x02" + random.Random(1).randbytes(300), "encrypted with PGP"),
     "zlib": (zlib.compress(LINES), "not text, but binary data in an unknown format"),
     "pickle": (pickle.dumps(RECORDS), "not text, but binary data in an unknown format"),
@@ -201,6 +252,10 @@ EXPORTS = {
     "two objects on a line": b'{"id":"a"}{"id":"b"}\n',
     "Windows": LINES.replace(b"\n", b"\r\n"),
     "letters that look like a signature": b"PAR1 is a word\nORC is one, too\n",
+    "a record without an id, with a list": b'{"name":"Ana","balance":[{"amount":1}]}\n',
+    "records of one line each, with lists": b'{"events":[{"type":"PURCHASE"}]}\n',
+    "a brace in quotes": b"{'a, b\n" + GOOD,
+    "a line that looks like SQL, then good ones": b"SET names\n" + GOOD,
     "an error of an API": b'{"error":"unauthorized"}\n',
 }
 
@@ -249,7 +304,8 @@ def test_a_file_that_is_compressed_twice_is_reported(pack):
 
 WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 without", "UTF-32 big-endian", "EBCDIC",
           "an array over lines", "an array on one line", "pretty", "a JSON text sequence", "old Macintosh",
-          "zero bytes between", "a list in an object", "JSON strings", "server-sent events"]  # fmt: skip
+          "zero bytes between", "a list in an object", "JSON strings", "server-sent events", "commas between",
+          "a list in an object on one line", "objects by name"]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -117,6 +117,10 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
                 " shows how"
             ),
         ),
+        (
+            b"\x16\x00\x00\x00\x02id\x00\x03\x00\x00\x00c1\x00" + b"\x00" * 6,
+            "write the collection with mongoexport: one JSON object per line",
+        ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "run git lfs pull to get the file itself"),
@@ -126,7 +130,7 @@ def test_an_export_in_another_compression_is_unpacked(pack, tool, says, served, 
             "a login or error page was saved instead of the export: fetch or create the export again",
         ),
     ],
-    ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
+    ids=["empty zip", "parts", "ar", "dump", "avro", "bson", "rtf", "age", "lfs", "zeros", "page"],
 )
 def test_a_file_that_is_not_an_export_is_replaced(head, says, served, work):
     """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""

@@ -1,5 +1,7 @@
 """The snapshot: figures are the latest ones, moments are in wall time, and nothing grows without bound."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from masivo_stream.model.notices import (
     ChecksEnded,
     ChecksStarted,
     CustomersAsked,
+    ExportOverlaps,
     IdsUnreadable,
     KindEnded,
     KindStarted,
@@ -235,14 +238,35 @@ def test_a_slot_that_is_free_is_not_a_wait():
 
 
 @given(st.lists(st.sampled_from(["accepted", "refused (422)", "throttled", "in doubt", "unreachable"]), max_size=200))
-def test_only_the_last_anomalies_are_kept(outcomes):
-    """The log has all of them."""
-    made = builder(*(sent(outcome, batch=str(n)) for n, outcome in enumerate(outcomes)))
+def test_anomalies_are_causes_that_are_counted(outcomes):
+    """Each cause once, however often it came, without ids of batches. The log has all of them."""
+    made = builder(*(sent(outcome, batch=f"b{n}") for n, outcome in enumerate(outcomes)))
     shown = made.snapshot()
-    odd = [n for n, outcome in enumerate(outcomes) if outcome != "accepted"][-MOST_ANOMALIES:]
-    assert [anomaly.text.split()[2] for anomaly in shown.anomalies] == [str(n) for n in odd]
+    times = {
+        words: outcomes.count(outcome) for outcome, words in (("refused (422)", "refuses"), ("in doubt", "in doubt"))
+    }
+    assert len(shown.anomalies) == sum(count > 0 for count in times.values())
+    for anomaly in shown.anomalies:
+        count = next(count for words, count in times.items() if words in anomaly.text)
+        assert anomaly.event == "batch_sent"
+        assert anomaly.text.endswith(f", {count} times") is (count > 1)
+        assert not re.search(r"\bb\d", anomaly.text)
     assert shown.throttled == outcomes.count("throttled")
     assert sum(point.items for point in shown.time_line) == 1000 * outcomes.count("accepted")
+
+
+@given(st.integers(0, 120))
+def test_only_the_last_anomalies_are_kept(number):
+    """As many as a person may look at; the log has all of them."""
+    made = builder(
+        *(ExportOverlaps(kind=C, file=f"{n}.ndjson", other="x", lines=1, bytes=0) for n in range(number)),
+        BatchWaits(kind=C, batch="b", why="unreachable", seconds=8.0),
+    )
+    shown = made.snapshot().anomalies
+    assert len(shown) == min(number + 1, MOST_ANOMALIES)
+    assert shown[-1].text == "customers: unreachable"
+    kept = range(max(0, number + 1 - MOST_ANOMALIES), number)
+    assert [f" {n}.ndjson" in f" {anomaly.text}" for n, anomaly in zip(kept, shown, strict=False)] == [True] * len(kept)
 
 
 def test_text_from_outside_stays_on_one_line():

@@ -84,6 +84,7 @@ _CONVERT = (
 _RESTORE = "restore it, then write exports from its tables with masivo-stream prepare: docs/preparing.md shows how"
 _SHEETS = "save its tables as CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
 _OFFICE = Foreign("a Microsoft Office document", hint=_SHEETS)
+_MONGO = "write the collection with mongoexport: one JSON object per line"
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
@@ -93,7 +94,6 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"\x1f\x9d", Foreign("compressed with compress (.Z)", filter="gzip -dc")),
     (b"\x04\x22\x4d\x18", Foreign("compressed with lz4", filter="lz4 -dc")),
     (b"\xff\x06\x00\x00sNaPpY", Foreign("compressed with snappy", filter="snzip -dc")),
-    (b"PK\x03\x04", Foreign("a zip archive", command="unzip -p {file}")),
     (b"PK\x05\x06", Foreign("an empty zip archive", hint=_EXPORT_AGAIN)),
     (
         b"PK\x07\x08",
@@ -107,6 +107,11 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"PGDMP", Foreign("a PostgreSQL dump", hint=_RESTORE)),
     (b"Obj\x01", Foreign("an Avro file", hint=_CONVERT)),
     (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_CONVERT)),
+    (b"FEA1", Foreign("a Feather file", hint=_CONVERT)),
+    (b"\x6d\xe2\x99\x81", Foreign("an archive of mongodump", hint=_MONGO)),
+    (b"TAPE\0\0", Foreign("a backup of SQL Server", hint=_RESTORE)),
+    (b"REDIS0", Foreign("a dump of Redis", hint=_EXPORT_AGAIN)),
+    (b"\x89LZO\0\r\n\x1a\n", Foreign("compressed with lzop", filter="lzop -dc")),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OFFICE),
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
     (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object per line")),
@@ -137,8 +142,8 @@ def foreign(head: bytes, *, ended: bool, compression: Compression = Compression.
 
 def begins_with_record(head: bytes) -> bool:
     """Return whether the first line that is not blank is a JSON object: then the file is an export for certain."""
-    line, newline, _ = head.removeprefix(_BOM).lstrip().partition(b"\n")
-    return bool(newline) and _is_object(line)
+    line, newline, rest = head.removeprefix(_BOM).lstrip().partition(b"\n")
+    return bool(newline) and _is_object(line) and (bool(rest.strip()) or _lone(line) is None)
 
 
 def way_out(found: Foreign, path: str, compression: Compression) -> str:
@@ -164,22 +169,60 @@ def _twice(head: bytes) -> Foreign | None:
 
 
 def _binary(head: bytes, *, ended: bool) -> Foreign | None:
-    if head.startswith(b"PK\x03\x04") and head[_ZIP_HEADER:].startswith(_OFFICE_FILES):
-        return _OFFICE
     for signature, found in _SIGNATURES:
         if head.startswith(signature):
             return found
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(head)
     if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}:
         return Foreign("compressed with bzip2", filter="bzip2 -dc")
     if head[:4] in {b"PAR1", b"PARE"} and not _is_printable(head[4:_SAMPLE]):
         return Foreign("a Parquet file", hint=_PREPARE)
     if head[:3] == b"ORC" and not _is_printable(head[3:_SAMPLE]):
         return Foreign("an ORC file", hint=_CONVERT)
+    if (database := _structured(head)) is not None:
+        return database
     if _is_tar(head):
         return Foreign("a tar archive", filter="tar -xOf -")
     if head and not head.strip(b"\0") and (ended or len(head) > _TAR_BLOCK):
         return Foreign("nothing but zero bytes, as after a crash", hint="copy the file or export again")
     return None
+
+
+def _structured(head: bytes) -> Foreign | None:
+    """Return what begins with a length or with zeros, and is recognised by what follows them."""
+    if _is_bson(head):
+        return Foreign("a BSON file of mongodump", hint=_MONGO)
+    if head[8:12] == b"DUCK":
+        return Foreign("a DuckDB database", hint=_CONVERT)
+    if head[:4] == b"\xff\xff\xff\xff" and 0 < int.from_bytes(head[4:8], "little") < len(head):
+        return Foreign("an Arrow stream", hint=_CONVERT)
+    return None
+
+
+def _zip(head: bytes) -> Foreign:
+    """Return what a zip archive is, by its first file: documents of spreadsheet programs are archives, too."""
+    first = head[_ZIP_HEADER:]
+    if first.startswith(_OFFICE_FILES):
+        return _OFFICE
+    if first.startswith(b"mimetypeapplication/vnd.oasis.opendocument"):
+        return Foreign("an OpenDocument file", hint=_SHEETS)
+    return Foreign("a zip archive", command="unzip -p {file}")
+
+
+_SMALLEST_BSON, _LARGEST_BSON = 5, 16 << 20
+_BSON_TYPES = frozenset({*range(0x01, 0x14), 0x7F, 0xFF})
+
+
+def _is_bson(head: bytes) -> bool:
+    """Return whether a file begins with a BSON document (bsonspec.org): its length, a type, a name, a zero at its end.
+
+    A text is never taken for one: its first four bytes would be a length beyond what MongoDB allows.
+    """
+    size = int.from_bytes(head[:4], "little")
+    name, zero, _ = head[5:200].partition(b"\0")
+    begins = _SMALLEST_BSON < size <= _LARGEST_BSON and bool(zero) and head[4] in _BSON_TYPES and _is_printable(name)
+    return begins and (size > len(head) or head[size - 1] == 0)
 
 
 def _no_text(head: bytes) -> Foreign | None:
@@ -246,14 +289,22 @@ def _text(head: bytes, *, ended: bool) -> Foreign | None:
     lines = [line for line in whole.split(b"\n") if line.strip()]
     start = text.lstrip()
     records = any(map(_is_object, lines))
-    found = None
+    found = _lone(lines[0]) if ended and len(lines) == 1 else None
     if start[:1] == b"[":
         found = _array(start, ended=ended, records=records)
-    elif start[:1] == b"{":
+    elif start[:1] == b"{" and found is None:
         found = _spread(start, ended=ended, records=records)
     if found is not None or records or not start:
         return found
-    return _markup(start) or _other_lines(start) or _framed(lines) or _rows(lines)
+    return (
+        _markup(start)
+        or _other_lines(start)
+        or _framed(lines)
+        or _rows(lines)
+        or _uneven_rows(lines)
+        or _told_rows(lines)
+        or _other_notation(lines)
+    )
 
 
 def _is_object(line: bytes) -> bool:
@@ -263,6 +314,12 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
+_SQL = re.compile(
+    rb"(?i)--[ \r\n]|/\*M?!|insert into |create (?:table|database|schema|or replace) |copy \S+ .*from stdin"
+    rb"|drop (?:table|database) |set (?:names |[a-z_@.]+ ?=)|use `?\w+`?;|begin(?: transaction)?;|start transaction;"
+    rb"|pragma \w+|lock tables |alter table "
+)
+_COLUMN = re.compile(r"[A-Za-z_][\w .()-]{0,63}")
 _ARRAY = Foreign("one JSON array", filter="jq -c '.[]'")
 _SPREAD = Foreign("JSON objects spread over several lines", filter="jq -c .")
 _next_value = json.JSONDecoder(strict=False).raw_decode
@@ -322,12 +379,27 @@ def _spread(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
     return _SPREAD if beyond and first.rstrip().endswith((b"{", b",", b"[")) else None
 
 
+def _lone(line: bytes) -> Foreign | None:
+    """Return that the only line of a file holds all records, if its values show it: each of them has an id."""
+    if line[:1] != b"{" or b'"id"' not in line:
+        return None
+    try:
+        fields = msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return None
+    lists = [value[0] for value in fields.values() if isinstance(value, list) and value]
+    by_id = all(isinstance(first, dict) and "id" in first for first in lists)
+    return _wrapped(line.decode("utf-8", "replace")) if by_id and "id" not in fields else None
+
+
 def _wrapped(text: str) -> Foreign | None:
-    """Return that the file is one object that holds all records in a list, if it is."""
+    """Return that the file is one object that holds all records, in a list or by name, if it is."""
     try:
         fields = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         return None
+    if len(fields) > 1 and all(isinstance(value, dict) and "id" in value for value in fields.values()):
+        return Foreign("one JSON object that holds the records by name", filter="jq -c '.[]'")
     lists = [name for name, value in fields.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
     if len(lists) != 1 or "id" in fields:  # with an id it is a record of events or transactions
         return None
@@ -360,8 +432,21 @@ def _other_lines(start: bytes) -> Foreign | None:
             and (not rest.strip(b"\r\0") or rest.lstrip()[:1] == b"{")
         ):
             return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
-    if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
+    if _SQL.match(start):
         return Foreign("an SQL dump", hint=_RESTORE)
+    return None
+
+
+def _other_notation(lines: list[bytes]) -> Foreign | None:
+    """Return how objects are written that look like JSON to a person only."""
+    some = lines[:_ROWS]
+    if some and all(line.lstrip().startswith(b"{'") for line in some):
+        program = "import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]"
+        return Foreign("Python dictionaries, not JSON objects", filter=f"python3 -c {shlex.quote(program)}")
+    if len(some) > 1 and all(re.match(rb"\{.*\},\s*$", line) and _is_object(line.rstrip()[:-1]) for line in some[:-1]):
+        return Foreign("JSON objects with a comma after each", filter=r"sed 's/,[[:space:]]*$//'")
+    if some and re.match(rb"---\s*$|- \w+:( |$)", some[0]):
+        return Foreign("a YAML document", hint=_EXPORT_AGAIN)
     return None
 
 
@@ -400,3 +485,24 @@ def _rows(lines: list[bytes]) -> Foreign | None:
         if len(widths) == 1 and widths != {1}:
             return Foreign(f"a {name} table", hint=_PREPARE)
     return None
+
+
+def _uneven_rows(lines: list[bytes]) -> Foreign | None:
+    """Return that the file is a table if its first line names columns, and at least half of the rows have as many."""
+    some = [line.decode("utf-8", "replace") for line in islice(lines, _ROWS)]
+    for delimiter, name in ((",", "CSV"), (";", "CSV"), ("\t", "TSV"), ("|", "CSV")):
+        columns = [column.strip('"').strip() for column in some[0].split(delimiter)] if some else []
+        if len(columns) < 2 or not all(map(_COLUMN.fullmatch, columns)):  # noqa: PLR2004 - one column is no table
+            continue
+        rows = list(csv.reader(some[1:], delimiter=delimiter))
+        if 2 * sum(len(row) == len(columns) for row in rows) >= len(rows) > 0:
+            return Foreign(f"a {name} table", hint=_PREPARE)
+    return None
+
+
+def _told_rows(lines: list[bytes]) -> Foreign | None:
+    """Return that the file is a table whose first lines are comments, or name the separator as Excel does."""
+    if lines and re.fullmatch(rb"(?i)sep=[,;|\t]\s*", lines[0]):
+        return Foreign("a CSV table", hint=_PREPARE)
+    rest = [line for line in lines[: 2 * _ROWS] if not line.lstrip().startswith(b"#")]
+    return _rows(rest) or _uneven_rows(rest) if len(rest) < len(lines[: 2 * _ROWS]) else None
