@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from masivo_stream import __version__
-from masivo_stream.model.span import Span
+from masivo_stream.model.span import RequestSpan
 
 _SECOND = 1_000_000_000
 
@@ -46,7 +46,7 @@ class SpanExport:
         self._tracer = self._provider.get_tracer("masivo-stream", __version__)
         self._added = 0
 
-    def add(self, span: Span) -> None:
+    def add(self, span: RequestSpan) -> None:
         """Send a span some time. Takes microseconds."""
         self._added += 1
         made = self._tracer.start_span(

@@ -8,7 +8,7 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 Value = str | int | float | bool
 
 
-class Span(Struct, frozen=True, kw_only=True):
+class RequestSpan(Struct, frozen=True, kw_only=True):
     """One span. Moments are Unix seconds."""
 
     name: str

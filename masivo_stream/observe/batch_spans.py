@@ -1,4 +1,4 @@
-"""One OpenTelemetry span for each request with a batch: what it held, how long it took, and what came of it.
+"""One OpenTelemetry span for each request with a batch: what it held, how long it took, and its outcome.
 
 A span holds counts, sizes and words: no id of a batch or record, no value. Nothing about spans can stop a run.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.model.notices import BatchSent, Notice, RunStarted, TracingFailed
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.span import Span, Value
+from masivo_stream.model.span import RequestSpan, Value
 
 LAST_SECONDS = 5.0
 """How long the end of the process waits for the collector."""
@@ -26,7 +26,7 @@ MOST_KNOWN = 1000
 class Exporting(Protocol):
     """Takes spans."""
 
-    def add(self, span: Span) -> None:
+    def add(self, span: RequestSpan) -> None:
         """Take one."""
         ...
 
@@ -57,7 +57,7 @@ class BatchSpans:
         elif isinstance(notice, BatchSent):
             self._export.add(self._span(notice))
 
-    def _span(self, sent: BatchSent) -> Span:
+    def _span(self, sent: BatchSent) -> RequestSpan:
         ended = self._clock.wall().timestamp()
         attributes: dict[str, Value] = {
             **{name: value for name, value in self._about.items() if value},
@@ -71,7 +71,7 @@ class BatchSpans:
             "http.request.body.size": sent.size,
             **({"http.response.status_code": sent.status} if sent.status else {}),
         }
-        return Span(
+        return RequestSpan(
             name=f"send {sent.kind.value}",
             began=ended - sent.seconds,
             ended=ended,

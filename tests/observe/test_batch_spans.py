@@ -1,4 +1,4 @@
-"""Spans of requests: numbers instead of ids, and an end that waits for nobody long."""
+"""Spans of requests: numbers instead of ids, and an end that does not wait long."""
 
 import time
 
