@@ -1376,10 +1376,6 @@ TABLE: dict[str, dict[str, str]] = {
             "tools::the_monitor_accepts_each_of_the_suggested_forms"
         ),
     },
-    "monitor/page/sections.js": {
-        "masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
-        "masivo-stream retry": "deciding::the_page_of_a_run_names_the_commands_that_follow",
-    },
     "monitor/monitor_server.py": {
         (
             "another program may be using that port: choose another one (0 takes a free port); nothing was started"

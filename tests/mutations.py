@@ -25,6 +25,7 @@ import mutations_of_edges
 import mutations_of_faults
 import mutations_of_fleet
 import mutations_of_flow
+import mutations_of_forecasts
 import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
@@ -49,6 +50,7 @@ LISTS = (
     mutations_of_edges,
     mutations_of_journal,
     mutations_of_flow,
+    mutations_of_forecasts,
     mutations_of_fleet,
     mutations_of_decisions,
     mutations_of_reverts,

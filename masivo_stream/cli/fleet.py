@@ -112,17 +112,15 @@ def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":
 
 
 def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags) -> "FleetResult":
-    import gc
-
     import anyio
 
-    from masivo_stream.cli.watched import Pointer
+    from masivo_stream.cli.watched import Pointer, calm_collector
     from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet
     from masivo_stream.monitor.fleet_server import beside_monitor
 
     _make_room_for_files(fleet)
     _give_memory_back()
-    gc.freeze()  # see `cli.watched`
+    calm_collector()
     with _watching(fleet, quiet=common.quiet) as runs:
         runtime = FleetRuntime(
             runtime_of=_runtime_of(fleet.file, run, common), watch=runs, observer=runs.own_log, handle_signals=True

@@ -42,6 +42,7 @@ def plan(
 
     from masivo_stream.cli.output import print_json, show_plan
     from masivo_stream.cli.progress import showing_work
+    from masivo_stream.cli.watched import calm_collector
     from masivo_stream.core.redact import printable
     from masivo_stream.edges.files.state_dir import JOURNAL
     from masivo_stream.flow.commands import plan as command
@@ -50,6 +51,7 @@ def plan(
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, scheduler, sending, canary)
     named = exports_from(exports or DividedExportFlags(), common)
+    calm_collector()
     directory = settings.state.state_dir
     # As `fleet plan`: an account whose run has begun is planned, too, and the dead letters of that run stay.
     begun = bool(common.fleet) and (Path(directory) / JOURNAL).exists()

@@ -99,6 +99,7 @@ def validate(
 
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.progress import showing_work
+    from masivo_stream.cli.watched import calm_collector
     from masivo_stream.flow.commands import validate as command
     from masivo_stream.flow.retry_copies import writing_dead_letters
 
@@ -106,6 +107,7 @@ def validate(
     settings = settings_from(common, validation, scheduler)
     exports = exports or DividedExportFlags()
     named = exports_from(exports, common)
+    calm_collector()
     if part.given(exports.parts or ""):
         _check_alone(validation, scheduler, catalogue)
         from masivo_stream.cli.output import show_part

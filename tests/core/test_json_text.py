@@ -101,7 +101,8 @@ def test_a_field_gets_another_name(text, old, new):
         return
     renamed = rename(text, (old,), new)
     assert list(json.loads(renamed).items()) == [(new if key == old else key, value) for key, value in record.items()]
-    assert rename(renamed, (new,), old) == text.replace(json.dumps(old), quote(old))
+    again, plain = rename(renamed, (new,), old), quote(old)  # which may be without the escapes of the name
+    assert again.replace(json.dumps(old), plain) == text.replace(json.dumps(old), plain)
 
 
 def test_a_new_field_is_written_as_its_neighbours_are():

@@ -87,6 +87,16 @@ def test_an_interrupted_run_knows_its_share(tmp_path):
     assert status(str(runs.state)).share == 1.0
 
 
+def test_what_an_earlier_process_has_sent_is_known_before_the_first_request(tmp_path):
+    """The windows belong to the account: the first end that is said counts what is used of them."""
+    runs = runs_of(tmp_path, limit="1/5s,100/h")
+    _, summary = runs.live(stop_after=8)
+    watch, _ = runs.live()
+    shown = next(shown for _, shown in watch.said if shown.ends_at is not None)
+    (hour,) = (use for use in shown.windows if use.limit == 100)
+    assert hour.used == sum(each.requests for each in summary.kinds.values()) > 0
+
+
 def test_a_packed_export_has_a_share_too(tmp_path):
     """Also without the checks: its text is measured by its beginning."""
     runs = runs_of(tmp_path, skip_checks="all")

@@ -66,13 +66,13 @@ def check(watches, *, first=TENTH):
         ("1/150s", badly_packed, {}, True, None),
     ],
     ids=[
-        "three kinds",
+        "kinds",
         "planned, restarted",
-        "packed, no checks",
+        "packed, unchecked",
         "two windows, restarted",
-        "an hour's",
-        "bad",
-        "planned",
+        "hour",
+        "unfit",
+        "unfit, planned",
     ],
 )
 def test_the_end_that_is_said_first_is_true(tmp_path, limit, make, flags, planned, stops):

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from masivo_stream.core.checks.known_fields import SCHEMAS
 from masivo_stream.core.checks.plausible import EARLIEST, FIRST_BIRTH_YEAR, NOTHING, PURCHASE, latest_allowed
+from masivo_stream.core.reading import prover
 from masivo_stream.core.reading.prover import (
     ROLES,
     SIGNING,
     LookedFor,
     Node,
-    Prover,
     Role,
     Roles,
     is_built,
@@ -141,18 +141,18 @@ class QuickLook:
         """Doubt dates more than a day after `now`, and unknown fields if `watch`. `now` is None if no date is late."""
         latest = _NEVER if now is None else moment_of(latest_allowed(now))
         self._watch, self._looked_for = watch, _look_for(latest)
-        self._provers: dict[Kind, Prover] = {}
+        self._provers: dict[Kind, prover.Prover] = {}
 
     def look(self, kind: Kind, bodies: Sequence[bytes]) -> Looked:
         """Look at valid lines of a kind."""
-        prover = self._provers.get(kind)
-        if prover is None:
-            prover = self._provers[kind] = self.make(kind)
-        return Looked(*prover.look(bodies))
+        found = self._provers.get(kind)
+        if found is None:
+            found = self._provers[kind] = self.make(kind)
+        return Looked(*found.look(bodies))
 
-    def make(self, kind: Kind, *, plain: bool = False) -> Prover:
+    def make(self, kind: Kind, *, plain: bool = False) -> "prover.Prover":
         """Make a prover that looks at lines of a kind; `plain` as in `core.reading.prover.make_prover`."""
-        return Prover(describe_look(kind), reject_unknown=self._watch, look=self._looked_for, plain=plain)
+        return prover.Prover(describe_look(kind), reject_unknown=self._watch, look=self._looked_for, plain=plain)
 
 
 def make_quick_look(now: Timestamp | None, *, watch: bool, pure_python: bool) -> QuickLook | None:

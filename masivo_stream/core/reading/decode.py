@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from masivo_stream.core.nesting import bounded
 from masivo_stream.core.reading.duplicate_fields import begins_with_id, has_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.marks import read_raw_mark
@@ -80,7 +81,7 @@ class Decoder:
         self._strict, self._signer = StrictDecoder(rules, memory), Signer()
         self._prover = make_prover(self.rules)
         self._schema = rules.schema
-        self._decode = msgspec.json.Decoder(self._schema).decode
+        self._decode = bounded(msgspec.json.Decoder(self._schema).decode)
         checks: dict[Kind, Callable[[Any], int | RecordFacts | None]] = {
             Kind.CUSTOMERS: self._check_customer,
             Kind.EVENTS: self._check_events,

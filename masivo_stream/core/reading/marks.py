@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 import msgspec
 from msgspec import Raw, Struct
 
+from masivo_stream.core.nesting import check_nesting
 from masivo_stream.model.schemas import Timestamp
 
 CUSTOMER_MARKS = ("deleted_at", "deleted", "status")
@@ -134,6 +135,7 @@ def decode_plain(body: bytes) -> object:
         RecursionError: the value is nested too deeply.
     """
     body.decode()
+    check_nesting(body)
     try:
         return msgspec.json.decode(body)
     except msgspec.ValidationError:
@@ -173,6 +175,7 @@ def certain_id(body: bytes) -> str | None:
 def _values_of_id(body: bytes) -> list[object]:
     """Return the values of all fields of this name that a line has itself; a byte that is not UTF-8 is a surrogate."""
     try:
+        check_nesting(body)
         record = _decode_pairs(body.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
         return []

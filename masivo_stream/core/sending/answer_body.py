@@ -22,6 +22,7 @@ import msgspec
 import zstandard
 from msgspec import Raw, Struct
 
+from masivo_stream.core.nesting import check_nesting
 from masivo_stream.core.sending.named_faults import find_named_faults
 from masivo_stream.model.attempt import Answer, Body, NamedFault
 
@@ -226,6 +227,7 @@ def _text(body: bytes) -> str:
 def _members(text: str) -> Mapping[str, str] | None:
     """Return the members of a JSON object, each value as JSON text; None if the text is not an object."""
     try:
+        check_nesting(text.encode())
         found = msgspec.json.decode(text, type=dict[str, Raw])
     except (ValueError, RecursionError):
         value = _value(text)
@@ -236,6 +238,7 @@ def _members(text: str) -> Mapping[str, str] | None:
 def _value(text: str) -> object:
     """Decode JSON, also with lone surrogates and NaN, which only the standard library accepts."""
     try:
+        check_nesting(text.encode())
         return msgspec.json.decode(text)
     except RecursionError:
         return _UNREADABLE
