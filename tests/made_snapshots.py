@@ -6,8 +6,8 @@ import msgspec
 from hostile import HOSTILE
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, RunSnapshot, Wait, WindowUse
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, RunSnapshot, RunWarning, Wait, WindowUse
+from masivo_stream.model.summary import KindSummary, NextStep
 
 NOW = 1_790_300_000.0
 HOUR = 3600.0
@@ -163,6 +163,7 @@ DONE = msgspec.structs.replace(
     in_flight=0,
     ends_at=None,
     outcome="dead_letters",
+    to_do=(NextStep(text="correct it, then send it", command="masivo-stream retry --state-dir s"),),
 )
 
 FINISHING = msgspec.structs.replace(DONE, outcome="", wait=Wait())
@@ -193,4 +194,6 @@ HOSTILE_SNAPSHOT = msgspec.structs.replace(
     wait=Wait(what="slot", until=NOW + 3, text="<img src=x onerror=alert(5)>\u202e"),
     windows=(WindowUse(scope="<i>\u202emigration</i>" + "x" * 300, limit=1, seconds=5.0, used=1),),
     anomalies=tuple(Anomaly(at=NOW - 10, event=attack, text=f"{attack}.ndjson, line 1") for attack in ATTACKS),
+    warnings=tuple(RunWarning(first_at=NOW - 10, at=NOW - 9, text=attack, times=3) for attack in ATTACKS[-3:]),
+    to_do=tuple(NextStep(text=attack, command=attack) for attack in ATTACKS),
 )

@@ -29,6 +29,24 @@ AGAIN = (
 STATES = ("working", "paced", "outage", "in doubt", "interrupted", "done")
 
 
+CONTINUE = NextStep(text="start the same command again: it continues from here", command=" ".join(AGAIN))
+RESOLVE = NextStep(
+    text="see what is known about the batches in doubt, then decide", command=f"masivo-stream resolve {OPTIONS}"
+)
+MEND = NextStep(
+    text="see the dead letters by cause, and correct all of one cause at once, or give them up",
+    command=f"masivo-stream mend {OPTIONS}",
+)
+RETRY = NextStep(
+    text="correct `raw` in masivo-state/dead-letter.{customers,events}.ndjson, then send the corrected records",
+    command=f"masivo-stream retry {OPTIONS}",
+)
+VERIFY = NextStep(
+    text="optional: read a sample back; accepted only means enqueued, and this shows what arrived",
+    command=f"masivo-stream verify {OPTIONS}",
+)
+
+
 def paced_line(seconds, *, stop=0.0, pace=5.0):
     """Return a time line with a request in every slot, and none in the last `stop` seconds."""
     width = 1.0
@@ -68,7 +86,7 @@ def _with_what_is_left(snapshot, **fields):
 
 
 RUN = structs.replace(
-    WORKING, target=TARGET, account=ACCOUNT, options=OPTIONS, anomalies=(), throttled=0, about=True,
+    WORKING, target=TARGET, account=ACCOUNT, anomalies=(), throttled=0, about=True,
     time_line=paced_line(3.15 * HOUR),
 )  # fmt: skip
 
@@ -102,17 +120,17 @@ PACED = _with_what_is_left(
 
 OUTAGE = structs.replace(
     BASE,
-    wait=Wait(what="retry", until=NOW + 9, text="events: connection refused, next try"),
+    wait=Wait(what="retry", until=NOW + 9, text="events: the connection is refused, next try"),
     no_end="no finishing time while the API does not answer",
     in_flight=0,
     ends_at=None,
-    anomalies=(Anomaly(at=NOW - 7, event="batch_waits", text="events: connection refused, 3 times"),),
+    anomalies=(Anomaly(at=NOW - 7, event="batch_waits", text="events: the connection is refused, 3 times"),),
     warnings=(
         RunWarning(
             first_at=NOW - 61,
             at=NOW - 7,
             event="batch_waits",
-            text="events: connection refused",
+            text="events: the connection is refused",
             times=3,
             again_at=NOW + 9,
         ),
@@ -124,7 +142,22 @@ OUTAGE = structs.replace(
     ),
 )
 
-IN_DOUBT = _with_what_is_left(structs.replace(RUN, phases=WORKING.phases, anomalies=WORKING.anomalies))
+IN_DOUBT = _with_what_is_left(
+    structs.replace(
+        RUN,
+        phases=WORKING.phases,
+        to_do=(RESOLVE, MEND, RETRY),
+        anomalies=(
+            Anomaly(at=NOW - 4990, event="batch_waits", text="events: the connection is refused, 2 times"),
+            Anomaly(
+                at=NOW - 4990,
+                event="batch_sent",
+                text="events: 1,000 records are in doubt: the connection was reset after the request",
+            ),
+            Anomaly(at=NOW - 900, event="batch_sent", text="events: the API refuses a request (422), 25 times"),
+        ),
+    )
+)  # fmt: skip
 
 INTERRUPTED = _with_what_is_left(
     structs.replace(
@@ -147,6 +180,7 @@ INTERRUPTED = _with_what_is_left(
         in_flight=0,
         ends_at=None,
         outcome="interrupted",
+        to_do=(CONTINUE, RESOLVE),
     )
 )  # fmt: skip
 
@@ -169,6 +203,7 @@ DONE = _with_what_is_left(
         in_flight=0,
         ends_at=None,
         outcome="complete",
+        to_do=(VERIFY,),
     )
 )  # fmt: skip
 
@@ -278,18 +313,6 @@ def _report(snapshot, outcome, code, **fields):
     )
 
 
-CONTINUE = NextStep(text="start the same command again: it continues from here", command=" ".join(AGAIN))
-RESOLVE = NextStep(
-    text="see what is known about the batches in doubt, then decide", command=f"masivo-stream resolve {OPTIONS}"
-)
-RETRY = NextStep(
-    text="correct `raw` in masivo-state/dead-letter.{customers,events}.ndjson, then send the corrected records",
-    command=f"masivo-stream retry {OPTIONS}",
-)
-VERIFY = NextStep(
-    text="optional: read a sample back; accepted only means enqueued, and this shows what arrived",
-    command=f"masivo-stream verify {OPTIONS}",
-)
 DOUBT = DoubtPlace(
     batch="3f2a77c0",
     kind="events",
@@ -319,7 +342,7 @@ _ENDED = _with_what_is_left(
 
 REPORTS = {
     "in doubt": _report(
-        _ENDED, "in_doubt", 4, next_steps=(RESOLVE, RETRY), doubts=(DOUBT,), fault_groups=GROUPS,
+        _ENDED, "in_doubt", 4, next_steps=(RESOLVE, MEND, RETRY), doubts=(DOUBT,), fault_groups=GROUPS,
         decisions=(DecisionNote(at=_iso(NOW - 60), what="accept", batch="77c0", detail="seen in the dashboard"),),
     ),
     "interrupted": _report(

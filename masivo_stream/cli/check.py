@@ -70,12 +70,12 @@ def check(
     import anyio
 
     from masivo_stream.cli.output import show_check
-    from masivo_stream.cli.progress import showing_work_and_warnings
+    from masivo_stream.cli.progress import showing_work_and_log
     from masivo_stream.flow.commands import check as command
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending)
-    with showing_work_and_warnings(settings.log, quiet=common.quiet) as observer:
+    with showing_work_and_log(settings.log, quiet=common.quiet) as observer:
         work = partial(
             command.check,
             settings,

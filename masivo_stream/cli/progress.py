@@ -24,12 +24,14 @@ def showing_work(*, quiet: bool) -> Iterator[Observer]:
 
 
 @contextmanager
-def showing_work_and_warnings(log: LogSettings, *, quiet: bool) -> Iterator[Observer]:
-    """Yield an observer that shows the same line, and logs warnings."""
+def showing_work_and_log(log: LogSettings, *, quiet: bool, warnings_only: bool = True) -> Iterator[Observer]:
+    """Yield an observer that shows the same line, and logs warnings; elsewhere than on a terminal perhaps all lines."""
     from masivo_stream.observe.log_observer import LogObserver, SampleLog
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = SnapshotBuilder()
-    late = LateLog(level="warning" if log.log_level == "info" else log.log_level, form=log.log_format)
+    terminal = sys.stderr.isatty() and not quiet
+    level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
+    late = LateLog(level=level, form=log.log_format)
     with showing_work(quiet=quiet) as line:
         yield Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late), line])

@@ -76,7 +76,7 @@ def resolve(
     import anyio
 
     from masivo_stream.cli.output import print_json, show_resolution
-    from masivo_stream.cli.progress import showing_work_and_warnings
+    from masivo_stream.cli.progress import showing_work_and_log
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.flow.commands import resolve as command
     from masivo_stream.flow.runtime import Runtime
@@ -84,7 +84,7 @@ def resolve(
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending)
     decided = (decisions or DecisionFlags()).decided()
-    with showing_work_and_warnings(settings.log, quiet=common.quiet) as observer:
+    with showing_work_and_log(settings.log, quiet=common.quiet) as observer:
         work = partial(
             command.resolve,
             settings,

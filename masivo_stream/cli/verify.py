@@ -120,8 +120,8 @@ def verify(
     """
     import anyio
 
-    from masivo_stream.cli.output import show_totals, show_verification, watching
-    from masivo_stream.cli.progress import showing_work_and_warnings
+    from masivo_stream.cli.output import show_totals, show_verification
+    from masivo_stream.cli.progress import showing_work_and_log
     from masivo_stream.flow.commands import verify as command
     from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.observer import Observers
@@ -133,7 +133,7 @@ def verify(
     shared = (settings, sending.credentials(common))
     confirmed = (confirmations or ConfirmationFlags()).confirmed()
     if choice is not None:
-        with watching(settings.log, quiet=common.quiet) as observer:
+        with showing_work_and_log(settings.log, quiet=common.quiet, warnings_only=False) as observer:
             compare = partial(
                 verify_totals,
                 *shared,
@@ -144,7 +144,7 @@ def verify(
             )
             compared = anyio.run(compare)
         return show_totals(compared, json=common.json)
-    with showing_work_and_warnings(settings.log, quiet=common.quiet) as observer:
+    with showing_work_and_log(settings.log, quiet=common.quiet) as observer:
         work = partial(
             command.verify, *shared, sample=drawn, confirmations=confirmed, observer=observer, handle_signals=True
         )

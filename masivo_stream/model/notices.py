@@ -327,7 +327,7 @@ class SettingsUnread(Struct, frozen=True, kw_only=True):
     hint: str
 
 
-WorkUnit = Literal["bytes", "records", "parts"]
+WorkUnit = Literal["bytes", "records", "requests", "parts"]
 
 
 class WorkProgressed(Struct, frozen=True, kw_only=True):

@@ -179,5 +179,3 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Records that were not read yet, of all kinds; None if that is not known for each of them."""
     requests_left: int | None = None
     """Requests still to be sent, of all kinds; None if that is not known for each of them."""
-    options: str = ""
-    """Flags that every command about this run needs, quoted for a shell."""

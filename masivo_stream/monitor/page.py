@@ -42,7 +42,6 @@ class Page:
             snapshot=snapshot,
             made_at=utc(snapshot.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
             ends_at=_clock_time(snapshot.ends_at),
-            in_doubt=sum(phase.figures.in_doubt for phase in snapshot.phases),
             remedies={reason.value: remedy for reason, remedy in REMEDIES.items()},
             script=Markup(self._script),  # noqa: S704 - a file of this package, named by its hash
             style=Markup(self._style),  # noqa: S704 - the same

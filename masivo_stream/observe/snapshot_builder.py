@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
-from masivo_stream.core.next_steps import open_steps, quote
+from masivo_stream.core.next_steps import open_steps
 from masivo_stream.core.pacing.moved_end import Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.edges.clock import SystemClock
@@ -152,7 +152,6 @@ class SnapshotBuilder:
             paused=self._waits.paused,
             target=self._started.target,
             account=self._started.account,
-            options=quote(self._started.options),
             to_do=self._to_do(),
             warnings=tuple(_later(warning, shift) for warning in self._warnings.lasting),
             about=not self._phases.exact,

@@ -4,6 +4,7 @@ It appears when the work has taken two seconds, and is removed at its end. A com
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 from masivo_stream.core.redact import printable
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.model.moments import rough_duration
-from masivo_stream.model.notices import Notice, WorkProgressed
+from masivo_stream.model.notices import Notice, TotalsProgressed, WorkProgressed
 from masivo_stream.model.ports import Clock
 from masivo_stream.observe.live_display import LiveDisplay
 
@@ -39,6 +40,9 @@ class WorkLine(LiveDisplay):
 
     def notify(self, notice: Notice) -> None:
         """Take in how far the work is."""
+        if isinstance(notice, TotalsProgressed):
+            most = max(notice.requests, notice.requests_needed)
+            notice = WorkProgressed(step="comparing totals by day", done=notice.requests, of=most, unit="requests")
         if isinstance(notice, WorkProgressed):
             now, step = self._clock.now(), self._step
             self._step = step.go_on(notice) if step and step.is_of(notice) else StepPace(notice, now)
@@ -97,12 +101,13 @@ def _bytes_a_second(rate: float) -> str:
     return f"{rate / _KILO:,.1f} GB/s"
 
 
-def _records_a_minute(rate: float) -> str:
-    return f"{60 * rate:,.0f} records a minute"
+def _a_minute(rate: float, unit: str) -> str:
+    return f"{60 * rate:,.0f} {unit} a minute"
 
 
 _RATES: dict[str, Callable[[float], str] | None] = {
     "bytes": _bytes_a_second,
-    "records": _records_a_minute,
+    "records": partial(_a_minute, unit="records"),
+    "requests": partial(_a_minute, unit="requests"),
     "parts": None,
 }

@@ -362,8 +362,7 @@ def test_the_page_of_a_run_names_the_commands_that_follow(tmp_path):
     """The last words of the page are commands. The tests of `resolve` and `retry` follow them."""
     make_exports(tmp_path)
     script = (Path(__file__).parent.parent.parent / "masivo_stream/monitor/page/sections.js").read_text()
-    for command in ("masivo-stream resolve", "masivo-stream retry"):
-        assert f'"{command}"' in script
+    assert "snapshot.to_do" in script
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path, "--monitor", "0").returncode == 4
         flags = " ".join(map(str, sending(served, tmp_path)))

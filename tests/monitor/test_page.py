@@ -17,7 +17,7 @@ import pytest_asyncio
 from monitor.watched import Painted, ask, watched
 from playwright.async_api import async_playwright, expect
 
-from masivo_stream.model.snapshot import MovedEnd
+from masivo_stream.model.snapshot import MovedEnd, PauseShown, Wait
 from masivo_stream.monitor.page import load_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -191,8 +191,8 @@ async def test_the_page_says_what_to_do_and_is_for_any_reader(browser):
     states = made_states.SNAPSHOTS
     painted, complaints, faults = Painted(states["working"]), [], {}
     async with watched(painted) as address, looking(browser, address, complaints) as page:
-        todo, command = page.locator("#todo"), page.locator("#todo code").first
-        await expect(todo).to_have_text("Nothing.")
+        todo, command, said = page.locator("#todo"), page.locator("#todo code").first, page.locator("#todo-remark")
+        await expect(said).to_have_text("Nothing.")
         await expect(page.locator("#finish")).to_be_visible()
         await expect(page.locator("#share")).to_have_text("53 %")
         await expect(page.locator("#unread")).to_contain_text("about 978,090 records")
@@ -202,11 +202,16 @@ async def test_the_page_says_what_to_do_and_is_for_any_reader(browser):
         painted.shown = states["outage"]
         await expect(page.locator("#forecast")).to_have_text("No finishing time while the API does not answer.")
         await expect(page.locator("#finish")).to_be_hidden()
-        await expect(todo).to_have_text("Nothing: the run tries again by itself.")
+        await expect(said).to_have_text("Nothing: the run tries again by itself.")
+        await expect(page.locator("#anomalies li.warn")).to_contain_text("again in ")
         faults["outage"] = await accessibility.find_faults(page)
         moved = MovedEnd(at=made_snapshots.NOW, was=made_snapshots.NOW, now=made_snapshots.NOW + 7200, why="it slept")
         painted.shown = msgspec.structs.replace(states["in doubt"], moved=moved)
         await expect(command).to_have_text("masivo-stream resolve --state-dir masivo-state")
+        await expect(page.locator("#todo-remark")).to_have_text(
+            "Nothing now. When the run has ended: 1,000 in doubt, 425 dead letters."
+        )
+        await expect(page.locator("#anomalies")).to_contain_text("refuses a request (422), 25 times")
         await expect(page.locator("#forecast")).to_contain_text(": it slept.")
         faults["in doubt"] = await accessibility.find_faults(page)
         faults["in doubt, dark"] = await accessibility.find_contrast_faults(page, "dark")
@@ -215,6 +220,14 @@ async def test_the_page_says_what_to_do_and_is_for_any_reader(browser):
         assert await page.inner_text("#share") == "38 %"
         faults["interrupted, dark"] = await accessibility.find_faults(page)
         assert await accessibility.count_moving(page) == 0
+        paused = PauseShown(since=made_snapshots.NOW - 60, by="ana@shop", command="masivo-stream resume --state-dir s")
+        painted.shown = msgspec.structs.replace(
+            states["working"], paused=paused, wait=Wait(what="paused", text="paused")
+        )
+        await page.reload()
+        await expect(todo).to_contain_text("by ana@shop: nothing is sent")
+        await expect(command).to_have_text("masivo-stream resume --state-dir s")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Paused")
     assert complaints == []
     assert {state: found for state, found in faults.items() if found} == {}
 
@@ -227,7 +240,7 @@ async def test_only_what_has_its_outcome_is_green(browser):
     done, complaints = made_states.SNAPSHOTS["done"], []
     painted = Painted(done)
     async with watched(painted) as address, looking(browser, address, complaints) as page:
-        await expect(page.locator("#todo")).to_have_text("Nothing.")
+        await expect(page.locator("#todo-title")).to_have_text("What you can do")
         assert await page.locator("#unread").is_hidden()
         assert await accessibility.find_faults(page) == []
         green = await page.evaluate(COLOUR)
@@ -236,6 +249,6 @@ async def test_only_what_has_its_outcome_is_green(browser):
         doubtful = msgspec.structs.replace(first, figures=msgspec.structs.replace(first.figures, in_doubt=1))
         painted.shown = msgspec.structs.replace(done, phases=(doubtful, *others), outcome="in_doubt")
         await page.reload()
-        await expect(page.locator("#todo code").first).to_contain_text("masivo-stream resolve")
+        await expect(page.locator("#todo-title")).to_have_text("What you must do")
         assert await page.evaluate(COLOUR) != green
     assert complaints == []

@@ -223,12 +223,6 @@ def test_work_beside_the_run_is_shown():
     assert back.snapshot().wait == Wait()
 
 
-def test_commands_have_the_flags_of_the_run():
-    """As a shell takes them."""
-    made = builder(RunStarted(kinds=(), options=("--state-dir", "my state")))
-    assert made.snapshot().options == "--state-dir 'my state'"
-
-
 def test_a_slot_that_is_free_is_not_a_wait():
     """Even before the next notice comes."""
     clock = FakeClock()

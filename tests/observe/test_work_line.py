@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.model.notices import MinutePassed, WorkProgressed
+from masivo_stream.model.notices import MinutePassed, TotalsProgressed, WorkProgressed
 from masivo_stream.observe.work_line import StepPace, WorkLine
 
 MB = 1_000_000
@@ -69,6 +69,14 @@ HOSTILE = "reading \x1b[2J\u202ea"
 def test_the_line_says_how_far_and_how_long(steps, line):
     """A step that begins again has a pace of its own; a time is said when there is something to estimate it from."""
     assert shown_after(*steps) == line
+
+
+def test_days_that_are_compared_are_work():
+    """By the requests that they take, which may be more than were counted."""
+    days = {"days": 1, "of": 9, "all_days": 99, "requests_needed": 40}
+    steps = [(0, TotalsProgressed(requests=0, **days)), (60, TotalsProgressed(requests=10, **days))]
+    assert shown_after(*steps) == "comparing totals by day  25 %  10 requests a minute  about 3 min 0 s left"
+    assert "99 %" in shown_after((3, TotalsProgressed(requests=50, **days)))
 
 
 def test_the_line_fits_the_terminal():

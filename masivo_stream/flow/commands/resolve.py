@@ -26,6 +26,7 @@ from masivo_stream.flow.reporting.run_report import leave_report, read_report, r
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.flow.work_progress import WorkMeter
 from masivo_stream.model.attempt import Accepted
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
@@ -218,8 +219,15 @@ class ResolveWork:
             await in_doubt_kind.recorder.decide(entries, discard, arrived=False)
         for doubt in chosen.resend:
             await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
-        for in_doubt_kind in self._kinds.values():
-            self.left.extend([await self._find_evidence(doubt) for doubt in in_doubt_kind.doubts()])
+        doubts = [doubt for in_doubt_kind in self._kinds.values() for doubt in in_doubt_kind.doubts()]
+        session = self._session
+        meter = WorkMeter(
+            "reading back what is in doubt", len(doubts), "parts", observer=session.observer, clock=session.clock
+        )
+        for doubt in doubts:
+            meter.add(0)
+            self.left.append(await self._find_evidence(doubt))
+            meter.add(1)
 
     async def _check_all(self, chosen: Chosen) -> None:
         """Check every batch before the first one is decided: a refusal leaves all of them as they were.

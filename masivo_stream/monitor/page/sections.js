@@ -43,6 +43,7 @@ function headline(snapshot) {
     case "retry": return ["Waiting to try again", "warn"];
     case "read_back": return ["Waiting to read customers back", "warn"];
     case "drain": return ["Stopping", "warn"];
+    case "paused": return ["Paused", "warn"];
     default: if (phase) return [`Migrating ${phase.kind}`, "working"];
   }
   return snapshot.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
@@ -97,40 +98,39 @@ function showMoving(snapshot, now) {
 
 /** What a person must do: sentences, each with a command if there is one. */
 function toDo(snapshot) {
-  const sum = (name) => snapshot.phases.reduce((whole, phase) => whole + phase.figures[name], 0);
-  const [doubtful, dead] = [sum("in_doubt"), sum("dead")];
-  const command = (words) => printable(`${words} ${snapshot.options ?? ""}`.trim());
-  const all = [];
-  if (snapshot.outcome === "stopped") all.push(["Correct what the log names. Then start the same command again: it continues from here."]);
-  if (snapshot.outcome === "interrupted") all.push(["Start the same command again: it continues from here."]);
-  if (doubtful) {
-    const are = doubtful === 1 ? "record is" : "records are";
-    all.push([`${count(doubtful)} ${are} in doubt: see what is known about them, then decide.`, command("masivo-stream resolve")]);
-  }
-  if (dead && ["dead_letters", "in_doubt"].includes(snapshot.outcome)) {
-    all.push([`Correct ${plural(dead, "dead letter")} in the state directory, then send what is corrected.`, command("masivo-stream retry")]);
-  }
-  return all;
+  const steps = (snapshot.to_do ?? []).map((step) => [printable(step.text).replaceAll("`", ""), printable(step.command)]);
+  const paused = snapshot.paused ?? null;
+  if (!paused || snapshot.outcome) return steps;
+  const by = paused.by ? ` by ${printable(paused.by)}` : "";
+  return [[`paused since ${when(paused.since, snapshot.now)}${by}: nothing is sent`, printable(paused.command)], ...steps];
 }
 
-/** Why there is nothing to do. */
-function whyNothing(snapshot) {
-  const dead = snapshot.phases.reduce((whole, phase) => whole + phase.figures.dead, 0);
-  if (noEnd(snapshot)) return "Nothing: the run tries again by itself.";
-  if (dead && !snapshot.outcome) return `Nothing now. ${plural(dead, "dead letter")} can be corrected when the run has ended.`;
-  return "Nothing.";
+/** What comes before the steps, or in place of them. */
+function remark(snapshot) {
+  if (snapshot.outcome) return toDo(snapshot).length ? "" : "Nothing.";
+  if (snapshot.paused) return "";
+  const now = noEnd(snapshot) ? "Nothing: the run tries again by itself." : "Nothing now.";
+  if (!toDo(snapshot).length) return noEnd(snapshot) ? now : "Nothing.";
+  const sum = (name) => snapshot.phases.reduce((whole, phase) => whole + phase.figures[name], 0);
+  const [doubtful, dead] = [sum("in_doubt"), sum("dead")];
+  const what = [doubtful && `${count(doubtful)} in doubt`, dead && plural(dead, "dead letter")].filter(Boolean).join(", ");
+  return `${now} When the run has ended: ${what}.`;
 }
 
 function showToDo(snapshot) {
-  const all = toDo(snapshot), list = byId("todo");
+  const all = toDo(snapshot), list = byId("todo"), words = remark(snapshot);
+  setText(byId("todo-remark"), words);
+  byId("todo-remark").hidden = !words;
+  const optional = snapshot.outcome === "complete" && all.length;
+  setText(byId("todo-title"), optional ? "What you can do" : "What you must do");
   const create = () => make("li", "", make("p"), make("code", "command"));
-  syncChildren(list, all, ([text, command = ""]) => `${text} ${command}`, create, (row, [text, command = ""]) => {
-    setText(row.firstChild, text);
+  syncChildren(list, all, ([text, command]) => `${text} ${command}`, create, (row, [text, command]) => {
+    setText(row.firstChild, text && text[0].toUpperCase() + text.slice(1));
     setText(row.lastChild, command);
     row.lastChild.hidden = !command;
   });
-  list.className = all.length ? "card rows attention" : "card rows";
-  nothing(list, whyNothing(snapshot));
+  list.hidden = !all.length;
+  byId("todo-card").className = all.length && !optional ? "card attention" : "card";
 }
 
 function showPhases(snapshot) {
@@ -255,13 +255,22 @@ function showLetters(snapshot) {
 
 const MOST_ANOMALIES = 12; // the log has them all
 
+/** One line for each cause: first what lasts, then what is over, the latest first. */
+function causes(snapshot) {
+  const lasting = (snapshot.warnings ?? []).map((one) => ({ ...one, lasts: true }));
+  const over = snapshot.anomalies.filter((one) => !lasting.some((other) => other.at === one.at && other.event === one.event));
+  return [...over, ...lasting].slice(-MOST_ANOMALIES).reverse();
+}
+
 function showAnomalies(snapshot) {
-  const all = snapshot.anomalies.filter((one) => one.event !== "loop_stalled").slice(-MOST_ANOMALIES).reverse();
-  const create = () => make("li", "anomaly", make("time"), make("div"));
-  syncChildren(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
+  const create = () => make("li", "", make("time"), make("div"));
+  syncChildren(byId("anomalies"), causes(snapshot), (one) => `${one.first_at ?? one.at} ${one.event} ${one.text}`, create, (row, one) => {
     setText(row.firstChild, clockTime(one.at, true));
     row.firstChild.dateTime = new Date(one.at * 1000).toISOString();
-    setText(row.lastChild, printable(one.text || one.event.replaceAll("_", " ")));
+    row.className = one.lasts ? "anomaly warn" : "anomaly";
+    const again = (one.again_at ?? null) === null ? "" : `, again in ${countdown(Math.max(0, one.again_at - snapshot.now))}`;
+    const times = one.times > 1 ? `, ${count(one.times)} times since ${clockTime(one.first_at, true)}` : "";
+    setText(row.lastChild, printable(one.text || one.event.replaceAll("_", " ")) + again + times);
   });
   nothing(byId("anomalies"), "none");
 }
