@@ -21,11 +21,8 @@ import measure
 KINDS = ("events", "customers", "transactions")
 CODE = """
 import resource, sys
-from masivo_stream.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    code = end.code
+from masivo_stream.cli.main import run
+code = run(sys.argv[1:])
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(*(each.ru_utime + each.ru_stime for each in used), file=sys.stderr)
 sys.exit(code)
