@@ -12,8 +12,8 @@ that ends, a permission that comes back, a disk with room); what is to be report
 
 TABLE: dict[str, dict[str, str]] = {
     "observe/mend_list.py": {
-        "  masivo-stream mend {…} {…}": "mending::the_next_step_leads_to_a_correction",
-        "  masivo-stream retry": "mending::the_next_step_leads_to_a_correction",
+        "  masivo-stream mend {…} {…}{…}": "mending::the_next_step_leads_to_a_correction",
+        "  masivo-stream retry{…}": "mending::the_next_step_leads_to_a_correction",
         "--csv corrections.csv": "mending::the_next_step_leads_to_a_correction",
         '--give-up "why"': "mending::the_next_step_leads_to_a_correction",
         "--map OLD=NEW": "mending::the_next_step_leads_to_a_correction",
@@ -1654,6 +1654,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/mend.py": {
         "--map takes OLD=NEW, each old value once": "the message above a hint",
         "--zone takes a time zone": "the message above a hint",
+        " --state-dir {…}": "a flag in other advice, which names the run",
     },
     "observe/mend_list.py": {
         "  and {…} more causes, see --json": "where the rest of a list is",

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from masivo_stream.model.settings import Settings
 
 _OPERATION = "correct dead letters"
+_USUAL = "masivo-state"
+"""The state directory without a flag."""
 _Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
@@ -197,9 +200,10 @@ def _show(settings: "Settings", cause: str | None, *, json: bool, show: bool) ->
     from masivo_stream.model.mending import CauseDetail
     from masivo_stream.observe.mend_list import print_cause, print_dead_letters
 
+    where = f" --state-dir {quote(settings.state.state_dir)}" if settings.state.state_dir != _USUAL else ""
     if isinstance(found, CauseDetail):
-        return answer(lambda: print_cause(Output(), found), question=True)
-    return answer(lambda: print_dead_letters(Output(), found), question=True)
+        return answer(lambda: print_cause(Output(), found, where), question=True)
+    return answer(lambda: print_dead_letters(Output(), found, where), question=True)
 
 
 def _read_pairs(words: list[str]) -> "Action":

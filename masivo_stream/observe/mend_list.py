@@ -30,8 +30,8 @@ _MEANING = (
 )
 
 
-def print_dead_letters(console: Console, found: DeadLetterList) -> None:
-    """Print the dead letters of a run by cause, and the corrections that were made."""
+def print_dead_letters(console: Console, found: DeadLetterList, where: str = "") -> None:
+    """Print the dead letters of a run by cause, and the corrections; `where` are the flags that name the run."""
     if not any(counts.waiting for counts in found.kinds.values()):
         console.print(Text("no dead letter waits for a correction"))
     for kind, counts in found.kinds.items():
@@ -40,14 +40,14 @@ def print_dead_letters(console: Console, found: DeadLetterList) -> None:
         console.print(Text(f"and {found.causes_left_out:,} more causes"))
     _print_corrections(console, found.corrections)
     if found.causes:
-        _print_ways(console, found.causes[0].id)
+        _print_ways(console, found.causes[0].id, where)
     elif any(counts.sent for counts in found.kinds.values()):
         console.print(Text("next: send what was corrected"))
-        console.print(Text("  masivo-stream retry", style="bold"))
+        console.print(Text(f"  masivo-stream retry{where}", style="bold"), soft_wrap=True)
 
 
-def print_cause(console: Console, found: CauseDetail) -> None:
-    """Print a cause, or all causes of a kind, with the values at fault."""
+def print_cause(console: Console, found: CauseDetail, where: str = "") -> None:
+    """Print a cause, or all causes of a kind, with the values at fault; `where` are the flags that name the run."""
     _print_causes(console, found.causes)
     if found.values:
         console.print(Text("values at fault, and how many places have each:"))
@@ -57,7 +57,7 @@ def print_cause(console: Console, found: CauseDetail) -> None:
         if found.values_left_out:
             console.print(Text(f"  and {found.values_left_out:,} more values"))
     if found.causes:
-        _print_ways(console, found.causes[0].id)
+        _print_ways(console, found.causes[0].id, where)
 
 
 def print_planned(console: Console, found: DeadLetterList) -> None:
@@ -91,10 +91,10 @@ def _print_causes(console: Console, causes: Sequence[DeadLetterCause]) -> None:
         console.print(Text(f"  and {more:,} more causes, see --json"))
 
 
-def _print_ways(console: Console, name: str) -> None:
+def _print_ways(console: Console, name: str, where: str) -> None:
     console.print(Text("next: correct all of one cause; what changes is shown first, then it asks"))
     for flag in ("--set VALUE", "--map OLD=NEW", "--csv corrections.csv", '--give-up "why"'):
-        console.print(Text(f"  masivo-stream mend {name} {flag}", style="bold"), soft_wrap=True)
+        console.print(Text(f"  masivo-stream mend {name} {flag}{where}", style="bold"), soft_wrap=True)
 
 
 def describe_cause(cause: DeadLetterCause) -> str:
@@ -136,9 +136,9 @@ def print_mended(console: Console, found: Mended) -> None:
         place = f"{example.file}:{example.line}  {example.field}"
         print_hanging(console, printable(f"{place}: {example.before or '(none)'} -> {example.after or '(none)'}"), "  ")
     if found.changed and not gives_up:
-        verb = ("is" if found.valid == 1 else "are") if found.applied else "would be"
+        verb = ("is valid now" if found.valid == 1 else "are valid now") if found.applied else "would be valid"
         still = f"; {found.changed - found.valid:,} still {_have(found)}:" if found.still else ""
-        print_hanging(console, f"{found.valid:,} of {found.changed:,} {verb} valid now{still}", "")
+        print_hanging(console, f"{found.valid:,} of {found.changed:,} {verb}{still}", "")
     for each in found.still:
         words = ": ".join(filter(None, (each.field, each.cause)))
         print_hanging(console, printable(f"{words} ({each.reason})"), f"  {each.dead_letters:,}  ")

@@ -14,6 +14,7 @@ from masivo_stream.core.mending.json_text import (
     rename,
     replace,
     value_at,
+    write_fields,
 )
 
 NAMES = st.sampled_from(["id", "a", "b", "é", 'with "quotes"', "a\\b", "x.y"])
@@ -143,3 +144,17 @@ def test_what_is_no_object_is_refused(text):
     """Whatever it is, in one way."""
     with pytest.raises(CannotEditError):
         check_json(text)
+
+
+@given(objects(), st.dictionaries(NAMES, SCALARS, max_size=3))
+def test_several_fields_are_written_at_once(text, values):
+    """As if one after the other; the others stay."""
+    written = write_fields(text, values)
+    assert json.loads(written) == {**json.loads(text), **{name: json.loads(new) for name, new in values.items()}}
+    assert write_fields(text, {}) == text
+
+
+def test_a_field_is_renamed_and_written_at_once():
+    """In its place."""
+    assert write_fields('{"a":1,"b": 2}', {"c": "3"}, renamed={"a": "c"}) == '{"c":3,"b": 2}'
+    assert write_fields("{}", {"c": "3", "d": "4"}) == '{"c":3,"d":4}'

@@ -131,11 +131,12 @@ def test_a_refused_canary_is_left_out(tmp_path):
 
 
 def test_a_refused_canary_is_corrected_and_the_rest_follows(tmp_path):
-    """The first next step, followed literally: the corrected record and everything else arrive."""
+    """The first next steps, followed literally, show its cause; the corrected record and everything else arrive."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "status=422,on=transactions,at=1") as served:
         done = migrate(served, tmp_path, "--canary")
-        first, *others = json.loads(done.stdout)["next_steps"]
+        look, first, *others = json.loads(done.stdout)["next_steps"]
+        assert b"1 dead letter" in paste(look["command"]).stdout
         assert first["text"].startswith("correct `raw` in ")
         assert not any(each["text"].startswith("start the same command") for each in others)
         again = paste(first["command"], key=served.key)

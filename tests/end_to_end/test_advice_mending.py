@@ -60,13 +60,15 @@ def test_the_next_step_leads_to_a_correction(served, tmp_path):
     step = "see the dead letters by cause, and correct all of one cause at once, or give them up"
     done = paste(next_command(done, step), COLUMNS="400")
     assert done.returncode == 0
-    name, _ = expect_advice(done, "  masivo-stream mend {…} {…}")
+    name, *_ = expect_advice(done, "  masivo-stream mend {…} {…}{…}")
+    directory = f" --state-dir {shlex.quote(str(tmp_path / 'state'))}"
     for flag in ("--set VALUE", "--map OLD=NEW", "--csv corrections.csv", '--give-up "why"'):
-        assert f"  masivo-stream mend {name} {flag}\n" in done.stdout.decode()
-    line = f"masivo-stream mend {name} --map M=MALE --state-dir {shlex.quote(str(tmp_path / 'state'))} --yes"
+        assert f"  masivo-stream mend {name} {flag}{directory}\n" in done.stdout.decode()
+    line = f"masivo-stream mend {name} --map M=MALE{directory} --yes"
     assert paste(line).returncode == 0
     done = correct(tmp_path)
-    expect_advice(done, "  masivo-stream retry")
+    expect_advice(done, "  masivo-stream retry{…}")
+    assert f"  masivo-stream retry{directory}\n" in done.stdout.decode()
     ends_well(served, tmp_path)
 
 

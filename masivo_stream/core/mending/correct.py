@@ -22,7 +22,7 @@ from masivo_stream.core.mending.json_text import (
     value_at,
     write_text,
 )
-from masivo_stream.core.mending.letter import Checker, Key, Letter, LetterFault
+from masivo_stream.core.mending.letter import Checker, Key, Letter, LetterFault, found_elsewhere
 from masivo_stream.core.mending.new_values import (
     AddZone,
     Convert,
@@ -151,7 +151,7 @@ class Corrector:
         body = write_text(text)
         if not edits:
             return Corrected(body, left=tuple(left) or ("it has nothing to change",))
-        now = self._checker.faults_after(body, faults, self._target.key)
+        now = (*known, *found_elsewhere(faults, self._target.key))
         return Corrected(body, tuple(edits), tuple(left), now)
 
     def _wanted(self, faults: Iterable[LetterFault], record: object, text: str) -> list[tuple[Path, str | None]]:

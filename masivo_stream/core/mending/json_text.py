@@ -8,14 +8,15 @@ The standard library's decoder finds the end of each value (`raw_decode`). A tex
 """
 
 import json
-import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 """Names of fields and indexes of list items, from the record down."""
 
 _decode = json.JSONDecoder(strict=False, parse_int=float).raw_decode
-_gap = re.compile(r"[ \t\r\n]*")
+_WHITE = frozenset(" \t\r\n")
 
 
 class CannotEditError(ValueError):
@@ -86,6 +87,30 @@ def replace(text: str, path: Path, new: str) -> str:
     return text[:start] + new + text[end:]
 
 
+def write_fields(text: str, values: Mapping[str, str], *, renamed: Mapping[str, str] | None = None) -> str:
+    """Return an object with the JSON texts `values` in the fields of these names; a missing one is added at the end.
+
+    `renamed`: new names by old ones, for fields that have no new value.
+    """
+    pieces: list[str] = []
+    at, left = 0, dict(values)
+    members = _members(text, _skip(text, 0))
+    for member in members:
+        if (name := (renamed or {}).get(member.name)) is not None:
+            pieces += [text[at : member.begin], quote(name)]
+            at = member.colon
+            member = member._replace(name=name)  # noqa: PLW2901 - the same field, under its new name
+        if member.name in left:
+            pieces += [text[at : member.start], left.pop(member.name)]
+            at = member.end
+    end = members[-1].end if members else text.index("{") + 1
+    pieces.append(text[at:end])
+    pieces += [
+        f"{',' if members or number else ''}{quote(name)}:{new}" for number, (name, new) in enumerate(left.items())
+    ]
+    return "".join([*pieces, text[end:]])
+
+
 def remove(text: str, path: Path, *, keep_first: bool = False) -> str:
     """Return the text without the field at a path, or without all but its first occurrence.
 
@@ -144,7 +169,7 @@ def _spans(text: str, path: Path) -> list[tuple[int, int]]:
     return spans
 
 
-def _siblings(text: str, path: Path) -> tuple[list[_Member], str]:
+def _siblings(text: str, path: Path) -> tuple[tuple[_Member, ...], str]:
     """Return all fields of the object that holds the field at a path, and the field's name."""
     *above, name = path
     if not isinstance(name, str):
@@ -167,7 +192,8 @@ def _insert(text: str, path: Path, new: str) -> str:
     return f"{text[: last.end]}{between}{quote(name)}{colon}{new}{text[last.end :]}"
 
 
-def _members(text: str, at: int) -> list[_Member]:
+@lru_cache(maxsize=8)  # a value is looked at, then written: the fields of its object are found once
+def _members(text: str, at: int) -> tuple[_Member, ...]:
     """Return the fields of the object that begins at `at`."""
     if text[at] != "{":
         raise CannotEditError("the value that would hold the field is no object")
@@ -181,7 +207,7 @@ def _members(text: str, at: int) -> list[_Member]:
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
-    return found
+    return tuple(found)
 
 
 def _elements(text: str, at: int) -> list[tuple[int, int]]:
@@ -200,5 +226,7 @@ def _elements(text: str, at: int) -> list[tuple[int, int]]:
 
 
 def _skip(text: str, at: int) -> int:
-    found = _gap.match(text, at)
-    return found.end() if found else at
+    """Return the place of the first character from `at` on that is no white space."""
+    while text[at : at + 1] in _WHITE:
+        at += 1
+    return at

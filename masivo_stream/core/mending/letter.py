@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from masivo_stream.core.dead_letters import DeadLetter, replace_surrogates
 from masivo_stream.core.fault_groups import group_key
-from masivo_stream.core.mending.json_text import read_text, rename, replace
+from masivo_stream.core.mending.json_text import read_text, write_fields
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Line, Rejected
@@ -78,18 +78,16 @@ def read_letter(line: bytes) -> Letter | None:
 
 def write_letter(line: bytes, letter: Letter, body: bytes, mark: Mark, faults: tuple[LetterFault, ...]) -> bytes:
     """Return the line of `letter` with the corrected record `body`, and with what is wrong with it now."""
-    text = read_text(line).rstrip("\r\n")
-    try:
-        raw = _encode(body.decode()).decode()
-    except UnicodeDecodeError:
-        text = replace(text, ("raw_base64",), _encode(base64.b64encode(body).decode()).decode())
-    else:
-        if letter.raw is None:
-            text = rename(text, ("raw_base64",), "raw")
-        text = replace(text, ("raw",), raw)
-    text = replace(text, ("mended",), _encode([*letter.mended, mark]).decode())
     listed = [{**msgspec.structs.asdict(fault), "field": replace_surrogates(fault.field)} for fault in faults]
-    return replace(text, ("faults_now",), _encode(listed).decode()).encode() + b"\n"
+    values = {"mended": _encode([*letter.mended, mark]).decode(), "faults_now": _encode(listed).decode()}
+    renamed = {}
+    try:
+        values["raw"] = _encode(body.decode()).decode()
+    except UnicodeDecodeError:
+        values["raw_base64"] = _encode(base64.b64encode(body).decode()).decode()
+    else:
+        renamed = {} if letter.raw is not None else {"raw_base64": "raw"}
+    return write_fields(read_text(line).rstrip("\r\n"), values, renamed=renamed).encode() + b"\n"
 
 
 def sign(line: bytes) -> str:
@@ -124,16 +122,15 @@ class Checker:
             return tuple(LetterFault(each.reason, each.field, each.message) for each in result.faults)
         return ()
 
-    def faults_after(
-        self, body: bytes, before: tuple[LetterFault, ...], corrected: Key | None = None
-    ) -> tuple[LetterFault, ...]:
-        """Return what is wrong with a corrected record: what it shows, and what only the API or other records show.
+    def faults_after(self, body: bytes, before: tuple[LetterFault, ...]) -> tuple[LetterFault, ...]:
+        """Return what is wrong with a corrected record: what it shows, and what was `found_elsewhere` before."""
+        return (*self.faults(body), *found_elsewhere(before))
 
-        Of the latter, what was wrong before stays, unless `corrected` is its cause.
-        """
-        kept = [
-            fault
-            for fault in before
-            if fault.reason not in SHOWN_HERE and group_key(fault.reason, fault.field, fault.message) != corrected
-        ]
-        return (*self.faults(body), *kept)
+
+def found_elsewhere(faults: tuple[LetterFault, ...], corrected: Key | None = None) -> tuple[LetterFault, ...]:
+    """Return those of a dead letter's faults that only the API or other records show, but for the `corrected` cause."""
+    return tuple(
+        fault
+        for fault in faults
+        if fault.reason not in SHOWN_HERE and group_key(fault.reason, fault.field, fault.message) != corrected
+    )
