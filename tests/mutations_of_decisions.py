@@ -150,4 +150,39 @@ FIGURES = (
     ),
 )
 
-MUTATIONS = (*WORD, *FIGURES)
+READ = (
+    Mutation(
+        "brackets in texts are levels",
+        "core/nesting.py",
+        """    for found in _BRACKET.finditer(_STRING.sub(b"", body)):\n""",
+        "    for found in _BRACKET.finditer(body):\n",
+        "On Python 3.14, a record with a text of a thousand brackets is called nested too deeply.",
+        ("core/test_nesting.py::test_a_text_of_many_short_lists_is_not_deep",),
+    ),
+    Mutation(
+        "levels are never counted",
+        "core/nesting.py",
+        "    if counted:\n        return read\n",
+        "    if True:\n        return read\n",
+        "On Python 3.14, a line is accepted that no other part of the program can read again.",
+        ("core/test_nesting.py::test_a_reader_is_bounded",),
+    ),
+    Mutation(
+        "a command in a hint is broken",
+        "cli/lines.py",
+        """    kept = _COMMAND.sub(lambda match: match[0].replace(" ", _KEPT), text)\n""",
+        "    kept = text\n",
+        "A command that is pasted from a hint runs without its last flags.",
+        ("cli/test_help.py::test_an_error_is_wrapped_at_words",),
+    ),
+    Mutation(
+        "a flag has no place in the help",
+        "cli/help.py",
+        "        if members\n",
+        "        if members and head != OWN\n",
+        "What only this command can do is not explained.",
+        ("cli/test_help.py::test_help_explains_every_flag_once",),
+    ),
+)
+
+MUTATIONS = (*WORD, *FIGURES, *READ)

@@ -29,10 +29,10 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n"
         "                departure.leave()\n"
-        "                began = self._clock.now()\n"
-        "                outcome = classify(await self._make_attempt(batch, token, departure))\n",
-        "                began = self._clock.now()\n"
-        "                outcome = classify(await self._make_attempt(batch, token, departure))\n"
+        "                began, history.attempts = self._clock.now(), history.attempts + 1\n"
+        "                attempt = await self._make_attempt(batch, token, departure)\n",
+        "                began, history.attempts = self._clock.now(), history.attempts + 1\n"
+        "                attempt = await self._make_attempt(batch, token, departure)\n"
         "                await self._recorder.begin(batch)\n",
         "After a kill no process knows that the batch left, and it is sent again.",
         (KIND + "the_journal_knows_an_attempt_before_its_first_byte",),

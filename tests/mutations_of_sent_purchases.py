@@ -3,6 +3,7 @@
 from mutation import Mutation
 
 CORE, NOTES = "core/test_sent_purchases.py::test_", "edges/test_purchase_notes.py::test_"
+RETRY = "flow/test_retry_finished.py::test_"
 INDEX, BEFORE = "edges/test_purchase_index.py::test_", "flow/test_sent_before.py::test_"
 WHOLE = "end_to_end/test_sent_before.py::test_"
 
@@ -38,6 +39,14 @@ MUTATIONS = (
         "if True)",
         "A run that continues makes dead letters of what it was about to send.",
         (WHOLE + "what_a_partial_revert_took_back_is_sent_again",),
+    ),
+    Mutation(
+        "what a retry sends is compared with other runs only",
+        "flow/identity/sent_purchases.py",
+        "        if records.copies and self._own is None:\n",
+        "        if False:\n",
+        "A corrected dead letter brings an event to the account a second time.",
+        (RETRY + "a_corrected_record_holds_an_event_that_was_sent", RETRY + "a_record_is_corrected_to_what_was_sent"),
     ),
     Mutation(
         "the same hash is the same event whatever a revert did",

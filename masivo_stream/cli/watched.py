@@ -1,6 +1,7 @@
 """Run a command while it can be watched: in its log, as progress on a terminal, and in its monitor."""
 
 import gc
+import os
 import signal
 import sys
 import threading
@@ -51,6 +52,11 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
 
         work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
     calm_collector()
+    if any(name.startswith(_TRACING) for name in os.environ):
+        from masivo_stream.model.span import tracing_wanted
+
+        if tracing_wanted(os.environ):
+            work = partial(_traced, work)
     if settings.notify.notify or settings.notify.notify_command:
         work = partial(_notifying, settings, builder, work)
     notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
@@ -69,6 +75,22 @@ def _hang_ups_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+_TRACING = "OTEL_"
+"""How the standard variables of OpenTelemetry begin: without one, nothing of it is imported."""
+
+
+async def _traced(work: Callable[[Observer], Awaitable[Summary]], observer: Observer) -> Summary:
+    from masivo_stream.observe.batch_spans import Exporting, tracing
+
+    def make() -> Exporting:
+        from masivo_stream.edges.otel_export import SpanExport
+
+        return SpanExport()
+
+    async with tracing(make, observer.notify) as spans:
+        return await work(observer if spans is None else Observers([observer, spans]))
 
 
 async def _notifying(

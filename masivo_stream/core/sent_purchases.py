@@ -18,6 +18,7 @@ from itertools import chain
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from masivo_stream.core.checks.lean_records import LEAN
 from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, owners_of
@@ -25,6 +26,7 @@ from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.earlier_runs import EarlierRun, SentItem
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
+from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
 
 KEY_BYTES = 8
@@ -88,6 +90,15 @@ class SentPurchases(Protocol):
         ...
 
 
+class CopiedRecords(Struct, frozen=True):
+    """Records that come from a retry's copies."""
+
+    copies: frozenset[int]
+    """The numbers of the copies."""
+    settled: Covered
+    """Items that are read once more but not sent, as `Purchases` has them."""
+
+
 class EarlierPurchases:
     """An `EventMemory` that also looks into the notes of earlier runs."""
 
@@ -102,6 +113,60 @@ class EarlierPurchases:
         if not found:
             return marked
         return list(_mark(marked, {index: _choose(signs.contents[index], notes) for index, notes in found.items()}))
+
+
+class OwnPurchases:
+    """An `EventMemory` that also looks into the run's own notes, for records of a retry's copies.
+
+    The run has accepted events that are before the checkpoint, which no memory holds any more. A record that was faulty
+    may hold one of them once more: its line was never compared, and is now that it is corrected.
+    """
+
+    def __init__(self, memory: EventMemory, keys: PurchaseKeys, sent: SentPurchases, records: CopiedRecords) -> None:
+        """Look into `sent`, the run's own notes, before `memory` looks at the lines."""
+        self._memory, self._keys, self._sent, self._records = memory, keys, sent, records
+
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Return the results, also with `same` and `alike` set for what the run has sent."""
+        marked = self._memory.mark(results, signs)
+        compared = list(self._compared(marked))
+        if not compared:
+            return marked
+        owners, purchases = list(owners_of(marked)), signs.purchases
+        keys = self._keys.of([owners[index] for index in compared], [purchases[index] for index in compared])
+        found: dict[int, bool] = {}
+        for place, notes in self._sent.find(keys).items():
+            if sure := [note for note in notes if note[1].sure]:  # what a revert may have taken back is sent again
+                found[compared[place]], _ = _choose(signs.contents[compared[place]], sure)
+        return list(_mark_own(marked, found)) if found else marked
+
+    def _compared(self, results: Iterable[LineResults]) -> Iterator[int]:
+        """Yield the indexes of items, among all items, that may not have been sent yet."""
+        number = 0
+        for each in one_by_one(results):
+            if not isinstance(each, Entry):
+                continue
+            if each.source in self._records.copies:
+                settled = self._records.settled.get((each.source, each.line), frozenset())
+                indexes = each.indexes or range(each.items)
+                if settled is not None:
+                    yield from (number + place for place, index in enumerate(indexes) if index not in settled)
+            number += each.items
+
+
+def _mark_own(results: Iterable[LineResults], found: Mapping[int, bool]) -> Iterator[LineResults]:
+    number = 0
+    for each in one_by_one(results):
+        items = each.items if isinstance(each, Entry) else 0
+        own = sorted(found.keys() & range(number, number + items))
+        if isinstance(each, Entry) and own:
+            indexes = each.indexes or range(items)
+            same = {*each.same, *(indexes[index - number] for index in own if found[index])}
+            alike = {*each.alike, *(indexes[index - number] for index in own)} - same
+            yield msgspec.structs.replace(each, same=tuple(sorted(same)), alike=tuple(sorted(alike)))
+        else:
+            yield each
+        number += items
 
 
 def _choose(content: int, notes: Sequence[Found]) -> tuple[bool, EarlierRun]:

@@ -143,6 +143,12 @@ class BatchSent(Struct, frozen=True, kw_only=True):
     remark: str = ""
     in_flight: int = 0
     """Requests in flight, without this one."""
+    attempt: int = 1
+    """The attempt's number in this process, from 1."""
+    status: int = 0
+    """The status of the answer; 0 without one."""
+    waited: float = 0.0
+    """Seconds for which the request waited until the limits let it leave."""
 
 
 class BatchWaits(Struct, frozen=True, kw_only=True):
@@ -349,6 +355,14 @@ class NotifyFailed(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class TracingFailed(Struct, frozen=True, kw_only=True):
+    """Spans of this run are not, or not all, in the collector. Sent once; the run goes on."""
+
+    why: str
+    spans: int = 0
+    """How many were lost."""
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -503,6 +517,7 @@ Notice = (
     | SettingsReread
     | SettingsUnread
     | NotifyFailed
+    | TracingFailed
     | WorkProgressed
     | MinutePassed
     | LoopStalled

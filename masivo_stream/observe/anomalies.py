@@ -28,6 +28,7 @@ from masivo_stream.model.notices import (
     SettingsReread,
     SettingsUnread,
     Stopping,
+    TracingFailed,
 )
 from masivo_stream.observe.pause_text import describe_pause
 
@@ -92,6 +93,8 @@ def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 
             return "settings_unread", f"the settings were not read again, nothing changed: {why}"
         case NotifyFailed(to=to, why=why):
             return "notify_failed", f"a notification to {to} was not delivered: {why}"
+        case TracingFailed(why=why):
+            return "tracing_failed", f"spans of this run are not all in the collector: {why}"
         case LoopStalled(seconds=seconds):
             return "loop_stalled", f"one task kept this process busy for {duration(seconds)}"
         case _:

@@ -58,6 +58,7 @@ from masivo_stream.model.notices import (
     Stopping,
     TakenBack,
     TotalsProgressed,
+    TracingFailed,
     Visible,
     WaitingVisible,
     WorkProgressed,
@@ -96,6 +97,7 @@ EVENTS = (
     "settings_reread",
     "settings_unread",
     "notify_failed",
+    "tracing_failed",
     "account_shared",
     "account_unguarded",
     "export_overlaps",
@@ -218,6 +220,8 @@ class LogObserver:
                 self._log.warning("settings_unread", why=why, place=place, hint=hint)
             case NotifyFailed(to=to, why=why):
                 self._log.warning("notify_failed", to=to, why=why)
+            case TracingFailed(why=why, spans=spans):
+                self._log.warning("tracing_failed", why=why, spans=spans)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):

@@ -5,6 +5,8 @@ import io
 import random
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,18 @@ def test_exports_that_belong_together_are_checked_alike(command, monkeypatch):
             found.append(outcome(command, name, *named))
         assert found[0] == found[1]
         assert found[0][0] == 3
+
+
+def test_it_works_without_the_extension(tmp_path):
+    """No compiler, no extension: nothing of it is imported, also where its types are named."""
+    script = (
+        "import sys; sys.modules['masivo_stream.core.reading._prover'] = None;"
+        "from masivo_stream.cli.main import run; sys.exit(run(['validate', '--customers', sys.argv[1]]))"
+    )
+    export = tmp_path / "customers.ndjson"
+    export.write_bytes(generated(Kind.CUSTOMERS))
+    done = subprocess.run([sys.executable, "-c", script, export], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_version_says_which_validator_is_at_work(command, monkeypatch):

@@ -19,6 +19,7 @@ from masivo_stream.core.sending.backoff import AttemptHistory, Halt, Retry, Retr
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.files.pause_file import PAUSE, read_pause, remove_pause, write_pause
+from masivo_stream.edges.files.progress_file import write_progress
 from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.pause import pause, resume
@@ -34,6 +35,7 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import BatchDeparted, Paused, Resumed, RunEnded, SettingsReread, SettingsUnread
+from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
 # Limits, in virtual time.
@@ -376,7 +378,10 @@ async def test_a_run_at_work_is_paused_and_resumed(run, tmp_path):
         await anyio.sleep(0.3)
         sent = len(observer.all(BatchDeparted))
         await anyio.sleep(0.3)
+        write_progress(tmp_path / "state", SnapshotBuilder().snapshot())  # as it was before the pause
         seen.update(sent=(sent, len(observer.all(BatchDeparted))), status=status(state), resumed=resume(state))
+        write_progress(tmp_path / "state", seen["status"].run)  # as it was before the end of the pause
+        seen.update(after=status(state))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(resume_later)
@@ -387,6 +392,7 @@ async def test_a_run_at_work_is_paused_and_resumed(run, tmp_path):
     assert (found.exit_code, found.paused.by) == (0, seen["answer"].paused.by)
     assert found.message.startswith("paused since ")
     assert "at work" in found.message
+    assert (found.run.paused.by, found.run.wait.what, seen["after"].run.paused) == (found.paused.by, "paused", None)
     assert found.next_steps[0].command == f"masivo-stream resume {state}"
     assert (len(observer.all(Paused)), len(observer.all(Resumed))) == (1, 1)
     assert observer.all(Paused)[0].command == f"masivo-stream resume {state}"

@@ -59,6 +59,7 @@ from masivo_stream.model.notices import (
     Stopping,
     TakenBack,
     TotalsProgressed,
+    TracingFailed,
     Visible,
     WaitingVisible,
     WorkProgressed,
@@ -328,6 +329,15 @@ CASES = [
     (
         NotifyFailed(to="https://hooks.example", why="it answers 500"),
         {"event": "notify_failed", "level": "warning", "to": "https://hooks.example", "why": "it answers 500"},
+    ),
+    (
+        TracingFailed(why="the collector has not taken all spans", spans=3),
+        {
+            "event": "tracing_failed",
+            "level": "warning",
+            "why": "the collector has not taken all spans",
+            "spans": 3,
+        },
     ),
     (AccountShared(), {"event": "account_shared", "level": "warning"}),
     (

@@ -86,7 +86,11 @@ def test_the_line_fits_the_terminal():
     assert line.endswith("\u2026")
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**13), st.sampled_from([0, 1, 10**12])), min_size=1))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e6), st.integers(0, 10**13), st.sampled_from([0, 1, 10**12])), min_size=1, max_size=8
+    )
+)
 def test_any_work_has_a_line(steps):
     """Whatever is done, in whatever time: never 100 %, and never a negative time."""
     now, pace = 0.0, None

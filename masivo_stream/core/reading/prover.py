@@ -25,7 +25,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import Timestamp, Uuid
 
 try:
-    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - others use it from here
+    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` uses it from here
 except ImportError:  # it was not built, or does not fit this Python
     _BUILT = False
 else:

@@ -102,6 +102,8 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 class AttemptHistory(Struct, kw_only=True):
     """What happened to one batch so far. Moments are the caller's clock's, in seconds."""
 
+    attempts: int = 0
+    """Attempts in this process."""
     failures: int = 0
     throttles: int = 0
     refreshed: bool = False

@@ -8,6 +8,7 @@ from masivo_stream.edges.files.progress_file import read_progress
 from masivo_stream.flow.reporting.from_journal import open_for_reading, read_summary
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.pause import Pause
+from masivo_stream.model.snapshot import PauseShown, Wait
 from masivo_stream.model.status import Status
 from masivo_stream.model.summary import NextStep, Summary
 
@@ -29,6 +30,11 @@ def status(state_dir: str, *, runtime: Runtime | None = None) -> Status:
         pause = read_pause(state.path)
     if pause is not None:
         summary = add_pause(summary, pause, state_dir)
+        if run is not None:  # what the run shows of itself is some seconds old
+            shown = PauseShown(since=pause.since.timestamp(), by=pause.by, command=resume_command(state_dir))
+            run = structs.replace(run, paused=shown, wait=Wait(what="paused"), ends_at=None)
+    elif run is not None and run.paused is not None:
+        run = structs.replace(run, paused=None, wait=Wait())
     fields = {name: getattr(summary, name) for name in summary.__struct_fields__}
     return Status(**fields, owner=owner, run=UNSET if run is None else run, paused=UNSET if pause is None else pause)
 

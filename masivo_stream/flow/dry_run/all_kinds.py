@@ -33,7 +33,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
 from masivo_stream.flow.dry_run.sent_before import SentFindings
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
-from masivo_stream.flow.identity.sent_purchases import SentByOthers, open_for_dry_run
+from masivo_stream.flow.identity.sent_purchases import SentByRuns, open_for_dry_run
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.parts.spread_parts import answers_opener
@@ -177,7 +177,7 @@ class _Reading:
         settings: Settings,
         files: DryRunFiles,
         clock: Clock,
-        sent: SentByOthers | None,
+        sent: SentByRuns | None,
         once: Watch | None,
     ) -> None:
         """Read `inputs`; `once` sees the results of all lines the first time."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import structs
 
-from masivo_stream.flow.identity.sent_purchases import SentByOthers
+from masivo_stream.flow.identity.sent_purchases import SentByRuns
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.findings import (
     MEANINGS,
@@ -24,7 +24,7 @@ FIRST_PLACES = 20
 class SentFindings:
     """Show it the results of all lines, then join what was found with what the checks found."""
 
-    def __init__(self, sent: SentByOthers, duplicate_purchase: str) -> None:
+    def __init__(self, sent: SentByRuns, duplicate_purchase: str) -> None:
         """Lines are compared with what is in `sent`; the setting `duplicate_purchase` says what that means."""
         self.sent, self._setting = sent, duplicate_purchase
         self._counts = {CheckName.EVENT_SENT_BEFORE: 0, CheckName.PURCHASE_SENT_BEFORE: 0}

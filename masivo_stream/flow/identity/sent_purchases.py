@@ -7,8 +7,10 @@ Notes are a help, and no part of the run: if they cannot be written or read, the
 
 * A batch is noted after its answer came, and before the journal notes it. So a killed process has noted at least what
   its journal knows to be accepted. What a person says of a batch in doubt is noted then.
-* A run never compares with its own notes, whatever process wrote them: it resumes, retries and sends again what a
-  revert took back as its journal says. A person who has confirmed `--again` wants purchases to be sent again.
+* A run compares the lines of its exports with no notes of its own, whatever process wrote them: it resumes as its
+  journal says. A person who has confirmed `--again` wants purchases to be sent again.
+* It does compare dead letters that a retry sends. A line with a fault is compared with no other line. Corrected, it may
+  hold an event that the run has sent from another line, and no other memory of that is left.
 * A revert makes all notes of the account unsure: it takes back customers by the time of their migration, whichever run
   sent them. What is unsure is warned of, and never a reason to hold an event back. A run that was taken back as a
   whole is forgotten.
@@ -28,8 +30,10 @@ from masivo_stream.core.redact import named
 from masivo_stream.core.sent_purchases import (
     CONTENT_CHECK,
     NOTE_BYTES,
+    CopiedRecords,
     EarlierPurchases,
     Found,
+    OwnPurchases,
     PurchaseKeys,
     PurchaseNotes,
 )
@@ -61,6 +65,10 @@ from masivo_stream.model.errors import StorageError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import NoteKind
 
+_NOT_ALL_NOTED = (
+    "this run could not note all purchases that it sent: an event of a dead letter that it has sent already, on another"
+    " line, may be sent again unnoticed"
+)
 _MANY = 200_000
 """From that many notes on, an index is built in another thread: it takes a tenth of a second."""
 
@@ -101,6 +109,23 @@ def find_earlier(settings: Settings, account: Account, *, own: str = "") -> Earl
     return Earlier(salt, files, len(damaged)) if files or damaged else None
 
 
+def find_own(settings: Settings, account: Account, own: str) -> Earlier | None:
+    """Return what the run of the journal `own` has noted itself; as `find_earlier` otherwise.
+
+    Raises:
+        OSError: the directory cannot be read.
+        StorageError: the salt is damaged.
+    """
+    shared = find_shared_dir(settings)
+    looks = settings.state.remember_purchases > 0 and settings.validation.duplicate_purchase != "allow"
+    if not looks or not (shared / NAME).exists():
+        return None
+    salt = read_salt(shared)
+    found, damaged = list_notes(shared, salt)
+    files = tuple(file for file in _of_account(found, shared, account) if file.whose.journal == own)
+    return Earlier(salt, files, len(damaged)) if files else None
+
+
 def _of_account(files: Iterable[NotesFile], shared: Path, account: Account) -> Iterator[NotesFile]:
     names = _names(shared, account)
     return (file for file in files if names & set(file.whose.names))
@@ -116,12 +141,13 @@ def _names(shared: Path, account: Account) -> set[str]:
     return names
 
 
-class SentByOthers:
-    """What other runs have sent, ready to be searched; a `SentPurchases` of `core.sent_purchases`."""
+class SentByRuns:
+    """What some runs have sent, ready to be searched; a `SentPurchases` of `core.sent_purchases`."""
 
     def __init__(self, index: PurchaseIndex, runs: Sequence[EarlierRun], keys: PurchaseKeys, lost: Lost) -> None:
         """Search in `index`, which numbers `runs`."""
-        self._index, self._runs, self._keys, self._lost = index, runs, keys, lost
+        self.keys = keys
+        self._index, self._runs, self._lost = index, runs, lost
         self._given_up = False
 
     def find(self, keys: Sequence[bytes]) -> Mapping[int, Sequence[Found]]:
@@ -139,15 +165,29 @@ class SentByOthers:
 
     def extend(self, memory: EventMemory) -> EarlierPurchases:
         """Return a memory that also knows what other runs have sent."""
-        return EarlierPurchases(memory, self._keys, self)
+        return EarlierPurchases(memory, self.keys, self)
 
     def close(self) -> None:
         """Free the space of the index."""
         self._index.close()
 
 
+class SentBefore:
+    """What an event is compared with: what other runs have sent, and what this run has sent itself."""
+
+    def __init__(self, others: SentByRuns | None, own: SentByRuns | None, records: CopiedRecords) -> None:
+        """Compare with `others`; `records` with `own`, too."""
+        self._others, self._own, self._records = others, own, records
+
+    def extend(self, memory: EventMemory) -> EventMemory:
+        """Return a memory that also knows what was sent."""
+        if self._own is not None:
+            memory = OwnPurchases(memory, self._own.keys, self._own, self._records)
+        return memory if self._others is None else self._others.extend(memory)
+
+
 class _Reader:
-    """Reads the notes of other runs, and numbers these."""
+    """Reads the notes of runs, and numbers these."""
 
     def __init__(self, earlier: Earlier) -> None:
         self._files = earlier.files
@@ -192,7 +232,7 @@ class _Reader:
         return self._numbers[run]
 
 
-async def open_earlier(earlier: Earlier, directory: Path | None, lost: Lost) -> tuple[SentByOthers, list[str]]:
+async def open_earlier(earlier: Earlier, directory: Path | None, lost: Lost) -> tuple[SentByRuns, list[str]]:
     """Make the notes of other runs ready, and return warnings about them, a sentence each.
 
     That takes some seconds for each ten million of notes. The index is in `directory`, or where temporary files are.
@@ -204,7 +244,7 @@ async def open_earlier(earlier: Earlier, directory: Path | None, lost: Lost) -> 
     reader = _Reader(earlier)
     work = partial(build_index, reader.read(), earlier.notes, directory)
     index = work() if earlier.notes < _MANY else await to_thread.run_sync(work)
-    return SentByOthers(index, reader.runs, PurchaseKeys(earlier.salt), lost), list(reader.warnings())
+    return SentByRuns(index, reader.runs, PurchaseKeys(earlier.salt), lost), list(reader.warnings())
 
 
 class PurchaseGuard:
@@ -220,7 +260,8 @@ class PurchaseGuard:
         self._notes: PurchaseNotes | None = None
         self._writer: NotesWriter | None = None
         self._writes = settings.state.remember_purchases > 0
-        self._earlier: SentByOthers | None = None
+        self._earlier: SentByRuns | None = None
+        self._own: SentByRuns | None = None
         self.recent_signs = RecentSigns() if self._writes else None
         """Signs of events that were read and not accepted yet; a decoder keeps them here."""
         self.warnings: list[str] = []
@@ -249,7 +290,7 @@ class PurchaseGuard:
             self._writer = create_notes(self._shared, whose, salt, self._settings.state.remember_purchases)
         self._writer.append(self._notes.of(parts))
 
-    async def open_earlier(self) -> SentByOthers | None:
+    async def open_earlier(self) -> SentByRuns | None:
         """Return what other runs of the account have sent; None if there is nothing, or nothing to compare."""
         again = self._binding.confirmations.again or self._journal.notes(NoteKind.AGAIN)
         if self._earlier is None and not again:
@@ -262,17 +303,38 @@ class PurchaseGuard:
                 self._lost(_describe(error))
         return self._earlier
 
+    async def open_for(self, records: CopiedRecords) -> SentBefore:
+        """Return what events are compared with; those of `records` are compared with what this run has sent, too."""
+        others = await self.open_earlier()
+        if records.copies and self._own is None:
+            self._own = await self._open_own()
+        return SentBefore(others, self._own, records)
+
+    async def _open_own(self) -> SentByRuns | None:
+        try:
+            found = find_own(self._settings, self._binding.account, self._journal.id())
+            if found is None:
+                return None
+            own, _ = await open_earlier(found, self._state_dir, self._lost)
+        except (OSError, StorageError) as error:
+            self._lost(_describe(error))
+            return None
+        if found.unread or any(file.missing for file in found.files):
+            self.warnings.append(_NOT_ALL_NOTED)
+        return own
+
     def close(self) -> None:
         """Make the notes durable, and free the space of what was opened."""
         if self._writer is not None:
             self._writer.close()
-        if self._earlier is not None:
-            self._earlier.close()
+        for opened in (self._earlier, self._own):
+            if opened is not None:
+                opened.close()
 
 
 async def open_for_dry_run(
     settings: Settings, credentials: Credentials | None, directory: Path | None
-) -> tuple[SentByOthers | None, list[str]]:
+) -> tuple[SentByRuns | None, list[str]]:
     """Return what runs have sent to the account of `credentials`, and warnings; None if there is nothing to compare.
 
     What the run in the settings' own state directory has sent is left out: it would not be sent twice.

@@ -20,6 +20,7 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.refusal_limits import Refusals
+from masivo_stream.core.sent_purchases import CopiedRecords
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
 from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
@@ -192,6 +193,8 @@ async def open_kind(
             observer=session.observer,
         )
         extent = Extent(sources)
+        settled = settled_records(sources, resume)
+        records = CopiedRecords(frozenset(source.number for source in sources if source.is_copy), settled)
         to_read = KindSources(
             to_read=begin_at(sources, resume),
             extent=extent,
@@ -200,9 +203,9 @@ async def open_kind(
                 kind,
                 fit_memory(settings, kind, extent.size),
                 thorough=limited or not is_much(sources),
-                settled=settled_records(sources, resume),
+                settled=settled,
                 recent_signs=session.guard_purchases().recent_signs if kind is Kind.EVENTS else None,
-                sent=await session.guard_purchases().open_earlier() if kind is Kind.EVENTS else None,
+                sent=await session.guard_purchases().open_for(records) if kind is Kind.EVENTS else None,
                 # Copies of dead letters are not checked as a whole, and two of them may be of one customer.
                 checked=watch.held is not None and not any(source.is_copy for source in sources),
             ),

@@ -16,7 +16,7 @@ from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.export.source import is_file
-from masivo_stream.flow.identity.sent_purchases import SentByOthers
+from masivo_stream.flow.identity.sent_purchases import SentByRuns
 from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.readback.account_data import (
     count_purchases,
@@ -57,7 +57,7 @@ async def choose_canary(
     sources: Mapping[Kind, Sequence[Source]],
     settings: Settings,
     held: HeldOfKind = nothing_held,
-    sent: SentByOthers | None = None,
+    sent: SentByRuns | None = None,
 ) -> list[CanaryPlace]:
     """Return the places of the records to send first, at most one of each kind, in the order of the kinds.
 
@@ -95,7 +95,7 @@ async def find_record(
 
 
 async def _read_fit(
-    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByOthers | None
+    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByRuns | None
 ) -> dict[str, Entry]:
     """Return the records that are fit, by customer, in the order of the export."""
     fit: dict[str, Entry] = {}
@@ -118,7 +118,7 @@ async def _read_fit(
 
 
 async def _blocks(
-    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByOthers | None
+    kind: Kind, source: Source, settings: Settings, held: FindHeld | None, sent: SentByRuns | None
 ) -> AsyncGenerator[ValidatedBlock, None]:
     validation = settings.validation
     sorter = LineSorter(validation.duplicate_purchase, held)

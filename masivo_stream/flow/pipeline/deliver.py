@@ -153,6 +153,7 @@ class Delivery:
         # 1. No token came: nothing of the batch was sent.
         if not isinstance(token, str):
             return self._decide(batch, classify(token), history)
+        asked = self._clock.now()
         with anyio.CancelScope() as until_noted:
             async with self._slots, self._limiter.departure() as departure:
                 # 2. The wait was longer than the token's life: a 401 would waste the slot.
@@ -164,9 +165,10 @@ class Delivery:
                 until_noted.shield = True
                 await self._recorder.begin(batch)
                 departure.leave()
-                began = self._clock.now()
-                outcome = classify(await self._make_attempt(batch, token, departure))
-                seconds = self._clock.now() - began
+                began, history.attempts = self._clock.now(), history.attempts + 1
+                attempt = await self._make_attempt(batch, token, departure)
+                outcome = classify(attempt)
+                made = _Made(attempt, history.attempts, began - asked, self._clock.now() - began)
                 decision = self._decide(batch, outcome, history)
                 if (
                     isinstance(outcome, Unauthorized)
@@ -176,7 +178,7 @@ class Delivery:
                     decision = no_fresh_token(outcome)
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
             await self._recorder.settle(batch, decision)
-            self._notify_sent(batch, outcome, seconds)
+            self._notify_sent(batch, outcome, made)
         return decision
 
     async def _make_attempt(self, batch: Batch, token: str, departure: Departure) -> Attempt:
@@ -220,7 +222,7 @@ class Delivery:
             self._limiter.hold(decision.after)
         return decision
 
-    def _notify_sent(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
+    def _notify_sent(self, batch: Batch, outcome: Outcome, made: "_Made") -> None:
         self._observer.notify(
             BatchSent(
                 kind=batch.kind,
@@ -229,11 +231,23 @@ class Delivery:
                 items=batch.items,
                 size=len(batch.body),
                 outcome=_word(outcome),
-                seconds=seconds,
+                seconds=made.seconds,
                 remark=_remark(outcome),
                 in_flight=self._stop.in_flight,
+                attempt=made.number,
+                status=made.attempt.status if isinstance(made.attempt, Answer) else 0,
+                waited=made.waited,
             )
         )
+
+
+class _Made(Struct, frozen=True):
+    """An attempt that was made: its number, and the seconds before it and until its answer."""
+
+    attempt: Attempt
+    number: int
+    waited: float
+    seconds: float
 
 
 def _remark(outcome: Outcome) -> str:

@@ -24,7 +24,6 @@ from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, cores, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
-from masivo_stream.flow.identity.sent_purchases import SentByOthers
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import LineResults, ValidatedBlock
@@ -86,6 +85,14 @@ class LineAnswers(Protocol):
         ...
 
 
+class MoreMemory(Protocol):
+    """Knows purchases that were sent before."""
+
+    def extend(self, memory: EventMemory) -> EventMemory:
+        """Return a memory that knows them beside what `memory` knows."""
+        ...
+
+
 class LocalValidator:
     """Validates in this process."""
 
@@ -143,13 +150,13 @@ def make_decoder(
     *,
     thorough: bool = False,
     settled: Covered | None = None,
-    sent: SentByOthers | None = None,
+    sent: "MoreMemory | None" = None,
     checked: bool = False,
     recent_signs: RecentSigns | None = None,
 ) -> Decoder:
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`.
 
-    `sent`: purchases that other runs have sent to the account. `checked`: the checks over all files have looked for
+    `sent`: purchases that were sent to the account before. `checked`: the checks over all files have looked for
     customers and emails that came before, so the decoder does not, unless that is left out of them.
     `recent_signs` keeps what identifies the events, until they are accepted.
     """
