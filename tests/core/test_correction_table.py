@@ -34,7 +34,7 @@ def test_a_long_table():
 
 
 def test_the_list_of_all_kinds_is_taken_kind_by_kind():
-    """Lines of other kinds are counted and passed over, whatever fields they name; without a kind a line counts."""
+    """Lines of other kinds are counted and passed over, whatever fields they name; a line without a kind counts."""
     table = read(
         "id,kind,field,correction\nc1,customers,email,a@b.c\nc1,events,events[0].issued_at,x\nc2,Events ,e,y\n"
         "c3,transactions,t,\nc4,,email,d@e.f\n"
