@@ -144,6 +144,7 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
         workers=upload.workers or (1 if limited else cores()),
+        paced=limited,
     )
 
 
