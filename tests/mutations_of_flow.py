@@ -472,6 +472,22 @@ RUNS = (
         ("core/test_fill.py::test_a_line_run_ends_at_the_second_record_of_a_customer[in_runs]",),
     ),
     Mutation(
+        "a returned entry is taken for one that came in order",
+        "core/packing/bin_packing.py",
+        "        if place >= self._highest:\n",
+        "        if True:\n",
+        "The checkpoint passes a record that waits for a second request: a restart never sends it.",
+        ("core/test_bin_packing.py::test_a_returned_entry_holds_the_checkpoint_again",),
+    ),
+    Mutation(
+        "lines that come together exceed the look-ahead",
+        "core/packing/bin_packing.py",
+        "            bisect_right(sums.bytes, size, start + 1),\n",
+        "",
+        "More waits in memory than the setting says, and other batches are composed after a restart.",
+        ("core/test_bin_packing.py::test_lines_that_come_together_are_packed_as_if_one_by_one",),
+    ),
+    Mutation(
         "an odd line shifts the columns",
         "model/entries.py",
         "        start, taken = index + 1, taken + lines\n",

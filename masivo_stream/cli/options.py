@@ -139,7 +139,7 @@ class ValidationFlags:
     skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
     "Name of a check over all files that is not made (the API decides then), or all; repeatable. See docs/checks.md."
     workers: int | None = None
-    "Processes that share the work. Default: one if a limit paces the requests, else one per core."
+    "Processes that share the work. Default: one; without the extension in C one per core, if no limit paces requests."
 
 
 @Parameter(name="*")

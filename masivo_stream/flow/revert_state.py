@@ -195,7 +195,8 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
     with closing(open_journal(state.journal, clock.wall)) as journal:
         reverts, name = read_revert_state(journal.read), journal.read.id()
         error = blocked(reverts, journal, str(state.path))
-        journal.merge_wal()
+        if reverts.whole:
+            journal.merge_wal()
     if error is not None:
         raise error
     if reverts.whole:

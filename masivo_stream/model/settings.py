@@ -59,8 +59,8 @@ class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hand_off: Count = 2
     """Batches that wait between packing and sending. If there are more, reading stops."""
     workers: Annotated[int, Meta(ge=0, le=64)] = 0
-    """Processes that work: this one, and others that validate lines for it. 0: as many as are useful, which is one if a
-    limit paces requests, else as many as there are cores."""
+    """Processes that work: this one, and others that validate lines for it. 0: as many as are useful, which is one if
+    the extension proves lines, or if a limit paces requests, else as many as there are cores."""
     look_ahead: Annotated[int, Meta(ge=1, le=4096)] = 16
     """How many batches' worth of transactions are held back to find combinations that fill a request. Bounds memory.
 

@@ -185,7 +185,8 @@ def test_dead_letters_are_sent_again_for_their_account(fleet, accounts, command,
     assert ended.code == 3
     letters = Path("fleet-state/north/dead-letter.customers.ndjson")
     letters.write_text(letters.read_text().replace("e-mail", "email"))
-    (shown,) = next_step(ended, "north")
+    look, shown = next_step(ended, "north")
+    assert look == "masivo-stream mend --fleet fleet.toml:north"
     assert shown == "masivo-stream retry --fleet fleet.toml:north"
     assert command(*shown.split()[1:]).code == 0
     assert arrived(accounts) == [2, 2, 3]

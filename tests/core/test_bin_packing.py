@@ -3,7 +3,7 @@ import random
 import msgspec
 import pytest
 from core.made import entry, in_runs
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
@@ -148,10 +148,11 @@ def test_the_number_of_requests_is_near_the_lower_bound(kind, count, over):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 10), min_size=1, max_size=60), st.lists(st.integers(1, 9)), st.sets(st.integers(0, 59)))
+@example([1] * 40, [], set())  # their bytes are too many before their items are
 def test_lines_that_come_together_are_packed_as_if_one_by_one(sizes, cuts, back):
     """Also if some come back in between: the same batches, and the same entries wait."""
-    fed = [entry(Kind.TRANSACTIONS, items=size, line=line, pads=(9 * size,)) for line, size in enumerate(sizes)]
-    alone, together = (BinPacker(terms(), target_bytes=600, look_ahead=2) for _ in range(2))
+    fed = [entry(Kind.TRANSACTIONS, items=size, line=line, pads=(12 * size,)) for line, size in enumerate(sizes)]
+    alone, together = (BinPacker(terms(), target_bytes=400, look_ahead=2) for _ in range(2))
     for cut in [*cuts, len(fed)]:
         piece, fed = fed[:cut], fed[cut:]
         batches: list[Batch] = []

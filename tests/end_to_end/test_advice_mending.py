@@ -72,76 +72,79 @@ def test_the_next_step_leads_to_a_correction(served, tmp_path):
     ends_well(served, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("words", "advice", "right"),
-    [
-        (["nothing", "--set", "MALE"], LISTS, []),
-        (["--set", "MALE"], "masivo-stream mend lists the causes with their names", []),
-        (["CAUSE", "--set", "m"], "write a value that the field takes", ["--set", "MALE"]),
-        (
-            ["CAUSE", "--field", "gendre", "--set", "MALE"],
-            "name a field of the API, such as {…}; a list has [] after its name",
-            ["--field", "FOUND", "--set", "MALE"],
-        ),
-        (
-            ["customers", "--set", "MALE"],
-            "name its path, such as --field events[].brand_id",
-            ["--field", "gender", "--set", "MALE"],
-        ),
-        (
-            ["CAUSE", "--map", "M"],
-            "write it so: --map M=MALE --map F=FEMALE",
-            ["--map", "M=MALE", "--map", "F=FEMALE"],
-        ),
-        (
-            ["CAUSE", "--set", "MALE", "--convert"],
-            "use one of these flags, then correct again with the other",
-            ["--set", "MALE"],
-        ),
-        (["CAUSE", "--give-up", ""], 'say why, such as --give-up "test accounts"', ["--set", "MALE"]),
-        (["CAUSE", "--zone", "Lima"], "write Z, or an offset such as -05:00", ["--set", "MALE"]),
-        (["CAUSE", "--csv", "none.csv"], "name a CSV file that can be read", ["--set", "MALE"]),
-        (["CAUSE", "--set", "MALE", "NOT YES"], "answer yes, or give --yes", ["--set", "MALE"]),
-    ],
-)
-def test_a_wrong_correction_is_corrected_as_its_hint_says(served, broken, words, advice, right):
-    """It changes nothing; then the right one is made."""
-    name = only_cause(broken)
-    yes = [] if "NOT YES" in words else ["--yes"]
-    wrong = [name if word == "CAUSE" else word for word in words if word != "NOT YES"]
-    before = (broken / "state" / "dead-letter.customers.ndjson").read_bytes()
-    done = correct(broken, *wrong, *yes)
-    assert done.returncode in {2, 5}
-    found = expect_advice(done, advice)
-    assert (broken / "state" / "dead-letter.customers.ndjson").read_bytes() == before
-    way = right or ["--set", "MALE"]
-    way = [found[0] if word == "FOUND" else word for word in way]
-    target = "customers" if words[0] == "customers" else only_cause(broken)
-    assert correct(broken, target, *way, "--yes").returncode == 0
+WRONG = [
+    (["nothing", "--set", "MALE"], LISTS, []),
+    (["--set", "MALE"], "masivo-stream mend lists the causes with their names", []),
+    (["CAUSE", "--set", "m"], "write a value that the field takes", ["--set", "MALE"]),
+    (
+        ["CAUSE", "--field", "gendre", "--set", "MALE"],
+        "name a field of the API, such as {…}; a list has [] after its name",
+        ["--field", "FOUND", "--set", "MALE"],
+    ),
+    (
+        ["customers", "--set", "MALE"],
+        "name its path, such as --field events[].brand_id",
+        ["--field", "gender", "--set", "MALE"],
+    ),
+    (
+        ["CAUSE", "--map", "M"],
+        "write it so: --map M=MALE --map F=FEMALE",
+        ["--map", "M=MALE", "--map", "F=FEMALE"],
+    ),
+    (
+        ["CAUSE", "--set", "MALE", "--convert"],
+        "use one of these flags, then correct again with the other",
+        ["--set", "MALE"],
+    ),
+    (["CAUSE", "--give-up", ""], 'say why, such as --give-up "test accounts"', ["--set", "MALE"]),
+    (["CAUSE", "--zone", "Lima"], "write Z, or an offset such as -05:00", ["--set", "MALE"]),
+    (["CAUSE", "--csv", "none.csv"], "name a CSV file that can be read", ["--set", "MALE"]),
+    (["CAUSE", "--set", "MALE", "NOT YES"], "answer yes, or give --yes", ["--set", "MALE"]),
+]
+"""Words of a wrong correction, its advice, and what is right; `--set MALE` if that is nothing more."""
+
+
+def test_a_wrong_correction_is_corrected_as_its_hint_says(served, broken):
+    """It changes nothing; then the right one is made, and undone for the next."""
+    path = broken / "state" / "dead-letter.customers.ndjson"
+    name, before = only_cause(broken), path.read_bytes()
+    for words, advice, right in WRONG:
+        yes = [] if "NOT YES" in words else ["--yes"]
+        done = correct(broken, *(name if word == "CAUSE" else word for word in words if word != "NOT YES"), *yes)
+        assert done.returncode in {2, 5}, words
+        found = expect_advice(done, advice)
+        assert path.read_bytes() == before
+        way = [found[0] if word == "FOUND" else word for word in right or ["--set", "MALE"]]
+        assert correct(broken, "customers" if words[0] == "customers" else name, *way, "--yes").returncode == 0
+        assert correct(broken, "--undo", "--yes").returncode == 0
+        assert path.read_bytes() == before
+    assert correct(broken, name, "--set", "MALE", "--yes").returncode == 0
     ends_well(served, broken)
 
 
-@pytest.mark.parametrize(
-    ("text", "advice"),
-    [
-        (b"customer,gender\nc0,MALE\n", COLUMNS),
-        (b"id,gender\nc0,MALE\nc0,MALE\n", "keep one line for each id and field, with the right value"),
-        (
-            b"id,gender\nc0,MALE,\n",
-            'write a cell that holds the separator or a quote in quotes: "a, b" and "a ""b"""',
-        ),
-        (b"id,gender\nc0,M\n", "write the value that the field takes; an empty cell leaves the field as it is"),
-        (b"id,gender\nc\xe90,MALE\n", 'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'),
-    ],
-)
-def test_a_wrong_table_is_corrected_as_its_hint_says(served, broken, text, advice):
+WRONG_TABLES = [
+    (b"customer,gender\nc0,MALE\n", COLUMNS),
+    (b"id,gender\nc0,MALE\nc0,MALE\n", "keep one line for each id and field, with the right value"),
+    (
+        b"id,gender\nc0,MALE,\n",
+        'write a cell that holds the separator or a quote in quotes: "a, b" and "a ""b"""',
+    ),
+    (b"id,gender\nc0,M\n", "write the value that the field takes; an empty cell leaves the field as it is"),
+    (b"id,gender\nc\xe90,MALE\n", 'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'),
+]
+"""Tables, and the advice about each."""
+
+
+def test_a_wrong_table_is_corrected_as_its_hint_says(served, broken):
     """It is named with its line; then the right one is taken."""
-    (broken / "fixes.csv").write_bytes(text)
-    done = correct(broken, only_cause(broken), "--csv", broken / "fixes.csv", "--yes")
-    assert done.returncode == 5
-    expect_advice(done, advice)
+    name = only_cause(broken)
+    for text, advice in WRONG_TABLES:
+        (broken / "fixes.csv").write_bytes(text)
+        done = correct(broken, name, "--csv", broken / "fixes.csv", "--yes")
+        assert done.returncode == 5
+        expect_advice(done, advice)
     (broken / "fixes.csv").write_text("id,gender\nc0,MALE\nc1,MALE\nc2,MALE\n")
-    assert correct(broken, only_cause(broken), "--csv", broken / "fixes.csv", "--yes").returncode == 0
+    assert correct(broken, name, "--csv", broken / "fixes.csv", "--yes").returncode == 0
     ends_well(served, broken)
 
 

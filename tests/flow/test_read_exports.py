@@ -2,18 +2,22 @@ import gzip
 import zlib
 from contextlib import aclosing
 
+import msgspec
 import pytest
 import zstandard
 from core.made import as_bytes, decoder, events
 
+from masivo_stream.core.reading.prover import is_built
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, validate_sources
+from masivo_stream.edges.workers.pool import cores
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, share_work, validate_sources
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import count_lines, one_by_one
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START
 from masivo_stream.model.results import Blank, Entry, Position
+from masivo_stream.model.settings import Settings, SourceSettings, UploadSettings
 
 
 async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
@@ -31,6 +35,17 @@ async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
     assert sum(isinstance(result, Blank) for result in results) == 3000
     assert [result.offset for result in results if isinstance(result, Entry)] == [3000]
     assert sum(validated.bytes_read for validated in found) == found[-1].place.offset == path.stat().st_size
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("pure_python", [False, True])
+def test_others_share_the_work_if_validation_is_most_of_it(limited, pure_python):
+    """Not if the extension proves lines, nor if a limit paces the requests; a person may decide otherwise."""
+    settings = Settings(source=SourceSettings(pure_python=pure_python))
+    worth = not limited and (pure_python or not is_built())
+    assert share_work(settings, limited=limited) == (cores() if worth else 1)
+    asked = msgspec.structs.replace(settings, upload=UploadSettings(workers=3))
+    assert share_work(asked, limited=limited) == 3
 
 
 async def validate(path, *, start=START, known=(0, 0), block_bytes=1 << 20):

@@ -1,6 +1,7 @@
 """What a revert leaves behind, whatever its outcome and that of earlier ones."""
 
-from contextlib import closing
+import resource
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,10 +18,10 @@ from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
+from masivo_stream.model.errors import ConfigurationError, MasivoStreamError, StorageError
 from masivo_stream.model.progress import Figures, Progress
 from masivo_stream.model.results import Entry, Position
-from masivo_stream.model.states import BatchOutcome, BatchState
+from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind
 
 KEY = "9d7e3d8f-0000-4000-8000-000000000000"
 YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
@@ -92,7 +93,7 @@ def may_go_on(state, clock):
     """Return whether a run may start: `goes on`, `afresh`, or what prevents it."""
     try:
         leave_reverted(state, clock)
-    except ConfigurationError as error:
+    except (ConfigurationError, StorageError) as error:
         return str(error).split(":", 1)[0]
     return "goes on" if state.journal.exists() else "afresh"
 
@@ -118,6 +119,32 @@ async def test_all_reverts_of_a_run_count(state, clock, story, end):
     for period, answer in story:
         await revert(state, clock, period, answer)
     assert may_go_on(state, clock) == end
+
+
+@contextmanager
+def file_size_limit(size):
+    """Let no file grow beyond a size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(("period", "end"), [(None, "goes on"), (BOTH_DAYS, "the journal cannot be written")])
+async def test_a_disk_without_room_for_the_journal_in_one_file_is_a_storage_error(state, clock, period, end):
+    """What a killed process left in the write-ahead log needs room only if the run is put aside."""
+    if period is not None:
+        await revert(state, clock, period, YES)
+    with closing(open_journal(state.journal, clock.wall)) as journal:
+        await journal.take_note(Note(NoteKind.RETRY, "x" * 100_000))
+        left = {path: path.read_bytes() for path in (state.journal, state.path / "journal.db-wal")}
+    for path, content in left.items():
+        path.write_bytes(content)
+    with file_size_limit(len(left[state.journal])):
+        assert may_go_on(state, clock).startswith(end)
+    assert may_go_on(state, clock) == ("goes on" if period is None else "afresh")
 
 
 async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):

@@ -54,7 +54,8 @@ def sample_text(source: Input, places: int) -> TextSample:
         head = stored.read_at(0, 512)
         compression = compression_of(head, source.path)
         if compression is Compression.PLAIN:
-            return TextSample(_stretches(stored, source.size, places), source.size, spread=True)
+            whole = places > 1 or source.size <= STRETCH
+            return TextSample(_stretches(stored, source.size, places), source.size, spread=whole)
         return _unpacked(source, stored, compression)
 
 

@@ -152,8 +152,13 @@ class Journal:
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('expected', ?)", (value,))
 
     def merge_wal(self) -> None:
-        """Bring what is in the write-ahead log into the one file, which may be moved then."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Bring what is in the write-ahead log into the one file, which may be moved then.
+
+        Raises:
+            StorageError: the one file cannot grow.
+        """
+        with writing():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; what is noted is durable already."""

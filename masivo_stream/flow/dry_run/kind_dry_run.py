@@ -14,10 +14,9 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
-from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.sent_before import SentFindings
-from masivo_stream.flow.pipeline.read_exports import LineAnswers, is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import LineAnswers, is_much, make_decoder, share_work, validate_sources
 from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.flow.reporting.group_faults import add_rejected
 from masivo_stream.flow.sources import number_sources
@@ -161,7 +160,7 @@ class KindDryRun:
             ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
-            workers=self._settings.upload.workers or cores(),
+            workers=share_work(self._settings),
             answers=answers,
         )
         try:

@@ -24,7 +24,6 @@ from masivo_stream.core.sent_purchases import CopiedRecords
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
 from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
-from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.customers import UnknownCustomers
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.budget_watch import BudgetWatch
@@ -32,7 +31,7 @@ from masivo_stream.flow.pipeline.deleted import confirm_deleted
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
-from masivo_stream.flow.pipeline.read_exports import fit_memory, is_much, make_decoder
+from masivo_stream.flow.pipeline.read_exports import fit_memory, is_much, make_decoder, share_work
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
 from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, settled_records
@@ -143,7 +142,7 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
         isolation_budget=upload.isolation_budget,
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
-        workers=upload.workers or (1 if limited else cores()),
+        workers=share_work(settings, limited=limited),
         paced=limited,
     )
 

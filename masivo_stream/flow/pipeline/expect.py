@@ -154,12 +154,13 @@ async def _sample(kind: Kind, sources: Sequence[Source], settings: Settings) -> 
     """Estimate what exports hold from stretches of some of them; None if that cannot be."""
     if not all(is_file(source.input) for source in sources):
         return None
-    most = _OBJECTS if any(source.input.stored is not None for source in sources) else _FILES
+    objects = any(source.input.stored is not None for source in sources)  # each stretch is a request
+    most = _OBJECTS if objects else _FILES
     chosen = [sources[number * len(sources) // min(most, len(sources))] for number in range(min(most, len(sources)))]
     taken = _Sampled(kind, settings)
     try:
         for source in chosen:
-            taken.take(source, await _read(source.input, max(2, _PLACES // len(chosen))))
+            taken.take(source, await _read(source.input, 1 if objects else max(2, _PLACES // len(chosen))))
         return taken.expected(sources, [*chosen])
     except (OSError, MasivoStreamError):  # the run meets it, too, and reports it
         return None

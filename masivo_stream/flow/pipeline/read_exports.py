@@ -17,6 +17,7 @@ from masivo_stream.core.reading.duplicates import KnownCustomers, KnownIds
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
+from masivo_stream.core.reading.prover import is_built
 from masivo_stream.core.reading.purchases import EventMemory, Purchases
 from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.core.reading.remote import AnswerReader, ask
@@ -236,8 +237,19 @@ def validate_again(kind: Kind, sources: Sequence[Source], settings: Settings) ->
         make_decoder(kind, settings, thorough=not is_much(sources)),
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
-        workers=settings.upload.workers or cores(),
+        workers=share_work(settings),
     )
+
+
+def share_work(settings: Settings, *, limited: bool = False) -> int:
+    """Return the number of processes that share the work, this one included; `limited`: a limit paces the requests.
+
+    If the setting leaves it open: one if a limit paces the requests, since it waits most of the time. One if the
+    extension proves lines: what others could take off this process is less than what they cost (bench/README.md).
+    Without the extension, validation is most of the work: as many as there are cores.
+    """
+    alone = limited or (is_built() and not settings.source.pure_python)
+    return settings.upload.workers or (1 if alone else cores())
 
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
