@@ -59,6 +59,9 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/mending/table.py": {
         (
+            "write the whole value, or leave its cell empty; the dead letter has the value that the list leaves out"
+        ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
+        (
             "leave its correction empty if the list names no field: the whole line is corrected in the export, or in "
             "`raw` of the dead-letter file"
         ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",

@@ -12,6 +12,7 @@ from fakes import write_export
 pytestmark = pytest.mark.slow
 
 LISTS = "masivo-stream mend lists the causes with their names, and the corrections that were made"
+LEFT_OUT = "write the whole value, or leave its cell empty; the dead letter has the value that the list leaves out"
 NO_FIELD = (
     "leave its correction empty if the list names no field: the whole line is corrected in the export, or in `raw` of"
     " the dead-letter file"
@@ -159,6 +160,7 @@ def test_a_filled_in_list_is_corrected_as_its_hints_say(served, broken):
     for text, advice in (
         ("c0,person,gender,MALE", "leave the column `kind` as masivo-stream dead-letters --csv writes it"),
         ("c0,customers,,MALE", NO_FIELD),
+        ('c0,customers,gender,"(left out: 50,000 characters)"', LEFT_OUT),
     ):
         table.write_text(f"id,kind,field,correction\n{text}\n")
         done = correct(broken, only_cause(broken), "--csv", table, "--yes")

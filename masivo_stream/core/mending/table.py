@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from masivo_stream.core.mending.correct import RowKey, RowPlace
 from masivo_stream.core.mending.field_path import FieldPath, nearest_path, parse_path, types_at
-from masivo_stream.core.mending.list_rows import read_cell
+from masivo_stream.core.mending.list_rows import is_left_out, read_cell
 from masivo_stream.core.mending.new_values import WrongValueError, write_value
 from masivo_stream.model.contract import Kind
 
@@ -33,6 +33,10 @@ _NO_FIELD = (
     "leave its correction empty if the list names no field: the whole line is corrected in the export, or in `raw` of"
     " the dead-letter file"
 )
+
+_WHOLE = "write the whole value, or leave its cell empty; the dead letter has the value that the list leaves out"
+_LONGEST_CELL = 2**31 - 1
+"""Characters. The limit of Python's csv, 131,072, is less than a record has that a dead letter may hold."""
 
 _SEPARATORS = (",", ";", "\t")
 
@@ -66,6 +70,7 @@ def read_table(text: Iterable[str], kind: Kind, schema: object) -> Table:
     reader = csv.reader(_with(first, lines), delimiter=separator, strict=True)
     table = Table({}, {}, {})
     read = _RowReader(table, columns, kind, schema)
+    longest = csv.field_size_limit(_LONGEST_CELL)
     try:
         next(reader)
         begin = reader.line_num + 1
@@ -75,6 +80,8 @@ def read_table(text: Iterable[str], kind: Kind, schema: object) -> Table:
                 read.take(cells, line)
     except csv.Error as error:
         raise TableError(f"the line cannot be read as CSV: {error}", reader.line_num, _QUOTES) from error
+    finally:
+        csv.field_size_limit(longest)
     return table
 
 
@@ -136,6 +143,8 @@ class _RowReader:
         for name, cell in row.items():
             if cell == "":
                 continue
+            if is_left_out(cell):
+                raise TableError(f"the value for {name} only says that the list has left it out", line, _WHOLE)
             path = _check_path(name, line, self._schema)
             if path in found:
                 raise _twice(table.lines[key], line)
