@@ -202,7 +202,7 @@ def describe_validator(*, pure_python: bool = False) -> str:
     if not _BUILT:
         return f"{validator} alone: the extension in C was not built, since there was no compiler"
     if not _FITS:
-        return f"{validator} alone: the extension in C was built from other sources; install masivo-stream again"
+        return f"{validator} alone: the extension in C was built from other sources"
     if pure_python:
         return f"{validator} alone: pure_python is set"
     return f"{validator}, after an extension in C that proves most lines valid"
