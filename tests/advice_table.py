@@ -12,6 +12,9 @@ that ends, a permission that comes back, a disk with room); what is to be report
 
 TABLE: dict[str, dict[str, str]] = {
     "observe/mend_list.py": {
+        (
+            "{…} passed over, for {…}: masivo-stream mend {…} takes them"
+        ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
         "  masivo-stream mend {…} {…}{…}": "mending::the_next_step_leads_to_a_correction",
         "  masivo-stream retry{…}": "mending::the_next_step_leads_to_a_correction",
         "--csv corrections.csv": "mending::the_next_step_leads_to_a_correction",
@@ -55,6 +58,16 @@ TABLE: dict[str, dict[str, str]] = {
         "write a value that the field takes": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
     },
     "core/mending/table.py": {
+        (
+            "write the whole value, or leave its cell empty; the dead letter has the value that the list leaves out"
+        ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
+        (
+            "leave its correction empty if the list names no field: the whole line is corrected in the export, or in "
+            "`raw` of the dead-letter file"
+        ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
+        (
+            "leave the column `kind` as masivo-stream dead-letters --csv writes it"
+        ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
         (
             "keep one line for each id and field, with the right value"
         ): "mending::a_wrong_table_is_corrected_as_its_hint_says",

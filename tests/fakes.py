@@ -254,6 +254,7 @@ class PipelineUnderTest:
             isolation_budget=isolation_budget,
             block_bytes=block_bytes,
             max_line_bytes=1 << 20,
+            paced=bool(windows),
         )
         self.kind_pipeline = assemble(self.recorder, ports, to_read, options)
 

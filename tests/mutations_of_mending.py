@@ -71,6 +71,22 @@ MUTATIONS = (
         (CLI + "personal_values_are_masked_unless_they_are_wanted",),
     ),
     Mutation(
+        "a value that was left out is a correction",
+        "core/mending/list_rows.py",
+        "return _TOO_LONG.fullmatch(text.strip()) is not None",
+        "return False",
+        "The words in the place of a long value are written into the record, and sent.",
+        ("core/test_correction_table.py::test_a_value_too_long_for_a_cell_is_left_out_and_never_comes_back",),
+    ),
+    Mutation(
+        "a correction is for all lines of its customer",
+        "core/mending/table.py",
+        "return RowPlace(customer, file, line) if file and line else customer",
+        "return customer",
+        "The right value of one line is written over good values of the customer's other lines.",
+        ("core/test_correction_table.py::test_a_line_with_a_place_is_for_the_dead_letter_of_that_place",),
+    ),
+    Mutation(
         "a formula stays one",
         "core/mending/list_rows.py",
         'return f"\'{text}" if text.startswith(_FORMULA)',

@@ -124,5 +124,7 @@ class Mended(Struct, frozen=True, kw_only=True):
     """Places that stay as they were, by why."""
     examples: tuple[EditExample, ...] = ()
     rows_unused: tuple[int, ...] = ()
-    """Lines of the table whose id no dead letter has: the first ten."""
+    """Lines of the table whose id, or id and place, no dead letter has: the first ten."""
     rows_unused_count: int = 0
+    rows_of_other_kinds: dict[str, int] = {}
+    """Corrections in the table for dead letters of other kinds: how many; they are passed over."""

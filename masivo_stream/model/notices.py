@@ -363,6 +363,10 @@ class TracingFailed(Struct, frozen=True, kw_only=True):
     """How many were lost."""
 
 
+class TenSecondsPassed(Struct, frozen=True):
+    """Another ten seconds of the run have passed, whatever it does or waits for."""
+
+
 class MinutePassed(Struct, frozen=True):
     """Another minute of the run has passed."""
 
@@ -519,6 +523,7 @@ Notice = (
     | NotifyFailed
     | TracingFailed
     | WorkProgressed
+    | TenSecondsPassed
     | MinutePassed
     | LoopStalled
     | RunEnded

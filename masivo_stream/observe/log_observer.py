@@ -57,6 +57,7 @@ from masivo_stream.model.notices import (
     SlotAwaited,
     Stopping,
     TakenBack,
+    TenSecondsPassed,
     TotalsProgressed,
     TracingFailed,
     Visible,
@@ -198,8 +199,8 @@ class LogObserver:
                 self._log.info(
                     "read_back", kind=kind, number=number, records=records, found=found, seconds=round(seconds, 3)
                 )
-            case Progressed():
-                pass  # once a second is too often to read; see MinutePassed
+            case Progressed() | TenSecondsPassed():
+                pass  # too often to read; see MinutePassed
             case MinutePassed():
                 if self._snapshot is not None:
                     self._log.info("progress", **_progress(self._snapshot()))

@@ -152,6 +152,9 @@ def print_mended(console: Console, found: Mended) -> None:
             else ""
         )
         print_hanging(console, f"no dead letter concerned has the id in these lines of the table: {some}{more}", "  ")
+    for kind, count in found.rows_of_other_kinds.items():
+        of_table = f"{count:,} {'corrections' if count != 1 else 'correction'} of the table"
+        print_hanging(console, f"{of_table} passed over, for {kind}: masivo-stream mend {kind} takes them", "  ")
 
 
 def _have(found: Mended) -> str:

@@ -11,9 +11,13 @@ from masivo_stream.model.notices import (
     ExportsMeasured,
     KindStarted,
     Notice,
+    Paused,
+    Resumed,
     RunEnded,
     RunStarted,
+    SettingsReread,
     Stopping,
+    TenSecondsPassed,
     WaitingVisible,
 )
 from masivo_stream.model.ports import Clock
@@ -23,7 +27,16 @@ EVERY = 10.0
 """Seconds between two notes, if nothing special happens."""
 
 _SOON = 1.0
-_NOTABLE = (ExportsMeasured, KindStarted, Stopping, WaitingVisible, BatchWaits)
+_NOTABLE = (
+    ExportsMeasured,
+    KindStarted,
+    Stopping,
+    WaitingVisible,
+    BatchWaits,
+    Paused,
+    Resumed,
+    SettingsReread,
+)
 
 
 class ProgressNotes:
@@ -43,6 +56,8 @@ class ProgressNotes:
             case RunEnded():
                 self._noted = math.inf
                 remove_progress(self._path)
+            case TenSecondsPassed():  # also while nothing else happens: a slot may be awaited for an hour
+                self._note(_SOON)
             case _:
                 self._note(_SOON if isinstance(notice, _NOTABLE) else EVERY)
 

@@ -13,6 +13,7 @@ from masivo_stream.model.contract import Kind
 
 STATE = Path("masivo-state")
 LETTERS = STATE / "dead-letter.customers.ndjson"
+EVENT_LETTERS = STATE / "dead-letter.events.ndjson"
 ZONELESS = "2020-01-01 10:00:00"
 
 
@@ -179,6 +180,37 @@ def test_the_list_for_the_owner_comes_back_filled_in(migrated):
         writer.writerows(rows)
     found = json.loads(migrated("mend", "customers", "--csv", "list.csv", "--yes", "--json").out)
     assert (found["changed"], found["valid"], found["rows_unused_count"]) == (5, 5, 0)
+
+
+def test_the_list_of_several_kinds_and_lines_corrects_each_at_its_place(online, request):
+    """One customer has a dead letter among the customers, and two among the events; the list is filled in once."""
+    made = [{**record(Kind.CUSTOMERS, number), "id": f"{request.node.name}-{number}"} for number in range(2)]
+    for each in made:
+        each["email"] = f"{each['id']}@example.com"
+    made[0]["registration_date"] = ZONELESS
+    good, bad = event("a"), {**event("b"), "issued_at": ZONELESS}
+    write_export(Path("customers.ndjson"), made)
+    owner = made[1]["id"]
+    write_export(
+        Path("events.ndjson"),
+        [{"id": owner, "events": [good, bad]}, {"id": owner, "events": [{**bad, "purchase_id": "c"}, event("d")]}],
+    )
+    flags = ("--customers", "customers.ndjson", "--events", "events.ndjson", "--quiet", "--no-verify", "--json")
+    assert online("migrate", *flags).code == 3
+    rows = list(csv.DictReader(io.StringIO(online("dead-letters", "--csv").out)))
+    assert [row["field"] for row in rows] == ["registration_date", "events[1].issued_at", "events[0].issued_at"]
+    for number, row in enumerate(rows):
+        row["correction"] = f"2020-01-0{number + 1}T10:00:00Z"
+    with Path("list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = online("mend", "customers", "--csv", "list.csv", "--yes")
+    assert (done.code, "2 corrections of the table passed over, for events" in " ".join(done.out.split())) == (0, True)
+    found = json.loads(online("mend", "events", "--csv", "list.csv", "--yes", "--json").out)
+    assert (found["valid"], found["rows_unused_count"], found["rows_of_other_kinds"]) == (2, 0, {"customers": 1})
+    dates = [[each["issued_at"] for each in json.loads(letter["raw"])["events"]] for letter in lines(EVENT_LETTERS)]
+    assert dates == [[good["issued_at"], "2020-01-02T10:00:00Z"], ["2020-01-03T10:00:00Z", good["issued_at"]]]
 
 
 def test_the_list_on_standard_output_has_no_mark(migrated):

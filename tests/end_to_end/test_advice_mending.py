@@ -12,6 +12,11 @@ from fakes import write_export
 pytestmark = pytest.mark.slow
 
 LISTS = "masivo-stream mend lists the causes with their names, and the corrections that were made"
+LEFT_OUT = "write the whole value, or leave its cell empty; the dead letter has the value that the list leaves out"
+NO_FIELD = (
+    "leave its correction empty if the list names no field: the whole line is corrected in the export, or in `raw` of"
+    " the dead-letter file"
+)
 COLUMNS = (
     "the first line names the columns: id, and a path for each field, such as events[].order.value; or id, field and"
     " correction, as masivo-stream dead-letters --csv writes them"
@@ -145,6 +150,27 @@ def test_a_wrong_table_is_corrected_as_its_hint_says(served, broken):
         expect_advice(done, advice)
     (broken / "fixes.csv").write_text("id,gender\nc0,MALE\nc1,MALE\nc2,MALE\n")
     assert correct(broken, name, "--csv", broken / "fixes.csv", "--yes").returncode == 0
+    ends_well(served, broken)
+
+
+def test_a_filled_in_list_is_corrected_as_its_hints_say(served, broken):
+    """A line for another kind is passed over, and taken with that kind; kinds and fields stay as they are."""
+    table = broken / "list.csv"
+    right = "id,kind,field,correction\nc0,customers,gender,MALE\nc1,customers,gender,MALE\nc2,customers,gender,MALE\n"
+    for text, advice in (
+        ("c0,person,gender,MALE", "leave the column `kind` as masivo-stream dead-letters --csv writes it"),
+        ("c0,customers,,MALE", NO_FIELD),
+        ('c0,customers,gender,"(left out: 50,000 characters)"', LEFT_OUT),
+    ):
+        table.write_text(f"id,kind,field,correction\n{text}\n")
+        done = correct(broken, only_cause(broken), "--csv", table, "--yes")
+        assert done.returncode == 5
+        expect_advice(done, advice)
+    table.write_text(right + "c0,events,events[0].type,PURCHASE\n")
+    done = correct(broken, only_cause(broken), "--csv", table, "--yes")
+    _, kind, _ = expect_advice(done, "{…} passed over, for {…}: masivo-stream mend {…} takes them")
+    done = correct(broken, kind, "--csv", table, "--yes")
+    assert b"3 corrections of the table passed over, for customers" in done.stdout
     ends_well(served, broken)
 
 

@@ -14,8 +14,9 @@ from masivo_stream.core.sending.refusal_limits import SYSTEMATIC
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError, StorageError
-from masivo_stream.model.notices import BatchDeparted, LimitLearned, RecordIsolated
+from masivo_stream.model.notices import BatchDeparted, LimitLearned, Progressed, RecordIsolated
 from masivo_stream.model.reason import Reason
+from masivo_stream.model.window import Window
 
 KINDS = list(Kind)
 
@@ -39,6 +40,15 @@ async def test_everything_arrives_once(kind, tmp_path):
     assert set(pipeline.api.applied.values()) == {1}
     assert len(pipeline.api.applied) == figures.items_accepted == figures.items_read
     assert figures.requests == figures.requests_lower_bound == len(pipeline.api.requests)
+
+
+async def test_what_limits_pace_is_shown_at_once(tmp_path):
+    """Four requests leave together, then none for an hour: until then the figures are those of all four."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(5000)])
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], windows=[Window(4, 3600.0)], uploaders=4)
+    await pipeline.run()
+    figures = [each.figures.accepted for each in pipeline.memory.notices if isinstance(each, Progressed)]
+    assert [*dict.fromkeys(figures)] == [0, 1000, 2000, 3000, 4000, 5000]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -133,7 +133,7 @@ SNAPSHOT = RunSnapshot(version="1", began=0, now=1, phases=(), anomalies=(Anomal
 
 def test_a_run_shows_itself_to_other_processes(tmp_path):
     """At once, then now and then; only of its own process; without names of files; and no more when it has ended."""
-    from masivo_stream.model.notices import MinutePassed, RunEnded, RunStarted, SlotAwaited
+    from masivo_stream.model.notices import MinutePassed, RunEnded, RunStarted, SlotAwaited, TenSecondsPassed
     from masivo_stream.model.summary import Summary
 
     clock, seen = At(), []
@@ -147,6 +147,9 @@ def test_a_run_shows_itself_to_other_processes(tmp_path):
     for clock.seconds in (1.0, EVERY - 0.1, EVERY, EVERY + 1):
         notes.notify(SlotAwaited(seconds=1.0))
     assert seen == [0.0, EVERY]
+    clock.seconds = 2 * EVERY - 1  # nothing happens but time
+    notes.notify(TenSecondsPassed())
+    assert seen == [0.0, EVERY, 2 * EVERY - 1]
     notes.notify(RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)))
     assert not (tmp_path / PROGRESS).exists()
 

@@ -53,10 +53,28 @@ class RemoveField(Struct, frozen=True):
     """Leave the field out."""
 
 
-class FromTable(Struct, frozen=True):
-    """Write what a table has for the customer's id: texts by path."""
+class RowPlace(Struct, frozen=True):
+    """The dead letter for which a row of a table is: the list of dead letters names file and line beside the id."""
 
-    rows: Mapping[str, Mapping[FieldPath, str]]
+    id: str
+    file: str
+    line: str
+
+
+RowKey = str | RowPlace
+"""For which dead letters a row is: those with an id, or only the one at a place."""
+
+
+def row_keys(letter: Letter, text: str) -> tuple[RowKey, ...]:
+    """Return the keys of the rows that are for a dead letter; `text` is its record."""
+    customer = id_text(text)
+    return customer, RowPlace(customer, letter.file, str(letter.line))
+
+
+class FromTable(Struct, frozen=True):
+    """Write what a table has for the customer's id, or for the place of the dead letter: texts by path."""
+
+    rows: Mapping[RowKey, Mapping[FieldPath, str]]
 
 
 class GiveUp(Struct, frozen=True):
@@ -131,10 +149,11 @@ class Corrector:
         left: list[str] = []
         done: set[Path] = set()
         known = faults
+        keys = row_keys(letter, text)
         try:
             record = check_json(text)
             for _ in range(_MOST_ROUNDS):
-                wanted = self._wanted(known, record, text)
+                wanted = self._wanted(known, record, keys)
                 places = [(place, new) for place, new in wanted if place not in done]
                 done.update(place for place, _ in places)
                 before = len(edits)
@@ -154,14 +173,16 @@ class Corrector:
         now = (*known, *found_elsewhere(faults, self._target.key))
         return Corrected(body, tuple(edits), tuple(left), now)
 
-    def _wanted(self, faults: Iterable[LetterFault], record: object, text: str) -> list[tuple[Path, str | None]]:
+    def _wanted(
+        self, faults: Iterable[LetterFault], record: object, keys: tuple[RowKey, ...]
+    ) -> list[tuple[Path, str | None]]:
         """Return the places to change; with a table, the new texts too."""
         if not isinstance(self._action, FromTable):
             return [(place, None) for place in dict.fromkeys(self._target.places(faults, record))]
-        customer = id_text(text)
-        row = self._action.rows.get(customer)
-        if row is None:
-            raise CannotEditError("its id is not in the table" if customer else "it has no id to find in the table")
+        rows = [self._action.rows[key] for key in keys if key in self._action.rows]
+        if not rows:
+            raise CannotEditError("its id is not in the table" if keys[0] else "it has no id to find in the table")
+        row = {path: new for each in rows for path, new in each.items()}
         return [(place, new) for path, new in row.items() for place in places_of(path, record)]
 
     def _at(self, text: str, place: Path, new: str | None, edits: list[Edit]) -> str:

@@ -21,6 +21,11 @@ from masivo_stream.model.reason import Reason
 
 COLUMNS = ("file", "line", "kind", "id", "field", "cause", "value", "correction")
 
+LONGEST_CELL = 32_000
+"""Characters in UTF-16 of a cell. A spreadsheet cuts off what is beyond 32,767, and says nothing
+(Microsoft, "Excel specifications and limits")."""
+
+_TOO_LONG = re.compile(r"\(left out: [0-9,]+ characters\)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -78,8 +83,11 @@ class FaultRow(Struct, frozen=True):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The cells of `COLUMNS`; the last one is empty, for the correction."""
-        return self.file, str(self.line), self.kind, self.id, self.field, self.cause, self.value, ""
+        """The cells of `COLUMNS`; a text too long for one is left out. The last one is empty, for the correction."""
+        cause, value = (
+            text if _fits(text) else f"(left out: {len(text):,} characters)" for text in (self.cause, self.value)
+        )
+        return self.file, str(self.line), self.kind, self.id, self.field, cause, value, ""
 
     def _words(self, message: str) -> str:
         return ": ".join(filter(None, (PLAIN_WORDS.get(self.reason, self.reason), message)))
@@ -103,6 +111,16 @@ def fault_value(text: str, fault: LetterFault) -> str:
         return plain_text(value_at(text, place))
     except (CannotEditError, ValueError, IndexError, RecursionError):
         return ""
+
+
+def _fits(text: str) -> bool:
+    """Return whether a spreadsheet's cell holds a text."""
+    return len(text) <= LONGEST_CELL and len(text) + sum(letter > "\uffff" for letter in text) <= LONGEST_CELL
+
+
+def is_left_out(text: str) -> bool:
+    """Return whether a cell says that the list leaves a value out since it is too long for a spreadsheet's cell."""
+    return _TOO_LONG.fullmatch(text.strip()) is not None
 
 
 def write_rows(rows: Iterable[Iterable[str]]) -> bytes:

@@ -20,8 +20,9 @@ from masivo_stream.core.mending.correct import (
     GiveUp,
     RemoveField,
     RenameField,
+    RowKey,
     Target,
-    id_text,
+    row_keys,
 )
 from masivo_stream.core.mending.field_path import nearest_path, parse_path, types_at
 from masivo_stream.core.mending.json_text import read_text
@@ -208,11 +209,12 @@ class _MendWork:
         self._checker = make_checker(kind, settings.validation)
         schema = make_rules(kind, settings.validation, thorough=True, pure_python=True).schema
         self._target = _target(kind, key, wanted, schema)
-        self._lines: dict[str, int] = {}
+        self._lines: dict[RowKey, int] = {}
+        self._other_kinds: dict[str, int] = {}
         action = wanted.action
         if isinstance(action, TableFile):
-            table = read_table_file(action.path, schema)
-            action, self._lines = FromTable(table.rows), table.lines
+            table = read_table_file(action.path, kind, schema)
+            action, self._lines, self._other_kinds = FromTable(table.rows), table.lines, table.other_kinds
         self._action = action
         self.what = _describe(action, wanted.field or (key[1] if key is not None else ""))
         self._corrector = Corrector(self._target, action, schema, self._checker)
@@ -235,7 +237,8 @@ class _MendWork:
         corrected = self._corrector.correct(found.letter, faults)
         self._left.update(corrected.left)
         if self._lines:
-            self._lines.pop(id_text(read_text(found.letter.body)), None)
+            for key in row_keys(found.letter, read_text(found.letter.body)):
+                self._lines.pop(key, None)
         if not corrected.edits:
             draft.pass_on(found.line)
             return
@@ -276,6 +279,7 @@ class _MendWork:
             examples=tuple(self._examples),
             rows_unused=tuple(sorted(self._lines.values())[:_MOST_LINES]),
             rows_unused_count=len(self._lines),
+            rows_of_other_kinds=self._other_kinds,
         )
 
 

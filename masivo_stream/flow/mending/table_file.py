@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from masivo_stream.core.mending.table import Table, TableError, read_table
 from masivo_stream.core.redact import named
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
 
 _OPERATION = "read the corrections"
 
 
-def read_table_file(path: str, schema: object) -> Table:
-    """Return the corrections of a CSV file for records of a schema.
+def read_table_file(path: str, kind: Kind, schema: object) -> Table:
+    """Return the corrections of a CSV file for records of a kind, which have this schema.
 
     Raises:
         InputError: it cannot be read, or is no table of corrections.
@@ -25,7 +26,7 @@ def read_table_file(path: str, schema: object) -> Table:
                 yield text
 
     try:
-        return read_table(lines(), schema)
+        return read_table(lines(), kind, schema)
     except TableError as error:
         raise InputError(
             str(error), operation=_OPERATION, place=f"{named(path)}:{error.line}", hint=error.hint

@@ -68,6 +68,8 @@ class KindOptions(Struct, frozen=True, kw_only=True):
     block_bytes: int
     max_line_bytes: int
     workers: int = 1
+    paced: bool = False
+    """Whether rate limits pace the requests."""
 
 
 class KindPipeline:
@@ -247,7 +249,7 @@ class KindPipeline:
                 # The batch stays where it is in the ledger, so it is pending, and holds the checkpoint.
                 self._stop.begin(error)
             self._changed.set()
-            self._notify_progress()
+            self._notify_progress(at_once=self._options.paced)  # the next request may leave in an hour
 
     async def _deliver(self, batch: Batch) -> ToReadBack | None:
         """Deliver a batch; return what is left of it, None if nothing is."""
@@ -300,15 +302,15 @@ class KindPipeline:
             self._stop.begin(error)
         self._count_read_backs(-1)
         self._changed.set()
-        self._notify_progress()
+        self._notify_progress(at_once=self._options.paced)
 
     def _count_read_backs(self, more: int) -> None:
         self._read_backs += more
         self._isolator.count_read_backs(self._read_backs)
 
-    def _notify_progress(self) -> None:
+    def _notify_progress(self, *, at_once: bool = False) -> None:
         now = self._clock.now()
-        if now - self._progress_notified >= PROGRESS_EVERY:
+        if at_once or now - self._progress_notified >= PROGRESS_EVERY:
             self._progress_notified = now
             read = self._sources.extent.before(self.ledger.read_position)
             self._observer.notify(Progressed(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
