@@ -81,7 +81,7 @@ NO_HOURS = "masivo-stream pause STATE holds a run until masivo-stream resume STA
 def test_a_pause_without_hours_is_a_command(served, work):
     """Both commands are as they are written; STATE is the run's. Paused, it waits; then it goes on."""
     pause, resume = (f"masivo-stream {name} STATE" for name in ("pause", "resume"))
-    assert NO_HOURS == f"{pause} holds a run until {resume}"
+    assert f"{pause} holds a run until {resume}" == NO_HOURS
     done = run(*PLANNED, "--limit", "00:00-24:00 pause", cwd=work)
     assert (done.returncode, NO_HOURS in " ".join(done.stderr.decode().split())) == (2, True), done.stderr
     assert migrate(served, work).returncode == 0
