@@ -228,7 +228,13 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_an_example",
     },
+    "model/window.py": {
+        "masivo-stream pause STATE holds a run until masivo-stream resume STATE": (
+            "commands::a_pause_without_hours_is_a_command"
+        ),
+    },
     "cli/usage.py": {
+        "--state-dir {…}": "commands::a_state_directory_is_named_with_its_flag",
         "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
@@ -659,6 +665,7 @@ TABLE: dict[str, dict[str, str]] = {
         "do not start over without the journal: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
         ),
+        "start `migrate`: it begins": "stopping::a_full_disk_is_freed",
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
     "edges/journal/read.py": {

@@ -4,7 +4,9 @@ No value is quoted that may be a secret: of an unknown flag only the name is sho
 """
 
 import difflib
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from cyclopts import CycloptsError, UnknownOptionError, UnusedCliTokensError
 from cyclopts.exceptions import UnknownCommandError
@@ -27,11 +29,18 @@ def explain(error: CycloptsError, command: str, commands: Iterable[str]) -> tupl
             name = error.unused_tokens[0]
             return f"{name}: no such command", _nearest(name, commands, lists)
         case UnusedCliTokensError() if error.unused_tokens:
-            return f"{error.unused_tokens[0]}: this word belongs to no flag", lists
+            word = error.unused_tokens[0]
+            # `pause STATE` takes a state directory without its flag.
+            meant = f"--state-dir {shlex.quote(word)}" if Path(word).is_dir() else ""
+            return f"{word}: this word belongs to no flag", _suggest(meant, lists)
         case _:
             return str(error), lists
 
 
 def _nearest(name: str, known: Iterable[str], lists: str) -> str:
     close = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {close[0]}? ({lists})" if close else lists
+    return _suggest(close[0] if close else "", lists)
+
+
+def _suggest(meant: str, lists: str) -> str:
+    return f"did you mean {meant}? ({lists})" if meant else lists

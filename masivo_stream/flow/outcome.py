@@ -7,7 +7,7 @@ from msgspec import UNSET
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.errors import BudgetError, ExitCode, InputError, Interrupted, MasivoStreamError
+from masivo_stream.model.errors import BudgetError, ExitCode, InputError, Interrupted, MasivoStreamError, StorageError
 from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
@@ -57,6 +57,8 @@ def summarise(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None,
     message, hint = (str(cause), cause.hint) if cause else ("", "")
     if isinstance(cause, InputError) and cause.place:
         message = f"{cause.place}: {cause}"
+    if isinstance(cause, StorageError) and cause.place:
+        message = f"{cause} ({cause.place})"
     if not closes:
         outcome, code = "stopped", ExitCode.BUG
         message = "the figures do not add up: please report this, and keep the state directory"

@@ -17,6 +17,10 @@ _LAST_YEAR = 9000
 """From this year on, dates are too near to their end to calculate with: the clock is then never changed."""
 
 
+class WholeDayError(ValueError):
+    """Hours that begin when they end."""
+
+
 class Hours(Struct, frozen=True):
     """From `begin` to `end`, both in minutes after midnight; over midnight if `end` is earlier."""
 
@@ -38,6 +42,7 @@ def parse_hours(text: str) -> Hours:
     """Read hours such as `08:00-20:00`, `22:00-06:00` or `20:00-24:00`.
 
     Raises:
+        WholeDayError: they never end.
         ValueError: the text is not hours; the message shows what they look like.
     """
     found = _HOURS.match(text.strip())
@@ -46,7 +51,7 @@ def parse_hours(text: str) -> Hours:
         raise ValueError("hours are HH:MM-HH:MM, such as 08:00-20:00, or 22:00-06:00 over midnight")
     end = end or _DAY
     if (end - begin) % _DAY == 0:
-        raise ValueError("hours of a whole day are no hours: leave them out, and the limit always holds")
+        raise WholeDayError("hours of a whole day are no hours: leave them out, and the limit always holds")
     return Hours(begin, end)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from masivo_stream.model.hours import Hours, parse_hours
+from masivo_stream.model.hours import Hours, WholeDayError, parse_hours
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WINDOW = re.compile(r"\A\s*([1-9][0-9]{0,8})\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*([smhd])\s*\Z", re.ASCII)
@@ -14,6 +14,13 @@ _WINDOW = re.compile(r"\A\s*([1-9][0-9]{0,8})\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*([s
 
 _TIMED = re.compile(r"\A\s*([0-9][0-9:]*\s*[-\u2013]\s*[0-9][0-9:]*)\s+(\S.*)\Z", re.ASCII)
 _PAUSE = "pause"
+
+_LIKE_HOURS = re.compile(
+    "[0-9]([:.][0-9]{2})?\\s*([ap]\\.?m\\.?|h)?\\s*(-|\u2013|to)\\s*[0-9]", re.ASCII | re.IGNORECASE
+)
+"""Hours as people write them, in the right place or not."""
+_HOURS_FIRST = 'hours are HH:MM-HH:MM, and a window or pause follows them, such as "08:00-20:00 1/30s"'
+_PAUSE_A_RUN = "masivo-stream pause STATE holds a run until masivo-stream resume STATE"
 
 
 class Window(Struct, frozen=True):
@@ -85,8 +92,17 @@ def parse_timed_windows(text: str) -> tuple[Window, ...]:
 def _parse_limit(text: str) -> Window:
     found = _TIMED.match(text)
     if found is None:
+        if text.strip().lower() == _PAUSE:
+            raise ValueError(f'a pause has hours, such as "22:00-06:00 pause"; {_PAUSE_A_RUN}')
+        if _LIKE_HOURS.search(text):
+            raise ValueError(_HOURS_FIRST)
         return parse_window(text)
-    hours = parse_hours(found[1])
+    try:
+        hours = parse_hours(found[1])
+    except WholeDayError:
+        if found[2].strip().lower() == _PAUSE:
+            raise ValueError(f"a pause of the whole day would send nothing; {_PAUSE_A_RUN}") from None
+        raise
     if found[2].strip().lower() == _PAUSE:
         return Window(0, 1.0, hours)
     try:

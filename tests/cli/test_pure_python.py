@@ -147,10 +147,12 @@ def test_exports_that_belong_together_are_checked_alike(command, monkeypatch):
         assert found[0][0] == 3
 
 
-def test_it_works_without_the_extension(tmp_path):
-    """No compiler, no extension: nothing of it is imported, also where its types are named."""
+@pytest.mark.parametrize("there", ["None", "SimpleNamespace(Prover=None)"], ids=["none", "of before"])
+def test_it_works_without_the_extension(there, tmp_path):
+    """There was no compiler; or a checkout was updated, and its extension is the one of before. It is not used."""
     script = (
-        "import sys; sys.modules['masivo_stream.core.reading._prover'] = None;"
+        "import sys; from types import SimpleNamespace;"
+        f"sys.modules['masivo_stream.core.reading._prover'] = {there};"
         "from masivo_stream.cli.main import run; sys.exit(run(['validate', '--customers', sys.argv[1]]))"
     )
     export = tmp_path / "customers.ndjson"

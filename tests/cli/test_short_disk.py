@@ -56,13 +56,22 @@ def start(online, name, many, state):
     return online(name, *own, "--state-dir", state, "--drain-time", "0", "--quiet")
 
 
+def assert_says_why(online, state):
+    """There was no room for a report, and the process was not killed."""
+    said = " ".join(online("status", "--state-dir", state).out.split())
+    assert "stopped: the journal cannot be written: No space left on device" in said
+    assert "start the same command again when the cause is gone: it continues from here" in said
+
+
 def test_a_run_that_filled_its_disk_says_so_until_there_is_room(online, many, disk):
     """The journal has a write-ahead log that the one file has no room for. No command ends with a traceback."""
     state = disk / "state"
     fill(disk, but=300_000)
     done = start(online, "migrate", many, state)
-    assert (done.code, "database or disk is full" in done.out) == (6, True), done
+    said = "".join(done.out.split())
+    assert (done.code, "Nospaceleftondevice" in said, f"({state}/journal.db)" in said) == (6, True, True), done.out
     assert (state / "journal.db-wal").stat().st_size
+    assert_says_why(online, state)
     fill(disk)
     for name in RUNS:
         done = start(online, name, many, state)
@@ -70,10 +79,26 @@ def test_a_run_that_filled_its_disk_says_so_until_there_is_room(online, many, di
         assert "Traceback" not in said
         assert done.code == 6 or name in READING, (name, done)
         assert (done.code == 6) == ("free up disk space" in said), (name, done)
+        assert_says_why(online, state)
     for words in (("status",), ("report", "--json"), ("dead-letters",)):
         done = online(*words, "--state-dir", state)
         assert (done.code, done.err) == (6 if words == ("status",) else 0, ""), (words, done)
     (disk / "fill").unlink()
     assert start(online, "migrate", many, state).code == 3
+    assert "stopped" not in online("status", "--state-dir", state).out
     done = online("verify", "--all", "--state-dir", state)
     assert (done.code, "confirmed: all 59 records checked" in done.out) == (0, True), done
+
+
+def test_a_run_that_could_not_begin_is_not_called_damaged(online, many, disk):
+    """The journal's file is there, and empty: nothing was noted, so nothing is to be restored."""
+    state = disk / "state"
+    fill(disk, but=40_000)
+    assert start(online, "migrate", many, state).code == 6
+    assert (state / "journal.db").exists()
+    for words in (("status",), ("report",), ("dead-letters",), ("mend",)):
+        done = online(*words, "--state-dir", state)
+        assert (done.code, "the run was not begun: its journal is empty" in done.err) == (2, True), (words, done)
+        assert "hint: start `migrate`: it begins" in done.err
+    (disk / "fill").unlink()
+    assert start(online, "migrate", many, state).code == 3

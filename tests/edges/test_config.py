@@ -332,6 +332,25 @@ def test_other_variables_are_left_alone(variable):
         ("limit", "1 per second", "--limit does not fit: a window is COUNT/TIME"),
         ("limit", "", "--limit does not fit: it is empty"),
         ("limit", "8-20 1/30s", "--limit does not fit: hours are HH:MM-HH:MM"),
+        *(
+            ("limit", value, "--limit does not fit: hours are HH:MM-HH:MM, and a window or pause follows them")
+            for value in (
+                *("08:00-20:00", "1/30s 08:00-20:00", "08:00-20:00,1/30s", "8am-8pm 1/30s", "8 p.m. - 6 a.m. pause"),
+                *("08.00-20.00 1/30s", "8h-20h 1/5s", "08:00 to 20:00 1/5s", "08:00-20:00=1/30s"),
+            )
+        ),
+        ("limit", "pause", '--limit does not fit: a pause has hours, such as "22:00-06:00 pause"; masivo-stream pause'),
+        (
+            "limit",
+            "00:00-24:00 pause",
+            "--limit does not fit: a pause of the whole day would send nothing; masivo-stream",
+        ),
+        (
+            "limit",
+            "08:00-8:00 pause",
+            "--limit does not fit: a pause of the whole day would send nothing; masivo-stream",
+        ),
+        ("limit", "08:00-08:00 1/5s", "--limit does not fit: hours of a whole day are no hours"),
         ("limit", "08:00-20:00 1/30", "--limit does not fit: after the hours comes a window or pause"),
         ("limit", "none,1/5s", '--limit does not fit: "none" and a window that always holds contradict'),
         ("headers", "no-equals-sign", "--headers does not fit: expected NAME=VALUE"),

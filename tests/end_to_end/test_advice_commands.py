@@ -64,6 +64,31 @@ def test_the_named_help_command_works(wrong, work):
     assert (b"--customers" if wrong[0] == "plan" else b"generate") in shown.stdout
 
 
+def test_a_state_directory_is_named_with_its_flag(work):
+    """A command that takes no word says so; with the flag, it looks into that directory."""
+    assert run("validate", *PLANNED[1:], "--state-dir", "my state", cwd=work).returncode == 0
+    done = run("dead-letters", "my state", cwd=work)
+    assert done.returncode == 2
+    named_with, _ = expect_advice(done, DID_YOU_MEAN)
+    assert named_with == "--state-dir {…}".replace("{…}", "'my state'")
+    done = paste(f"masivo-stream dead-letters {named_with}", cwd=work)
+    assert done.returncode == 0, done.stderr
+
+
+NO_HOURS = "masivo-stream pause STATE holds a run until masivo-stream resume STATE"
+
+
+def test_a_pause_without_hours_is_a_command(served, work):
+    """Both commands are as they are written; STATE is the run's. Paused, it waits; then it goes on."""
+    pause, resume = (f"masivo-stream {name} STATE" for name in ("pause", "resume"))
+    assert f"{pause} holds a run until {resume}" == NO_HOURS
+    done = run(*PLANNED, "--limit", "00:00-24:00 pause", cwd=work)
+    assert (done.returncode, NO_HOURS in " ".join(done.stderr.decode().split())) == (2, True), done.stderr
+    assert migrate(served, work).returncode == 0
+    assert b"paused" in paste(pause.replace("STATE", "state"), cwd=work).stdout
+    assert b"resumed" in paste(resume.replace("STATE", "state"), cwd=work).stdout
+
+
 @pytest.mark.parametrize("way", ["variable", "file"])
 def test_a_key_on_the_command_line_moves_to_the_environment_or_a_file(way, served, work):
     """The key goes into the environment, or into a file of mode 0600 that a flag names. Then everything arrives."""

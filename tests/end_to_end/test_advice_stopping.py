@@ -279,6 +279,7 @@ def test_a_full_disk_is_freed(tmp_path):
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
         expect_advice(done, "free up disk space in the state directory, or correct its permissions, then start again")
+        expect_advice(run("status", "--state-dir", tmp_path / "state"), "start `migrate`: it begins")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 

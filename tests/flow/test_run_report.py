@@ -2,6 +2,7 @@
 
 import json
 import stat
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -9,13 +10,13 @@ import pytest
 from masivo_stream.core.dead_letters import write_dead_letter
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.export.identity import Identity, encode_identity
-from masivo_stream.edges.files.state_dir import own_state_dir
+from masivo_stream.edges.files.state_dir import is_owned, own_state_dir, owner_of_this_process
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.reporting import find_examples as examples
 from masivo_stream.flow.reporting import group_faults
 from masivo_stream.flow.reporting.find_examples import find_examples
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
-from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
+from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, read_stopped
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import START, DeadLetterNote, Figures, KnownSource, Progress
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -184,6 +185,29 @@ async def test_a_report_that_cannot_be_written_is_a_warning(state, journal, name
     assert name in told.warnings[0]
     other = {"report.json": "report.html", "report.html": "report.json"}[name]
     assert state.read(other)
+
+
+STOPPED = msgspec.structs.replace(SUMMARY, outcome="stopped", exit_code=6, message="the disk is full", hint="free it")
+
+
+@pytest.mark.parametrize("summary", [STOPPED, SUMMARY])
+async def test_what_stopped_a_run_is_known_although_its_report_has_no_room(tmp_path, summary):
+    """It is in the lock file until a later process leaves a report. Of a run that has ended, the figures are enough."""
+    place = str(tmp_path / "state")
+    with own_state_dir(place) as state, closing(open_journal(state.journal, FakeClock().wall)) as journal:
+        (state.path / "report.json").mkdir()
+        leave_report(journal, state, summary, Reporting(), FakeClock())
+        (state.path / "report.json").rmdir()
+    with own_state_dir(place) as state:  # a process that leaves no report
+        assert is_owned(state.path) == owner_of_this_process()
+    found = read_stopped(state, KINDS, closes=True)
+    if summary is SUMMARY:
+        assert found is None
+        return
+    assert (found.outcome, found.exit_code, found.message, found.hint) == ("stopped", 6, "the disk is full", "free it")
+    with own_state_dir(place) as state, closing(open_journal(state.journal, FakeClock().wall)) as journal:
+        leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
+    assert read_stopped(state, KINDS, closes=True) is None
 
 
 async def test_a_page_of_an_earlier_process_does_not_stay(state, journal):

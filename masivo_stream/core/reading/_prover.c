@@ -65,6 +65,10 @@
 #include <emmintrin.h>
 #endif
 
+/* Raise it, and the one in prover.py, whenever lines are proved in another way, or more is asked or returned: whoever
+ * updates a checkout may still have the extension that was built before. */
+#define INTERFACE 2
+
 #define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
 #define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
 #define MOST_DIGITS 40 /* of a number before its point, and behind it */
@@ -1477,7 +1481,7 @@ static int module_exec(PyObject *module)
         return -1;
     int added = PyModule_AddObjectRef(module, "Prover", type);
     Py_DECREF(type);
-    return added;
+    return added < 0 ? -1 : PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
 static PyModuleDef_Slot MODULE_SLOTS[] = {{Py_mod_exec, module_exec}, {0, NULL}};

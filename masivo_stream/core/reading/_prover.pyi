@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from typing import Self
 
+INTERFACE: int
+
 class Prover:
     def __new__(
         cls,

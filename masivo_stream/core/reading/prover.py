@@ -24,12 +24,16 @@ from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import Timestamp, Uuid
 
+_INTERFACE = 2
+"""An extension with another one was built from other sources, and is not used."""
+_BUILT = _FITS = False
 try:
+    from masivo_stream.core.reading import _prover
     from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` uses it from here
 except ImportError:  # it was not built, or does not fit this Python
-    _BUILT = False
+    pass
 else:
-    _BUILT = True
+    _BUILT, _FITS = True, getattr(_prover, "INTERFACE", 1) == _INTERFACE
 
 Node = tuple[int, int, bool, object]
 """Kind, role, whether it may be null, and what the kind needs."""
@@ -188,8 +192,8 @@ def stretches(doubted: Iterable[int], lines: int) -> Iterator[tuple[range, range
 
 
 def is_built() -> bool:
-    """Return whether there is an extension."""
-    return _BUILT
+    """Return whether there is an extension that can be used."""
+    return _FITS
 
 
 def describe_validator(*, pure_python: bool = False) -> str:
@@ -197,6 +201,8 @@ def describe_validator(*, pure_python: bool = False) -> str:
     validator = f"msgspec {msgspec.__version__}"
     if not _BUILT:
         return f"{validator} alone: the extension in C was not built, since there was no compiler"
+    if not _FITS:
+        return f"{validator} alone: the extension in C was built from other sources"
     if pure_python:
         return f"{validator} alone: pure_python is set"
     return f"{validator}, after an extension in C that proves most lines valid"
@@ -207,7 +213,7 @@ def make_prover(rules: Rules, *, plain: bool = False) -> "Prover | None":
 
     `plain`: it does without the instructions that only some processors have.
     """
-    if not _BUILT or rules.pure_python:
+    if not _FITS or rules.pure_python:
         return None
     schema, options = describe_rules(rules)
     return Prover(schema, **options, plain=plain)

@@ -12,7 +12,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from masivo_stream.edges.files.counted_file import checksum
@@ -41,6 +41,11 @@ _NAME_ONE = "name the directory that you meant with --state-dir"
 DISK_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """The errors of a disk or a machine that is short of something; any other error is about how a directory is set up."""
 
+_WORDS = b"{"
+"""How last words begin, and no owner's name."""
+_BLOCK = 4096
+"""Bytes that a file that is not empty has on its disk already."""
+
 _GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
 
@@ -54,6 +59,9 @@ class StateDir:
         """Wrap an existing directory; `fsync` makes a file or a directory durable."""
         self.path = path
         self._fsync = fsync
+        self.last_words = b""
+        """What the lock file holds when this process has released it: what stopped the last process that could leave no
+        report. There is room for it on a full disk."""
 
     @property
     def journal(self) -> Path:
@@ -272,8 +280,13 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
         raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
     try:
-        _take(lock, path)
-        yield StateDir(path)
+        state = StateDir(path)
+        state.last_words = _take(lock, path)
+        try:
+            yield state
+        finally:
+            with suppress(OSError):
+                _replace(lock, state.last_words[:_BLOCK])
     finally:
         os.close(lock)
 
@@ -292,6 +305,15 @@ def is_owned(path: Path) -> str | None:
         return None
     finally:
         os.close(lock)
+
+
+def read_last_words(path: Path) -> bytes:
+    """Return what stopped the last process that owned a state directory; empty if it left a report, or was killed."""
+    try:
+        words = (path / _LOCK).read_bytes()
+    except OSError:
+        return b""
+    return words if words.startswith(_WORDS) else b""
 
 
 def replace_file(path: Path, content: bytes | Iterable[bytes], *, fsync: Callable[[int], None] = os.fsync) -> None:
@@ -347,7 +369,8 @@ def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
         os.close(directory)
 
 
-def _take(lock: int, path: Path) -> None:
+def _take(lock: int, path: Path) -> bytes:
+    """Take the lock, and note who holds it; return what the last process has left in the file."""
     try:
         _lock(lock)
     except BlockingIOError as error:
@@ -360,10 +383,17 @@ def _take(lock: int, path: Path) -> None:
     except OSError as error:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
     try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, owner_of_this_process().encode(), 0)
+        left = os.pread(lock, _BLOCK, 0)
+        _replace(lock, owner_of_this_process().encode())
     except OSError as error:
         raise _storage(path, error) from error
+    return left
+
+
+def _replace(lock: int, content: bytes) -> None:
+    """Write over what is in the file: on a full disk, what was given back could not be had again."""
+    os.pwrite(lock, content, 0)
+    os.ftruncate(lock, len(content))
 
 
 def owner_of_this_process() -> str:
@@ -384,7 +414,8 @@ def _lock(lock: int) -> None:
 
 
 def _owner(lock: int) -> str:
-    return os.pread(lock, 200, 0).decode("utf-8", "replace") or "another process"
+    name = os.pread(lock, 200, 0)
+    return "another process" if name.startswith(_WORDS) or not name else name.decode("utf-8", "replace")
 
 
 def _unusable(path: Path, what: str, hint: str) -> ConfigurationError:

@@ -9,12 +9,14 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
 from masivo_stream.edges.journal.schema import Statement
+from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.model.errors import StorageError
 
 PAUSE = 0.5
@@ -38,24 +40,34 @@ def is_short(error: sqlite3.Error) -> bool:
     return primary(error) in _SHORT
 
 
-def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> StorageError:
-    """Return the error to raise if the journal cannot be written; `outcomes`: batches whose outcome is not noted."""
+def path_of(connection: sqlite3.Connection) -> Path:
+    """Return the file that a connection is to."""
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def storage_error(error: BaseException, path: Path, outcomes: Iterable[str] = ()) -> StorageError:
+    """Return the error to raise if the journal at `path` cannot be written; `outcomes`: of batches, and not noted."""
     lost = ", ".join(outcomes)
-    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    cause = error
+    if isinstance(error, sqlite3.Error) and is_short(error):
+        cause = why_not(path) or error
+    why = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
     return StorageError(
         f"the journal cannot be written: {why}{f'; the outcome of these batches is not noted: {lost}' if lost else ''}",
         operation="write the journal",
+        place=str(path),
         hint="free up disk space in the state directory, or correct its permissions, then start again",
     )
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """Raise `StorageError` for what SQLite cannot write."""
+    path = path_of(connection)
     try:
         yield
     except sqlite3.Error as error:
-        raise storage_error(error) from error
+        raise storage_error(error, path) from error
 
 
 class PendingNote:
@@ -102,7 +114,7 @@ class GroupCommit:
         `aside` runs a commit beside the event loop.
         """
         self._aside = aside
-        self._connection = connection
+        self._connection, self._path = connection, path_of(connection)
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
         """The one that new notes join."""
@@ -153,7 +165,7 @@ class GroupCommit:
                 self._round = None  # later notes wait for the next one
                 await self._commit_round(mine)
         except BaseException as error:  # a bug: no writer goes on, and none waits for ever
-            self._fail(mine.notes, storage_error(error), len(self._owed))
+            self._fail(mine.notes, storage_error(error, self._path), len(self._owed))
             raise
         finally:
             if self._round is mine:
@@ -178,7 +190,7 @@ class GroupCommit:
                 await self._aside(self.commit, [*self._owed[:owed], *notes])
             except (sqlite3.Error, OSError) as error:
                 if left <= 0:
-                    self._fail(notes, storage_error(error, outcomes), owed)
+                    self._fail(notes, storage_error(error, self._path, outcomes), owed)
                     return
                 await self._sleep(min(PAUSE, left))
                 left -= PAUSE

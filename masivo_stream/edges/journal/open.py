@@ -11,6 +11,7 @@ import anyio
 
 from masivo_stream.edges.journal.commit import GroupCommit, is_short, primary, storage_error
 from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
+from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.edges.journal.write import Journal
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
@@ -47,7 +48,7 @@ def open_journal(
     except OSError as error:
         if error.errno in _REFUSED:
             raise _unusable(path, f"cannot be opened: {error.strerror}", _CORRECT) from error
-        raise storage_error(error) from error
+        raise storage_error(error, path) from error
     return Journal(connection, wall, commit_by(connection, sleep=sleep, patience=patience))
 
 
@@ -82,28 +83,16 @@ def _prepared(connection: sqlite3.Connection, path: Path, *, writable: bool) -> 
 def _translate(path: Path, error: sqlite3.DatabaseError, *, writable: bool) -> ConfigurationError | StorageError:
     """Return the error to raise: the disk is short of something, the file may not be written, or it is damaged."""
     if is_short(error) or primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return storage_error(error)
+        return storage_error(error, path)
     if primary(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         # SQLite does not report why a file cannot be made; an attempt to make one does.
-        if (why := _cannot_make(path)) is not None and why.errno not in _REFUSED:
-            return storage_error(why)
+        if (why := why_not(path)) is not None and why.errno not in _REFUSED:
+            return storage_error(why, path)
         if writable:
             return _unusable(path, f"cannot be opened: {error if why is None else why.strerror}", _CORRECT)
     if isinstance(error, sqlite3.OperationalError) and writable:
-        return storage_error(error)
+        return storage_error(error, path)
     return _unusable(path, "cannot be read")
-
-
-def _cannot_make(path: Path) -> OSError | None:
-    """Return why no file can be made beside `path`, None if one can."""
-    probe = path.with_name(f".{path.name}.probe")
-    try:
-        probe.unlink(missing_ok=True)
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        probe.unlink()
-    except OSError as error:
-        return error
-    return None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> None:
@@ -115,6 +104,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
     empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
     if version == 0 and empty and writable:
         _create(connection)
+    elif version == 0 and empty:
+        raise ConfigurationError(
+            "the run was not begun: its journal is empty",
+            operation="open the journal",
+            place=str(path),
+            hint="start `migrate`: it begins",
+        )
     elif version in UPGRADES:
         if not writable:
             raise _unusable(path, f"has version {version}, from an earlier version of the program", _MIGRATE)

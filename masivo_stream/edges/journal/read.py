@@ -16,7 +16,7 @@ import msgspec
 
 from masivo_stream.core.accounting.spans import cover, read_spans
 from masivo_stream.core.isolation.restart import Culprit, RefusedBatch, suspects
-from masivo_stream.edges.journal.commit import is_short, storage_error
+from masivo_stream.edges.journal.commit import is_short, path_of, storage_error
 from masivo_stream.edges.journal.schema import (
     IN_A_RETRY,
     read_consumed,
@@ -38,13 +38,13 @@ from masivo_stream.model.states import REVERT_NOTES, BatchState, Note, NoteKind,
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading(connection: sqlite3.Connection) -> Iterator[None]:
     """Raise `ConfigurationError` for a file that is damaged, `StorageError` for a disk that is full or fails."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         if is_short(error):
-            raise storage_error(error) from error
+            raise storage_error(error, path_of(connection)) from error
         raise ConfigurationError(
             f"the journal is damaged: {error}",
             operation="read the journal",
@@ -61,7 +61,7 @@ class Query:
 
     def all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        with reading():
+        with reading(self._connection):
             return self._connection.execute(sql, parameters).fetchall()
 
     def first(self, sql: str, *parameters: object) -> Sequence[Any] | None:
@@ -78,7 +78,7 @@ class Query:
 
     def numbers(self, sql: str, *parameters: object) -> "array[int]":
         """Return the first column, numbers of 64 bits, without a copy of the rows: there may be millions."""
-        with reading():
+        with reading(self._connection):
             return array("q", (row[0] for row in self._connection.execute(sql, parameters)))
 
 

@@ -91,7 +91,7 @@ class Journal:
         if row is None:
             return Resume()
         checkpoint = read_position(row[1])
-        with writing():
+        with writing(self._connection):
             doubtful = self._settle_interrupted(kind)
         read, line = self.read, (checkpoint.source, checkpoint.line)
         suspects = read.suspects(kind, read.covered(kind, *line), checkpoint)
@@ -138,7 +138,7 @@ class Journal:
         Raises:
             StorageError: it cannot be written.
         """
-        with writing():
+        with writing(self._connection):
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
 
     def note_expected(self, expected: Mapping[str, KnownExports]) -> None:
@@ -147,7 +147,7 @@ class Journal:
         Raises:
             StorageError: it cannot be written.
         """
-        with writing():
+        with writing(self._connection):
             value = msgspec.json.encode(expected)
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('expected', ?)", (value,))
 
@@ -157,7 +157,7 @@ class Journal:
         Raises:
             StorageError: the one file cannot grow.
         """
-        with writing():
+        with writing(self._connection):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ class Journal:
         Raises:
             StorageError: it cannot be written.
         """
-        with writing():
+        with writing(self._connection):
             for sql, parameters in self._accounts(accounts, confirmation):
                 self._connection.execute(sql, parameters)
 

@@ -13,7 +13,7 @@ from masivo_stream.edges.files.findings_file import UNDER_WAY
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import summarise, summarise_kinds
-from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report
+from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report, read_stopped
 from masivo_stream.flow.revert_state import RevertState, all_but_counted, blocked, read_revert_state
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
@@ -60,7 +60,7 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
 
     1. A process is at work.
     2. A revert has left something to be decided or sent.
-    3. The last process left a report, and nothing has changed since.
+    3. The last process left a report, and nothing has changed since; or what stopped it, where a report had no room.
     4. Everything was read and settled.
     5. No process has begun to read: it was killed or refused before that.
     6. The last process was killed.
@@ -83,7 +83,8 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
             message=message,
             hint=hint,
         )
-    if (last := read_report(state, kinds)) is not None:
+    last = read_stopped(state, kinds, closes=closes) or read_report(state, kinds)
+    if last is not None:
         return last
     ended = all(journal.read.read_all(Kind(kind)) for kind in kinds) and not any(
         each.pending for each in kinds.values()

@@ -24,7 +24,7 @@ from masivo_stream.core.redact import mask_urls, named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.catalogue_file import recall_names
 from masivo_stream.edges.files.findings_file import read_findings
-from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.edges.files.state_dir import StateDir, read_last_words
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
@@ -41,7 +41,7 @@ from masivo_stream.model.progress import KnownSource
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, Report
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import NoteKind
-from masivo_stream.model.summary import Invocation, KindSummary, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, OutcomeName, Summary
 
 NAME = "report.json"
 PAGE = "report.html"
@@ -197,8 +197,41 @@ def leave_report(journal: Journal, state: StateDir, summary: Summary, reporting:
     try:
         state.write(NAME, encode_report(report))
     except Exception as error:  # noqa: BLE001 - as above
+        state.last_words = _last_words(explained)
         return _warn(explained, error)
+    state.last_words = b""
     return explained
+
+
+class _Stopped(Struct, frozen=True, omit_defaults=True):
+    """What is left of a summary if there is no room for a report."""
+
+    outcome: OutcomeName
+    exit_code: int
+    message: str = ""
+    hint: str = ""
+
+
+def _last_words(summary: Summary) -> bytes:
+    if summary.outcome in _ENDED:  # the journal's figures show it
+        return b""
+    return msgspec.json.encode(_Stopped(summary.outcome, summary.exit_code, summary.message, summary.hint))
+
+
+def read_stopped(state: StateDir, kinds: dict[str, KindSummary], *, closes: bool) -> Summary | None:
+    """Return what stopped the last process if it could leave no report; None if it left one, or was killed."""
+    try:
+        found = msgspec.json.decode(read_last_words(state.path), type=_Stopped)
+    except ValueError:
+        return None
+    return Summary(
+        outcome=found.outcome,
+        exit_code=found.exit_code,
+        kinds=kinds,
+        closes=closes,
+        message=found.message,
+        hint=found.hint,
+    )
 
 
 def _leave_page(
