@@ -1382,7 +1382,7 @@ TABLE: dict[str, dict[str, str]] = {
             "correcting::the_oldest_transactions_are_merged"
         ),
         (
-            "see the words in the message; correct the record, or make the firewall named there let it pass"
+            "see in the message who refused it and why; correct the record, or ask them to let it pass"
         ): "correcting::a_refused_record_is_corrected_as_the_server_says",
         "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
             "correcting::a_setting_accepts_the_record"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from masivo_stream import __version__
 from masivo_stream.cli.overview import ABOUT, COMMANDS, answer
 from masivo_stream.cli.streams import settle_streams
-from masivo_stream.model.errors import ExitCode, MasivoStreamError
+from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -60,7 +60,7 @@ def run(arguments: list[str]) -> int:
         code = copy_context().run(_answer, arguments)  # what a command sets ends with it
         sys.stdout.flush()
     except MasivoStreamError as error:
-        _complain(str(error), error.place, error.hint, error.operation)
+        _complain(str(error), error.place, error.hint, operation_of(error, arguments))
         return error.exit_code
     except KeyboardInterrupt:
         _complain("interrupted", "", "")
@@ -124,6 +124,11 @@ def _standard_input(arguments: list[str]) -> list[str]:
         named = argument in EXPORT_FLAGS or (named and (argument == "-" or not argument.startswith("-")))
         rewritten.append("/dev/stdin" if named and argument == "-" else argument)
     return rewritten
+
+
+def operation_of(error: MasivoStreamError, arguments: list[str]) -> str:
+    """Return what an error ended; a signal ends the command, whichever it is."""
+    return _command(arguments) if isinstance(error, Interrupted) else error.operation
 
 
 def _command(arguments: list[str]) -> str:

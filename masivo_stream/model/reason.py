@@ -58,7 +58,7 @@ REMEDIES: dict[Reason, str] = {
     " elsewhere); or delete the dead letter",
     Reason.SENT_BEFORE: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
-    Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",
+    Reason.REFUSED: "see in the message who refused it and why; correct the record, or ask them to let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: (
         "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry"
     ),

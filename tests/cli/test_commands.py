@@ -5,8 +5,10 @@ import json
 import pytest
 from fakes import record, write_export
 
+from masivo_stream.cli.main import operation_of
 from masivo_stream.cli.overview import COMMANDS
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode, Interrupted, OutageError
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -189,6 +191,13 @@ def test_a_wrong_command_is_refused(command, arguments, words):
     assert ended.out == ""
     assert words in ended.err
     assert "secret" not in ended.err.replace("secrets are", "")
+
+
+@pytest.mark.parametrize("name", ["resolve", "verify", "retry", "migrate"])
+def test_a_signal_has_stopped_the_command_that_was_given(name):
+    """Not always a migration; other errors know what they ended."""
+    assert operation_of(Interrupted("SIGTERM", ExitCode.TERMINATED), [name, "--quiet"]) == name
+    assert operation_of(OutageError("gone", operation="read back", hint=""), [name]) == "read back"
 
 
 def test_a_completion_goes_to_standard_output(command):

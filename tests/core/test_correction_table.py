@@ -61,12 +61,15 @@ def test_spreadsheets_use_several_separators(separator):
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("", 1, "no column `id`"),
+        ("", 1, "the table is empty"),
+        ("\n", 1, "no column `id`"),
         ("id\nc1\n", 1, "no column `id`"),
         ("email,name\na,b\n", 1, "no column `id`"),
         ("id,email,email\n", 1, "twice"),
-        ("id,mail\nc1,a@b.c\n", 2, "is it email"),
-        ("id,email[\nc1,a@b.c\n", 2, "no field"),
+        ("id,mail\nc1,a@b.c\n", 1, "is it email"),
+        ("id,email,mail\nc1,a@b.c,\nc2,,a@b.c\n", 1, "is it email"),
+        ("id,field,correction\nc1,mail,a@b.c\n", 2, "is it email"),
+        ("id,email[\nc1,a@b.c\n", 1, "no field"),
         ("id,email\nc1,a@b.c\nc1,d@b.c\n", 3, "line 2"),
         ("id,email\nc1,\nc1,\n", 3, "line 2"),
         ("id,email\n,a@b.c\n", 2, "no id"),

@@ -286,7 +286,8 @@ def test_a_refused_record_is_corrected_as_the_server_says(served, tmp_path):
     done = migrate(served, tmp_path, "--skip-checks", "balance_mismatch")
     assert done.returncode == 3
     expect_advice(
-        done, "see the words in the message; correct the record, or make the firewall named there let it pass"
+        done,
+        "see in the message who refused it and why; correct the record, or ask them to let it pass",
     )
     (letter,) = lines(tmp_path / "state" / "dead-letter.transactions.ndjson")
     assert "balance" in letter["message"]

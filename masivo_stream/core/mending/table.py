@@ -66,6 +66,8 @@ def read_table(text: Iterable[str], kind: Kind, schema: object) -> Table:
     """
     lines = iter(text)
     first = next(lines, "")
+    if not first:
+        raise TableError("the table is empty", 1, _COLUMNS)
     separator, columns = _read_header(first)
     reader = csv.reader(_with(first, lines), delimiter=separator, strict=True)
     table = Table({}, {}, {})
@@ -145,7 +147,7 @@ class _RowReader:
                 continue
             if is_left_out(cell):
                 raise TableError(f"the value for {name} only says that the list has left it out", line, _WHOLE)
-            path = _check_path(name, line, self._schema)
+            path = _check_path(name, line if self._is_long else 1, self._schema)
             if path in found:
                 raise _twice(table.lines[key], line)
             try:
