@@ -768,16 +768,20 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/files/findings_file.py": {
-        "free space there, or leave the checks out: --skip-checks all": (
+        "free space there, then start the same command again; or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
         "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
     },
     "edges/files/spill.py": {
         (
+            "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command"
+            " again"
+        ): "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed",
+        (
             "free space there, or divide the exports into more parts; then start the same command again"
         ): "parts::a_disk_too_small_for_a_part_is_freed",
-        "free space there, or leave the checks out: --skip-checks all": (
+        "free space there, then start the same command again; or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
     },
