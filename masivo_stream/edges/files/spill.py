@@ -4,7 +4,6 @@ All parts are in one file, block after block, so one descriptor is enough howeve
 name: it is removed when it is created, so nothing of it is left, however the process ends.
 """
 
-import errno
 import os
 import tempfile
 from array import array
@@ -12,10 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
-_LIMITED = (
-    "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command again"
-)
 _FULL = "free space there, then start the same command again; or leave the checks out: --skip-checks all"
 _OF_PART = "free space there, or divide the exports into more parts; then start the same command again"
 
@@ -104,4 +101,4 @@ def _hint(error: OSError, *, of_part: bool) -> str:
     """Return what helps: a part that is smaller needs less; a limit is no lack of space."""
     if of_part:
         return _OF_PART
-    return _LIMITED if error.errno == errno.EFBIG else _FULL
+    return remedy_of(error, _FULL)
