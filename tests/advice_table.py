@@ -29,13 +29,18 @@ TABLE: dict[str, dict[str, str]] = {
         ): "mending::a_filled_in_list_is_corrected_as_its_hints_say",
         "  masivo-stream mend {…} {…}{…}": "mending::the_next_step_leads_to_a_correction",
         "  masivo-stream retry{…}": "mending::the_next_step_leads_to_a_correction",
-        "--csv corrections.csv": "mending::the_next_step_leads_to_a_correction",
-        '--give-up "why"': "mending::the_next_step_leads_to_a_correction",
-        "--map OLD=NEW": "mending::the_next_step_leads_to_a_correction",
-        "--set VALUE": "mending::the_next_step_leads_to_a_correction",
         (
             "and {…} more: masivo-stream dead-letters --csv -o dead-letters.csv lists all of them"
         ): "mending::a_long_list_is_written_to_a_file",
+    },
+    "core/mending/ways.py": {
+        "--copy FIELD": "mending::what_fits_a_cause_is_proposed_and_corrects_it",
+        "--csv corrections.csv": "mending::the_next_step_leads_to_a_correction",
+        '--give-up "why"': "mending::the_next_step_leads_to_a_correction",
+        "--map OLD=NEW": "mending::the_next_step_leads_to_a_correction",
+        "--rename NAME": "mending::what_fits_a_cause_is_proposed_and_corrects_it",
+        "--set VALUE": "mending::the_next_step_leads_to_a_correction",
+        "--zone Z": "mending::what_fits_a_cause_is_proposed_and_corrects_it",
     },
     "flow/mending/table_file.py": {
         "name a CSV file that can be read": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
@@ -66,7 +71,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "name a field of the API, such as {…}; a list has [] after its name"
         ): "mending::a_wrong_correction_is_corrected_as_its_hint_says",
-        "name its path, such as --field events[].brand_id": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
+        (
+            "correct `raw` in {…} with an editor, then retry; or give them up: --give-up"
+        ): "mending::what_fits_a_cause_is_proposed_and_corrects_it",
+        "name its path, such as --field {…}": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
         "write a value that the field takes": "mending::a_wrong_correction_is_corrected_as_its_hint_says",
     },
     "core/mending/table.py": {

@@ -44,6 +44,10 @@ class DeadLetterCause(Struct, frozen=True, kw_only=True):
     line: int
     offset: int
     remedy: str
+    ways: tuple[str, ...] = ()
+    """The flags of `mend` that fit the cause, the likeliest first."""
+    by_hand: bool = False
+    """Whether the lines have no field to correct, since they cannot be read as records."""
 
 
 class CauseDetail(Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ def print_dead_letters(console: Console, found: DeadLetterList, where: str = "")
         console.print(Text(f"and {found.causes_left_out:,} more causes"))
     _print_corrections(console, found.corrections)
     if found.causes:
-        _print_ways(console, found.causes[0].id, where)
+        _print_ways(console, found.causes, where)
     elif any(counts.sent for counts in found.kinds.values()):
         console.print(Text("next: send what was corrected"))
         console.print(Text(f"  masivo-stream retry{where}", style="bold"), soft_wrap=True)
@@ -57,7 +57,7 @@ def print_cause(console: Console, found: CauseDetail, where: str = "") -> None:
         if found.values_left_out:
             console.print(Text(f"  and {found.values_left_out:,} more values"))
     if found.causes:
-        _print_ways(console, found.causes[0].id, where)
+        _print_ways(console, found.causes, where)
 
 
 def print_planned(console: Console, found: DeadLetterList) -> None:
@@ -91,10 +91,17 @@ def _print_causes(console: Console, causes: Sequence[DeadLetterCause]) -> None:
         console.print(Text(f"  and {more:,} more causes, see --json"))
 
 
-def _print_ways(console: Console, name: str, where: str) -> None:
-    console.print(Text("next: correct all of one cause; what changes is shown first, then it asks"))
-    for flag in ("--set VALUE", "--map OLD=NEW", "--csv corrections.csv", '--give-up "why"'):
-        console.print(Text(f"  masivo-stream mend {name} {flag}{where}", style="bold"), soft_wrap=True)
+def _print_ways(console: Console, causes: Sequence[DeadLetterCause], where: str) -> None:
+    """Print what corrects the largest cause that can be corrected by its field."""
+    cause = next((cause for cause in causes if not cause.by_hand), causes[0])
+    if cause.by_hand:
+        file = f"dead-letter.{cause.kind}.ndjson"
+        text = f"next: correct `raw` in {file} in the state directory with an editor, then retry; or give them up"
+        print_hanging(console, text, "")
+    else:
+        console.print(Text("next: correct all of one cause; what changes is shown first, then it asks"))
+    for flag in cause.ways:
+        console.print(Text(f"  masivo-stream mend {cause.id} {flag}{where}", style="bold"), soft_wrap=True)
 
 
 def describe_cause(cause: DeadLetterCause) -> str:

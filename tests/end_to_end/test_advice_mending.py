@@ -88,7 +88,7 @@ WRONG = [
     ),
     (
         ["customers", "--set", "MALE"],
-        "name its path, such as --field events[].brand_id",
+        "name its path, such as --field {…}",
         ["--field", "gender", "--set", "MALE"],
     ),
     (
@@ -151,6 +151,47 @@ def test_a_wrong_table_is_corrected_as_its_hint_says(served, broken):
     (broken / "fixes.csv").write_text("id,gender\nc0,MALE\nc1,MALE\nc2,MALE\n")
     assert correct(broken, name, "--csv", broken / "fixes.csv", "--yes").returncode == 0
     ends_well(served, broken)
+
+
+def test_what_fits_a_cause_is_proposed_and_corrects_it(served, tmp_path):
+    """A date wants a zone, a wrong type its JSON type; a line that is no JSON is corrected with an editor."""
+    records = [make_record("customers", number) for number in range(5)]
+    records[1]["name"] = records[1]["email"]
+    records[2]["gender"] = "MALE"
+    (tmp_path / "right").mkdir()
+    write_export(tmp_path / "right" / "customers.ndjson", records)
+    wrong = [dict(each) for each in records]
+    wrong[0]["registration_date"] = wrong[0]["registration_date"].replace("T", " ").removesuffix("Z")
+    del wrong[1]["email"]
+    wrong[2]["gendre"] = wrong[2].pop("gender")
+    wrong[3]["balance"] = [{**each, "amount": str(each["amount"])} for each in wrong[3]["balance"]]
+    write_export(tmp_path / "customers.ndjson", wrong)
+    export = tmp_path / "customers.ndjson"
+    export.write_bytes(b"".join(export.read_bytes().splitlines(keepends=True)[:-1]) + b'{"id": "c4",\n')
+    assert migrate(served, tmp_path, "--unknown-fields", "reject").returncode == 3
+    causes = {
+        (each["reason"], each["field"]): each for each in json.loads(correct(tmp_path, "--json").stdout)["causes"]
+    }
+    for cause, shown, words in (
+        (("invalid_value", "registration_date"), "--zone Z", ["--zone", "Z"]),
+        (("missing_field", "email"), "--copy FIELD", ["--copy", "name"]),
+        (("unknown_field", "…"), "--rename NAME", ["--rename", "gender"]),
+        (("wrong_type", "balance[].amount"), "--convert", ["--convert"]),
+    ):
+        name = causes[cause]["id"]
+        assert f"mend {name} {shown} --state-dir" in correct(tmp_path, name).stdout.decode()
+        assert correct(tmp_path, name, *words, "--yes").returncode == 0
+    name = only_cause(tmp_path)
+    assert b"--set" not in correct(tmp_path, name).stdout
+    done = correct(tmp_path, name, "--set", "x", "--yes")
+    (file,) = expect_advice(done, "correct `raw` in {…} with an editor, then retry; or give them up: --give-up")
+    letters = tmp_path / "state" / file
+    found = [json.loads(line) for line in letters.read_bytes().splitlines()]
+    for each in found:
+        if each["reason"] == "invalid_json":
+            each["raw"] = json.dumps(records[4])
+    write_export(letters, found)
+    ends_well(served, tmp_path)
 
 
 def test_a_filled_in_list_is_corrected_as_its_hints_say(served, broken):

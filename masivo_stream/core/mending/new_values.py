@@ -79,6 +79,11 @@ def _unwrapped(kind: inspect.Type) -> Iterator[inspect.Type]:
             yield kind
 
 
+def takes_dates(types: Iterable[inspect.Type]) -> bool:
+    """Return whether a field of these types takes a date with a time."""
+    return any(isinstance(plain, inspect.DateTimeType) for kind in types for plain in _unwrapped(kind))
+
+
 def _fits(candidate: str, types: list[inspect.Type]) -> bool:
     value = json.loads(candidate, parse_int=float)
     return not types or any(not faults_of(kind, value) for kind in types)

@@ -17,7 +17,7 @@ LEAST = 30.0
 """Seconds by which it may move in any case: no person plans by them."""
 
 CHANGED = "the settings were changed"
-OTHERWISE = "requests leave at another pace than the account's limits allow"
+OTHERWISE = "requests leave at another pace than expected: other runs may use the quota of the account"
 
 
 class Causes(Struct, frozen=True):

@@ -29,6 +29,8 @@ from masivo_stream.core.mending.json_text import read_text
 from masivo_stream.core.mending.letter import Key, LetterFault, Mark, sign, write_letter
 from masivo_stream.core.mending.new_values import AddZone, Convert, MapTo, SetTo, WrongValueError, write_value
 from masivo_stream.core.mending.shown_values import shown_value
+from masivo_stream.core.mending.ways import BY_HAND
+from masivo_stream.core.mending.ways import EXAMPLES as PATHS
 from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
@@ -300,12 +302,19 @@ def _target(kind: Kind, key: Key | None, wanted: Mend, schema: object) -> Target
     action = wanted.action
     if isinstance(action, GiveUp | TableFile | FromTable):
         return Target(key)
+    if key is not None and key[0] in BY_HAND and not wanted.field:
+        raise ConfigurationError(
+            "lines that cannot be read as records have no field to correct",
+            operation=_OPERATION,
+            place="CAUSE",
+            hint=f"correct `raw` in {dead_letter_name(kind)} with an editor, then retry; or give them up: --give-up",
+        )
     if not wanted.field and (key is None or not key[1]):
         raise ConfigurationError(
             "it is not known which field to correct",
             operation=_OPERATION,
             place="--field",
-            hint="name its path, such as --field events[].brand_id",
+            hint=f"name its path, such as --field {PATHS[kind]}",
         )
     path = parse_path(wanted.field or ("" if key is None else key[1]))
     types = [] if path is None else types_at(schema, path)

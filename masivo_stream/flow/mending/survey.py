@@ -12,6 +12,7 @@ from msgspec import Struct
 from masivo_stream.core.dead_letters import UNMENDED_STAY
 from masivo_stream.core.fault_groups import group_key
 from masivo_stream.core.mending.letter import SHOWN_HERE, Checker, Key, Letter, LetterFault, NoMemory
+from masivo_stream.core.mending.ways import BY_HAND, ways_of
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.files.state_dir import StateDir
@@ -110,6 +111,7 @@ class KindSurvey:
 
     def causes(self) -> list[DeadLetterCause]:
         """Return the causes, the largest first."""
+        schema = make_rules(self._kind, ValidationSettings(), thorough=True, pure_python=True).schema
         found = [
             DeadLetterCause(
                 id=cause_id(self._kind, key),
@@ -123,6 +125,8 @@ class KindSurvey:
                 line=cause.line,
                 offset=cause.offset,
                 remedy=_remedy(key[0]),
+                ways=ways_of(key, schema),
+                by_hand=key[0] in BY_HAND,
             )
             for key, cause in self._causes.items()
         ]
