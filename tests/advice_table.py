@@ -11,6 +11,18 @@ that ends, a permission that comes back, a disk with room); what is to be report
 """
 
 TABLE: dict[str, dict[str, str]] = {
+    "model/short_disk.py": {
+        (
+            "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command"
+            " again"
+        ): "stopping::a_file_size_limit_is_raised",
+        "free up space within your quota, or have it raised, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        (
+            "the disk fails: look into the kernel's log (dmesg), have it repaired, then start the same command again"
+        ): "stopping::another_failure_of_a_disk_is_repaired",
+    },
     "observe/mend_list.py": {
         (
             "{…} passed over, for {…}: masivo-stream mend {…} takes them"
@@ -665,7 +677,7 @@ TABLE: dict[str, dict[str, str]] = {
         "do not start over without the journal: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
         ),
-        "start `migrate`: it begins": "stopping::a_full_disk_is_freed",
+        "start `migrate`: it begins": "stopping::a_file_size_limit_is_raised",
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
     "edges/journal/read.py": {
@@ -776,7 +788,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/files/findings_file.py": {
-        "free space there, or leave the checks out: --skip-checks all": (
+        "free space there, then start the same command again; or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
         "remove that file and start again: the checks are made again": "checks::damaged_findings_are_removed",
@@ -785,15 +797,13 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "free space there, or divide the exports into more parts; then start the same command again"
         ): "parts::a_disk_too_small_for_a_part_is_freed",
-        "free space there, or leave the checks out: --skip-checks all": (
+        "free space there, then start the same command again; or leave the checks out: --skip-checks all": (
             "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
         ),
     },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
-        "free up disk space, or correct the permissions, then start again": (
-            "between::a_full_disk_of_the_state_directory_is_freed"
-        ),
+        "free up disk space, or correct the permissions, then start again": ("stopping::a_full_disk_is_freed"),
         "correct its permissions, or name the directory that you meant with --state-dir": (
             "between::an_impossible_state_directory_is_corrected"
         ),

@@ -348,7 +348,11 @@ def test_a_full_disk_of_the_state_directory_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
         done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        expect_advice(done, "free up disk space, or correct the permissions, then start again")
+        expect_advice(
+            done,
+            "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command"
+            " again",
+        )
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 

@@ -1,7 +1,9 @@
 """Advice when a run stops: if it is followed, the run continues, and in the end each record has arrived once."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,6 +29,9 @@ from advice_tools import (
 )  # fmt: skip
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving, wait_until
 from fakes import write_export
+
+from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.model.errors import StorageError
 
 pytestmark = pytest.mark.slow
 
@@ -271,17 +276,75 @@ def test_dead_letters_over_the_budget_are_corrected(served, tmp_path):
 # Our own files.
 
 
-def test_a_full_disk_is_freed(tmp_path):
+def test_a_file_size_limit_is_raised(tmp_path):
     """If the journal cannot grow, nothing is sent that is not noted. With room, everything arrives once."""
     make_exports(tmp_path)
+    limited = (
+        "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command again"
+    )
     with serving(tmp_path, "--limits", "none") as served:
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        expect_advice(done, "free up disk space in the state directory, or correct its permissions, then start again")
+        expect_advice(done, limited)
         expect_advice(run("status", "--state-dir", tmp_path / "state"), "start `migrate`: it begins")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (40_000, "free up disk space in the state directory, or correct its permissions, then start again"),
+        (0, "free up disk space, or correct the permissions, then start again"),
+    ],
+)
+def test_a_full_disk_is_freed(left, says, tmp_path):
+    """Without room for the journal, or for the first byte, nothing is sent. With room, everything arrives once."""
+    make_exports(tmp_path)
+    (tmp_path / "state").mkdir()
+    small = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", str(tmp_path / "state")]
+    if shutil.which("mount") is None or subprocess.run(small, check=False, capture_output=True).returncode:
+        pytest.skip("this user cannot mount a small disk")
+    try:
+        (tmp_path / "state" / "lock").touch()
+        (tmp_path / "state" / "fill").write_bytes(bytes(3 * 1024 * 1024 - left // 4096 * 4096))
+        with serving(tmp_path, "--limits", "none") as served:
+            flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
+            done = run("migrate", *flags, key=served.key, **QUICK)
+            assert done.returncode == 6, done.stderr
+            expect_advice(done, says)
+            (tmp_path / "state" / "fill").unlink()
+            assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
+            arrived(served, tmp_path)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "state")], check=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.EDQUOT, "free up space within your quota, or have it raised, then start the same command again"),
+        (
+            errno.EIO,
+            "the disk fails: look into the kernel's log (dmesg), have it repaired, then start the same command again",
+        ),
+    ],
+)
+def test_another_failure_of_a_disk_is_repaired(number, says, tmp_path):
+    """No such disk is at hand: the state directory gets the error of one, then of a good one."""
+    failing = [OSError(number, os.strerror(number))]
+
+    def fsync(_file):
+        if failing:
+            raise failing.pop()
+
+    state = StateDir(tmp_path, fsync=fsync)
+    with pytest.raises(StorageError, match=os.strerror(number)) as caught:
+        state.write("report.json", b"{}")
+    assert caught.value.hint == says
+    state.write("report.json", b"{}")
+    assert state.read("report.json") == b"{}"
 
 
 def test_a_disk_full_of_dead_letters_is_freed(tmp_path):

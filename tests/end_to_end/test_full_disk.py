@@ -133,7 +133,10 @@ def test_a_run_whose_checks_fill_the_disk_continues_when_there_is_room(records, 
     assert done.returncode == 6, said
     assert f"stopped: cannot keep what the checks {'find' if wrong else 'need'} on disk" in said
     assert wrong or "MB in all)" in said
-    assert "free space there, or leave the checks out: --skip-checks all" in " ".join(said.split())
+    assert (
+        "free space there, then start the same command again; or leave the checks out: --skip-checks all"
+        in " ".join(said.split())
+    )
     assert "Traceback" not in said
     assert served.requests() == 0
     assert not [path.name for path in (disk / "state").iterdir() if "checks" in path.name or "findings" in path.name]

@@ -218,5 +218,5 @@ class FindingsWriter:
                 f"cannot keep what the checks find on disk: {why}",
                 operation="check the exports as a whole",
                 place=str(self._directory),
-                hint="free space there, or leave the checks out: --skip-checks all",
+                hint="free space there, then start the same command again; or leave the checks out: --skip-checks all",
             ) from error

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
+_FULL = "free space there, then start the same command again; or leave the checks out: --skip-checks all"
 _OF_PART = "free space there, or divide the exports into more parts; then start the same command again"
 
 
@@ -91,5 +93,12 @@ class Spill:
             f"cannot keep what the checks need on disk{size}: {error.strerror}",
             operation="check the exports as a whole",
             place=str(self._place),
-            hint=_OF_PART if self._of_part else "free space there, or leave the checks out: --skip-checks all",
+            hint=_hint(error, of_part=self._of_part),
         )
+
+
+def _hint(error: OSError, *, of_part: bool) -> str:
+    """Return what helps: a part that is smaller needs less; a limit is no lack of space."""
+    if of_part:
+        return _OF_PART
+    return remedy_of(error, _FULL)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from masivo_stream.edges.files.counted_file import checksum
 from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
@@ -427,5 +428,5 @@ def _storage(path: Path, error: OSError) -> StorageError:
         f"cannot write: {error.strerror}",
         operation="write the state",
         place=str(path),
-        hint="free up disk space, or correct the permissions, then start again",
+        hint=remedy_of(error, "free up disk space, or correct the permissions, then start again"),
     )

@@ -18,6 +18,7 @@ import anyio.to_thread
 from masivo_stream.edges.journal.schema import Statement
 from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 PAUSE = 0.5
 """Seconds between two tries to write an outcome."""
@@ -56,7 +57,9 @@ def storage_error(error: BaseException, path: Path, outcomes: Iterable[str] = ()
         f"the journal cannot be written: {why}{f'; the outcome of these batches is not noted: {lost}' if lost else ''}",
         operation="write the journal",
         place=str(path),
-        hint="free up disk space in the state directory, or correct its permissions, then start again",
+        hint=remedy_of(
+            cause, "free up disk space in the state directory, or correct its permissions, then start again"
+        ),
     )
 
 

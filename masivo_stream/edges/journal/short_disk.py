@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 _PAGE = bytes(4096)
+_WAL_INDEX = 32 * 1024
+"""Bytes of the smallest file that SQLite makes beside a journal (SQLite docs, "WAL-mode File Format")."""
 
 
 def why_not(path: Path) -> OSError | None:
@@ -16,7 +18,7 @@ def why_not(path: Path) -> OSError | None:
         probe.unlink(missing_ok=True)
         file = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.pwrite(file, _PAGE, max(map(_size, (path, path.with_name(f"{path.name}-wal")))))
+            os.pwrite(file, _PAGE, max(_WAL_INDEX, *map(_size, (path, path.with_name(f"{path.name}-wal")))))
             os.fsync(file)
         finally:
             os.close(file)
