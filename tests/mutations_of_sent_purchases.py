@@ -43,7 +43,7 @@ MUTATIONS = (
     Mutation(
         "what a retry sends is compared with other runs only",
         "flow/identity/sent_purchases.py",
-        "        if records.copies and self._own is None:\n",
+        "        if records.copies and self._own is None and not self._again:\n",
         "        if False:\n",
         "A corrected dead letter brings an event to the account a second time.",
         (RETRY + "a_corrected_record_holds_an_event_that_was_sent", RETRY + "a_record_is_corrected_to_what_was_sent"),

@@ -17,7 +17,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.earlier_runs import EarlierRun, SentItem
+from masivo_stream.model.earlier_runs import THIS_RUN, EarlierRun, SentItem
 from masivo_stream.model.progress import DeadLetterNote
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import (
@@ -247,15 +247,28 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Line
         return _as_before(line, file, retry)
     # 4. Everything else is validated like a line of an export.
     if isinstance(validated, Entry):
-        same, sent = validated.same, validated.sent
+        same, alike, sent = _sent_by_this_run(validated, old)
         items, last = validated.indexes or tuple(range(validated.items)), old.earlier[-1].reason
         if last == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
             same = items
         if last == Reason.SENT_BEFORE and not retry.mended and not sent:  # likewise, also without the earlier notes
             sent = tuple(SentItem(item, same=True, run=EarlierRun(state_dir="", at="")) for item in items)
-        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same, sent=sent)
+        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same, alike=alike, sent=sent)
         return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
     return msgspec.structs.replace(validated, retried=old)
+
+
+def _sent_by_this_run(entry: Entry, old: Retried) -> tuple[tuple[int, ...], tuple[int, ...], tuple[SentItem, ...]]:
+    """Return the items that came before in this run, in the same event or in another, and those that others sent.
+
+    If a revert took the record back, it was sent before, and is to be sent again.
+    """
+    same, alike = set(entry.same), set(entry.alike)
+    if not any(death.reason == Reason.TAKEN_BACK for death in old.earlier):
+        same |= {each.item for each in entry.sent if each.run is THIS_RUN and each.same}
+        alike |= {each.item for each in entry.sent if each.run is THIS_RUN} - same
+    others = tuple(each for each in entry.sent if each.run is not THIS_RUN)
+    return tuple(sorted(same)), tuple(sorted(alike)), others
 
 
 def _as_before(line: Line, file: str, retry: _Retry) -> Rejected:

@@ -24,7 +24,7 @@ from masivo_stream.core.checks.lean_records import LEAN
 from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, owners_of
 from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.earlier_runs import EarlierRun, SentItem
+from masivo_stream.model.earlier_runs import THIS_RUN, EarlierRun, SentItem
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
@@ -127,18 +127,19 @@ class OwnPurchases:
         self._memory, self._keys, self._sent, self._records = memory, keys, sent, records
 
     def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
-        """Return the results, also with `same` and `alike` set for what the run has sent."""
+        """Return the results, also with `sent` set for what the run has sent, by `THIS_RUN`."""
         marked = self._memory.mark(results, signs)
         compared = list(self._compared(marked))
         if not compared:
             return marked
         owners, purchases = list(owners_of(marked)), signs.purchases
         keys = self._keys.of([owners[index] for index in compared], [purchases[index] for index in compared])
-        found: dict[int, bool] = {}
+        found: dict[int, tuple[bool, EarlierRun]] = {}
         for place, notes in self._sent.find(keys).items():
             if sure := [note for note in notes if note[1].sure]:  # what a revert may have taken back is sent again
-                found[compared[place]], _ = _choose(signs.contents[compared[place]], sure)
-        return list(_mark_own(marked, found)) if found else marked
+                same, _ = _choose(signs.contents[compared[place]], sure)
+                found[compared[place]] = same, THIS_RUN
+        return list(_mark(marked, found)) if found else marked
 
     def _compared(self, results: Iterable[LineResults]) -> Iterator[int]:
         """Yield the indexes of items, among all items, that may not have been sent yet."""
@@ -152,21 +153,6 @@ class OwnPurchases:
                 if settled is not None:
                     yield from (number + place for place, index in enumerate(indexes) if index not in settled)
             number += each.items
-
-
-def _mark_own(results: Iterable[LineResults], found: Mapping[int, bool]) -> Iterator[LineResults]:
-    number = 0
-    for each in one_by_one(results):
-        items = each.items if isinstance(each, Entry) else 0
-        own = sorted(found.keys() & range(number, number + items))
-        if isinstance(each, Entry) and own:
-            indexes = each.indexes or range(items)
-            same = {*each.same, *(indexes[index - number] for index in own if found[index])}
-            alike = {*each.alike, *(indexes[index - number] for index in own)} - same
-            yield msgspec.structs.replace(each, same=tuple(sorted(same)), alike=tuple(sorted(alike)))
-        else:
-            yield each
-        number += items
 
 
 def _choose(content: int, notes: Sequence[Found]) -> tuple[bool, EarlierRun]:
@@ -192,7 +178,7 @@ def _mark(results: Iterable[LineResults], sent: Mapping[int, tuple[bool, Earlier
             indexes = range(items) if each.indexes is None else each.indexes
             own = sent.keys() & range(number, number + items)
             found = tuple(SentItem(indexes[index - number], *sent[index]) for index in sorted(own))
-            yield msgspec.structs.replace(each, sent=found) if found else each
+            yield msgspec.structs.replace(each, sent=(*each.sent, *found)) if found else each
         else:
             items = 0
             yield each

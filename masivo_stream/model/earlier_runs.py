@@ -16,6 +16,10 @@ class EarlierRun(Struct, frozen=True, kw_only=True):
     """Whether it can be known that an event is the same one; not if another version of Python has sent it."""
 
 
+THIS_RUN = EarlierRun(state_dir="", at="")
+"""The run at work: it has sent the purchase from another line."""
+
+
 class SentItem(Struct, frozen=True, gc=False):
     """An item of a record whose purchase an earlier run sent."""
 

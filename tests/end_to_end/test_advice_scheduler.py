@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def test_a_lost_scheduler_is_started_again(here, cluster):
     wait_until(lambda: "Registered to" in cluster.log())
     worker.send_signal(signal.SIGSTOP)
     end = in_background(here, cluster.address)
-    wait_until(lambda: "Receive client connection" in cluster.log())
+    wait_until(lambda: "established connection" in cluster.log().partition("Receive client connection")[2])
+    time.sleep(0.5)  # the client has its answer now; without it, it would say that there was no scheduler at all
     cluster.scheduler.kill()
     done = end()
     assert done.returncode == 6

@@ -290,10 +290,14 @@ class PurchaseGuard:
             self._writer = create_notes(self._shared, whose, salt, self._settings.state.remember_purchases)
         self._writer.append(self._notes.of(parts))
 
+    @property
+    def _again(self) -> bool:
+        """Whether a person wants purchases to be sent again."""
+        return self._binding.confirmations.again or bool(self._journal.notes(NoteKind.AGAIN))
+
     async def open_earlier(self) -> SentByRuns | None:
         """Return what other runs of the account have sent; None if there is nothing, or nothing to compare."""
-        again = self._binding.confirmations.again or self._journal.notes(NoteKind.AGAIN)
-        if self._earlier is None and not again:
+        if self._earlier is None and not self._again:
             try:
                 found = find_earlier(self._settings, self._binding.account, own=self._journal.id())
                 if found is not None:
@@ -306,7 +310,7 @@ class PurchaseGuard:
     async def open_for(self, records: CopiedRecords) -> SentBefore:
         """Return what events are compared with; those of `records` are compared with what this run has sent, too."""
         others = await self.open_earlier()
-        if records.copies and self._own is None:
+        if records.copies and self._own is None and not self._again:
             self._own = await self._open_own()
         return SentBefore(others, self._own, records)
 
