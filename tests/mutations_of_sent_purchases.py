@@ -155,7 +155,7 @@ MUTATIONS = (
     Mutation(
         "an export that is sent again is compared",
         "flow/identity/sent_purchases.py",
-        "        if self._earlier is None and not again:",
+        "        if self._earlier is None and not self._again:",
         "        if self._earlier is None:",
         "What a person wants to be sent again becomes a dead letter.",
         (WHOLE + "again_sends_everything_again",),

@@ -246,7 +246,7 @@ def profile(examples, **others):
     )
 
 
-# CI draws the same histories every time, so more of them find nothing new there: they are for the desk.
+# CI draws the same histories every time, so more of them find nothing new there: they are for a developer.
 MANY, FEWER = (75, 50) if settings.get_current_profile_name() == "ci" else (150, 100)
 
 
