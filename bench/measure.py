@@ -32,6 +32,8 @@ METADATA = (
     b'"metadata":{"cashier":"c-0123","terminal":"t-07","ticket":{"series":"B","number":48213,"printed":true},'
     b'"promotions":["two-for-one","mondays"],"origin":"pos","app_version":"4.12.0","rounding":0.04,"note":null},'
 )
+REMEMBERED = tempfile.TemporaryDirectory(prefix="masivo-bench-")
+"""What the commands remember of accounts; removed when the script ends."""
 ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
 
 
@@ -56,12 +58,13 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """Return this process' environment with a made-up token.
+    """Return this process' environment with a made-up token, and a directory of its own for what accounts have.
 
-    Bytecode is kept, as pip keeps it of what it installs: else a checkout is compiled anew at every start.
+    A sink may get the port of an earlier one, and would then have received the same export before. Bytecode is kept, as
+    pip keeps it of what it installs: else a checkout is compiled anew at every start.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "MASIVO_TOKEN": "any"}
+    return {**kept, "MASIVO_TOKEN": "any", "MASIVO_SHARED_DIR": tempfile.mkdtemp(dir=REMEMBERED.name)}
 
 
 def time_process(argv: Sequence[str]) -> Run:
