@@ -35,8 +35,8 @@ MUTATIONS = (
     Mutation(
         "a run compares with its own notes",
         "flow/identity/sent_purchases.py",
-        "if file.whose.journal != own)",
-        "if True)",
+        "lambda file: file.whose.journal != own)",
+        "lambda _file: True)",
         "A run that continues makes dead letters of what it was about to send.",
         (WHOLE + "what_a_partial_revert_took_back_is_sent_again",),
     ),

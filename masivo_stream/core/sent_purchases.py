@@ -123,7 +123,7 @@ class OwnPurchases:
     """
 
     def __init__(self, memory: EventMemory, keys: PurchaseKeys, sent: SentPurchases, records: CopiedRecords) -> None:
-        """Look into `sent`, the run's own notes, before `memory` looks at the lines."""
+        """Look into `sent`, the run's own notes, after `memory` has looked at the lines."""
         self._memory, self._keys, self._sent, self._records = memory, keys, sent, records
 
     def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
@@ -142,9 +142,11 @@ class OwnPurchases:
         return list(_mark(marked, found)) if found else marked
 
     def _compared(self, results: Iterable[LineResults]) -> Iterator[int]:
-        """Yield the indexes of items, among all items, that may not have been sent yet."""
+        """Yield the indexes, among all items, of those in copies that are not settled."""
         number = 0
-        for each in one_by_one(results):
+        for each in results:
+            if isinstance(each, EntryRun):  # of an export: the records of a copy are validated one by one
+                number += sum(each.items)
             if not isinstance(each, Entry):
                 continue
             if each.source in self._records.copies:

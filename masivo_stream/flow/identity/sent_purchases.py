@@ -77,7 +77,7 @@ Lost = Callable[[str], None]
 
 
 class Earlier(Struct, frozen=True):
-    """Files of notes of other runs of the account."""
+    """Files of notes of certain runs of the account."""
 
     salt: bytes
     files: tuple[NotesFile, ...]
@@ -99,31 +99,23 @@ def find_earlier(settings: Settings, account: Account, *, own: str = "") -> Earl
         OSError: the directory cannot be read.
         StorageError: the salt is damaged.
     """
-    shared = find_shared_dir(settings)
-    looks = settings.state.remember_purchases > 0 and settings.validation.duplicate_purchase != "allow"
-    if not looks or not (shared / NAME).exists():
-        return None
-    salt = read_salt(shared)
-    found, damaged = list_notes(shared, salt)
-    files = tuple(file for file in _of_account(found, shared, account) if file.whose.journal != own)
-    return Earlier(salt, files, len(damaged)) if files or damaged else None
+    return _find(settings, account, lambda file: file.whose.journal != own)
 
 
 def find_own(settings: Settings, account: Account, own: str) -> Earlier | None:
-    """Return what the run of the journal `own` has noted itself; as `find_earlier` otherwise.
+    """Return what the run of the journal `own` has noted itself; as `find_earlier` otherwise."""
+    return _find(settings, account, lambda file: file.whose.journal == own)
 
-    Raises:
-        OSError: the directory cannot be read.
-        StorageError: the salt is damaged.
-    """
+
+def _find(settings: Settings, account: Account, wanted: Callable[[NotesFile], bool]) -> Earlier | None:
     shared = find_shared_dir(settings)
     looks = settings.state.remember_purchases > 0 and settings.validation.duplicate_purchase != "allow"
     if not looks or not (shared / NAME).exists():
         return None
     salt = read_salt(shared)
     found, damaged = list_notes(shared, salt)
-    files = tuple(file for file in _of_account(found, shared, account) if file.whose.journal == own)
-    return Earlier(salt, files, len(damaged)) if files else None
+    files = tuple(filter(wanted, _of_account(found, shared, account)))
+    return Earlier(salt, files, len(damaged)) if files or damaged else None
 
 
 def _of_account(files: Iterable[NotesFile], shared: Path, account: Account) -> Iterator[NotesFile]:
@@ -176,7 +168,7 @@ class SentBefore:
     """What an event is compared with: what other runs have sent, and what this run has sent itself."""
 
     def __init__(self, others: SentByRuns | None, own: SentByRuns | None, records: CopiedRecords) -> None:
-        """Compare with `others`; `records` with `own`, too."""
+        """Compare all events with `others`, and those of `records` with `own` as well."""
         self._others, self._own, self._records = others, own, records
 
     def extend(self, memory: EventMemory) -> EventMemory:

@@ -194,9 +194,10 @@ async def open_kind(
         )
         extent = Extent(sources)
         settled = settled_records(sources, resume)
-        records = CopiedRecords(frozenset(source.number for source in sources if source.is_copy), settled)
+        left = begin_at(sources, resume)
+        records = CopiedRecords(frozenset(source.number for source in left if source.is_copy), settled)
         to_read = KindSources(
-            to_read=begin_at(sources, resume),
+            to_read=left,
             extent=extent,
             # With a rate limit, or little to read, there is time to look at every line.
             decoder=make_decoder(
