@@ -10,7 +10,7 @@ setup(
         Extension(
             "masivo_stream.core.reading._prover",
             ["masivo_stream/core/reading/_prover.c"],
-            depends=["masivo_stream/core/reading/_look.h"],
+            depends=[f"masivo_stream/core/reading/_{part}.h" for part in ("look", "notes", "hash")],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11, like `requires-python`
             py_limited_api=True,
             optional=True,
