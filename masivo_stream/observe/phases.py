@@ -30,7 +30,7 @@ class Phases:
         self._phases: dict[Kind, KindSnapshot] = {}
         self._expected: Mapping[Kind, Expected] = {}
         self.measured = False
-        """Whether it was announced what the exports hold, as far as that is known."""
+        """Whether what the exports hold was announced, if it is known."""
 
     @property
     def snapshots(self) -> tuple[KindSnapshot, ...]:

@@ -300,7 +300,7 @@ def test_what_a_person_must_do_has_the_run_s_own_commands():
     assert made.snapshot().to_do == (go_on,)
 
 
-def test_what_is_not_known_yet_is_told_from_what_cannot_be_known():
+def test_not_known_yet_is_not_the_same_as_never_known():
     """Until the exports are measured, a person waits for an answer; of a pipe there will be none."""
     made = builder(started(customers=0))
     assert made.snapshot().no_end == "no finishing time yet: a sample of the exports is being read"
