@@ -80,13 +80,19 @@ class StepPace:
         if latest.of:
             share = min(latest.done / latest.of, 1.0)
             words.append(f"{min(99, int(100 * share)):2d} %")
-        if spent >= _LEAST_SECONDS and done:
-            if (rate := _RATES[latest.unit]) is not None:
-                words.append(rate(done / spent))
-            if latest.of and done >= _LEAST_SHARE * latest.of:
-                left = max(0.0, latest.of - latest.done) * spent / done
-                words.append(f"about {_rough(left)} left")
+        if spent >= _LEAST_SECONDS and done and (rate := _RATES[latest.unit]) is not None:
+            words.append(rate(done / spent))
+        if (left := self.left(now)) is not None:
+            words.append(f"about {_rough(left)} left")
         return "  ".join(words)
+
+    def left(self, now: float) -> float | None:
+        """Return about how many seconds of work are left; None if that is not known yet."""
+        latest, spent = self._latest, now - self._began
+        done = latest.done - self._first.done
+        if spent < _LEAST_SECONDS or not done or not latest.of or done < _LEAST_SHARE * latest.of:
+            return None
+        return max(0.0, latest.of - latest.done) * spent / done
 
 
 def _rough(seconds: float) -> str:
