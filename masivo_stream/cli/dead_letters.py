@@ -63,19 +63,19 @@ def dead_letters(
         rows = dead_letter_rows(settings, observer=observer)
         if flags.csv:
             return _write(rows, flags.output, shown)
-        listed = _Listed.of(rows, MOST_IN_JSON if common.json else MOST_SHOWN)
+        listed = _FirstRows.of(rows, MOST_IN_JSON if common.json else MOST_SHOWN)
     return _print_json(listed, show=flags.show_values) if common.json else _print(listed, show=flags.show_values)
 
 
 @dataclass(frozen=True)
-class _Listed:
+class _FirstRows:
     """The first dead letters of a list, and how many more there are."""
 
     rows: "list[FaultRow]"
     more: int
 
     @classmethod
-    def of(cls, rows: "Iterator[FaultRow]", most: int) -> "_Listed":
+    def of(cls, rows: "Iterator[FaultRow]", most: int) -> "_FirstRows":
         """Take the first `most` of all rows."""
         return cls(list(islice(rows, most)), sum(1 for _ in rows))
 
@@ -114,7 +114,7 @@ def _as_csv(rows: "Iterator[FaultRow]") -> Iterator[bytes]:
         yield write_rows(row.cells for row in some)
 
 
-def _print_json(found: _Listed, *, show: bool) -> int:
+def _print_json(found: _FirstRows, *, show: bool) -> int:
     from masivo_stream.cli.output import print_json
 
     listed: list[dict[str, object]] = []
@@ -128,7 +128,7 @@ def _print_json(found: _Listed, *, show: bool) -> int:
     return print_json({"schema": 1, "listed": listed, "left_out": found.more}, question=True)
 
 
-def _print(found: _Listed, *, show: bool) -> int:
+def _print(found: _FirstRows, *, show: bool) -> int:
     from masivo_stream.cli.console import Output
     from masivo_stream.cli.output import answer
     from masivo_stream.observe.mend_list import print_rows

@@ -142,7 +142,7 @@ class StateDir:
             raise _storage(self.path / name, error) from error
 
     def size(self, name: str) -> int:
-        """Return how many bytes a file has; 0 if there is none, or if it cannot be looked at."""
+        """Return the bytes of a file; 0 if it is not there, or cannot be looked at."""
         try:
             return (self.path / name).stat().st_size
         except OSError:

@@ -30,7 +30,7 @@ class Found(Struct):
 
 
 class Watched(Struct, frozen=True):
-    """Who is shown how far the reading of dead letters is."""
+    """Where it is announced how far the reading of dead letters is."""
 
     observer: Observer
     clock: Clock
