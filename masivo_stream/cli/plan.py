@@ -53,7 +53,7 @@ def plan(
     named = exports_from(exports or DividedExportFlags(), common)
     calm_collector()
     directory = settings.state.state_dir
-    # As `fleet plan`: a plan needs no directory. If a run has begun in this one, also if it is at work, it is left alone.
+    # As `fleet plan`: a plan needs no directory. A run that has begun in this one, or is at work, is left alone.
     begun = (Path(directory) / JOURNAL).exists()
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         credentials = sending.credentials_if_any(common)

@@ -30,7 +30,6 @@ from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
 
-
 _NAME_ANOTHER = "name another directory with --state-dir for the dead letters of this command; it sends nothing"
 
 
