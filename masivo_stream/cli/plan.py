@@ -58,7 +58,7 @@ def plan(
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        with showing_work(quiet=common.quiet) as observer:
+        with showing_work(settings.log, quiet=common.quiet) as observer:
             found = anyio.run(
                 partial(
                     command.plan,

@@ -46,6 +46,11 @@ def resume_command(state_dir: str) -> str:
     return shlex.join([_PROGRAM, "resume", state_dir])
 
 
+def pause_command(state_dir: str) -> str:
+    """Return the command that lets a run send nothing."""
+    return shlex.join([_PROGRAM, "pause", state_dir])
+
+
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
     """Return the steps after a run, the most urgent one first; if everything was accepted, the only one is optional.
 

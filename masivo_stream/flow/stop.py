@@ -98,6 +98,8 @@ class SharedSignals:
         self._stops: dict[StopControl, Observer] = {}
         self.received: Interrupted | None = None
         """The signal that stops every run, also one that begins later."""
+        self.hang_ups = 0
+        """How many times SIGHUP has come. A run that begins after one reads the settings again, too."""
         self._came = anyio.Event()
 
     async def wait(self) -> None:
@@ -111,6 +113,8 @@ class SharedSignals:
         try:
             if self.received is not None:
                 self._begin(stop, observer, self.received)
+            if self.hang_ups:
+                _hang_up(stop)
             yield
         finally:
             del self._stops[stop]
@@ -121,6 +125,7 @@ class SharedSignals:
             task_status.started()
             async for received in signals:
                 if received is signal.SIGHUP:
+                    self.hang_ups += 1
                     for stop in self._stops:
                         _hang_up(stop)
                 elif self.received is None:

@@ -141,6 +141,13 @@ class StateDir:
         except OSError as error:
             raise _storage(self.path / name, error) from error
 
+    def size(self, name: str) -> int:
+        """Return the bytes of a file; 0 if it is not there, or cannot be looked at."""
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return 0
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)
@@ -214,10 +221,11 @@ class StateDir:
                 file.flush()
                 self._fsync(file.fileno())
             _sync_directory(self.path, self._fsync)
-        except OSError as error:
-            raise _storage(path, error) from error
-        except BaseException:  # a line could not be had: half a file is worse than no file
-            path.unlink(missing_ok=True)
+        except BaseException as error:  # half a file is worse than no file, and takes room on a full disk
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _storage(path, error) from error
             raise
 
     def open_append(self, name: str) -> int:
