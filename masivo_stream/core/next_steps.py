@@ -73,7 +73,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome in {"interrupted", "stopped"}:
         yield from _after_stop(summary, invocation, options, state_dir)
     yield from _decide(summary.kinds, options)
-    if any(each.dead for each in figures) and not _canary_refused(summary):
+    if any(each.dead for each in figures) and not canary_refused(summary):
         yield from _correct(summary, options, state_dir)
     if summary.over_budget is not UNSET:
         yield NextStep(text=_ALLOW_MORE)
@@ -121,7 +121,7 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
     go_on = _GO_ON if summary.kinds else _BEGIN
     text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
     canary = None if summary.canary is UNSET else summary.canary
-    if _canary_refused(summary):
+    if canary_refused(summary):
         yield from _correct(summary, options, state_dir)  # the same command would find the same dead letter
     elif not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
@@ -131,7 +131,8 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
         yield from _after_canary(canary, invocation, options)
 
 
-def _canary_refused(summary: Summary) -> bool:
+def canary_refused(summary: Summary) -> bool:
+    """Return whether the API has refused a record of the canary: the same command would send it again."""
     canary = summary.canary
     return canary is not UNSET and any(record.outcome == "refused" for record in canary.records)
 

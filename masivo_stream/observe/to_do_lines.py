@@ -4,33 +4,25 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET
 
+from masivo_stream.core.next_steps import canary_refused
 from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.snapshot import RunSnapshot
-from masivo_stream.model.status import Status
 from masivo_stream.model.summary import KindSummary, Summary
-
-_STOPPED: dict[int, str] = {
-    ExitCode.INPUT: "correct the export, then start again",
-    ExitCode.OUTAGE: "start again when the cause is gone",
-    ExitCode.DENIED: "correct the cause, then start again",
-}
 
 
 def to_do_line(summary: Summary) -> str:
     """Return what waits for a person after a run, the most urgent first; empty if nothing does."""
-    paused = isinstance(summary, Status) and summary.paused is not UNSET
     given_up = sum(summary.fault_groups.given_up.values())
-    counts = _counts(summary.kinds, given_up=given_up)
-    found = ", ".join(filter(None, ("resume" if paused else "", _go_on(summary), *counts)))
+    found = ", ".join((*_go_on(summary), *_counts(summary.kinds, given_up=given_up)))
     return f"to do: {found}" if found else ""
 
 
-def _go_on(summary: Summary) -> str:
-    """Return what makes a run that was stopped go on; empty if it has ended, or if it is not to go on as it is."""
-    if summary.over_budget is not UNSET:
-        return ""
-    return "start again" if summary.outcome == "interrupted" else _STOPPED.get(summary.exit_code, "")
+def _go_on(summary: Summary) -> Iterator[str]:
+    """Yield what makes a run that was stopped go on, if it is not that its dead letters are corrected."""
+    stopped = summary.outcome in {"interrupted", "stopped"} and summary.exit_code != ExitCode.BUG
+    if stopped and summary.next_steps and summary.over_budget is UNSET and not canary_refused(summary):
+        yield printable(summary.next_steps[0].text.partition(":")[0])
 
 
 def _counts(kinds: Mapping[str, KindSummary], *, given_up: int = 0) -> Iterator[str]:
