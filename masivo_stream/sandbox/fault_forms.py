@@ -87,7 +87,7 @@ def _lines(width: int) -> Iterator[str]:
             right, width, initial_indent=start, subsequent_indent=" " * _MARGIN, break_on_hyphens=False
         )
 
-    yield "Faults: --fault NAME[=VALUE][,OPTION=VALUE]…"
+    yield "Faults, written NAME[=VALUE][,OPTION=VALUE]…:"
     for each in FORMS:
         options = f" [{'] ['.join(each.options)}]" if each.options else ""
         yield entry(each.form, each.does + options)
