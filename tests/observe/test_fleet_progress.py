@@ -126,7 +126,7 @@ MADE = st.builds(
 
 @given(st.lists(MADE, min_size=1, max_size=20), st.integers(40, 130), st.integers(8, 50))
 def test_it_fits_the_terminal(rows, width, lines):
-    """Whatever the names and figures: no line is wrapped, there are not too many, and each account is shown or counted."""
+    """Whatever the names and figures: no line is wrapped or too many, and each account is shown or counted."""
     shown = lines_of(draw_fleet(fleet(*rows), lines=lines, width=width), width=width)
     assert len(shown) <= lines
     assert max(map(cell_len, shown)) <= width
