@@ -73,7 +73,7 @@ def fleet_step_lines(rows: Iterable[AccountRow]) -> Iterator[tuple[str, str]]:
         yield f"{printable(row.name)}: {what}{when}", "red" if row.in_doubt else "yellow"
         yield f"  {printable(row.command)}", "dim"
     if (more := len(needing) - _MOST_STEPS) > 0:
-        yield f"{more_accounts(more)} for you to look at: masivo-stream fleet status", "yellow"
+        yield f"{more_accounts(more)} for you to look at, below", "yellow"
 
 
 def fleet_warning_lines(fleet: FleetSnapshot, *, most: int) -> list[str]:
