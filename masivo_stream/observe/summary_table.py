@@ -90,7 +90,7 @@ def _to_do(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield what waits for a person; of a run at work with the commands, which are the last lines of any other."""
     if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
         yield from to_do_lines(_with_figures_of(summary, summary.run))
-    elif summary.target and (line := to_do_line(summary.kinds)):
+    elif summary.target and (line := to_do_line(summary)):
         yield line, "red" if any(figures.in_doubt for figures in summary.kinds.values()) else "yellow"
 
 
