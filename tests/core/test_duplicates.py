@@ -59,7 +59,7 @@ def test_memory_in_python_is_bounded():
 
 @in_c
 def test_memory_in_c_is_bounded():
-    """It grows as it fills, to some 13 bytes a value; when it is full, old values make room for new ones."""
+    """It grows as it fills, with 10 to 16 bytes a value; when it is full, old values make room for new ones."""
     capacity, sizes = 100_000, []
     for count in (0, capacity // 10, capacity, 6 * capacity):
         repeats = remember_values(capacity=capacity)
@@ -69,7 +69,7 @@ def test_memory_in_c_is_bounded():
     assert sizes == sorted(sizes)
     assert sizes[0] < 20_000
     assert sizes[1] < 3 * capacity
-    assert sizes[3] < 15 * capacity
+    assert sizes[3] < 18 * capacity
 
 
 @both
