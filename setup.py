@@ -1,6 +1,6 @@
-"""Build the optional extension. Everything else about the package is in pyproject.toml.
+"""Build the optional extensions. Everything else about the package is in pyproject.toml.
 
-Without a C compiler the extension is left out, and nothing fails: it only makes validation faster.
+Without a C compiler the extensions are left out, and nothing fails: they only make validation faster.
 """
 
 from setuptools import Extension, setup
@@ -14,7 +14,14 @@ setup(
             define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11, like `requires-python`
             py_limited_api=True,
             optional=True,
-        )
+        ),
+        Extension(
+            "masivo_stream.core.checks._remarkable",
+            ["masivo_stream/core/checks/_remarkable.c"],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            py_limited_api=True,
+            optional=True,
+        ),
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -5,7 +5,9 @@ See `mutations`.
 
 from mutation import Mutation
 
+CHOOSE = "core/checks/_remarkable.c"
 SOURCE, READER, TAKE = "core/reading/_look.h", "core/reading/_prover.c", "core/checks/take_notes.py"
+CHOSEN = "core/test_choose_notes.py::test_the_same_is_found_in_chosen_notes_as_in_all"
 LOOK = "core/test_quick_look.py::test_"
 
 MUTATIONS = (
@@ -81,5 +83,29 @@ MUTATIONS = (
         "            self._of_lines(kind, run, range(index, index + 1))\n",
         "Findings name the second line of two as the first one.",
         (LOOK + "what_a_doubted_line_has_does_not_stay",),
+    ),
+    Mutation(
+        "a sum of one reward makes up for another one",
+        CHOOSE,
+        "(sums->sums[at].slot != slot || sums->sums[at].reward != reward)",
+        "sums->sums[at].slot != slot",
+        "A balance that differs from the transactions is not found.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "a customer may come behind the events",
+        CHOOSE,
+        "if (look->customers && (!slot->customers || ",
+        "if (look->customers && (",
+        "Events of an unknown customer are not found, and a batch is refused for them.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "two lines of transactions that come to nothing say nothing",
+        CHOOSE,
+        "        if (slot->transactions)\n            slot->remarkable = 1;\n        slot->transactions = 1;\n",
+        "        slot->transactions = 1;\n",
+        "The second line is refused, with its whole batch.",
+        (CHOSEN,),
     ),
 )

@@ -14,6 +14,7 @@ from typing import Protocol
 import anyio.lowlevel
 import msgspec
 
+from masivo_stream.core.checks.choose_notes import NoteChooser
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
@@ -123,6 +124,7 @@ class WholeExport:
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out, pure_python=policy.pure_python)
         self._notes = NoteTaker(self._spill.parts, self._spill.add, files, self._lines)
+        self._chooser = NoteChooser(pure_python=policy.pure_python)
         # In Python only, a second thread would take as much time of the first one as it saves.
         self._beside = InThread("notes", ahead=_AHEAD if self._lines.is_quick else 0)
 
@@ -179,9 +181,10 @@ class WholeExport:
         meter = WorkMeter("checking all files together", 2 * self._spill.parts, "parts", observer=observer, clock=clock)
         with FindingsWriter(self._directory) as writer:
             repeated, customers = self._look_at_customers()
-            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer, meter)
+            emails = await self._settle_all(lambda words: find_emails(words, repeated, self._chooser), writer, meter)
             dead = Lines(emails)
-            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer, meter)
+            left_out, scope = self._policy.left_out, self._scope
+            await self._settle_all(lambda words: find(words, scope, left_out, dead, self._chooser), writer, meter)
             totals = self._notes.totals()
             checked = ExportChecks(
                 results=tuple(self._results()),
@@ -199,8 +202,8 @@ class WholeExport:
         """Return the records whose customer came before; without a customers export, the number of customers."""
         parts = map(self._spill.load, range(self._spill.parts))
         if self._scope.customers:
-            return Lines(where for part in parts for where in repeated_ids(part)), 0
-        return Lines(), sum(map(count_customers, parts))
+            return Lines(where for part in parts for where in repeated_ids(part, self._chooser)), 0
+        return Lines(), sum(count_customers(part, self._chooser) for part in parts)
 
     async def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
