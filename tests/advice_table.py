@@ -421,6 +421,10 @@ TABLE: dict[str, dict[str, str]] = {
             " the fleet file"
         ): "fleet::a_key_in_place_of_its_file_is_moved_there",
         "write it as settings.{…}": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
+        "write directories that are beside each other; without state_dir, it is {…}/NAME": (
+            "fleet::a_fleet_file_is_corrected_as_the_hint_says"
+        ),
+        "write its table again, or let it send nothing: {…}": "fleet::an_account_that_left_the_file_is_paused",
         "write it below [settings]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "write state_dir in [[accounts]]": "fleet::a_fleet_file_is_corrected_as_the_hint_says",
         "write the export to a file: a fleet has several accounts": "fleet::a_fleet_file_is_corrected_as_the_hint_says",

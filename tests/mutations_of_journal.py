@@ -37,15 +37,30 @@ COMMITS = (
         "        execute = self._connection.execute\n",
         "        execute = self._connection.execute\n"
         '        execute("BEGIN IMMEDIATE")\n'
-        "        for note in notes:\n"
-        "            for sql, parameters in (*note.own, *note.progress):\n"
-        "                execute(sql, parameters)\n"
+        "        for sql, parameters in _statements(notes):\n"
+        "            execute(sql, parameters)\n"
         '        execute("COMMIT")\n'
         "        for sync in {note.sync for note in notes if note.sync is not None}:\n"
         "            sync()\n"
         "        notes = []\n",
         "The journal counts dead letters that a power failure takes.",
         (JOURNAL + "counted_dead_letters_are_synced_before_their_commit",),
+    ),
+    Mutation(
+        "of progress that is committed together, what happened once is written for the last note only",
+        "edges/journal/commit.py",
+        "                yield from note.progress.reached\n            yield from note.progress.once\n",
+        "                yield from note.progress.reached\n                yield from note.progress.once\n",
+        "Dead letters are counted whose rows the journal lacks: a retry does not find them.",
+        (JOURNAL + "notes_that_are_committed_together_leave_what_single_ones_leave",),
+    ),
+    Mutation(
+        "of progress that is committed together, one kind's counts for all",
+        "edges/journal/commit.py",
+        "    latest = {note.progress.kind: note for",
+        "    latest = {note.progress.__class__: note for",
+        "A restart reads a kind again from where an earlier commit has left it.",
+        (JOURNAL + "notes_that_are_committed_together_leave_what_single_ones_leave",),
     ),
     Mutation(
         "a commit is cut in the middle",

@@ -25,8 +25,8 @@ PROGRESS = (
     Mutation(
         "what was done before counts as done here",
         "observe/work_line.py",
-        "done = latest.done - self._first.done",
-        "done = latest.done",
+        "return self._latest.done - self._first.done",
+        "return self._latest.done",
         "Work that goes on promises to be done too early.",
         (LINE + "the_line_says_how_far_and_how_long",),
     ),

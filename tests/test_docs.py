@@ -23,6 +23,7 @@ from masivo_stream.model.settings import Settings
 from masivo_stream.observe.fleet_watch import FLEET_EVENTS
 from masivo_stream.observe.log_observer import EVENTS
 from masivo_stream.observe.log_observer import SAMPLE_EVENT as SAMPLE_READ_BACK
+from masivo_stream.observe.work_log import WORK_EVENT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -100,7 +101,7 @@ def test_every_finding_is_documented():
 
 def test_every_log_event_is_documented():
     """The table of events is the program's."""
-    assert sorted(rows(page("log.md"), "Log")) == sorted([*EVENTS, *FLEET_EVENTS, SAMPLE_READ_BACK])
+    assert sorted(rows(page("log.md"), "Log")) == sorted([*EVENTS, *FLEET_EVENTS, SAMPLE_READ_BACK, WORK_EVENT])
 
 
 def test_every_setting_is_documented():

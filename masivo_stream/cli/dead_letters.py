@@ -1,7 +1,8 @@
 """`masivo-stream dead-letters`."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -46,6 +47,7 @@ def dead_letters(
 
     Example: `masivo-stream dead-letters --csv -o dead-letters.csv`
     """
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands.dead_letters import dead_letter_rows
 
     common, flags = common or CommonFlags(), flags or ListFlags()
@@ -54,16 +56,32 @@ def dead_letters(
         raise _wrong("the list has one form", "use --csv or --json, not both")
     if flags.output is not None and not flags.csv:
         raise _wrong("only the CSV is written to a file", "give --csv too")
-    rows = dead_letter_rows(settings_from(common, validation))
-    if flags.csv:
-        return _write(rows, flags.output)
-    if common.json:
-        return _print_json(rows, show=flags.show_values)
-    return _print(rows, show=flags.show_values)
+    settings = settings_from(common, validation)
+    seen = flags.csv and flags.output in {None, *_STANDARD_OUTPUT} and sys.stdout.isatty()  # the list, as it is made
+    with ExitStack() as shown:
+        observer = shown.enter_context(showing_work(settings.log, quiet=common.quiet or seen))
+        rows = dead_letter_rows(settings, observer=observer)
+        if flags.csv:
+            return _write(rows, flags.output, shown)
+        listed = _FirstRows.of(rows, MOST_IN_JSON if common.json else MOST_SHOWN)
+    return _print_json(listed, show=flags.show_values) if common.json else _print(listed, show=flags.show_values)
 
 
-def _write(rows: "Iterator[FaultRow]", output: str | None) -> int:
-    """Write the list as CSV."""
+@dataclass(frozen=True)
+class _FirstRows:
+    """The first dead letters of a list, and how many more there are."""
+
+    rows: "list[FaultRow]"
+    more: int
+
+    @classmethod
+    def of(cls, rows: "Iterator[FaultRow]", most: int) -> "_FirstRows":
+        """Take the first `most` of all rows."""
+        return cls(list(islice(rows, most)), sum(1 for _ in rows))
+
+
+def _write(rows: "Iterator[FaultRow]", output: str | None, shown: ExitStack) -> int:
+    """Write the list as CSV; close `shown`, the line of its progress, before anything else is written."""
     from masivo_stream.cli.output import answer
 
     if output is None or output in _STANDARD_OUTPUT:
@@ -84,6 +102,7 @@ def _write(rows: "Iterator[FaultRow]", output: str | None) -> int:
             file.writelines(text)
         return 0
     replace_file(path, text)
+    shown.close()
     return answer(lambda: print(path), question=True)  # noqa: T201 - the answer
 
 
@@ -95,32 +114,26 @@ def _as_csv(rows: "Iterator[FaultRow]") -> Iterator[bytes]:
         yield write_rows(row.cells for row in some)
 
 
-def _print_json(rows: "Iterable[FaultRow]", *, show: bool) -> int:
+def _print_json(found: _FirstRows, *, show: bool) -> int:
     from masivo_stream.cli.output import print_json
 
     listed: list[dict[str, object]] = []
-    more = 0
-    for row in rows:
-        if len(listed) >= MOST_IN_JSON:
-            more += 1
-            continue
+    for row in found.rows:
         values = {"id": row.id, "value": row.value} if show else {}
         cause = row.cause if show else row.public_cause
         listed.append(
             {"kind": row.kind, "file": row.file, "line": row.line, "reason": row.reason}
             | {"field": row.field, "cause": cause, **values}
         )
-    return print_json({"schema": 1, "listed": listed, "left_out": more}, question=True)
+    return print_json({"schema": 1, "listed": listed, "left_out": found.more}, question=True)
 
 
-def _print(rows: "Iterator[FaultRow]", *, show: bool) -> int:
+def _print(found: _FirstRows, *, show: bool) -> int:
     from masivo_stream.cli.console import Output
     from masivo_stream.cli.output import answer
     from masivo_stream.observe.mend_list import print_rows
 
-    some = list(islice(rows, MOST_SHOWN))
-    more = sum(1 for _ in rows)
-    return answer(lambda: print_rows(Output(), some, more, show=show), question=True)
+    return answer(lambda: print_rows(Output(), found.rows, found.more, show=show), question=True)
 
 
 def _wrong(what: str, hint: str) -> ConfigurationError:

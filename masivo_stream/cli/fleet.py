@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -69,9 +70,9 @@ def fleet(
 
     common = common or FleetCommonFlags()
     _check_flags(action, run or FleetRunFlags(), common)
-    named = load_fleet(file, environment=os.environ, flags=read_flags(common, run), config=config_file(common))
+    load = partial(load_fleet, file, environment=os.environ, flags=read_flags(common, run), config=config_file(common))
     only = (accounts or FleetFlags()).only or []
-    chosen = named.only(only)
+    chosen = load().only(only)
     match action:
         case "plan":
             return _show(_plan(chosen, quiet=common.quiet), json=common.json, only=only, planned=True)
@@ -80,7 +81,7 @@ def fleet(
 
             return _show(fleet_status(chosen), json=common.json, only=only)
         case "migrate":
-            found = _migrate(chosen, run or FleetRunFlags(), common)
+            found = _migrate(chosen, run or FleetRunFlags(), common, load)
             return _show(found, json=common.json, only=only, question=False)
 
 
@@ -111,19 +112,23 @@ def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":
     return anyio.run(plan_fleet, fleet, progress)
 
 
-def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags) -> "FleetResult":
+def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callable[[], Fleet]") -> "FleetResult":
     import anyio
 
-    from masivo_stream.cli.watched import Pointer, calm_collector
+    from masivo_stream.cli.watched import Pointer, calm_collector, hang_ups_ignored
     from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet
     from masivo_stream.monitor.fleet_server import beside_monitor
 
     _make_room_for_files(fleet)
     _give_memory_back()
     calm_collector()
-    with _watching(fleet, quiet=common.quiet) as runs:
+    with hang_ups_ignored(), _watching(fleet, quiet=common.quiet) as runs:
         runtime = FleetRuntime(
-            runtime_of=_runtime_of(fleet.file, run, common), watch=runs, observer=runs.own_log, handle_signals=True
+            runtime_of=_runtime_of(fleet.file, run, common),
+            watch=runs,
+            observer=runs.own_log,
+            handle_signals=True,
+            reread=reread,
         )
         pointer = Pointer() if sys.stderr.isatty() and not common.quiet else None
 
@@ -224,14 +229,16 @@ def _runtime_of(file: str, run: RunFlags, common: CommonFlags) -> "Callable[[str
 @contextmanager
 def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
     """Yield what watches the runs: it shows progress on a terminal, and writes log lines elsewhere."""
-    from masivo_stream.cli.output import LateLog
+    from masivo_stream.cli.output import LateLog, shows_sentences, write_error
+    from masivo_stream.observe.fleet_warnings import FleetWarnings
     from masivo_stream.observe.fleet_watch import FleetRuns
     from masivo_stream.observe.progress_notes import ProgressNotes
 
-    log = fleet.settings.log
-    terminal = sys.stderr.isatty() and not quiet
+    log, terminal = fleet.settings.log, sys.stderr.isatty() and not quiet
+    warnings = FleetWarnings(write_error) if shows_sentences(log, terminal=terminal) else None
     level = "warning" if terminal and log.log_level == "info" else log.log_level
-    runs = FleetRuns([each.name for each in fleet.accounts], LateLog(level=level, form=log.log_format))
+    late = LateLog(level="error" if warnings is not None else level, form=log.log_format)
+    runs = FleetRuns([each.name for each in fleet.accounts], late, warnings=warnings)
     for each in fleet.accounts:
         snapshot = runs.accounts[each.name].builder.snapshot
         runs.add(each.name, ProgressNotes(snapshot, each.settings.state.state_dir))
@@ -244,6 +251,8 @@ def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
 
     with FleetProgress(Console(stderr=True), runs.snapshot):
         yield runs
+        if warnings is not None:
+            warnings.close()
 
 
 def _show(

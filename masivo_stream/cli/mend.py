@@ -1,6 +1,7 @@
 """`masivo-stream mend`."""
 
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from shlex import quote
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import CommonFlags, Switch, ValidationFlags, settings_from
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from masivo_stream.core.mending.correct import Action
     from masivo_stream.flow.commands.mend import TableFile
     from masivo_stream.model.mending import MadeCorrection, Mended
+    from masivo_stream.model.notices import Notice
     from masivo_stream.model.settings import Settings
 
 _OPERATION = "correct dead letters"
@@ -121,9 +124,9 @@ def mend(
     settings = settings_from(common, validation)
     action = (actions or ActionFlags()).action()
     if flags.undo:
-        return _undo(settings, flags, json=common.json)
+        return _undo(settings, flags, common)
     if action is None:
-        return _show(settings, cause, json=common.json, show=flags.show_values)
+        return _show(settings, cause, common, show=flags.show_values)
     if cause is None:
         raise _wrong("no cause is named", "masivo-stream mend lists the causes with their names")
 
@@ -131,12 +134,20 @@ def mend(
 
     from masivo_stream.cli.console import Output
     from masivo_stream.cli.output import answer
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands.mend import Mend
     from masivo_stream.flow.commands.mend import mend as command
     from masivo_stream.observe.mend_list import print_mended
 
     wanted = Mend(cause=cause, action=action, field=flags.field or "", show_values=flags.show_values)
-    found = anyio.run(partial(command, settings, wanted, agree=partial(_agree, flags)))
+    with ExitStack() as shown:
+        observer = shown.enter_context(showing_work(settings.log, quiet=common.quiet))
+
+        def agree(found: "Mended") -> bool:
+            shown.close()  # the line makes room for the question
+            return _agree(flags, found)
+
+        found = anyio.run(partial(command, settings, wanted, agree=agree, observer=observer))
     if common.json:
         return print_json(found, question=not found.applied)
     if found.applied or not found.changed or flags.dry_run:
@@ -166,11 +177,24 @@ def _agree(flags: MendFlags, found: "Mended") -> bool:
     return True
 
 
-def _undo(settings: "Settings", flags: MendFlags, *, json: bool) -> int:
+class _Passing:
+    """Passes notices on to an observer that comes later."""
+
+    def __init__(self) -> None:
+        self.to: Observer = Observers()
+
+    def notify(self, notice: "Notice") -> None:
+        self.to.notify(notice)
+
+
+def _undo(settings: "Settings", flags: MendFlags, common: CommonFlags) -> int:
     import anyio
 
     from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands.mend import undo_mend
+
+    shown, line = ExitStack(), _Passing()
 
     def agree(last: "MadeCorrection") -> bool:
         what = f"Undo correction {last.number} ({last.what}, {last.dead_letters:,} dead letters of {last.kind})?"
@@ -178,23 +202,31 @@ def _undo(settings: "Settings", flags: MendFlags, *, json: bool) -> int:
             raise ConfigurationError(
                 "not confirmed: nothing was changed", operation=_OPERATION, hint="answer yes, or give --yes"
             )
+        line.to = shown.enter_context(showing_work(settings.log, quiet=common.quiet))  # not before the answer
         return not flags.dry_run
 
-    last, restored = anyio.run(partial(undo_mend, settings, agree=agree))
-    if json:
+    with shown:
+        last, restored = anyio.run(partial(undo_mend, settings, agree=agree, observer=line))
+    if common.json:
         return print_json({"schema": 1, "number": last.number, "kind": last.kind, "restored": restored})
     what = f"correction {last.number} ({last.what})"
     text = f"{what} would be undone" if flags.dry_run else f"{what} undone: {restored:,} dead letters are as before"
     return answer(lambda: print(text))  # noqa: T201 - the answer
 
 
-def _show(settings: "Settings", cause: str | None, *, json: bool, show: bool) -> int:
+def _show(settings: "Settings", cause: str | None, common: CommonFlags, *, show: bool) -> int:
     """Print the causes, or one of them with its values."""
     from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands.dead_letters import dead_letter_cause, dead_letters
 
-    found = dead_letters(settings) if cause is None else dead_letter_cause(settings, cause, show_values=show)
-    if json:
+    with showing_work(settings.log, quiet=common.quiet) as observer:
+        found = (
+            dead_letters(settings, observer=observer)
+            if cause is None
+            else dead_letter_cause(settings, cause, show_values=show, observer=observer)
+        )
+    if common.json:
         return print_json(found, question=True)
     from masivo_stream.cli.console import Output
     from masivo_stream.model.mending import CauseDetail

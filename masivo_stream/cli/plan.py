@@ -53,12 +53,12 @@ def plan(
     named = exports_from(exports or DividedExportFlags(), common)
     calm_collector()
     directory = settings.state.state_dir
-    # As `fleet plan`: an account whose run has begun is planned, too, and the dead letters of that run stay.
-    begun = bool(common.fleet) and (Path(directory) / JOURNAL).exists()
+    # As `fleet plan`: a plan needs no directory. A run that has begun in this one, or is at work, is left alone.
+    begun = (Path(directory) / JOURNAL).exists()
     with nullcontext(None) if begun else writing_dead_letters(directory) as files:
         credentials = sending.credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        with showing_work(quiet=common.quiet) as observer:
+        with showing_work(settings.log, quiet=common.quiet) as observer:
             found = anyio.run(
                 partial(
                     command.plan,
@@ -72,7 +72,8 @@ def plan(
             )
     if begun:
         said = (
-            f"the run in {printable(directory)} has begun: this plan is of all its records; status shows what is left"
+            f"the run in {printable(directory)} has begun: this plan is of all records in the exports, and its dead"
+            " letters are not written; status shows what is left of the run"
         )
         found = structs.replace(found, warnings=[said, *found.warnings])
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

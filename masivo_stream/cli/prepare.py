@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from masivo_stream.model.plan import Plan
-    from masivo_stream.model.settings import Settings
+    from masivo_stream.model.settings import LogSettings, Settings
     from masivo_stream.prepare.engine.record_origins import OriginsOfLines
     from masivo_stream.prepare.engine.run import ShowStep, StepProgress
 
@@ -150,7 +150,7 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
     from masivo_stream.prepare.parts.take_up import PartsToTakeUp, take_up
 
     with OriginsOfLines() as origins:
-        with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
+        with _ending_as_signals_say(), _showing(settings.log, quiet=common.quiet) as show:
             remote = ObjectStorage(settings.retry)
             if work.parts is None:
                 found = run(work.mapping, directory, show, remote, origins)
@@ -163,7 +163,7 @@ def _prepare(work: _Work, directory: Path, settings: "Settings", common: CommonF
         settings = replace(settings, scheduler=SchedulerSettings())  # the exports are on this machine
         planned = None
         if found.kinds:
-            with showing_work(quiet=common.quiet) as observer:
+            with showing_work(settings.log, quiet=common.quiet) as observer:
                 planned = anyio.run(partial(planning.plan, settings, exports_in(str(directory)), observer=observer))
         if planned is not None:
             planned = _with_origins(planned, origins)
@@ -212,7 +212,7 @@ def _make_part(
     _check_directory(Path(output))
     if (Path(output) / SUMMARY_FILE).exists():
         raise _wrong("would mix parts with an export", "name a directory of their own for the parts: -o parts")
-    with _ending_as_signals_say(), _showing(quiet=common.quiet) as show:
+    with _ending_as_signals_say(), _showing(settings.log, quiet=common.quiet) as show:
         remote = ObjectStorage(settings.retry)
         made = take_share(request_share(mapping, output, share, remote), show, remote)
     if common.json:
@@ -346,12 +346,12 @@ def _end_by(number: int) -> BaseException:
 
 
 @contextmanager
-def _showing(*, quiet: bool) -> "Iterator[ShowStep]":
+def _showing(log: "LogSettings", *, quiet: bool) -> "Iterator[ShowStep]":
     """Yield what shows progress with the time left: in place on a terminal, as a line now and then elsewhere."""
     from masivo_stream.cli.progress import showing_work
     from masivo_stream.model.notices import WorkProgressed
 
-    with showing_work(quiet=quiet) as line:
+    with showing_work(log, quiet=quiet) as line:
 
         def show_in_place(step: "StepProgress") -> None:
             done = round(step.share * _FINE)

@@ -1,4 +1,4 @@
-"""How commands that send nothing show on a terminal how far they are. Elsewhere they show nothing."""
+"""How commands that send nothing show how far they are: a line on a terminal, elsewhere a log line now and then."""
 
 import sys
 from collections.abc import Iterator
@@ -10,10 +10,15 @@ from masivo_stream.model.settings import LogSettings
 
 
 @contextmanager
-def showing_work(*, quiet: bool) -> Iterator[Observer]:
-    """Yield an observer that shows a line on a terminal while the work goes on."""
-    if quiet or not sys.stderr.isatty():
+def showing_work(log: LogSettings, *, quiet: bool) -> Iterator[Observer]:
+    """Yield an observer that shows a line on a terminal while the work goes on, and logs it elsewhere."""
+    if quiet:
         yield Observers()
+        return
+    if not sys.stderr.isatty():
+        from masivo_stream.observe.work_log import WorkLog
+
+        yield WorkLog(LateLog(level=log.log_level, form=log.log_format))
         return
     from rich.console import Console
 
@@ -33,5 +38,5 @@ def showing_work_and_log(log: LogSettings, *, quiet: bool, warnings_only: bool =
     terminal = sys.stderr.isatty() and not quiet
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
-    with showing_work(quiet=quiet) as line:
+    with showing_work(log, quiet=quiet) as line:
         yield Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late), line])

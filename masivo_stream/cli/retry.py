@@ -60,7 +60,7 @@ def retry(
     common, sending, letters = common or CommonFlags(), sending or SendingFlags(), letters or RetryFlags()
     settings = settings_from(common, validation, sending, run)
     if letters.dry_run:
-        return _show_planned(settings, unchanged=letters.unchanged, json=common.json)
+        return _show_planned(settings, common, unchanged=letters.unchanged)
     work = partial(
         command.retry,
         settings,
@@ -93,13 +93,15 @@ class Announcer:
             print("\n  ".join(lines), file=sys.stderr)  # noqa: T201 - for a terminal
 
 
-def _show_planned(settings: "Settings", *, unchanged: bool, json: bool) -> int:
+def _show_planned(settings: "Settings", common: CommonFlags, *, unchanged: bool) -> int:
     """Print what a retry would send."""
     from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.cli.progress import showing_work
     from masivo_stream.flow.commands.dead_letters import dead_letters
 
-    found = dead_letters(settings, unchanged=unchanged)
-    if json:
+    with showing_work(settings.log, quiet=common.quiet) as observer:
+        found = dead_letters(settings, unchanged=unchanged, observer=observer)
+    if common.json:
         return print_json(found, question=True)
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.mend_list import print_planned

@@ -114,14 +114,14 @@ def validate(
         from masivo_stream.flow.commands.validate_part import read_part, validate_part
 
         number = read_part(part.part or "", os.environ)
-        with showing_work(quiet=common.quiet) as observer:
+        with showing_work(settings.log, quiet=common.quiet) as observer:
             work = partial(validate_part, settings, named, *number, out=part.out or "", observer=observer)
             written = anyio.run(work)
         return show_part(written, json=common.json)
     with writing_dead_letters(settings.state.state_dir) as files:
         credentials = SendingFlags().credentials_if_any(common)
         known = (catalogue or CatalogueFlags()).catalogue or ""
-        with showing_work(quiet=common.quiet) as observer:
+        with showing_work(settings.log, quiet=common.quiet) as observer:
             summary = anyio.run(
                 partial(
                     command.validate,

@@ -60,12 +60,12 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     if settings.notify.notify or settings.notify.notify_command:
         work = partial(_notifying, settings, builder, work)
     notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
-    with _hang_ups_ignored(), watching(settings.log, quiet=quiet, builder=builder) as observer:
+    with hang_ups_ignored(), watching(settings.log, quiet=quiet, builder=builder) as observer:
         return anyio.run(work, Observers([observer, notes]))
 
 
 @contextmanager
-def _hang_ups_ignored() -> Iterator[None]:
+def hang_ups_ignored() -> Iterator[None]:
     """Ignore SIGHUP while the run does not listen for it, before and after its work: it would end the process."""
     if threading.current_thread() is not threading.main_thread():
         yield

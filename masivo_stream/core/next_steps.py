@@ -46,8 +46,17 @@ def resume_command(state_dir: str) -> str:
     return shlex.join([_PROGRAM, "resume", state_dir])
 
 
+def pause_command(state_dir: str) -> str:
+    """Return the command that lets a run send nothing."""
+    return shlex.join([_PROGRAM, "pause", state_dir])
+
+
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
-    """Return the steps after a run; if everything was accepted, the only step is optional."""
+    """Return the steps after a run, the most urgent one first; if everything was accepted, the only one is optional.
+
+    A run that was stopped goes on first: what it sends needs time, and a person none. Then come the batches in doubt:
+    one that is discarded becomes dead letters. These come last.
+    """
     return tuple(_steps(summary, invocation, state_dir))
 
 
@@ -64,10 +73,9 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome in {"interrupted", "stopped"}:
         yield from _after_stop(summary, invocation, options, state_dir)
     yield from _decide(summary.kinds, options)
-    over = summary.over_budget is not UNSET
-    if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
+    if any(each.dead for each in figures) and not canary_refused(summary):
         yield from _correct(summary, options, state_dir)
-    if over:
+    if summary.over_budget is not UNSET:
         yield NextStep(text=_ALLOW_MORE)
     if summary.outcome == "complete" and any(each.accepted for each in figures):
         text = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
@@ -113,7 +121,7 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
     go_on = _GO_ON if summary.kinds else _BEGIN
     text = go_on if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
     canary = None if summary.canary is UNSET else summary.canary
-    if canary is not None and any(record.outcome == "refused" for record in canary.records):
+    if canary_refused(summary):
         yield from _correct(summary, options, state_dir)  # the same command would find the same dead letter
     elif not _STDIN.isdisjoint(invocation.again):
         yield NextStep(text=_FROM_A_PIPE)
@@ -121,6 +129,12 @@ def _after_stop(summary: Summary, invocation: Invocation, options: Sequence[str]
         yield NextStep(text=text, command=quote(invocation.again))
     if canary is not None and not canary.passed:
         yield from _after_canary(canary, invocation, options)
+
+
+def canary_refused(summary: Summary) -> bool:
+    """Return whether the API has refused a record of the canary: the same command would send it again."""
+    canary = summary.canary
+    return canary is not UNSET and any(record.outcome == "refused" for record in canary.records)
 
 
 def _after_canary(canary: CanaryResult, invocation: Invocation, options: Sequence[str]) -> Iterator[NextStep]:

@@ -20,11 +20,13 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.next_steps import pause_command
 from masivo_stream.core.reading.object_urls import is_url, shown_url
 from masivo_stream.edges.config import leaves, read_toml, settings_of
 from masivo_stream.edges.export.source import STDIN
@@ -32,6 +34,7 @@ from masivo_stream.edges.secret import API_KEY_VARIABLE, Credentials, load_crede
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.look_up import read_small
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
+from masivo_stream.model.notices import Notice, SettingsReread
 from masivo_stream.model.settings import Settings
 
 STATE_DIRS = "fleet-state"
@@ -240,12 +243,70 @@ def find_shared_keys(fleet: Fleet) -> dict[str, ConfigurationError]:
     }
 
 
+class FleetFileAgain:
+    """Reads a fleet file again while its accounts are at work: once for each SIGHUP, not once for each account."""
+
+    def __init__(
+        self, fleet: Fleet, read: Callable[[], Fleet], *, hang_ups: Callable[[], int], notify: Callable[[Notice], None]
+    ) -> None:
+        """Read it by `read`, which waits for the disk; `hang_ups` returns how many times SIGHUP has come.
+
+        `notify` is called if the file has other accounts, keys or exports, which count from the next start on.
+        """
+        self._read, self._hang_ups, self._notify = read, hang_ups, notify
+        self._accounts = _beside_settings(fleet)
+        self._lock = Lock()
+        self._read_for = 0
+        self._found: Fleet | MasivoStreamError = fleet
+
+    def settings_of(self, account: FleetAccount) -> Settings:
+        """Return the settings that the file has for an account now. Called in a thread.
+
+        Raises:
+            ConfigurationError: the file cannot be read, something in it does not fit, or the account is gone.
+        """
+        with self._lock:
+            come = self._hang_ups()  # before the file is read: what changes afterwards has a SIGHUP of its own
+            if come != self._read_for:
+                self._found = self._read_again()
+                self._read_for = come
+            found = self._found
+        if isinstance(found, MasivoStreamError):
+            raise found
+        known = {each.name: each.settings for each in found.accounts}
+        if account.name not in known:
+            raise _wrong(
+                f"the fleet file no longer has the account {account.name}, which goes on as it is",
+                found.file,
+                f"write its table again, or let it send nothing: {pause_command(account.settings.state.state_dir)}",
+            )
+        return known[account.name]
+
+    def _read_again(self) -> Fleet | MasivoStreamError:
+        try:
+            found = self._read()
+        except MasivoStreamError as error:
+            return error
+        if _beside_settings(found) != self._accounts:
+            self._notify(SettingsReread(left=("accounts",)))
+        return found
+
+
+def _beside_settings(fleet: Fleet) -> list[tuple[object, ...]]:
+    """Return what a fleet file has of its accounts beside their settings."""
+    return [
+        (each.name, each.key, each.directory, each.customers, each.events, each.transactions, each.parts)
+        for each in fleet.known
+    ]
+
+
 # What is checked before anything else: the fleet is not begun if its file is wrong.
 
 
 def _check_accounts(accounts: Iterable[_AccountTable], file: str) -> None:
     names: set[str] = set()
     directories: dict[str, str] = {}
+    around: dict[str, str] = {}
     for each in accounts:
         place = _place(file, each.name)
         if not _NAME.match(each.name):
@@ -260,8 +321,26 @@ def _check_accounts(accounts: Iterable[_AccountTable], file: str) -> None:
                 f"{place}: state_dir",
                 "give each account a state_dir of its own",
             )
+        _check_apart(each, Path(directory), directories, around, place)
         directories[directory] = each.name
+        around.update(dict.fromkeys(map(str, Path(directory).parents), each.name))
         _check_account(each, place)
+
+
+def _check_apart(
+    table: _AccountTable, directory: Path, others: Mapping[str, str], around: Mapping[str, str], place: str
+) -> None:
+    """Check that no state directory is inside another: what copies or deletes one would do that to both.
+
+    `others` has the directories of the accounts before, `around` those that these are in, each with its account.
+    """
+    inside = next((others[str(parent)] for parent in directory.parents if str(parent) in others), "")
+    if name := inside or around.get(str(directory)):
+        raise _wrong(
+            f"the state directory is {'inside' if inside else 'around'} that of {name}: {_state_dir(table)}",
+            f"{place}: state_dir",
+            f"write directories that are beside each other; without state_dir, it is {STATE_DIRS}/NAME",
+        )
 
 
 def _check_account(table: _AccountTable, place: str) -> None:

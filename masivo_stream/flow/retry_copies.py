@@ -30,6 +30,8 @@ from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadLetterNote, KnownSource, RetryCopy
 
+_NAME_ANOTHER = "name another directory with --state-dir for the dead letters of this command; it sends nothing"
+
 
 @contextmanager
 def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
@@ -38,13 +40,13 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
     Raises:
         ConfigurationError: it cannot be used, or holds a run whose dead letters would be overwritten.
     """
-    with own_state_dir(state_dir) as state:
+    with own_state_dir(state_dir, if_in_use=_NAME_ANOTHER) as state:
         if state.journal.exists():
             raise ConfigurationError(
                 "the state directory holds a run, and its dead letters would be overwritten",
                 operation="open the state directory",
                 place=state_dir,
-                hint="name another directory with --state-dir for the dead letters of this command; it sends nothing",
+                hint=_NAME_ANOTHER,
             )
 
         def open_dead_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:

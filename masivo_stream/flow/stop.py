@@ -20,7 +20,7 @@ from anyio.abc import TaskStatus
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
-from masivo_stream.model.notices import LoopStalled, MinutePassed, Notice, Stopping, TenSecondsPassed
+from masivo_stream.model.notices import LoopStalled, MinutePassed, Notice, SecondPassed, Stopping
 from masivo_stream.model.ports import Clock
 
 
@@ -98,6 +98,8 @@ class SharedSignals:
         self._stops: dict[StopControl, Observer] = {}
         self.received: Interrupted | None = None
         """The signal that stops every run, also one that begins later."""
+        self.hang_ups = 0
+        """How many times SIGHUP has come. A run that begins after one reads the settings again, too."""
         self._came = anyio.Event()
 
     async def wait(self) -> None:
@@ -111,6 +113,8 @@ class SharedSignals:
         try:
             if self.received is not None:
                 self._begin(stop, observer, self.received)
+            if self.hang_ups:
+                _hang_up(stop)
             yield
         finally:
             del self._stops[stop]
@@ -121,6 +125,7 @@ class SharedSignals:
             task_status.started()
             async for received in signals:
                 if received is signal.SIGHUP:
+                    self.hang_ups += 1
                     for stop in self._stops:
                         _hang_up(stop)
                 elif self.received is None:
@@ -133,7 +138,7 @@ class SharedSignals:
 
     def notify(self, notice: Notice) -> None:
         """Pass a notice of the watch on the loop on."""
-        if isinstance(notice, TenSecondsPassed | MinutePassed):
+        if isinstance(notice, SecondPassed | MinutePassed):
             for observer in list(self._stops.values()):
                 observer.notify(notice)
         elif self._observer is not None:
@@ -237,7 +242,7 @@ BEAT = 0.05
 STALL = 0.1
 """A shorter delay, in seconds, is no stall: a busy machine takes as long to give a process its turn."""
 
-TEN_SECONDS, MINUTE = 10.0, 60.0
+SECOND, MINUTE = 1.0, 60.0
 
 
 # The watch on the event loop.
@@ -250,13 +255,13 @@ async def watch_loop_lag(clock: Clock, observer: Observer) -> None:
 
 
 async def notify_every_minute(clock: Clock, observer: Observer) -> None:
-    """Report each stall that is longer than all before, each ten seconds and each minute. Never returns."""
-    longest, minute, ten_seconds = STALL, clock.now() + MINUTE, clock.now() + TEN_SECONDS
+    """Report each stall that is longer than all before, each second and each minute. Never returns."""
+    longest, minute, second = STALL, clock.now() + MINUTE, clock.now() + SECOND
     while True:
         began = clock.now()
-        if began >= ten_seconds:
-            ten_seconds = began + TEN_SECONDS
-            observer.notify(TenSecondsPassed())
+        if began >= second:
+            second = began + SECOND
+            observer.notify(SecondPassed())
         if began >= minute:
             minute = began + MINUTE
             observer.notify(MinutePassed())

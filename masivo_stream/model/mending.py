@@ -126,6 +126,13 @@ class Mended(Struct, frozen=True, kw_only=True):
     still: tuple[StillFaulty, ...] = ()
     left: dict[str, int] = {}
     """Places that stay as they were, by why."""
+    unmapped: dict[str, int] = {}
+    """JSON texts of values that have no new one in the mapping, and how many places have each: the three most frequent.
+    Empty: the field is missing."""
+    unmapped_left_out: int = 0
+    """How many further values have none."""
+    old_values_unused: int = 0
+    """Old values of the mapping that no place has."""
     examples: tuple[EditExample, ...] = ()
     rows_unused: tuple[int, ...] = ()
     """Lines of the table whose id, or id and place, no dead letter has: the first ten."""

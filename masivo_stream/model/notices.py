@@ -363,8 +363,8 @@ class TracingFailed(Struct, frozen=True, kw_only=True):
     """How many were lost."""
 
 
-class TenSecondsPassed(Struct, frozen=True):
-    """Another ten seconds of the run have passed, whatever it does or waits for."""
+class SecondPassed(Struct, frozen=True):
+    """Another second of the run has passed, whatever it does or waits for."""
 
 
 class MinutePassed(Struct, frozen=True):
@@ -523,7 +523,7 @@ Notice = (
     | NotifyFailed
     | TracingFailed
     | WorkProgressed
-    | TenSecondsPassed
+    | SecondPassed
     | MinutePassed
     | LoopStalled
     | RunEnded

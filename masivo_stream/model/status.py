@@ -16,3 +16,5 @@ class Status(Summary, frozen=True, kw_only=True):
     """The pause that a person has asked for; left out if the run is not paused."""
     run: RunSnapshot | UnsetType = UNSET
     """When the run at work is done, what is left of it, and what it waits for, as of the snapshot's `now`."""
+    asked_at: float = 0.0
+    """When all of this was read, in Unix seconds."""

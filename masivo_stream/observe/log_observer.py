@@ -52,12 +52,12 @@ from masivo_stream.model.notices import (
     RunEnded,
     RunStarted,
     ScopeUse,
+    SecondPassed,
     SettingsReread,
     SettingsUnread,
     SlotAwaited,
     Stopping,
     TakenBack,
-    TenSecondsPassed,
     TotalsProgressed,
     TracingFailed,
     Visible,
@@ -199,7 +199,7 @@ class LogObserver:
                 self._log.info(
                     "read_back", kind=kind, number=number, records=records, found=found, seconds=round(seconds, 3)
                 )
-            case Progressed() | TenSecondsPassed():
+            case Progressed() | SecondPassed():
                 pass  # too often to read; see MinutePassed
             case MinutePassed():
                 if self._snapshot is not None:

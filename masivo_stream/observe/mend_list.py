@@ -151,6 +151,7 @@ def print_mended(console: Console, found: Mended) -> None:
         print_hanging(console, printable(f"{words} ({each.reason})"), f"  {each.dead_letters:,}  ")
     for why, count in found.left.items():
         print_hanging(console, f"{count:,} {'places stay' if count != 1 else 'place stays'} as before: {why}", "  ")
+    _print_coverage(console, found)
     if found.rows_unused_count:
         some = ", ".join(map(str, found.rows_unused))
         more = (
@@ -162,6 +163,19 @@ def print_mended(console: Console, found: Mended) -> None:
     for kind, count in found.rows_of_other_kinds.items():
         of_table = f"{count:,} {'corrections' if count != 1 else 'correction'} of the table"
         print_hanging(console, f"{of_table} passed over, for {kind}: masivo-stream mend {kind} takes them", "  ")
+
+
+def _print_coverage(console: Console, found: Mended) -> None:
+    """Print which values a mapping does not cover, and how many of its old values occur nowhere."""
+    width = max((len(f"{count:,}") for count in found.unmapped.values()), default=0)
+    for value, count in found.unmapped.items():
+        print_hanging(console, printable(value) or "(none)", f"    {count:>{width},}  ")
+    if found.unmapped_left_out:
+        values = "value" if found.unmapped_left_out == 1 else "values"
+        print_hanging(console, f"and {found.unmapped_left_out:,} more {values}", "    ")
+    if found.old_values_unused:
+        occur = "old value of the mapping occurs" if found.old_values_unused == 1 else "old values of the mapping occur"
+        print_hanging(console, f"{found.old_values_unused:,} {occur} nowhere", "  ")
 
 
 def _have(found: Mended) -> str:

@@ -29,6 +29,8 @@ class Phases:
         """Begin without any kind."""
         self._phases: dict[Kind, KindSnapshot] = {}
         self._expected: Mapping[Kind, Expected] = {}
+        self.measured = False
+        """Whether what the exports hold was announced, if it is known."""
 
     @property
     def snapshots(self) -> tuple[KindSnapshot, ...]:
@@ -77,11 +79,11 @@ class Phases:
         """Take in a notice."""
         match notice:
             case RunStarted(kinds=kinds):
-                self._phases, self._expected = {}, {}
+                self._phases, self._expected, self.measured = {}, {}, False
                 for ahead in kinds:
                     self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
             case ExportsMeasured(kinds=expected):
-                self._expected = expected
+                self._expected, self.measured = expected, True
                 for kind in self._phases:
                     self._set(kind)
             case KindStarted(kind=kind):

@@ -1,4 +1,8 @@
-"""Show the snapshot of a run to other processes, by a file in its state directory."""
+"""Show the snapshot of a run to other processes, by a file in its state directory.
+
+What a person would miss at once (the checks have ended, a kind begins, the run is paused) is noted at once. Everything
+else is noted within a second, so what is shown is never older than that, however long the run waits for a slot.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,36 +11,38 @@ from pathlib import Path
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.progress_file import remove_progress, write_progress
 from masivo_stream.model.notices import (
-    BatchWaits,
+    ChecksEnded,
+    ChecksStarted,
     ExportsMeasured,
+    KindEnded,
     KindStarted,
     Notice,
     Paused,
     Resumed,
     RunEnded,
     RunStarted,
+    SecondPassed,
     SettingsReread,
     Stopping,
-    TenSecondsPassed,
-    WaitingVisible,
 )
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.snapshot import RunSnapshot
 
 EVERY = 10.0
-"""Seconds between two notes, if nothing special happens."""
+"""Seconds between two notes, if nothing happens: the forecast end moves meanwhile."""
 
-_SOON = 1.0
-_NOTABLE = (
+AT_ONCE = (
+    ChecksEnded,
+    ChecksStarted,
     ExportsMeasured,
+    KindEnded,
     KindStarted,
-    Stopping,
-    WaitingVisible,
-    BatchWaits,
     Paused,
     Resumed,
     SettingsReread,
+    Stopping,
 )
+"""A few of each in a run: what a person asks changes with them."""
 
 
 class ProgressNotes:
@@ -47,22 +53,28 @@ class ProgressNotes:
         self._snapshot, self._path, self._clock = snapshot, Path(state_dir), clock or SystemClock()
         self._noted = math.inf
         """When it was noted last; nothing is noted before that."""
+        self._changed = False
+        """Whether something has happened since."""
 
     def notify(self, notice: Notice) -> None:
         """Take in a notice."""
         match notice:
             case RunStarted():
-                self._note(-math.inf)
+                self._note()
             case RunEnded():
                 self._noted = math.inf
                 remove_progress(self._path)
-            case TenSecondsPassed():  # also while nothing else happens: a slot may be awaited for an hour
-                self._note(_SOON)
+            case SecondPassed():  # also while nothing else happens: a slot may be awaited for an hour
+                self._note_after(0.0 if self._changed else EVERY)
+            case _ if isinstance(notice, AT_ONCE):
+                self._note_after(0.0)
             case _:
-                self._note(_SOON if isinstance(notice, _NOTABLE) else EVERY)
+                self._changed = True
 
-    def _note(self, after: float) -> None:
-        now = self._clock.now()
-        if now - self._noted >= after or after == -math.inf:
-            self._noted = now
-            write_progress(self._path, self._snapshot())
+    def _note_after(self, seconds: float) -> None:
+        if self._clock.now() - self._noted >= seconds:
+            self._note()
+
+    def _note(self) -> None:
+        self._noted, self._changed = self._clock.now(), False
+        write_progress(self._path, self._snapshot())

@@ -47,6 +47,9 @@ MOST_ANOMALIES = 50
 _STALE = 1.0
 """Seconds for which a forecast is used again, if nothing that it depends on has changed."""
 
+_UNMEASURED = "no finishing time yet: a sample of the exports is being read"
+_UNKNOWN = "no finishing time: how much the exports hold is not known"
+
 _SHOWS = 10.0
 """Seconds that the effects of a kind usually take to show before the next one begins."""
 
@@ -211,8 +214,9 @@ class SnapshotBuilder:
             return ""
         if self._outage.what:
             return self._outage.what
-        unknown = self._phases.known and self._phases.left is None
-        return "no finishing time: how much the exports hold is not known" if unknown else ""
+        if not self._phases.known or self._phases.left is not None:
+            return ""
+        return _UNKNOWN if self._phases.measured else _UNMEASURED
 
     def _causes(self, now: float, left: int, ends_at: float) -> Causes:
         """Return what may have moved the end until now."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.core.redact import printable
 from masivo_stream.model.examples import Example, SkipExample
-from masivo_stream.model.moments import duration
+from masivo_stream.model.moments import duration, rough_duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.model.status import Status
@@ -28,6 +28,9 @@ MOST_REASONS = 5
 
 RECORD_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
 """What can become of a record, in the order of the closing equation. An item cannot be blank."""
+
+_USUAL = 15.0
+"""Seconds in which a run at work shows something, even if nothing has happened."""
 
 _Figure = Callable[[KindSummary], float]
 _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
@@ -77,7 +80,8 @@ def how_far(summary: Summary) -> Iterator[str]:
             yield line
         yield from (warning_line(warning, run.now) for warning in run.warnings)
         if line := waiting_line(run):
-            yield f"as of {clock_time(run, run.now)}: {line}"
+            since = f", {rough_duration(silent)} ago" if (silent := _silent(summary, summary.run)) else ""
+            yield f"as of {clock_time(run, run.now)}{since}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:
         yield describe_share(summary)
 
@@ -86,18 +90,30 @@ def _to_do(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield what waits for a person; of a run at work with the commands, which are the last lines of any other."""
     if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
         yield from to_do_lines(_with_figures_of(summary, summary.run))
-    elif summary.target and (line := to_do_line(summary.kinds)):
+    elif summary.target and (line := to_do_line(summary)):
         yield line, "red" if any(figures.in_doubt for figures in summary.kinds.values()) else "yellow"
 
 
-def _with_figures_of(summary: Summary, run: RunSnapshot) -> RunSnapshot:
-    """Return what a run at work has shown, with the figures of the journal, which are later."""
-    if summary.share is None:
+def _silent(status: Status, run: RunSnapshot) -> float:
+    """Return for how many seconds a run at work has shown nothing; 0.0 if that is no longer than usual."""
+    age = status.asked_at - run.now
+    return age if age > _USUAL else 0.0
+
+
+def _with_figures_of(status: Status, run: RunSnapshot) -> RunSnapshot:
+    """Return what a run at work shows, at the moment of the question, with the figures of the journal.
+
+    A run shows what has changed within a second. So what it showed last is true until it shows something else: only
+    the times left go on. If it has shown nothing for long, it may hang or be stopped, and its last moment counts.
+    """
+    if not _silent(status, run):
+        run = structs.replace(run, now=max(run.now, status.asked_at))
+    if status.share is None:
         return run
     phases = tuple(
-        structs.replace(phase, figures=summary.kinds.get(phase.kind.value, phase.figures)) for phase in run.phases
+        structs.replace(phase, figures=status.kinds.get(phase.kind.value, phase.figures)) for phase in run.phases
     )
-    return structs.replace(run, share=summary.share, unread=sum(summary.unread.values()), phases=phases)
+    return structs.replace(run, share=status.share, unread=sum(status.unread.values()), phases=phases)
 
 
 def describe_share(summary: Summary) -> str:

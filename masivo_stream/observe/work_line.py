@@ -74,19 +74,27 @@ class StepPace:
 
     def describe(self, now: float) -> str:
         """Return the line: step, share, rate, and about how much time is left."""
-        latest, spent = self._latest, now - self._began
-        done = latest.done - self._first.done
+        latest, spent, done = self._latest, now - self._began, self._done
         words = [printable(latest.step)]
         if latest.of:
             share = min(latest.done / latest.of, 1.0)
             words.append(f"{min(99, int(100 * share)):2d} %")
-        if spent >= _LEAST_SECONDS and done:
-            if (rate := _RATES[latest.unit]) is not None:
-                words.append(rate(done / spent))
-            if latest.of and done >= _LEAST_SHARE * latest.of:
-                left = max(0.0, latest.of - latest.done) * spent / done
-                words.append(f"about {_rough(left)} left")
+        if spent >= _LEAST_SECONDS and done and (rate := _RATES[latest.unit]) is not None:
+            words.append(rate(done / spent))
+        if (left := self.left(now)) is not None:
+            words.append(f"about {_rough(left)} left")
         return "  ".join(words)
+
+    @property
+    def _done(self) -> int:
+        return self._latest.done - self._first.done
+
+    def left(self, now: float) -> float | None:
+        """Return about how many seconds of work are left; None if that is not known yet."""
+        latest, spent, done = self._latest, now - self._began, self._done
+        if spent < _LEAST_SECONDS or not done or not latest.of or done < _LEAST_SHARE * latest.of:
+            return None
+        return max(0.0, latest.of - latest.done) * spent / done
 
 
 def _rough(seconds: float) -> str:

@@ -7,6 +7,7 @@ from fakes import record, write_export
 
 from masivo_stream.cli.main import operation_of
 from masivo_stream.cli.overview import COMMANDS
+from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted, OutageError
 
@@ -87,6 +88,31 @@ def test_a_dead_letter_is_corrected_and_sent(online, customers, tmp_path):
     letters.write_text(json.dumps({**letter, "raw": letter["raw"].replace("e-mail", "email")}) + "\n")
     ended = online("retry", "--json")
     assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+
+
+def test_what_sends_nothing_need_not_wait_for_a_run_at_work(online, customers, tmp_path):
+    """A plan leaves the run's files alone; a validation writes dead letters, so it needs a directory of its own."""
+    with (tmp_path / "customers.ndjson").open("a") as export:
+        export.write("{}\n")
+    assert online("migrate", "--customers", customers).code == 3
+    state, other = tmp_path / "masivo-state", ("--state-dir", "other")
+    left = {path.name: path.read_bytes() for path in state.glob("dead-letter.*")}
+    exports = ("--customers", customers)
+    with own_state_dir(str(state)):
+        planned = online("plan", *exports)
+        assert (planned.code, {path.name: path.read_bytes() for path in state.glob("dead-letter.*")}) == (3, left)
+        assert not (state / "plan.json").exists()
+        assert "its dead letters are not written" in " ".join(planned.out.split())
+        validated = online("validate", *exports)
+        assert (validated.code, "is in use by process" in validated.err) == (2, True)
+        hint = "name another directory with --state-dir for the dead letters of this command; it sends nothing"
+        assert hint in " ".join(validated.err.split())
+        assert online("validate", *exports, *other).code == 3
+        assert (tmp_path / "other/dead-letter.customers.ndjson").exists()
+        for asks in (("check", *exports), ("status",), ("report",), ("dead-letters",), ("mend",)):
+            assert "in use" not in online(*asks).err
+        for waits in ("retry", "resolve", "verify"):
+            assert "wait for that run to end" in " ".join(online(waits).err.split())
 
 
 def test_a_revert_is_made_only_if_a_person_agrees(online, customers):

@@ -1,7 +1,12 @@
 """`fleet`: many accounts by one command, in this process, each against an account of its own in a sandbox."""
 
 import json
-from contextlib import contextmanager
+import os
+import pty
+import re
+import signal
+import threading
+from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,8 +61,8 @@ def fleet(command, accounts, tmp_path, monkeypatch):
         lines.append(f'[[accounts]]\nname = "{name}"\ncustomers = ["{name}.ndjson"]\n# {name}\n')
         write_export(tmp_path / f"{name}.ndjson", [record(Kind.CUSTOMERS, each) for each in range(number)])
 
-    def run(action, *arguments, more=()):
-        text = "".join(lines)
+    def run(action, *arguments, more=(), first=""):
+        text = first + "".join(lines)
         for name, added in dict(more).items():
             text = text.replace(f"# {name}\n", f"{added}\n")
         (tmp_path / "fleet.toml").write_text(text)
@@ -394,6 +399,72 @@ def test_few_accounts_at_once_are_all_done(fleet, accounts, tmp_path):
 
     assert run(["fleet", "migrate", "slow.toml", "--quiet"]) == 0
     assert arrived(accounts) == [1, 2, 3]
+
+
+@pytest.fixture
+def beside():
+    """Return a function that does something in a thread while a command runs, once `due` returns true."""
+    threads, over = [], threading.Event()
+
+    def go(due, act):
+        def wait():
+            while not due():
+                if over.wait(0.05):
+                    return
+            act()
+
+        threads.append(threading.Thread(target=wait))
+        threads[-1].start()
+
+    yield go
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def events(ended, name):
+    lines = [json.loads(line) for line in ended.err.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == name]
+
+
+def test_limits_of_accounts_are_changed_while_they_run(fleet, accounts, tmp_path, beside):
+    """SIGHUP has the fleet file read again: each account takes over its own limits, also one that begins later.
+
+    What else has changed is named, and counts from the next start on.
+    """
+    write_export(tmp_path / "south.ndjson", [record(Kind.CUSTOMERS, each) for each in range(20)])
+    few = "settings.upload.max_body_bytes = 2000"
+    slow = dict.fromkeys(("south", "west"), f'settings.limits.limit = ["1/1000s"]\n{few}')
+
+    def change():
+        path = tmp_path / "fleet.toml"
+        path.write_text(path.read_text().replace("1/1000s", "100/s") + '# \nstate_dir = "elsewhere"\n')
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    beside(lambda: all(map(accounts.customers, (1, 2))), change)
+    ended = fleet("migrate", "--log-format", "json", more=slow, first="at_once = 2\n")
+    assert (ended.code, arrived(accounts)) == (0, [1, 20, 3])
+    reread = {line["account_name"]: (line["limit"], line["left"]) for line in events(ended, "settings_reread")}
+    assert reread["south"] == ("1/1000s -> 100/s", [])
+    assert reread["west"] == ("1/1000s -> 100/s", ["state_dir"])
+
+
+def test_on_a_terminal_warnings_are_sentences(fleet, accounts, command, monkeypatch):
+    """One for each cause, with its account; with -v they are log lines."""
+    monkeypatch.setenv("MASIVO_API_KEY_SOUTH", sandbox_key(9))
+    monkeypatch.delenv("MASIVO_API_KEY_WEST")
+    shown = []
+    for flags in ((), ("-v",)):
+        ours, theirs = pty.openpty()
+        with open(theirs, "w") as terminal, redirect_stderr(terminal):  # noqa: PTH123 - it has no path
+            assert fleet("migrate", *flags).code == 2
+        shown.append(os.read(ours, 100_000).decode())
+        os.close(ours)
+    sentences, lines = shown
+    assert re.search(r"\d\d:\d\d:\d\d \S+ west: there is no API key: MASIVO_API_KEY_WEST is not set", sentences)
+    assert re.search(r"\d\d:\d\d:\d\d \S+ south: stopped: the token call was answered with 401", sentences)
+    assert "account_name" not in sentences
+    assert "account_failed" in lines
 
 
 def test_answers_of_parts_are_taken_up(fleet, accounts, command):

@@ -4,12 +4,28 @@ import csv
 import fcntl
 import io
 import json
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 from fakes import event, record, write_export
+from msgspec.structs import replace
 
+from masivo_stream import MapTo, Mend, Settings, mend
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.settings import StateSettings
+
+
+class Steps:
+    """Keeps how far each step is."""
+
+    def __init__(self):
+        self.latest = {}
+
+    def notify(self, notice):
+        self.latest[notice.step] = (notice.done, notice.of)
+
 
 STATE = Path("masivo-state")
 LETTERS = STATE / "dead-letter.customers.ndjson"
@@ -83,6 +99,24 @@ def test_a_correction_is_shown_first_and_changes_nothing_by_itself(migrated):
     assert (done.code, "nothing was changed" in done.err, "would change 3 of 3" in done.err) == (2, True, True)
     assert {path.name: path.read_bytes() for path in STATE.iterdir() if path.suffix == ".ndjson"} == before
     assert not [path for path in STATE.iterdir() if path.name.startswith((".", "mend-"))]
+
+
+def test_a_mapping_says_which_values_it_does_not_cover(migrated):
+    """Before it is made and after; which old values occur nowhere; and nothing that may be personal."""
+    name = cause(migrated, "invalid_value", "gender")
+    partly = ("--map", "M=MALE", "--map", "f=FEMALE")
+    for flag in ("--dry-run", "--yes"):
+        shown = " ".join(migrated("mend", name, *partly, flag).out.split())
+        assert '2 places stay as before: its value is not among those that are mapped 2 "F" 1 old value' in shown
+    seen = Steps()
+    settings = Settings(state=StateSettings(state_dir=str(STATE)))
+    emails = Mend(cause="customers", action=MapTo({"x": "y"}), field="email")
+    found = anyio.run(partial(mend, settings, emails, agree=lambda _: False, observer=seen))
+    assert (found.unmapped, found.unmapped_left_out, found.old_values_unused) == ({"***": 6}, 0, 1)
+    shown = anyio.run(partial(mend, settings, replace(emails, show_values=True), agree=lambda _: False))
+    assert (len(shown.unmapped), shown.unmapped_left_out) == (3, 3)
+    size = LETTERS.stat().st_size
+    assert seen.latest == {"correcting the dead letters": (size, size)}
 
 
 @pytest.mark.parametrize("action", [("--zone", "Z"), ("--give-up", "test accounts")])

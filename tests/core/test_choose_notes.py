@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not CHOOSER.chooses, reason="the extension is no
 KEYS = st.sampled_from([0, 1, -1, 2, 16, 1 << 62, -(1 << 63), (1 << 63) - 1, 0x9E3779B97F4A7C1])
 VALUES = st.one_of(st.integers(-2, 2), st.integers(-(1 << 62), 1 << 62), st.sampled_from([-(1 << 63), (1 << 63) - 1]))
 HOURS = st.integers(0, 60)
+ONE, TWO = 1 << REWARD_SHIFT, 2 << REWARD_SHIFT
 
 
 @st.composite
@@ -45,7 +46,9 @@ def in_order(found):
 
 
 @given(NOTES, st.booleans(), st.booleans(), st.lists(st.integers(1, 6), max_size=3))
-@example([(5, Tag.CUSTOMER | 1 << REWARD_SHIFT, 1 << 62, 1, 0, 0)] * 3, True, True, [])
+@example([(5, Tag.CUSTOMER | ONE, 1 << 62, 1, 0, 0)] * 3, True, True, [])
+@example([(5, Tag.CUSTOMER | ONE, 1, 1, 0, 9), (5, Tag.TRANSACTIONS | TWO, 1, 2, 0, 9)], True, True, [])
+@example([(5, Tag.CUSTOMER | ONE, 2, 1, 0, 9), *[(5, Tag.TRANSACTIONS | ONE, 1, 2, 0, 9)] * 2], True, True, [])
 def test_the_same_is_found_in_chosen_notes_as_in_all(notes, customers, transactions, dead):
     words, scope, lines = written(notes), Scope(customers, transactions), Lines(dead)
     found = find(words, scope, (), lines, CHOOSER)

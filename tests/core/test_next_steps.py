@@ -60,8 +60,11 @@ def test_batches_in_doubt_come_before_dead_letters():
     ("outcome", "code"), [("interrupted", 130), ("interrupted", 143), ("stopped", 6), ("stopped", 7)]
 )
 def test_an_unfinished_run_continues_with_the_same_command(outcome, code):
-    """Dead letters can wait; batches in doubt are shown as well."""
-    assert commands(outcome, code, pending=5, dead=2) == [RESUME]
+    """Batches in doubt and dead letters can wait, and are shown as well."""
+    assert commands(outcome, code, pending=5) == [RESUME]
+    both = commands(outcome, code, pending=5, in_doubt=1, dead=2)
+    assert (both[0], [command.split()[1] for command in both]) == (RESUME, ["migrate", "resolve", "mend", "retry"])
+    assert [command.split()[1] for command in commands(outcome, code, dead=2)] == ["migrate", "mend", "retry"]
     assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.recent_signs import FEW_RECORDS, RecentSigns
-from masivo_stream.core.sent_purchases import PurchaseKeys, PurchaseNotes
+from masivo_stream.core.sent_purchases import PurchaseNotes
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.results import Entry
 
-KEYS = PurchaseKeys(b"s" * 32)
+SALT = b"s" * 32
 
 
 def bought(number, items, **fields):
@@ -59,7 +59,7 @@ def test_notes_are_the_same_as_those_of_events_signed_again(blocks, cuts, most, 
         read(recent, records[:1])  # for a canary
     parts = data.draw(st.permutations(list(cut(read(recent, records), cuts))))
     parts += cut(read(recent, records, source=1), cuts)
-    kept, again = PurchaseNotes(KEYS, recent), PurchaseNotes(KEYS)
+    kept, again = PurchaseNotes(SALT, recent), PurchaseNotes(SALT)
     assert [kept.of([part]) for part in parts] == [again.of([part]) for part in parts]
     assert kept.of(parts) == again.of(parts)
 

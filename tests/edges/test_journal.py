@@ -225,6 +225,37 @@ async def test_simultaneous_notes_are_one_commit(path):
     assert len(commits) <= 4
 
 
+async def test_notes_that_are_committed_together_leave_what_single_ones_leave(tmp_path):
+    """How far a kind has come is written once; what happened since is written for each note."""
+
+    def dead(line):
+        return DeadLetterNote(0, line, None, "refused", 7 * line, row=line)
+
+    def notes(journal):
+        yield journal.send(make_batch(Kind.CUSTOMERS, [entry(3)]), progress(5, 3, [dead(1)]), nothing)
+        for line in range(1, 5):
+            batch = make_batch(Kind.EVENTS, [entry(line)])
+            made = structs.replace(progress(line + 1, line, [dead(line)]), retried=[line - 1], arrived=[7 * (line - 2)])
+            yield journal.send(batch, progress(line, line), nothing)
+            yield journal.settle(Kind.EVENTS, batch.id, ACCEPTED, made, nothing)
+        yield journal.note(Kind.CUSTOMERS, progress(9, 4, [dead(6), dead(7)], dead_letters_bytes=8), nothing)
+
+    commits, left = [], {}
+    for at_once in (False, True):
+        path = tmp_path / str(at_once)
+        with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
+            async with anyio.create_task_group() as tasks:
+                for note in notes(journal):
+                    if at_once:
+                        tasks.start_soon(lambda note=note: note)
+                    else:
+                        await note
+        tables = ("batches", "progress", "dead")
+        left[at_once] = [ask(path, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]  # noqa: S608
+    assert left[True] == left[False]
+    assert commits == [1] * 10 + [1, 9]
+
+
 async def test_an_outcome_and_the_batch_that_waits_for_it_are_one_commit(path):
     commits = []
 

@@ -1,11 +1,13 @@
 """Advice about a fleet: what is wrong in its file, its keys and its state is corrected, and everything arrives."""
 
 import json
+import shlex
+import signal
 import subprocess
 import sys
 
 import pytest
-from advice_tools import QUICK, expect_advice, paste
+from advice_tools import QUICK, expect_advice, matches, paste
 from end_to_end_tools import COMMAND, clean_environment, run, serving, wait_until
 from fakes import record, write_export
 
@@ -60,6 +62,11 @@ CORRECTIONS = {
         NORTH + SOUTH + 'state_dir = "fleet-state/north"\n',
         "give each account a state_dir of its own",
         NORTH + SOUTH + 'state_dir = "fleet-state/other"\n',
+    ),
+    "a state directory inside another": (
+        NORTH + 'state_dir = "fleet-state/south/x"\n' + SOUTH,
+        "write directories that are beside each other; without state_dir, it is {…}/NAME",
+        NORTH + SOUTH,
     ),
     "a key file twice": (
         NORTH + 'key_file = "k"\n' + SOUTH + 'key_file = "k"\n',
@@ -207,6 +214,41 @@ def test_a_flag_without_effect_is_left_out(accounts, tmp_path):
     done = fleet(tmp_path, "migrate", "--fleet", "fleet.toml:north")
     expect_advice(done, "leave it out, and write the account as FILE --only NAME")
     assert fleet(tmp_path, "migrate", "--only", "north").returncode == 0
+
+
+def test_an_account_that_left_the_file_is_paused(accounts, tmp_path):
+    """Its table is gone while it runs: the shown command lets it send nothing. Written again, it is resumed."""
+    write_export(tmp_path / "south.ndjson", [record(Kind.CUSTOMERS, number) for number in range(20)])
+    text = settings(accounts) + NORTH + SOUTH + "settings.upload.max_body_bytes = 1024\n"
+    file, log = tmp_path / "fleet.toml", tmp_path / "log"
+    file.write_text(text + 'settings.limits.limit = ["1/1000s"]\n')
+
+    def lines(event):
+        return [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == event]
+
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [COMMAND, "fleet", "migrate", "fleet.toml"],
+            cwd=tmp_path, env=clean_environment(**QUICK, **KEYS), stderr=errors, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: accounts.get("/__sandbox/ledger?account=2")["customers"])
+            file.write_text(settings(accounts) + NORTH)
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: lines("settings_unread"))
+            begin, _, command = lines("settings_unread")[0]["hint"].partition(": ")
+            assert matches("write its table again, or let it send nothing: {…}", f"{begin}: {command}")
+            assert run(*shlex.split(command)[1:], cwd=tmp_path).returncode == 0
+            wait_until(lambda: lines("paused"))
+            file.write_text(text)
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: lines("settings_reread"))
+            assert run(*shlex.split(lines("paused")[0]["resume_with"])[1:], cwd=tmp_path).returncode == 0
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            process.wait()
+    wait_until(lambda: len(accounts.get("/__sandbox/ledger?account=2")["customers"]) == 20)
 
 
 def test_an_export_is_sent_again_by_the_command_of_one_account(accounts, tmp_path):

@@ -171,6 +171,24 @@ WRONG = {
         "the state directory of north",
         "a state_dir of its own",
     ),
+    "a state directory inside another": (
+        NORTH + 'state_dir = "s"\n' + SOUTH + 'state_dir = "s/a/../south/b"\n',
+        "fleet.toml: account south: state_dir",
+        "inside that of north: s/a/../south/b",
+        "beside each other; without state_dir, it is fleet-state/NAME",
+    ),
+    "a state directory around another": (
+        NORTH + SOUTH + 'state_dir = "fleet-state"\n',
+        "fleet.toml: account south: state_dir",
+        "around that of north: fleet-state",
+        "beside each other; without state_dir, it is fleet-state/NAME",
+    ),
+    "a state directory around all": (
+        NORTH + 'state_dir = "x"\n' + SOUTH + 'state_dir = "."\n',
+        "fleet.toml: account south: state_dir",
+        "around that of north: .",
+        "beside each other",
+    ),
     "the default of another": (
         NORTH + SOUTH + 'state_dir = "fleet-state/north"\n',
         "fleet.toml: account south: state_dir",
@@ -257,6 +275,15 @@ def test_an_error_names_its_place_and_remedy(text, place, what, remedy, write):
     assert caught.value.place == place
     assert what in str(caught.value)
     assert remedy in caught.value.hint
+
+
+def test_a_state_directory_is_inside_another_by_a_link(write, tmp_path):
+    """The directories that the paths lead to are compared; names that only begin alike are no such directories."""
+    (tmp_path / "s").mkdir()
+    (tmp_path / "link").symlink_to("s")
+    with pytest.raises(ConfigurationError, match="inside that of north: link/x"):
+        load(write(NORTH + 'state_dir = "s"\n' + SOUTH + 'state_dir = "link/x"\n'))
+    assert load(write(NORTH + 'state_dir = "s/a"\n' + SOUTH + 'state_dir = "s/ab"\n')).accounts
 
 
 def test_a_missing_file_is_named(write):

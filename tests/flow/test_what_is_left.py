@@ -2,9 +2,13 @@
 
 import gzip
 import json
+from itertools import accumulate
+from operator import itemgetter
 
 import pytest
 from fakes import event, record
+from hypothesis import given
+from hypothesis import strategies as st
 from when_done import Runs
 
 from masivo_stream.edges.export.source import find_inputs
@@ -13,9 +17,24 @@ from masivo_stream.edges.files.state_dir import owner_of_this_process
 from masivo_stream.flow.commands.status import status
 from masivo_stream.flow.pipeline.expect import PLAN
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.notices import ExportsMeasured
+from masivo_stream.model.notices import (
+    BatchWaits,
+    ChecksEnded,
+    ExportsMeasured,
+    KindStarted,
+    MinutePassed,
+    Paused,
+    Resumed,
+    RunEnded,
+    RunStarted,
+    SecondPassed,
+    SettingsReread,
+    SlotAwaited,
+    Stopping,
+)
 from masivo_stream.model.snapshot import Anomaly, RunSnapshot
-from masivo_stream.observe.progress_notes import EVERY, ProgressNotes
+from masivo_stream.model.summary import Summary
+from masivo_stream.observe.progress_notes import AT_ONCE, ProgressNotes
 
 C, E = Kind.CUSTOMERS, Kind.EVENTS
 SMALL = {"max_body_bytes": 4096, "limit": "1/5s"}
@@ -131,11 +150,11 @@ class At:
 SNAPSHOT = RunSnapshot(version="1", began=0, now=1, phases=(), anomalies=(Anomaly(at=0, event="x", text="a.ndjson"),))
 
 
-def test_a_run_shows_itself_to_other_processes(tmp_path):
-    """At once, then now and then; only of its own process; without names of files; and no more when it has ended."""
-    from masivo_stream.model.notices import MinutePassed, RunEnded, RunStarted, SlotAwaited, TenSecondsPassed
-    from masivo_stream.model.summary import Summary
+ENDED = RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True))
 
+
+def test_a_run_shows_itself_to_other_processes(tmp_path):
+    """Only of its own process; without names of files; and no more when it has ended."""
     clock, seen = At(), []
     notes = ProgressNotes(lambda: seen.append(clock.seconds) or SNAPSHOT, str(tmp_path), clock)
     notes.notify(MinutePassed())
@@ -144,14 +163,45 @@ def test_a_run_shows_itself_to_other_processes(tmp_path):
     found = read_progress(tmp_path, owner_of_this_process())
     assert (found.now, found.anomalies) == (1, ())
     assert read_progress(tmp_path, "process 1 on another") is None
-    for clock.seconds in (1.0, EVERY - 0.1, EVERY, EVERY + 1):
-        notes.notify(SlotAwaited(seconds=1.0))
-    assert seen == [0.0, EVERY]
-    clock.seconds = 2 * EVERY - 1  # nothing happens but time
-    notes.notify(TenSecondsPassed())
-    assert seen == [0.0, EVERY, 2 * EVERY - 1]
-    notes.notify(RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)))
+    for clock.seconds in range(1, 25):  # nothing happens but time
+        notes.notify(SecondPassed())
+    assert seen == [0.0, 10, 20]
+    notes.notify(ENDED)
+    notes.notify(SecondPassed())
     assert not (tmp_path / PROGRESS).exists()
+
+
+SOME = (SlotAwaited(seconds=1.0), BatchWaits(kind=C, batch="b", why="refused", seconds=9), Resumed(seconds=1.0))
+MATTERS = (
+    ExportsMeasured(kinds={}),
+    ChecksEnded(findings={}, errors=0, seconds=1.0, known=False),
+    KindStarted(kind=C, files=1, size=1),
+    Paused(since=0.0, by="", command="resume"),
+    SettingsReread(changed=(), left=()),
+    Stopping(why="SIGINT", in_flight=0, drain_time=1.0),
+)
+
+
+@given(
+    happens=st.lists(st.tuples(st.floats(0.0, 4.0), st.sampled_from((*SOME, *MATTERS))), max_size=30),
+    late=st.floats(0.0, 0.1),
+)
+def test_what_is_shown_is_never_older_than_a_second(tmp_path_factory, happens, late):
+    """Whenever something happens; what matters is shown at once. And a busy run does not write all the time."""
+    clock, seen, changes = At(), [], []
+    notes = ProgressNotes(lambda: seen.append(clock.seconds) or SNAPSHOT, str(tmp_path_factory.mktemp("state")), clock)
+    notes.notify(RunStarted(kinds=()))
+    moments = list(accumulate((gap for gap, _ in happens)))
+    end = (moments[-1] if moments else 0.0) + 2.0
+    ticks = [(number * (1.0 + late), SecondPassed()) for number in range(1, int(end) + 1)]
+    what_happens = zip(moments, (notice for _, notice in happens), strict=True)
+    for clock.seconds, notice in sorted([*what_happens, *ticks], key=itemgetter(0)):
+        notes.notify(notice)
+        if not isinstance(notice, SecondPassed):
+            changes.append((clock.seconds, 0.0 if isinstance(notice, AT_ONCE) else 1.01 + late))
+    for moment, at_most in changes:
+        assert any(moment <= shown <= moment + at_most for shown in seen)
+    assert len(seen) <= 1 + end + sum(isinstance(each, AT_ONCE) for _, each in happens)
 
 
 def test_a_view_that_cannot_be_written_or_read_is_left_out(tmp_path):

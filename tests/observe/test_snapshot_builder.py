@@ -18,6 +18,7 @@ from masivo_stream.model.notices import (
     ChecksStarted,
     CustomersAsked,
     ExportOverlaps,
+    ExportsMeasured,
     IdsUnreadable,
     KindEnded,
     KindStarted,
@@ -297,3 +298,11 @@ def test_what_a_person_must_do_has_the_run_s_own_commands():
     ended = Summary(outcome="interrupted", exit_code=130, kinds={}, closes=True, next_steps=(go_on,))
     made.notify(RunEnded(summary=ended))
     assert made.snapshot().to_do == (go_on,)
+
+
+def test_not_known_yet_is_not_the_same_as_never_known():
+    """Until the exports are measured, a person waits for an answer; of a pipe there will be none."""
+    made = builder(started(customers=0))
+    assert made.snapshot().no_end == "no finishing time yet: a sample of the exports is being read"
+    made.notify(ExportsMeasured(kinds={}))
+    assert made.snapshot().no_end == "no finishing time: how much the exports hold is not known"

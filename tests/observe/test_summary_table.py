@@ -294,8 +294,17 @@ def test_figures_are_green_only_if_everything_has_its_outcome(figures, green):
     assert ("\x1b[32m" in line) is green
 
 
-def test_status_shows_what_a_run_at_work_shows():
-    """When it is done and what it waits for; figures are those of the journal, which are later."""
+@pytest.mark.parametrize(
+    ("age", "left", "slot", "since"),
+    [
+        (0.0, "10 min 0 s", "3.0 s", ""),
+        (2.0, "9 min 58 s", "1.0 s", ""),
+        (14.0, "9 min 46 s", "0.0 s", ""),
+        (40.0, "10 min 0 s", "3.0 s", ", 40.0 s ago"),
+    ],
+)
+def test_status_shows_what_a_run_at_work_shows(age, left, slot, since):
+    """At the moment of the question, if the run is alive; figures are those of the journal, which are later."""
     phase = KindSnapshot(kind=Kind.CUSTOMERS, state="working", unread=900, exact=True)
     run = RunSnapshot(
         version="1",
@@ -310,27 +319,22 @@ def test_status_shows_what_a_run_at_work_shows():
     )
     fields = {"outcome": "interrupted", "exit_code": 0, "closes": True, "target": "x", "owner": "process 1 on host"}
     figures = {"kinds": {"customers": EARLY}, "share": 0.38, "unread": {"customers": 600}}
-    lines = shown(print_summary, Status(**fields, **figures, run=run)).splitlines()
-    assert lines[0].startswith("38 % done, about 10 min 0 s left, until ")
+    found = Status(**fields, **figures, run=run, asked_at=run.now + age)
+    lines = shown(print_summary, found).splitlines()
+    assert lines[0].startswith(f"38 % done, about {left} left, until ")
     assert lines[1] == "not read yet  600 records, 60 %"
     assert lines[2].startswith("as of ")
-    assert lines[2].endswith(": next slot in 3.0 s")
+    assert lines[2].endswith(f"{since}: next slot in {slot}")
+    assert (" ago" in lines[2]) is bool(since)
 
 
-@pytest.mark.parametrize(
-    ("figures", "line"),
-    [
-        ({"in_doubt": 1}, "to do: 1 in doubt"),
-        ({"in_doubt": 1000, "dead": 12}, "to do: 1,000 in doubt, 12 dead letters"),
-        ({"dead": 1}, "to do: 1 dead letter"),
-    ],
-)
-def test_what_waits_for_a_person_is_at_the_top_and_its_command_at_the_end(figures, line):
+def test_what_waits_for_a_person_is_at_the_top_and_its_command_at_the_end():
     """The last lines are what is seen of a long summary; a warning does not come after them."""
     step = NextStep(text="decide", command="masivo-stream resolve")
-    found = summary(kinds={"events": KindSummary(**figures)}, target="x", next_steps=(step,), warnings=("odd",))
+    figures = KindSummary(in_doubt=1)
+    found = summary(kinds={"events": figures}, target="x", next_steps=(step,), warnings=("odd",))
     lines = shown(print_summary, found).splitlines()
-    assert lines[0] == line
+    assert lines[0] == "to do: 1 in doubt"
     assert lines[-4] == "warning: odd"
     assert lines[-2:] == ["next: decide", "  masivo-stream resolve"]
     assert "to do" not in shown(print_summary, msgspec.structs.replace(found, target=""))

@@ -27,6 +27,7 @@ from masivo_stream.core.mending.new_values import (
     AddZone,
     Convert,
     MapTo,
+    NotMappedError,
     SetTo,
     WrongValueError,
     plain_text,
@@ -131,6 +132,8 @@ class Corrected(Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
     left: tuple[str, ...] = ()
     """Why places stayed as they were."""
+    unmapped: tuple[Edit, ...] = ()
+    """The places of these whose value has no new one in the mapping, each with its value before."""
     faults: tuple[LetterFault, ...] = ()
     """What is wrong with it now; only if it was changed."""
 
@@ -147,6 +150,7 @@ class Corrector:
         text = read_text(letter.body)
         edits: list[Edit] = []
         left: list[str] = []
+        unmapped: list[Edit] = []
         done: set[Path] = set()
         known = faults
         keys = row_keys(letter, text)
@@ -162,6 +166,8 @@ class Corrector:
                         text = self._at(text, place, new, edits)
                     except (CannotEditError, WrongValueError) as error:
                         left.append(str(error))
+                        if isinstance(error, NotMappedError):
+                            unmapped.append(Edit(spell_path(place), error.value, error.value))
                 if len(edits) == before:
                     break
                 record, known = check_json(text), self._checker.faults(write_text(text))
@@ -169,9 +175,9 @@ class Corrector:
             left.append(str(error))
         body = write_text(text)
         if not edits:
-            return Corrected(body, left=tuple(left) or ("it has nothing to change",))
+            return Corrected(body, left=tuple(left) or ("it has nothing to change",), unmapped=tuple(unmapped))
         now = (*known, *found_elsewhere(faults, self._target.key))
-        return Corrected(body, tuple(edits), tuple(left), now)
+        return Corrected(body, tuple(edits), tuple(left), tuple(unmapped), now)
 
     def _wanted(
         self, faults: Iterable[LetterFault], record: object, keys: tuple[RowKey, ...]

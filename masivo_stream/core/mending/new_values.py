@@ -84,6 +84,11 @@ def takes_dates(types: Iterable[inspect.Type]) -> bool:
     return any(isinstance(plain, inspect.DateTimeType) for kind in types for plain in _unwrapped(kind))
 
 
+def takes_words(types: Iterable[inspect.Type]) -> bool:
+    """Return whether a field of these types takes one of a few words."""
+    return any(isinstance(plain, inspect.LiteralType) for kind in types for plain in _unwrapped(kind))
+
+
 def _fits(candidate: str, types: list[inspect.Type]) -> bool:
     value = json.loads(candidate, parse_int=float)
     return not types or any(not faults_of(kind, value) for kind in types)
@@ -107,6 +112,15 @@ def plain_text(value: str | None) -> str:
     except ValueError:
         return value
     return str(content)
+
+
+class NotMappedError(WrongValueError):
+    """A value is not among those that are mapped."""
+
+    def __init__(self, value: str | None) -> None:
+        """Keep its JSON text, None for a missing field."""
+        super().__init__("its value is not among those that are mapped")
+        self.value = value
 
 
 class Change(Protocol):
@@ -140,7 +154,7 @@ class MapTo(Struct, frozen=True):
         """Return the value that the old one becomes."""
         found = self.pairs.get(plain_text(old))  # the empty text stands for a missing field too
         if found is None:
-            raise WrongValueError("its value is not among those that are mapped")
+            raise NotMappedError(old)
         return write_value(found, types)
 
 

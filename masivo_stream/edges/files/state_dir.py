@@ -141,6 +141,13 @@ class StateDir:
         except OSError as error:
             raise _storage(self.path / name, error) from error
 
+    def size(self, name: str) -> int:
+        """Return the bytes of a file; 0 if it is not there, or cannot be looked at."""
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return 0
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)
@@ -214,10 +221,11 @@ class StateDir:
                 file.flush()
                 self._fsync(file.fileno())
             _sync_directory(self.path, self._fsync)
-        except OSError as error:
-            raise _storage(path, error) from error
-        except BaseException:  # a line could not be had: half a file is worse than no file
-            path.unlink(missing_ok=True)
+        except BaseException as error:  # half a file is worse than no file, and takes room on a full disk
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _storage(path, error) from error
             raise
 
     def open_append(self, name: str) -> int:
@@ -250,9 +258,16 @@ class StateDir:
             raise _storage(self.path / name, error) from error
 
 
+_WAIT = "wait for that run to end, then start the same command again; a different migration needs its own --state-dir"
+
+
 @contextmanager
-def own_state_dir(name: str) -> Iterator[StateDir]:
+def own_state_dir(name: str, *, if_in_use: str = _WAIT) -> Iterator[StateDir]:
     """Create the directory if it is not there, check that it can be trusted and written, and hold its lock.
+
+    Args:
+        name: of the directory.
+        if_in_use: the hint if another process owns it.
 
     Raises:
         ConfigurationError: it is a link, another user's, not writable, or owned by another process.
@@ -282,7 +297,7 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
     try:
         state = StateDir(path)
-        state.last_words = _take(lock, path)
+        state.last_words = _take(lock, path, if_in_use)
         try:
             yield state
         finally:
@@ -370,17 +385,12 @@ def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
         os.close(directory)
 
 
-def _take(lock: int, path: Path) -> bytes:
+def _take(lock: int, path: Path, if_in_use: str) -> bytes:
     """Take the lock, and note who holds it; return what the last process has left in the file."""
     try:
         _lock(lock)
     except BlockingIOError as error:
-        raise _unusable(
-            path,
-            f"is in use by {_owner(lock)}",
-            "wait for that run to end, then start the same command again; a different migration needs its own"
-            " --state-dir",
-        ) from error
+        raise _unusable(path, f"is in use by {_owner(lock)}", if_in_use) from error
     except OSError as error:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
     try:

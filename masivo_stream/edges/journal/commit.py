@@ -4,6 +4,8 @@
 2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while: it has happened.
 3. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
 4. What could not be written is owed: the next commit begins with it, in its order.
+5. How far a kind has come is written once in a commit: what a later note of the kind says replaces what an earlier one
+   says.
 """
 
 import sqlite3
@@ -14,9 +16,11 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+from msgspec import Struct
 
 from masivo_stream.edges.journal.schema import Statement
 from masivo_stream.edges.journal.short_disk import why_not
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.short_disk import remedy_of
 
@@ -73,11 +77,21 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise storage_error(error, path) from error
 
 
+class NotedProgress(Struct, frozen=True):
+    """How far a kind has come, as statements."""
+
+    kind: Kind
+    reached: list[Statement]
+    """Of two that are committed together, the later one's replace the earlier one's."""
+    once: list[Statement]
+    """What has happened since the progress before: none of it is left out."""
+
+
 class PendingNote:
     """What waits to be committed, and its failure, if it fails."""
 
     def __init__(
-        self, own: list[Statement], progress: list[Statement], sync: Callable[[], None] | None, outcome_of: str
+        self, own: list[Statement], progress: NotedProgress | None, sync: Callable[[], None] | None, outcome_of: str
     ) -> None:
         """Commit `own` and `progress`, after `sync`; `outcome_of` names the batch if this is a batch's outcome."""
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
@@ -129,7 +143,7 @@ class GroupCommit:
     async def write(
         self,
         own: list[Statement],
-        progress: list[Statement] | None = None,
+        progress: NotedProgress | None = None,
         sync: Callable[[], None] | None = None,
         *,
         outcome_of: str = "",
@@ -139,7 +153,7 @@ class GroupCommit:
         Raises:
             StorageError: it could not be made durable. After that only outcomes are written.
         """
-        note = PendingNote(own, progress or [], sync, outcome_of)
+        note = PendingNote(own, progress, sync, outcome_of)
         if self._failure is not None and not outcome_of:
             note.refuse(self._failure)
             (self._owed if self._round is None else self._round.notes).append(note)
@@ -215,11 +229,21 @@ class GroupCommit:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for note in notes:
-                for sql, parameters in (*note.own, *note.progress):
-                    execute(sql, parameters)
+            for sql, parameters in _statements(notes):
+                execute(sql, parameters)
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+
+def _statements(notes: list[PendingNote]) -> Iterator[Statement]:
+    """Yield the statements of notes, in their order."""
+    latest = {note.progress.kind: note for note in notes if note.progress is not None}
+    for note in notes:
+        yield from note.own
+        if note.progress is not None:
+            if latest[note.progress.kind] is note:
+                yield from note.progress.reached
+            yield from note.progress.once

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from masivo_stream.core.accounting.spans import write_spans
-from masivo_stream.edges.journal.commit import GroupCommit, writing
+from masivo_stream.edges.journal.commit import GroupCommit, NotedProgress, writing
 from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.edges.journal.read import JournalReader, Query
 from masivo_stream.edges.journal.schema import (
@@ -169,26 +169,26 @@ class Journal:
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
         own = [*send_statements(batch, self._now()), (_COUNT_SEND, ())]
-        await self._write(own, _progress_statements(batch.kind, progress), sync)
+        await self._write(own, _note_progress(batch.kind, progress), sync)
 
     async def settle(
         self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
         """Note what came of an attempt."""
         own = _settle(batch, outcome, self._now())
-        await self._write([own], _progress_statements(kind, progress), sync, outcome_of=batch)
+        await self._write([own], _note_progress(kind, progress), sync, outcome_of=batch)
 
     async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that a batch was certainly not applied, and may be sent again: nothing of it is kept."""
         own = ("DELETE FROM batches WHERE id = ?", (batch,))
-        await self._write([own], _progress_statements(kind, progress), sync, outcome_of=batch)
+        await self._write([own], _note_progress(kind, progress), sync, outcome_of=batch)
 
     async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records were found in the account, as a batch of their own that was accepted."""
         now = self._now()
         accepted = BatchOutcome(BatchState.ACCEPTED, why=why)
         own = [*send_statements(batch, now), _settle(batch.id, accepted, now, SettledBy.READ_BACK)]
-        await self._write(own, _progress_statements(batch.kind, progress), sync, outcome_of=batch.id)
+        await self._write(own, _note_progress(batch.kind, progress), sync, outcome_of=batch.id)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -202,13 +202,13 @@ class Journal:
         now = self._now()
         decided = BatchOutcome(state, why=note.detail)
         own = [_settle(note.batch, decided, now, SettledBy.PERSON), _note(note, now)]
-        await self._write(own, _progress_statements(kind, progress), sync, outcome_of=note.batch)
+        await self._write(own, _note_progress(kind, progress), sync, outcome_of=note.batch)
 
     # How far a kind has come.
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
         """Note how far a kind has come."""
-        await self._write([], _progress_statements(kind, progress), sync)
+        await self._write([], _note_progress(kind, progress), sync)
 
     async def mark_visible(self, kind: Kind, visible: Visibility = Visibility.SEEN) -> None:
         """Note whether the effects of what a kind has sent show."""
@@ -266,7 +266,7 @@ class Journal:
     async def _write(
         self,
         own: list[Statement],
-        progress: list[Statement] | None = None,
+        progress: NotedProgress | None = None,
         sync: Callable[[], None] | None = None,
         *,
         outcome_of: str = "",
@@ -370,23 +370,23 @@ _SURE = "DELETE FROM meta WHERE name = 'skipped_unsure'"
 _encode = msgspec.json.Encoder().encode
 
 
-def _progress_statements(kind: Kind, progress: Progress) -> list[Statement]:
+def _note_progress(kind: Kind, progress: Progress) -> NotedProgress:
     """Note how far a kind has come."""
     checkpoint = progress.checkpoint
     passed = (checkpoint.source, checkpoint.line)
     places = (pack(progress.read_position), pack(checkpoint), pack(progress.figures), pack(progress.consumed))
     letters = (progress.dead_letters_bytes, progress.dead_letters_crc)
-    statements: list[Statement] = [
+    reached: list[Statement] = [
         (_PROGRESS, (kind, *places, *letters, progress.read_all, progress.skipped_bytes, progress.skipped_crc)),
         (_FORGET_PLACES, (kind, *_FINAL, *passed, kind, BatchState.ACCEPTED)),
         (_FORGET_LETTERS, (kind, *passed)),
     ]
-    statements.extend((_RETRIED, (row,)) for row in progress.retried)
-    statements.extend((_DEAD, _dead(kind, row)) for row in progress.dead)
-    statements.extend((_ARRIVED, (customer,)) for customer in progress.arrived)
-    statements.extend((_SKIPPED, (kind, *place, *place)) for place in progress.presence.held if place >= passed)
-    statements.extend(_presence(progress.presence))
-    return statements
+    once: list[Statement] = [(_RETRIED, (row,)) for row in progress.retried]
+    once.extend((_DEAD, _dead(kind, row)) for row in progress.dead)
+    once.extend((_ARRIVED, (customer,)) for customer in progress.arrived)
+    once.extend((_SKIPPED, (kind, *place, *place)) for place in progress.presence.held if place >= passed)
+    once.extend(_presence(progress.presence))
+    return NotedProgress(kind, reached, once)
 
 
 def _alive_statements(customers: Sequence[int]) -> list[Statement]:

@@ -27,13 +27,14 @@ from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.status import status
 from masivo_stream.flow.exports import Exports, exports_in
-from masivo_stream.flow.fleet_file import Fleet, FleetAccount, find_shared_keys
+from masivo_stream.flow.fleet_file import Fleet, FleetAccount, FleetFileAgain, find_shared_keys
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.stop import SharedSignals, watch_loop_lag
 from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, OutageError
 from masivo_stream.model.fleet import AccountFailure, AccountResult, FleetResult, fail, join
+from masivo_stream.model.notices import Notice
 from masivo_stream.model.summary import Summary
 
 _T = TypeVar("_T", bound=Struct)
@@ -62,7 +63,10 @@ class FleetRuntime(Struct, frozen=True, kw_only=True):
     checks_at_once: int = 4
     """How many accounts at a time have their exports checked: enough to use the cores while some wait for the disk."""
     handle_signals: bool = False
-    """Whether SIGINT and SIGTERM stop all runs in an orderly way. Only in the main thread."""
+    """Whether SIGINT and SIGTERM stop all runs in an orderly way, and SIGHUP has the fleet file read again. Only in the
+    main thread."""
+    reread: Callable[[], Fleet] | None = None
+    """Reads the fleet file again, as it was read at the start. None: SIGHUP changes nothing."""
 
 
 async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> FleetResult:
@@ -80,17 +84,21 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     for error in find_shared_keys(fleet).values():
         raise error
     signals = SharedSignals(runtime.observer)
+    # A few checks at a time: the first ones send while others are checked, and only their notes are on the disk.
     limiter, turn_to_check = CapacityLimiter(fleet.at_once), CapacityLimiter(runtime.checks_at_once)
+    again = _read_again(fleet, runtime, signals)
     found = dict[str, AccountResult]()
 
     async def migrate_one(account: FleetAccount) -> None:
-        again = shlex.join(runtime.runtime_of(account.name).reporting.invocation.again)
+        own = runtime.runtime_of(account.name)
+        own = structs.replace(own, turn_to_check=turn_to_check, reread=again and partial(again.settings_of, account))
+        command = shlex.join(own.reporting.invocation.again)
         async with limiter:
             if (error := signals.received) is not None:
-                found[account.name] = fail(account.name, error, command=again)
+                found[account.name] = fail(account.name, error, command=command)
             else:
-                work = partial(_migrate, account, runtime, signals, turn_to_check)
-                found[account.name] = _name_key(await _isolated(account.name, work, command=again), account)
+                work = partial(_migrate, account, own, signals, runtime.watch)
+                found[account.name] = _name_key(await _isolated(account.name, work, command=command), account)
         if runtime.watch is not None:
             runtime.watch.ended(found[account.name])
 
@@ -105,18 +113,30 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
     return join(found[account.name] for account in fleet.accounts)
 
 
+def _read_again(fleet: Fleet, runtime: FleetRuntime, signals: SharedSignals) -> FleetFileAgain | None:
+    """Return what reads the fleet file again after SIGHUP; None if nothing does."""
+    observer, read = runtime.observer, runtime.reread
+    if read is None:
+        return None
+
+    def notify(notice: Notice) -> None:
+        if observer is not None:
+            from_thread.run_sync(observer.notify, notice)
+
+    return FleetFileAgain(fleet, read, hang_ups=lambda: signals.hang_ups, notify=notify)
+
+
 async def _migrate(
-    account: FleetAccount, runtime: FleetRuntime, signals: SharedSignals, turn_to_check: CapacityLimiter
+    account: FleetAccount, runtime: Runtime, signals: SharedSignals, watch: FleetWatch | None
 ) -> AccountResult:
     credentials, exports = account.credentials(), await _look_up(account, signals)
     summary = await migrate(
         account.settings,
         credentials,
         exports,
-        observer=runtime.watch.observer_of(account.name) if runtime.watch is not None else None,
+        observer=watch.observer_of(account.name) if watch is not None else None,
         handle_signals=signals,
-        # A few at a time: the first ones send while others are checked, and only their notes are on the disk.
-        runtime=structs.replace(runtime.runtime_of(account.name), turn_to_check=turn_to_check),
+        runtime=runtime,
     )
     return AccountResult(name=account.name, exit_code=summary.exit_code, summary=summary)
 

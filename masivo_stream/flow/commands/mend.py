@@ -34,7 +34,6 @@ from masivo_stream.core.mending.ways import EXAMPLES as PATHS
 from masivo_stream.core.reading.strict import make_rules
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.identity.account_binding import name_person
 from masivo_stream.flow.mending.causes import LISTS, find_cause
 from masivo_stream.flow.mending.corrections import (
@@ -50,10 +49,12 @@ from masivo_stream.flow.mending.corrections import (
     next_number,
     read_corrections,
 )
-from masivo_stream.flow.mending.letter_file import Found, LetterFile
+from masivo_stream.flow.mending.coverage import Coverage
+from masivo_stream.flow.mending.letter_file import Found, LetterFile, Watched
 from masivo_stream.flow.mending.open_state import own
 from masivo_stream.flow.mending.survey import faults_now, make_checker
 from masivo_stream.flow.mending.table_file import read_table_file
+from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
@@ -90,6 +91,7 @@ async def mend(
     wanted: Mend,
     *,
     agree: Callable[[Mended], bool] | None = None,
+    observer: Observer | None = None,
     runtime: Runtime | None = None,
 ) -> Mended:
     """Correct all dead letters of one cause, or give them up.
@@ -98,6 +100,7 @@ async def mend(
         settings: the state directory, and how records are validated; see `load_settings`.
         wanted: what is corrected, and how.
         agree: gets what the correction would change, and returns whether to write it; without it, it is written.
+        observer: is notified of how far the work is.
         runtime: the clock; the default is right for a program.
 
     Raises:
@@ -108,7 +111,9 @@ async def mend(
     """
     clock = (runtime or Runtime()).clock
     with own(settings.state.state_dir, clock) as (state, journal):
-        kind, key = find_cause(state, journal.read, wanted.cause, settings.validation)
+        watched = Watched(observer or Observers(), clock)
+        kind, key = find_cause(state, journal.read, wanted.cause, settings.validation, watched)
+        meter = watched.meter("correcting the dead letters", state, [kind])
         work = _MendWork(kind, key, wanted, settings)
         number = next_number(state)
         head = Head(
@@ -122,7 +127,7 @@ async def mend(
         letters, kept = beside(kind, MADE, number), draft_of(number, kind)
         with state.creating(letters) as write_letters, state.creating(kept) as write_kept:
             draft = Draft(head, write_letters, write_kept)
-            for found in LetterFile(state, kind, journal.read):
+            for found in LetterFile(state, kind, journal.read, meter):
                 work.take(found, draft, number)
             draft.end()
         result = work.result()
@@ -141,7 +146,11 @@ async def mend(
 
 
 async def undo_mend(
-    settings: Settings, *, agree: Callable[[MadeCorrection], bool] | None = None, runtime: Runtime | None = None
+    settings: Settings,
+    *,
+    agree: Callable[[MadeCorrection], bool] | None = None,
+    observer: Observer | None = None,
+    runtime: Runtime | None = None,
 ) -> tuple[MadeCorrection, int]:
     """Take the last correction back: its dead letters become what they were, and what was given up comes back.
 
@@ -163,9 +172,10 @@ async def undo_mend(
         if agree is not None and not agree(last):
             return last, 0
         kind, name = Kind(last.kind), beside(Kind(last.kind), UNDONE, last.number)
-        restored = 0
+        restored, watched = 0, Watched(observer or Observers(), clock)
+        letters = LetterFile(state, kind, journal.read, watched.meter("undoing the correction", state, [kind]))
         with state.creating(name) as write:
-            for line, own_line in _restored(state, journal, last):
+            for line, own_line in _restored(state, letters, last):
                 write((line if line.endswith(b"\n") else line + b"\n",))
                 restored += own_line
         if not restored:
@@ -182,10 +192,9 @@ async def undo_mend(
     return last, restored
 
 
-def _restored(state: StateDir, journal: Journal, last: MadeCorrection) -> Iterator[tuple[bytes, bool]]:
+def _restored(state: StateDir, letters: LetterFile, last: MadeCorrection) -> Iterator[tuple[bytes, bool]]:
     """Yield the lines of a dead-letter file without a correction, each with whether it was restored."""
-    kind = Kind(last.kind)
-    letters = LetterFile(state, kind, journal.read)
+    kind = letters.kind
     for found in letters:
         mark = found.letter.mended[-1] if found.letter.mended else None
         kept = kept_at(state, mark, kind) if mark is not None and mark.mend == last.number else None
@@ -222,6 +231,7 @@ class _MendWork:
         self._corrector = Corrector(self._target, action, schema, self._checker)
         self._concerned = self._changed = self._valid = 0
         self._left: Counter[str] = Counter()
+        self._coverage = Coverage(action.pairs if isinstance(action, MapTo) else {}, show=self._show)
         self._still: Counter[Key] = Counter()
         self._examples: list[EditExample] = []
 
@@ -238,6 +248,7 @@ class _MendWork:
             return
         corrected = self._corrector.correct(found.letter, faults)
         self._left.update(corrected.left)
+        self._coverage.take(corrected.edits, corrected.unmapped)
         if self._lines:
             for key in row_keys(found.letter, read_text(found.letter.body)):
                 self._lines.pop(key, None)
@@ -278,6 +289,9 @@ class _MendWork:
                 for key, count in self._still.most_common(_MOST_STILL)
             ),
             left=dict(self._left.most_common()),
+            unmapped=self._coverage.unmapped(),
+            unmapped_left_out=self._coverage.left_out(),
+            old_values_unused=self._coverage.unused(),
             examples=tuple(self._examples),
             rows_unused=tuple(sorted(self._lines.values())[:_MOST_LINES]),
             rows_unused_count=len(self._lines),

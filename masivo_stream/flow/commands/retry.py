@@ -4,6 +4,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.levers import wait_while_paused
+from masivo_stream.flow.mending.letter_file import Watched
 from masivo_stream.flow.mending.survey import survey
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
@@ -59,7 +60,8 @@ async def retry(
         exports = await find_known(session)
         if not session.binding.confirmations.again:  # else the run checks it below, and notes the confirmation once
             await session.guard_sends().check_place(by_hand=False)
-        planned = survey(session.state, session.journal.read, settings.validation, unchanged=unchanged)
+        watched = Watched(session.observer, session.runtime.clock)
+        planned = survey(session.state, session.journal.read, settings.validation, watched, unchanged=unchanged)
         for name, counts in planned.kinds.items():
             session.observer.notify(RetryPlanned(kind=Kind(name), counts=counts))
         await take_dead_letters(session.state, session.journal, session.observer, unchanged=unchanged)

@@ -36,7 +36,13 @@ def status(state_dir: str, *, runtime: Runtime | None = None) -> Status:
     elif run is not None and run.paused is not None:
         run = structs.replace(run, paused=None, wait=Wait())
     fields = {name: getattr(summary, name) for name in summary.__struct_fields__}
-    return Status(**fields, owner=owner, run=UNSET if run is None else run, paused=UNSET if pause is None else pause)
+    return Status(
+        **fields,
+        owner=owner,
+        paused=UNSET if pause is None else pause,
+        run=UNSET if run is None else run,
+        asked_at=clock.wall().timestamp(),
+    )
 
 
 def add_pause(summary: Summary, pause: Pause, state_dir: str) -> Summary:

@@ -9,7 +9,7 @@ from masivo_stream.core.mending.letter import Key
 from masivo_stream.core.mending.shown_values import shown_value
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.flow.mending.letter_file import LetterFile
+from masivo_stream.flow.mending.letter_file import LetterFile, Watched
 from masivo_stream.flow.mending.survey import KindSurvey, cause_id, faults_now, make_checker
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
@@ -23,7 +23,7 @@ _MOST_COUNTED = 10_000
 
 
 def find_cause(
-    state: StateDir, journal: JournalReader | None, name: str, validation: ValidationSettings
+    state: StateDir, journal: JournalReader | None, name: str, validation: ValidationSettings, watched: Watched
 ) -> tuple[Kind, Key | None]:
     """Return the kind and the cause that a name means; no cause if it is a kind's name.
 
@@ -33,9 +33,10 @@ def find_cause(
     if name in list(Kind):
         return Kind(name), None
     found: dict[tuple[Kind, Key], None] = {}
+    meter = watched.meter("looking for the cause", state, Kind)
     for kind in Kind:
         checker = make_checker(kind, validation)
-        for letter in LetterFile(state, kind, journal):
+        for letter in LetterFile(state, kind, journal, meter):
             for fault in faults_now(letter, checker):
                 key = group_key(fault.reason, fault.field, fault.message)
                 if name and (kind, key) not in found and cause_id(kind, key).startswith(name.lower()):
@@ -53,8 +54,10 @@ def describe_cause(letters: LetterFile, key: Key | None, validation: ValidationS
     values: Counter[str] = Counter()
     for found in letters:
         for fault in survey.count(found):
-            if group_key(fault.reason, fault.field, fault.message) == key and len(values) < _MOST_COUNTED:
-                values[_value(read_text(found.letter.body), fault.field, show=show)] += 1
+            if group_key(fault.reason, fault.field, fault.message) == key:
+                value = _value(read_text(found.letter.body), fault.field, show=show)
+                if value in values or len(values) < _MOST_COUNTED:
+                    values[value] += 1
     causes: tuple[DeadLetterCause, ...] = tuple(survey.causes())
     if key is not None:
         causes = tuple(cause for cause in causes if cause.id == cause_id(letters.kind, key))

@@ -19,7 +19,7 @@ from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.mending.corrections import count_given_up, read_corrections
 from masivo_stream.flow.mending.known_now import KnownNow
-from masivo_stream.flow.mending.letter_file import Found, LetterFile
+from masivo_stream.flow.mending.letter_file import Found, LetterFile, Watched
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.mending import DeadLetterCause, DeadLetterCounts, DeadLetterList
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -141,7 +141,12 @@ def _remedy(reason: str) -> str:
 
 
 def survey(
-    state: StateDir, journal: JournalReader | None, validation: ValidationSettings, *, unchanged: bool = False
+    state: StateDir,
+    journal: JournalReader | None,
+    validation: ValidationSettings,
+    watched: Watched,
+    *,
+    unchanged: bool = False,
 ) -> DeadLetterList:
     """Return all dead letters of a state directory by cause, and what a retry would do with them.
 
@@ -154,9 +159,10 @@ def survey(
     known_now = None if journal is None else KnownNow(journal, unchanged=unchanged)
     kinds: dict[str, DeadLetterCounts] = {}
     causes: list[DeadLetterCause] = []
+    meter = watched.meter("reading the dead letters", state, Kind)
     for kind in Kind:
         found = KindSurvey(kind, make_checker(kind, validation), known_now)
-        found.count_all(LetterFile(state, kind, journal))
+        found.count_all(LetterFile(state, kind, journal, meter))
         counts = found.counts(given_up=given_up.get(kind, 0))
         if counts.waiting or counts.given_up:
             kinds[kind.value] = counts
