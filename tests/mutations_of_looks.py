@@ -85,10 +85,10 @@ MUTATIONS = (
         (LOOK + "what_a_doubted_line_has_does_not_stay",),
     ),
     Mutation(
-        "a sum of one reward makes up for another one",
+        "a balance may be less than its transactions",
         CHOOSE,
-        "(sums->sums[at].slot != slot || sums->sums[at].reward != reward)",
-        "sums->sums[at].slot != slot",
+        "if (look->sums.sums[at].sum != 0)",
+        "if (look->sums.sums[at].sum > 0)",
         "A balance that differs from the transactions is not found.",
         (CHOSEN,),
     ),
