@@ -6,6 +6,9 @@ Without a C compiler they are left out, and nothing fails: they only make the sa
 from setuptools import Extension, setup
 
 
+PROVER_PARTS = [f"masivo_stream/core/reading/_{part}.h" for part in ("look", "notes", "hash")]
+
+
 def extension(path: str, *headers: str) -> Extension:
     """Return the extension that is made of one file in C, which includes `headers`."""
     return Extension(
@@ -20,7 +23,7 @@ def extension(path: str, *headers: str) -> Extension:
 
 setup(
     ext_modules=[
-        extension("masivo_stream/core/reading/_prover.c", "masivo_stream/core/reading/_look.h"),
+        extension("masivo_stream/core/reading/_prover.c", *PROVER_PARTS),
         extension("masivo_stream/core/checks/_remarkable.c"),
         extension("masivo_stream/core/_sent_notes.c"),
     ],

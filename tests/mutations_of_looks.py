@@ -8,6 +8,7 @@ from mutation import Mutation
 CHOOSE = "core/checks/_remarkable.c"
 SOURCE, READER, TAKE = "core/reading/_look.h", "core/reading/_prover.c", "core/checks/take_notes.py"
 CHOSEN = "core/test_choose_notes.py::test_the_same_is_found_in_chosen_notes_as_in_all"
+DIVIDE, HASH = "core/reading/_notes.h", "core/reading/_hash.h"
 LOOK = "core/test_quick_look.py::test_"
 
 MUTATIONS = (
@@ -77,12 +78,43 @@ MUTATIONS = (
     ),
     Mutation(
         "doubted lines come last",
-        TAKE,
-        "            if doubted:\n                self._of_lines(kind, run, doubted)\n",
-        "        self._of_lines(kind, run, range(0))\n        for index in looked.doubted:\n"
-        "            self._of_lines(kind, run, range(index, index + 1))\n",
+        DIVIDE,
+        "if (plain->taken == plain->count || other.where <",
+        "if (plain->taken == plain->count || 0 * other.where >",
         "Findings name the second line of two as the first one.",
-        (LOOK + "what_a_doubted_line_has_does_not_stay",),
+        (LOOK + "what_a_doubted_line_has_does_not_stay", LOOK + "notes_are_divided_in_the_order_of_lines"),
+    ),
+    Mutation(
+        "rewards are numbered anew in each block",
+        DIVIDE,
+        "numbers[(note.tag >> REWARD_SHIFT) - 1] << REWARD_SHIFT",
+        "note.tag >> REWARD_SHIFT << REWARD_SHIFT",
+        "Balances are compared with the sums of other rewards.",
+        (LOOK + "rewards_without_end", LOOK + "notes_are_divided_in_the_order_of_lines"),
+    ),
+    Mutation(
+        "a purchase is whoever's it is",
+        HASH,
+        "hash->key[0] ^ of_one",
+        "hash->key[0]",
+        "Lines are read again for each purchase id that two customers share.",
+        (LOOK + "hashes_of_one_process",),
+    ),
+    Mutation(
+        "an email is noted in its own case only",
+        DIVIDE,
+        "lowered[i] = lower(email.text[i]);",
+        "lowered[i] = email.text[i];",
+        "Emails that differ in case are not found.",
+        (LOOK + "customers",),
+    ),
+    Mutation(
+        "rewards are numbered without those of doubted lines",
+        TAKE,
+        "rewards[len(numbers)][1] < line:",
+        "rewards[len(numbers)][1] <= line + 999:",
+        "Notes are other ones with the extension, and nothing tells whether they are right.",
+        (LOOK + "rewards_without_end",),
     ),
     Mutation(
         "a balance may be less than its transactions",

@@ -59,10 +59,12 @@ static int is_real_name(const Look *look, Span name)
     return 1;
 }
 
-/* An email with one @ inside, and nothing but visible ASCII. */
+/* An email with one @ inside, and nothing but visible ASCII; no longer than any is. */
 static int is_email(Span email)
 {
     int signs = 0;
+    if (email.length > MOST_EMAIL)
+        return 0;
     for (Py_ssize_t i = 0; i < email.length; i++) {
         if (!is_visible(email.text[i]))
             return 0;
@@ -195,7 +197,7 @@ static int find_reward(Call *call)
             return -1;
     if (call->reward_count == MOST_REWARDS)
         return -1;
-    call->rewards[call->reward_count].text = text; /* the line lives as long as the call */
+    call->rewards[call->reward_count] = (Reward){.text = text, .line = call->index}; /* the line lives that long */
     return call->reward_count++;
 }
 
@@ -371,7 +373,6 @@ static int end_line(Call *call)
     }
     for (Py_ssize_t i = call->sum_count - line->sums; i < call->sum_count; i++) {
         Reward *reward = &call->rewards[call->sums[i].reward];
-        reward->used = 1;
         reward->earned += call->sums[i].earned;
         reward->spent += call->sums[i].spent;
     }
