@@ -5,27 +5,25 @@ Without a C compiler they are left out, and nothing fails: they only make the sa
 
 from setuptools import Extension, setup
 
-
-PROVER_PARTS = [f"masivo_stream/core/reading/_{part}.h" for part in ("look", "notes", "hash")]
-
-
-def extension(path: str, *headers: str) -> Extension:
-    """Return the extension that is made of one file in C, which includes `headers`."""
-    return Extension(
-        path.removesuffix(".c").replace("/", "."),
-        [path],
-        depends=list(headers),
-        define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11, like `requires-python`
-        py_limited_api=True,
-        optional=True,
-    )
-
+_PARTS = {
+    "reading/_prover": ["look", "notes", "hash"],
+    "reading/_memory": [],
+    "checks/_remarkable": [],
+    "_sent_notes": [],
+}
+"""By the place of an extension in `masivo_stream/core`, which parts (`_part.h`) its source includes."""
 
 setup(
     ext_modules=[
-        extension("masivo_stream/core/reading/_prover.c", *PROVER_PARTS),
-        extension("masivo_stream/core/checks/_remarkable.c"),
-        extension("masivo_stream/core/_sent_notes.c"),
+        Extension(
+            f"masivo_stream.core.{place.replace('/', '.')}",
+            [f"masivo_stream/core/{place}.c"],
+            depends=[f"masivo_stream/core/reading/_{part}.h" for part in parts],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],  # Python 3.11, like `requires-python`
+            py_limited_api=True,
+            optional=True,
+        )
+        for place, parts in _PARTS.items()
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )
