@@ -69,7 +69,7 @@ _HINT_OF_CHECKS = "correct what the checks found in the export before migrating:
 
 
 Once = Callable[[Kind, Sequence[LineResults]], None]
-"""Is shown the results of lines, in reading order."""
+"""Looks at the results of lines, which come in reading order."""
 
 HeldOfKind = Callable[[str, str, int, int], HeldOfLines]
 """Returns what findings hold back, by kind, file, first and last line."""
