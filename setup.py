@@ -5,7 +5,12 @@ Without a C compiler they are left out, and nothing fails: they only make the sa
 
 from setuptools import Extension, setup
 
-_PARTS = {"reading/_prover": ["look", "notes", "hash"], "reading/_memory": [], "_sent_notes": []}
+_PARTS = {
+    "reading/_prover": ["look", "notes", "hash"],
+    "reading/_memory": [],
+    "checks/_remarkable": [],
+    "_sent_notes": [],
+}
 """By the place of an extension in `masivo_stream/core`, which parts (`_part.h`) its source includes."""
 
 setup(

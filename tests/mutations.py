@@ -30,7 +30,6 @@ import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
 import mutations_of_looks
-import mutations_of_memory
 import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
@@ -71,7 +70,6 @@ LISTS = (
     mutations_of_parts,
     mutations_of_scheduler,
     mutations_of_prepare,
-    mutations_of_memory,
     mutations_of_prover,
     mutations_of_looks,
 )
@@ -104,12 +102,11 @@ def copy(folder):
 
 def build(folder):
     """Build the extensions of a copy; return whether that succeeded."""
-    room = folder / "masivo_stream" / "core" / "reading"
     headers = sysconfig.get_paths()["include"]
-    command = ["cc", "-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}"]
+    flags = ["-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}"]
     return all(
-        subprocess.run([*command, f"{name}.c", "-o", f"{name}.abi3.so"], cwd=room, check=False).returncode == 0
-        for name in ("_prover", "_memory")
+        subprocess.run(["cc", *flags, source, "-o", source.with_suffix(".abi3.so")], check=False).returncode == 0
+        for source in (folder / "masivo_stream").rglob("*.c")
     )
 
 
