@@ -127,7 +127,7 @@ MUTATIONS = (
     Mutation(
         "a customer may come behind the events",
         CHOOSE,
-        "if (look->customers && (!slot->customers || ",
+        "if (look->customers && (!slot->customer || ",
         "if (look->customers && (",
         "Events of an unknown customer are not found, and a batch is refused for them.",
         (CHOSEN,),
