@@ -5,7 +5,9 @@ See `mutations`.
 
 from mutation import Mutation
 
+CHOOSE = "core/checks/_remarkable.c"
 SOURCE, READER, TAKE = "core/reading/_look.h", "core/reading/_prover.c", "core/checks/take_notes.py"
+CHOSEN = "core/test_choose_notes.py::test_the_same_is_found_in_chosen_notes_as_in_all"
 DIVIDE, HASH = "core/reading/_notes.h", "core/reading/_hash.h"
 LOOK = "core/test_quick_look.py::test_"
 
@@ -137,5 +139,29 @@ MUTATIONS = (
         "rewards[len(numbers)][1] <= line + 999:",
         "Notes are other ones with the extension, and nothing tells whether they are right.",
         (LOOK + "rewards_without_end",),
+    ),
+    Mutation(
+        "a balance may be less than its transactions",
+        CHOOSE,
+        "if (look->sums.sums[at].sum != 0)",
+        "if (look->sums.sums[at].sum > 0)",
+        "A balance that differs from the transactions is not found.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "a customer may come behind the events",
+        CHOOSE,
+        "if (look->customers && (!slot->customer || ",
+        "if (look->customers && (",
+        "Events of an unknown customer are not found, and a batch is refused for them.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "two lines of transactions that come to nothing say nothing",
+        CHOOSE,
+        "        if (slot->transactions)\n            slot->remarkable = 1;\n        slot->transactions = 1;\n",
+        "        slot->transactions = 1;\n",
+        "The second line is refused, with its whole batch.",
+        (CHOSEN,),
     ),
 )

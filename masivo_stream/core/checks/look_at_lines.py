@@ -46,6 +46,11 @@ class LineChecks:
         self._quick = make_quick_look(now, watch=watch, pure_python=pure_python)
         self.unknown = UnknownFields(collector.most)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether there is an extension that looks at most lines."""
+        return self._quick is not None
+
     def read(self, kind: Kind, body: bytes, place: tuple[int, int, int]) -> Dated | None:
         """Return what a line says, and look at it; None if the line cannot be read that way.
 

@@ -98,16 +98,16 @@ class Lines:
 
     def __init__(self, wheres: Iterable[int] = ()) -> None:
         """Hold these lines."""
-        self._wheres = array("q", sorted(wheres))
+        self.wheres = array("q", sorted(wheres))
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return bool(self._wheres)
+        return bool(self.wheres)
 
     def __contains__(self, where: int) -> bool:
         """Return whether a line is among them."""
-        index = bisect_left(self._wheres, where)
-        return index < len(self._wheres) and self._wheres[index] == where
+        index = bisect_left(self.wheres, where)
+        return index < len(self.wheres) and self.wheres[index] == where
 
 
 def with_hour(place: tuple[int, int, int], hour: int) -> tuple[int, int, int]:

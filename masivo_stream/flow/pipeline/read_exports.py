@@ -170,7 +170,8 @@ def make_decoder(
     if purchases is not None and recent_signs is not None:
         purchases = recent_signs.around(purchases)
     memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
-    return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
+    known = memory(capacity=validation.remember_ids, pure_python=settings.source.pure_python)
+    return Decoder(rules, known, purchases)
 
 
 LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}
