@@ -23,8 +23,8 @@ MUTATIONS = (
     Mutation(
         "names with a question mark are real",
         SOURCE,
-        "if (*p == '?' || ",
-        "if (",
+        "if (*p == '?')",
+        "if (0)",
         "A name that could not be written is not reported.",
         (LOOK + "each_odd_value_alone",),
     ),
