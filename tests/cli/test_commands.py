@@ -1,5 +1,6 @@
 """Every command as a function: its exit code, what goes to standard output, and what to standard error."""
 
+import gzip
 import json
 
 import pytest
@@ -261,3 +262,28 @@ def test_exports_are_checked_as_a_whole(command, tmp_path, name):
     assert "control totals customers transactions" in words
     assert "earned spent left balances" in words
     assert "checks" not in command(name, *named, "--json", "--skip-checks", "all").out
+
+
+def test_a_moved_run_continues_by_its_next_command(online, customers, tmp_path, monkeypatch):
+    """From another directory, too: `status` and the report name what works there, followed literally."""
+    whole = gzip.compress(b"")
+    broken = tmp_path / "events.ndjson.gz"
+    broken.write_bytes(whole[:-1])
+    run = ("migrate", "--customers", "customers.ndjson", "--events", broken.name, "--state-dir", "st", "--no-verify")
+    assert online(*run).code == 5
+    (tmp_path / "st").rename(tmp_path / "moved")
+    broken.write_bytes(whole)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = json.loads(online("status", "--state-dir", "../moved", "--json").out)
+    step = told["next_steps"][0]["command"]
+    assert step == (
+        f"masivo-stream migrate --customers {tmp_path}/customers.ndjson --events {tmp_path}/events.ndjson.gz --no-verify"
+        " --state-dir ../moved"
+    )
+    assert told["report"] == "../moved/report.html"
+    assert online("report", "--state-dir", "../moved").code == 0
+    assert step in (tmp_path / "moved/report.html").read_text()
+    ended = online(*step.split()[1:], "--json")
+    assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+    assert not (tmp_path / "st").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from masivo_stream.core.redact import named
 from masivo_stream.edges.files.findings_file import UNDER_WAY
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
@@ -47,7 +48,7 @@ def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     last = find_summary(state, journal, owner=owner)
     summary = explain(journal, state, msgspec.structs.replace(last, warnings=()))
     if last.report and (state.path / PAGE).exists():
-        summary = msgspec.structs.replace(summary, report=last.report)
+        summary = msgspec.structs.replace(summary, report=named(str(state.path / PAGE)))
     if owner:
         summary = msgspec.structs.replace(summary, next_steps=())
     return owner, summary

@@ -27,6 +27,7 @@ from masivo_stream.edges.files.findings_file import read_findings
 from masivo_stream.edges.files.state_dir import StateDir, read_last_words
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import summarise, warn_of
+from masivo_stream.flow.reporting.commands_of_run import commands_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.what_is_left import add_what_is_left
@@ -54,7 +55,9 @@ def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime)
     """Return what a report shows of what a process was started with."""
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
-        invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
+        invocation=msgspec.structs.replace(
+            invocation, again=_showable(invocation.again), options=_showable(invocation.options)
+        ),
         settings=_spell_all(settings),
         changed=tuple(
             name
@@ -143,7 +146,7 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
         add_what_is_left(journal.read, summary),
         examples=find_examples(journal, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
-        next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
+        next_steps=next_steps(summary, commands_of(journal, str(state.path)), str(state.path)),
         report="",
         checks=read_checks(state.path),
         warnings=tuple(
