@@ -22,6 +22,15 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "the disk fails: look into the kernel's log (dmesg), have it repaired, then start the same command again"
         ): "stopping::another_failure_of_a_disk_is_repaired",
+        "the disk can only be read: have it mounted for writing, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "give this user the right to write there, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "raise the number of open files (ulimit -n), then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
     },
     "observe/mend_list.py": {
         (
@@ -657,7 +666,9 @@ TABLE: dict[str, dict[str, str]] = {
         "write {…} below [{…}]": "settings::a_settings_file_of_another_tool_is_rewritten",
     },
     "edges/files/dead_letter_file.py": {
-        "free up disk space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "free up disk space in the state directory, then start again with the same command": (
+            "stopping::a_disk_full_of_dead_letters_is_freed"
+        ),
         "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file": (
             "correcting::corrected_dead_letters_are_not_overwritten"
         ),
