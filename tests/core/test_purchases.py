@@ -169,7 +169,7 @@ def table_of(capacity, *, pure_python):
 
 
 def later_than(seen, begin):
-    """Return how many distinct events came after the last one that begins so; None if there is none."""
+    """Return how many distinct events came after the last one that begins so; None if no event does."""
     at = next((at for at in range(len(seen) - 1, -1, -1) if seen[at][: len(begin)] == begin), None)
     return None if at is None else len(set(seen[at + 1 :]))
 
