@@ -11,8 +11,8 @@ MUTATIONS = (
     Mutation(
         "kept signs are those of the block's first records",
         "core/reading/recent_signs.py",
-        "        items = slice(run.first + run.ends[start], run.first + run.ends[stop])\n",
-        "        items = slice(run.ends[start], run.ends[stop])\n",
+        "        begin, end = run.first + run.ends[start], run.first + run.ends[stop]\n",
+        "        begin, end = run.ends[start], run.ends[stop]\n",
         "Other purchases are noted than those that were sent.",
         ("core/test_recent_signs.py::test_runs_of_one_block_have_signs_of_their_own",),
     ),
@@ -23,6 +23,14 @@ MUTATIONS = (
         "",
         "Memory is full of signs that nobody needs, and those that are needed are dropped.",
         ("core/test_recent_signs.py::test_what_was_accepted_is_kept_no_longer",),
+    ),
+    Mutation(
+        "of a divided record, the signs of its first items are taken",
+        "core/reading/recent_signs.py",
+        "            own = wanted.indexes\n",
+        "            own = range(len(wanted.indexes))\n",
+        "Other purchases are noted than those that were sent.",
+        ("core/test_recent_signs.py::test_a_divided_record_is_kept_until_all_its_parts_were_accepted",),
     ),
     Mutation(
         "purchases are noted after the journal knows them",
