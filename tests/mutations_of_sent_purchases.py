@@ -25,6 +25,23 @@ MUTATIONS = (
         ("core/test_recent_signs.py::test_what_was_accepted_is_kept_no_longer",),
     ),
     Mutation(
+        "in C, a full block of a text is compressed before it is known whether it is the last one",
+        "core/_sent_notes.c",
+        "        hash->used += taken;\n",
+        "        hash->used += taken;\n        if (hash->used == BLOCK) {\n            hash->length += BLOCK;\n"
+        "            compress(hash, 0);\n            hash->used = 0;\n        }\n",
+        "Purchases whose text fills a block have other keys than in Python: they are sent again.",
+        ("core/test_sent_notes.py::test_texts_that_fill_a_block",),
+    ),
+    Mutation(
+        "in C, columns of two lengths are taken",
+        "core/_sent_notes.c",
+        "count != PyList_Size(columns.contents) || ",
+        "",
+        "Too few contents are no longer refused as what they are: only the check of each item is left.",
+        ("core/test_sent_notes.py::test_what_is_no_column_is_refused",),
+    ),
+    Mutation(
         "of a divided record, the signs of its first items are taken",
         "core/reading/recent_signs.py",
         "            own = wanted.indexes\n",
