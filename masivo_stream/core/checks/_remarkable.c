@@ -75,9 +75,8 @@ typedef struct {
     int64_t key;
     int64_t where; /* of the customer */
     int32_t hour;  /* of the customer */
-    uint8_t used, customers, transactions, purchases;
-    uint8_t remarkable;
-} Slot;
+    unsigned used : 1, customer : 1, transactions : 1, purchase : 1, remarkable : 1;
+} Slot; /* 24 bytes: most of the memory that a call needs */
 
 typedef struct {
     Slot *slots;
@@ -133,10 +132,12 @@ typedef struct {
     Sum *sums;
     unsigned shift;
     size_t mask;
+    int wanted; /* whether the run reads both sides */
 } Sums;
 
-static int sums_open(Sums *sums, size_t entries)
+static int sums_open(Sums *sums, size_t entries, int wanted)
 {
+    sums->wanted = wanted;
     unsigned bits = bits_for(entries);
     sums->shift = 64 - bits;
     sums->mask = ((size_t)1 << bits) - 1;
@@ -144,10 +145,10 @@ static int sums_open(Sums *sums, size_t entries)
     return sums->sums != NULL;
 }
 
-/* Add to the sum of a key and a reward. */
+/* Add to the sum of a key and a reward, if sums are compared. */
 static void sums_add(const Sums *sums, Slot *slot, int64_t reward, int64_t value)
 {
-    if (value == 0)
+    if (value == 0 || !sums->wanted)
         return;
     size_t at = place_of((uint64_t)slot->key + (uint64_t)reward * 0xD6E8FEB86659FD93u, sums->shift);
     while (sums->sums[at].slot != NULL && (sums->sums[at].slot != slot || sums->sums[at].reward != reward))
@@ -195,11 +196,11 @@ static int is_dead(const Look *look, int64_t where)
 
 static void look_at_customer(Look *look, Slot *slot, const int64_t *note)
 {
-    if (slot->customers || is_dead(look, note[3])) {
+    if (slot->customer || is_dead(look, note[3])) {
         slot->remarkable = 1;
         return;
     }
-    slot->customers = 1;
+    slot->customer = 1;
     slot->where = note[3];
     slot->hour = (int32_t)(note[5] >> HOUR_SHIFT);
     sums_add(&look->sums, slot, note[1] >> REWARD_SHIFT, note[2]);
@@ -208,15 +209,42 @@ static void look_at_customer(Look *look, Slot *slot, const int64_t *note)
 /* A line of events or transactions. */
 static void look_for_customer(const Look *look, Slot *slot, const int64_t *note)
 {
-    if (look->customers && (!slot->customers || slot->hour - (note[5] >> HOUR_SHIFT) > HOURS_BEFORE))
+    if (look->customers && (!slot->customer || slot->hour - (note[5] >> HOUR_SHIFT) > HOURS_BEFORE))
         slot->remarkable = 1;
+}
+
+/* Whether a note can say something without others: emails are left to another function. */
+static int is_looked_at(const Look *look, const int64_t *note)
+{
+    int64_t tag = note[1] & TAG_MASK;
+    return tag != TAG_EMAIL && (tag != TAG_EVENTS || look->customers);
+}
+
+static int has_amount(const int64_t *note)
+{
+    int64_t tag = note[1] & TAG_MASK;
+    return note[2] != 0
+           && (tag == TAG_CUSTOMER || tag == TAG_CUSTOMER_BARE || tag == TAG_MORE_BALANCE || tag == TAG_TRANSACTIONS
+               || tag == TAG_MORE_TRANSACTIONS);
+}
+
+/* Allocate the tables, no larger than these notes need. */
+static int look_open(Look *look)
+{
+    size_t keys = 0, sums = 0;
+    for (size_t index = 0; index < look->part.notes; index++) {
+        const int64_t *note = note_at(&look->part, index);
+        keys += is_looked_at(look, note);
+        sums += look->customers && look->transactions && has_amount(note);
+    }
+    return keys_open(&look->keys, keys) && sums_open(&look->sums, sums, look->customers && look->transactions);
 }
 
 static void look_at_note(Look *look, const int64_t *note)
 {
-    int64_t tag = note[1] & TAG_MASK;
-    if (tag == TAG_EMAIL || (tag == TAG_EVENTS && !look->customers))
+    if (!is_looked_at(look, note))
         return;
+    int64_t tag = note[1] & TAG_MASK;
     Slot *slot = keys_take(&look->keys, note[0]);
     if (note[1] & READ_AGAIN)
         slot->remarkable = 1;
@@ -226,7 +254,7 @@ static void look_at_note(Look *look, const int64_t *note)
         look_at_customer(look, slot, note);
         break;
     case TAG_MORE_BALANCE:
-        if (!slot->customers || slot->where != note[3])
+        if (!slot->customer || slot->where != note[3])
             slot->remarkable = 1;
         else
             sums_add(&look->sums, slot, note[1] >> REWARD_SHIFT, note[2]);
@@ -245,9 +273,9 @@ static void look_at_note(Look *look, const int64_t *note)
         sums_subtract(&look->sums, slot, note[1] >> REWARD_SHIFT, note[2]);
         break;
     case TAG_PURCHASE:
-        if (slot->purchases)
+        if (slot->purchase)
             slot->remarkable = 1;
-        slot->purchases = 1;
+        slot->purchase = 1;
         break;
     default: /* a dead letter, a deleted customer */
         slot->remarkable = 1;
@@ -260,14 +288,14 @@ static size_t look_at_all(Look *look)
     const Part *part = &look->part;
     for (size_t index = 0; index < part->notes; index++)
         look_at_note(look, note_at(part, index));
-    if (look->customers && look->transactions)
+    if (look->sums.wanted)
         for (size_t at = 0; at <= look->sums.mask; at++)
             if (look->sums.sums[at].sum != 0)
                 look->sums.sums[at].slot->remarkable = 1;
     size_t chosen = 0;
     for (size_t index = 0; index < part->notes; index++) {
         const int64_t *note = note_at(part, index);
-        chosen += (note[1] & TAG_MASK) != TAG_EMAIL && keys_find(&look->keys, note[0])->remarkable;
+        chosen += is_looked_at(look, note) && keys_find(&look->keys, note[0])->remarkable;
     }
     return chosen;
 }
@@ -313,8 +341,7 @@ static PyObject *chosen_notes(const Look *look)
     PyObject *list = PyList_New(0);
     for (size_t index = 0; list != NULL && index < look->part.notes; index++) {
         const int64_t *note = note_at(&look->part, index);
-        if ((note[1] & TAG_MASK) != TAG_EMAIL && keys_find(&look->keys, note[0])->remarkable
-            && append_index(list, index) < 0)
+        if (is_looked_at(look, note) && keys_find(&look->keys, note[0])->remarkable && append_index(list, index) < 0)
             Py_CLEAR(list);
     }
     return list;
@@ -342,7 +369,7 @@ static PyObject *remarkable(PyObject *module, PyObject *args)
         PyBuffer_Release(&of_dead);
         return NULL;
     }
-    if (!keys_open(&look.keys, look.part.notes) || !sums_open(&look.sums, look.part.notes)) {
+    if (!look_open(&look)) {
         PyErr_NoMemory();
     } else {
         size_t count;
@@ -358,18 +385,31 @@ static PyObject *remarkable(PyObject *module, PyObject *args)
     return chosen;
 }
 
-/* Count the notes with one of two tags by their keys; return how many keys there are. */
-static size_t count_keys(const Part *part, const Keys *keys, int64_t one, int64_t other)
+static int has_tag(const int64_t *note, int one, int other)
+{
+    return (note[1] & TAG_MASK) == one || (note[1] & TAG_MASK) == other;
+}
+
+static size_t count_notes(const Part *part, int one, int other)
+{
+    size_t count = 0;
+    for (size_t index = 0; index < part->notes; index++)
+        count += has_tag(note_at(part, index), one, other);
+    return count;
+}
+
+/* Note which keys the notes with these two tags have, and which of them come again; return how many keys there are. */
+static size_t count_keys(const Part *part, const Keys *keys, int one, int other)
 {
     size_t count = 0;
     for (size_t index = 0; index < part->notes; index++) {
         const int64_t *note = note_at(part, index);
-        if ((note[1] & TAG_MASK) != one && (note[1] & TAG_MASK) != other)
+        if (!has_tag(note, one, other))
             continue;
         Slot *slot = keys_take(keys, note[0]);
-        count += !slot->customers;
-        slot->remarkable |= slot->customers;
-        slot->customers = 1;
+        count += !slot->customer;
+        slot->remarkable |= slot->customer;
+        slot->customer = 1;
     }
     return count;
 }
@@ -386,7 +426,7 @@ static PyObject *count(PyObject *module, PyObject *args)
     Keys keys;
     if (!PyArg_ParseTuple(args, "Oii:count", &words, &one, &other) || !part_open(words, &buffer, &part))
         return NULL;
-    if (!keys_open(&keys, part.notes)) {
+    if (!keys_open(&keys, count_notes(&part, one, other))) {
         PyErr_NoMemory();
     } else {
         size_t found;
@@ -414,7 +454,7 @@ static PyObject *repeated(PyObject *module, PyObject *args)
     Keys keys;
     if (!PyArg_ParseTuple(args, "Oii:repeated", &words, &one, &other) || !part_open(words, &buffer, &part))
         return NULL;
-    if (!keys_open(&keys, part.notes)) {
+    if (!keys_open(&keys, count_notes(&part, one, other))) {
         PyErr_NoMemory();
     } else {
         Py_BEGIN_ALLOW_THREADS
@@ -423,8 +463,7 @@ static PyObject *repeated(PyObject *module, PyObject *args)
         list = PyList_New(0);
         for (size_t index = 0; list != NULL && index < part.notes; index++) {
             const int64_t *note = note_at(&part, index);
-            if (((note[1] & TAG_MASK) == one || (note[1] & TAG_MASK) == other)
-                && keys_find(&keys, note[0])->remarkable && append_index(list, index) < 0)
+            if (has_tag(note, one, other) && keys_find(&keys, note[0])->remarkable && append_index(list, index) < 0)
                 Py_CLEAR(list);
         }
         free(keys.slots);
