@@ -101,11 +101,13 @@ def copy(folder):
 
 
 def build(folder):
-    """Build the extension of a copy; return whether that succeeded."""
-    room = folder / "masivo_stream" / "core" / "reading"
+    """Build the extensions of a copy; return whether that succeeded."""
     headers = sysconfig.get_paths()["include"]
-    command = ["cc", "-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}", "_prover.c"]
-    return subprocess.run([*command, "-o", "_prover.abi3.so"], cwd=room, check=False).returncode == 0
+    flags = ["-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}"]
+    return all(
+        subprocess.run(["cc", *flags, source, "-o", source.with_suffix(".abi3.so")], check=False).returncode == 0
+        for source in (folder / "masivo_stream").rglob("*.c")
+    )
 
 
 def run_tests(folder, tests, seconds=RUN_SECONDS):

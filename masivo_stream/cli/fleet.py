@@ -130,7 +130,8 @@ def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":
 def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callable[[], Fleet]") -> "FleetResult":
     import anyio
 
-    from masivo_stream.cli.watched import Pointer, calm_collector, hang_ups_ignored
+    from masivo_stream.cli.collector import calm_collector
+    from masivo_stream.cli.watched import Pointer, hang_ups_ignored
     from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet
     from masivo_stream.monitor.fleet_server import beside_monitor
 
