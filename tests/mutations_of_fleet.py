@@ -123,8 +123,8 @@ MUTATIONS = (
     Mutation(
         "the best exit code counts",
         "model/fleet.py",
-        "    worst = max(",
-        "    worst = min(",
+        "    return int(max(map(ExitCode, exit_codes)",
+        "    return int(min(map(ExitCode, exit_codes)",
         "A timer takes a fleet with a denied account for done.",
         (CLI + "a_wrong_key_stops_its_account_alone", CLI + "a_changed_export_stops_its_account_alone"),
     ),

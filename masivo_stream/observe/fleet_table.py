@@ -44,7 +44,7 @@ def print_fleet(console: Console, fleet: FleetResult, only: Sequence[str] = ()) 
 
 
 _COLUMNS = ("done", "accepted", "dead", "in doubt", "left", "requests")
-_LEFT_OUT = ("requests", "left", "accepted", "in doubt", "dead")
+_LEFT_OUT = ("requests", "left", "accepted", "in doubt", "dead", "done")
 """Columns that are left out of a narrow table, the first one first."""
 
 _LEAST_WORDS = 13
@@ -176,7 +176,7 @@ def _left(account: AccountResult, plan: Plan) -> tuple[list[int], str]:
 
 def _table(*figures: str) -> Table:
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("account")
+    table.add_column("account", overflow="fold")  # a name is never cut
     for name in figures:
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("")

@@ -484,7 +484,11 @@ def test_accounts_are_paused_and_resumed_together(fleet, accounts, tmp_path, bes
 def test_a_signal_ends_accounts_that_wait_for_the_end_of_a_pause(fleet, accounts, beside):
     """They have sent nothing; the others have ended."""
     assert fleet("pause", "--only", "south").code == 0
-    beside(lambda: accounts.customers(1) and accounts.customers(3), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def others_ended():
+        return all(Path(f"fleet-state/{name}/report.html").exists() for name in ("north", "west"))
+
+    beside(others_ended, lambda: os.kill(os.getpid(), signal.SIGTERM))
     ended = fleet("migrate", "--json")
     assert (ended.code, codes(json.loads(ended.out))) == (143, {"north": 0, "south": 143, "west": 0})
     assert arrived(accounts) == [1, 0, 3]

@@ -70,7 +70,7 @@ RESULTS = st.builds(
             outcome="complete", exit_code=0, kinds={"customers": kinds}, closes=True, share=share, unread=unread
         ),
     ),
-    st.text("abcdefghij-", min_size=1, max_size=30),
+    st.text("abcdefghij-", min_size=1, max_size=20),
     KINDS,
     st.none() | st.floats(0, 1),
     st.just({}) | st.builds(lambda count: {"events": count}, st.integers(0, 10**9)),

@@ -23,7 +23,7 @@ def pause_fleet(fleet: Fleet, *, only: Sequence[str] = (), runtime: Runtime | No
         runtime: the clock; the default is right for a program.
 
     Returns:
-        What has become of each account: one that cannot be paused leaves the others alone.
+        Whether each account is paused now: one that cannot be paused leaves the others alone.
     """
     found = _each(fleet, partial(pause, not_begun=True, runtime=runtime))
     return FleetPause(
