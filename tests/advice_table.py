@@ -375,7 +375,6 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "; give {…} to: masivo-stream migrate --fleet {…}"
         ): "fleet::an_export_is_sent_again_by_the_command_of_one_account",
-        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
         (
             "please report it with these places; the other accounts were not touched by it"
         ): "fleet::a_bug_in_one_run_can_be_reported",
@@ -388,6 +387,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "name the directory that masivo-stream prepare has written; it holds prepare.json"
         ): "prepare::what_was_prepared_is_migrated",
+    },
+    "flow/commands/fleet_status.py": {
+        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
+        "resume it: it sends nothing until then": "fleet::an_account_that_is_paused_before_it_begins_is_resumed",
     },
     "flow/fleet_file.py": {
         (
@@ -1771,7 +1774,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "flow/commands/fleet.py": {
         "--limit 1/5s --limit 1000/h": "flags in other advice, in place of which a field of the fleet file is named",
     },
-    "observe/fleet_table.py": {
+    "observe/fleet_steps.py": {
         "({…}) {…}": "prints what is advice elsewhere",
         "{…}{…}": "prints what is advice elsewhere",
     },

@@ -310,6 +310,19 @@ def own_state_dir(name: str, *, if_in_use: str = _WAIT) -> Iterator[StateDir]:
         os.close(lock)
 
 
+def make_private_directory(path: Path) -> Path:
+    """Make a directory that other users cannot read, if it is not there yet; return its path.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _storage(path, error) from error
+    return path
+
+
 def is_owned(path: Path) -> str | None:
     """Return which process owns a state directory at this moment, None if no process does."""
     try:
