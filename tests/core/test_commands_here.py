@@ -9,8 +9,21 @@ from hypothesis import strategies as st
 from masivo_stream.core.commands_here import Here, commands_here
 from masivo_stream.model.summary import Invocation
 
-AGAIN = "masivo-stream migrate --customers c.ndjson --events e-*.ndjson /abs/e - s3://b/e --limit 1/5s --canary".split()
-OPTIONS = "--state-dir st --limit 1/5s --config c.toml".split()
+AGAIN = [
+    "masivo-stream",
+    "migrate",
+    "--customers",
+    "c.ndjson",
+    "--events",
+    "e-*.ndjson",
+    "/abs/e",
+    "-",
+    "s3://b/e",
+    "--limit",
+    "1/5s",
+    "--canary",
+]
+OPTIONS = ["--state-dir", "st", "--limit", "1/5s", "--config", "c.toml"]
 
 
 def invocation(again=AGAIN, options=OPTIONS, began="/x"):
