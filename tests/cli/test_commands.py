@@ -278,8 +278,8 @@ def test_a_moved_run_continues_by_its_next_command(online, customers, tmp_path, 
     told = json.loads(online("status", "--state-dir", "../moved", "--json").out)
     step = told["next_steps"][0]["command"]
     assert step == (
-        f"masivo-stream migrate --customers {tmp_path}/customers.ndjson --events {tmp_path}/events.ndjson.gz --no-verify"
-        " --state-dir ../moved"
+        f"masivo-stream migrate --customers {tmp_path}/customers.ndjson --events {tmp_path}/events.ndjson.gz"
+        " --no-verify --state-dir ../moved"
     )
     assert told["report"] == "../moved/report.html"
     assert online("report", "--state-dir", "../moved").code == 0

@@ -10,18 +10,8 @@ from masivo_stream.core.commands_here import Here, commands_here
 from masivo_stream.model.summary import Invocation
 
 AGAIN = [
-    "masivo-stream",
-    "migrate",
-    "--customers",
-    "c.ndjson",
-    "--events",
-    "e-*.ndjson",
-    "/abs/e",
-    "-",
-    "s3://b/e",
-    "--limit",
-    "1/5s",
-    "--canary",
+    *("masivo-stream", "migrate", "--customers", "c.ndjson", "--events", "e-*.ndjson", "/abs/e", "-", "s3://b/e"),
+    *("--limit", "1/5s", "--canary"),
 ]
 OPTIONS = ["--state-dir", "st", "--limit", "1/5s", "--config", "c.toml"]
 
