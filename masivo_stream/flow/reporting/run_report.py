@@ -26,8 +26,8 @@ from masivo_stream.edges.files.catalogue_file import recall_names
 from masivo_stream.edges.files.findings_file import read_findings
 from masivo_stream.edges.files.state_dir import StateDir, read_last_words
 from masivo_stream.edges.journal import Journal, JournalReader
+from masivo_stream.flow.commands_of_run import commands_of
 from masivo_stream.flow.outcome import summarise, warn_of
-from masivo_stream.flow.reporting.commands_of_run import commands_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.what_is_left import add_what_is_left
