@@ -23,7 +23,7 @@ def reporting(
 
     `catalogue` is the file with the names of rewards.
     """
-    from masivo_stream.flow.reporting.commands_of_run import find_working_directory
+    from masivo_stream.flow.commands_of_run import find_working_directory
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.summary import Invocation
 

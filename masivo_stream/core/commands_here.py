@@ -4,8 +4,8 @@ The commands of a run name paths as the process was given them. Another working 
 ones, and a state directory that was moved since has another name: with the old one, a new run would begin.
 """
 
-import os.path
 from collections.abc import Callable, Iterable, Iterator
+from posixpath import join, normpath
 
 import msgspec
 from msgspec import Struct
@@ -39,8 +39,8 @@ class Here(Struct, frozen=True, kw_only=True):
 def commands_here(invocation: Invocation, state_dir: str, here: Here) -> Invocation:
     """Return an invocation as it works here; `state_dir` is the state directory as that process was given it.
 
-    Where the working directory is another one, paths become absolute. If only here a relative one finds something, it
-    stays: then the exports were moved along.
+    In another working directory, paths become absolute. If a relative one finds something only here, it stays: then
+    the exports were moved along.
     """
     began = invocation.directory or here.directory
     elsewhere = began != here.directory
@@ -76,9 +76,9 @@ def _replace(words: Iterable[str], began: str, here: Here) -> Iterator[str]:
 def _seen_from(path: str, began: str, here: Here) -> str:
     if path in _STDIN or "://" in path:
         return path
-    there = os.path.join(began, path)  # noqa: PTH118 - a pattern, or a file with an account's name after a colon
+    there = join(began, path)  # also of a pattern, or of a file with an account's name after a colon
     return path if here.exists(path) and not here.exists(there) else there
 
 
 def _absolute(directory: str, path: str) -> str:
-    return os.path.normpath(os.path.join(directory, path))  # noqa: PTH118 - no disk is looked at
+    return normpath(join(directory, path))

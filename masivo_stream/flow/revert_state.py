@@ -15,7 +15,7 @@ from msgspec import Struct
 from masivo_stream.core.next_steps import quote, revert_command, same_command
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader, open_journal
-from masivo_stream.flow.reporting.commands_of_run import commands_of
+from masivo_stream.flow.commands_of_run import commands_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.ports import Clock

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.accounting.forecast import percent
+from masivo_stream.core.next_steps import count_all_given_up
 from masivo_stream.core.redact import printable
 from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration, rough_duration
@@ -164,7 +165,7 @@ def describe_end(summary: Summary) -> str:
         "interrupted": "interrupted",
         "stopped": "stopped",
     }
-    text = words[summary.outcome]
+    text = "complete" if count_all_given_up(summary) else words[summary.outcome]
     if summary.outcome in ("complete", "dead_letters") and not any(each.accepted for each in summary.kinds.values()):
         text = _describe_end_without_accepted(summary) or text
     if (

@@ -1,6 +1,6 @@
 """The commands of a run, seen from another working directory, or for a state directory that was moved."""
 
-import os.path
+from posixpath import join, normpath
 
 import pytest
 from hypothesis import given
@@ -81,7 +81,7 @@ def test_a_run_that_did_not_note_its_directory_gets_its_state_directory():
 
 
 def test_a_program_has_no_command_to_paste():
-    """Then none is made up; other commands have their state directory."""
+    """It has no command that continues the run; other commands have their state directory."""
     assert seen("/y", "/x/st", again=[], options=[]) == ("", "--state-dir /x/st")
 
 
@@ -91,10 +91,10 @@ NAMES = st.text("ab/.", min_size=1, max_size=6).filter(lambda text: not text.sta
 @given(NAMES, NAMES, st.sampled_from(["/x", "/x/a", "/y/b"]))
 def test_the_words_lead_to_the_same_files(export, state_dir, now):
     """From any directory, if nothing was moved."""
-    state = os.path.join("/x", state_dir)  # noqa: PTH118
+    state = join("/x", state_dir)
     words = ["masivo-stream", "migrate", "--customers", export]
     told = Invocation(again=(*words, "--state-dir", state_dir), options=("--state-dir", state_dir), directory="/x")
     found = commands_here(told, state_dir, Here(directory=now, state_dir=state, exists=lambda _: False))
     where = dict(zip(found.again[2::2], found.again[3::2], strict=True))
     for flag, path in (("--customers", export), ("--state-dir", state_dir)):
-        assert os.path.normpath(os.path.join(now, where[flag])) == os.path.normpath(os.path.join("/x", path))  # noqa: PTH118
+        assert normpath(join(now, where[flag])) == normpath(join("/x", path))
