@@ -43,6 +43,7 @@ class LawOfLooks:
     def unremarkable(self, lines):
         """Return those of the lines that the extension does not doubt."""
         quick = make_quick_look(self._now, watch=True, pure_python=False)
+        lines = list(lines)
         doubted = set(quick.look(self.kind, [(lines, range(len(lines)), 0)]).doubted)
         return [line for index, line in enumerate(lines) if index not in doubted]
 
@@ -77,15 +78,19 @@ class LawOfLooks:
         return [[Blank(line)], [Skipped(**skipped)], *dead]
 
     def taken(self, lines, *, pure_python, shared=None):
-        """Return what is taken of valid lines: notes by part, totals, findings, and the latest date."""
+        """Return what is taken of valid lines, some at once: notes by part, totals, findings, and the latest date."""
         chance = random.Random(len(lines))
-        collector = Collector(1000)
+        collector = Collector(chance.choice((1, 2, 1000)))
         checks = LineChecks(collector, self._now, pure_python=pure_python)
         notes = [[] for _ in range(3)]
         sink = lambda part, found: notes[part].extend(found)  # noqa: E731
         hashed = shared or (QuickLook.salted if pure_python else None)  # the extension has it by itself
         taker = NoteTaker(3, sink, {(self.kind, "f"): 5}, checks, hashed)
-        taker.take(self.kind, self.results(lines, chance))
+        results, begin = self.results(lines, chance), 0
+        while begin < len(results):
+            end = begin + chance.choice((1, 2, 4, 8))
+            taker.take(self.kind, results[begin:end])
+            begin = end
         taker.flush()
         latest = checks.take_latest()
         checks.finish()

@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 from core.adversarial import ROWS
-from core.looking import LawOfLooks
+from core.looking import NOW, LawOfLooks
 from core.made import DATE, PRODUCT, REWARD, as_bytes, customer, event, events, order, transaction, transactions, valid
 from core.odd_lines import MAY_DOUBT, MUST_NOT_TAKE, MUST_TAKE, mutate, rich
 from hypothesis import given, settings
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from masivo_stream.core.checks.note_format import REWARD_SHIFT, SharedHash
 from masivo_stream.core.checks.plausible import NOTHING
-from masivo_stream.core.checks.quick_look import Looked, make_quick_look
+from masivo_stream.core.checks.quick_look import Looked, QuickLook, make_quick_look
+from masivo_stream.core.checks.unknown_fields import LineReader
 from masivo_stream.core.reading.prover import describe_rules, is_built
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.generate.good_records import records
@@ -100,6 +101,7 @@ ODD_DATES = [
     *("2024-01-01T00:00:00+05:45", "2024-01-01T00:00:00-05:45", "2023-12-31T18:15:00Z", "2024-01-02T00:00:00.5Z"),
     *("2023-12-30T23:59:59Z", "1901-01-01T00:00:00Z", "1900-12-31T23:00:00-02:00", "1899-01-01T00:00:00Z"),
     *("9998-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2024-01-01T00:00:00.000000+00:00"),
+    *("9999-12-31T23:59:59.999999Z", "9999-12-31T00:00:00+23:59", "9999-12-31T00:00:00-00:01", "9999-01-01T00:00:00Z"),
     *("2025-01-01T00:00:00+23:59", "2026-01-01T00:00:00Z", "2025-06-30T23:00:00-01:00"),
 ]
 
@@ -319,6 +321,49 @@ def test_words_for_no_name():
     assert_lawful(Kind.CUSTOMERS, lines)
 
 
+SPELT_NAMES = [
+    *("Ana \U0001f469\U0001f3fd\u200d\U0001f680", "さくら", "ソラ", "김", "王", "\ufeffAna", "\u200bnull", "ﾊﾅ", "İ"),
+    *(r"Jos\u00e9", r"\u00D1and\u00fa", r"Juan \"Pepe\" Ib\u00e1\u00f1ez", r"O\\Neil", r"\ud83d\ude00", r"null\""),
+]
+DOUBTED_NAMES = [
+    r"\u006eull",
+    r"n\/a",
+    r"\u00a0null",
+    r"Sof\u00c3\u00ada",
+    r"a\u003fb",
+    r"null\t",
+    r"\ufffd",
+    r" \u3000 ",
+]
+
+
+def test_names_of_the_world():
+    """They may have any characters, and escapes of them. A line with one that may be no name is doubted."""
+    lines = {name: as_bytes(customer(name="#")).replace(b'"#"', b'"%b"' % name.encode()) for name in SPELT_NAMES}
+    law = LAWS[Kind.CUSTOMERS]
+    assert law.unremarkable(lines.values()) == list(lines.values())
+    doubted = [as_bytes(customer(name="#")).replace(b"#", name.encode()) for name in DOUBTED_NAMES]
+    assert law.unremarkable(doubted) == []
+    assert_lawful(Kind.CUSTOMERS, [*lines.values(), *doubted])
+
+
+def test_white_space_of_the_world():
+    """An id that ends with it is doubted, as is a name; all other characters are plain, but for two."""
+    characters = [chr(number) for number in range(0x80, 0x3100)]
+    ids = {as_bytes(customer(id=f"c{each}")): each.isspace() for each in characters}
+    names = {as_bytes(customer(name=f"{each}null")): each.isspace() or each in "ÂÃ" for each in characters}
+    for lines in (ids, names):
+        assert LAWS[Kind.CUSTOMERS].unremarkable(lines) == [line for line, doubted in lines.items() if not doubted]
+
+
+def test_points_that_never_expire():
+    """Programs write the last day that there is."""
+    balance = [{"reward_id": REWARD, "amount": 1, "expiration_date": "9999-12-31T23:59:59Z", "issued_at": DATE}]
+    line = as_bytes(customer(balance=balance))
+    assert LAWS[Kind.CUSTOMERS].unremarkable([line]) == [line]
+    assert_lawful(Kind.CUSTOMERS, [line, line.replace(b"59Z", b"59+14:00"), line.replace(b"59Z", b"59-05:00")])
+
+
 def test_types_that_are_nearly_a_purchase():
     """Texts that are one or two characters away, and others of the same characters."""
     chance = random.Random(1)
@@ -361,9 +406,51 @@ def test_sums_without_end():
 @pytest.mark.parametrize("kind", list(Kind))
 def test_fields_that_the_api_does_not_know(kind):
     """They are counted on every line, in every object."""
-    body = as_bytes(rich(kind)).replace(b'"unknown"', b'"country"' if kind is Kind.CUSTOMERS else b'"status"')
-    lines = [body[: at.end()] + b'"nobody_knows":1,' + body[at.end() :] for at in re.finditer(rb"\{(?!\})", body)]
+    lines = with_unknown(kind, b'"nobody_knows":1,')
     assert_lawful(kind, [*lines, as_bytes(valid(kind)), *lines])
+    many = [as_bytes(valid(kind) | {f"x{number % 45}": number, "y": 1}) for number in range(150)]
+    assert_lawful(kind, [*many, *lines])
+    assert_lawful(kind, [as_bytes(valid(kind) | {f"x{number % 60}": number}) for number in range(240)])
+
+
+def with_unknown(kind, field):
+    """Return lines with an unknown field, each in another object; they are plausible otherwise."""
+    record = rich(kind)
+    if kind is Kind.CUSTOMERS:
+        record["balance"][1] = record["balance"][1] | {"reward_id": REWARDS[2]}
+    elif kind is Kind.EVENTS:
+        record["events"][0]["order"]["value"] = 4
+    else:
+        record["transactions"][1].pop("unknown")
+    record.pop("unknown", None)
+    body = as_bytes(record)
+    return [body[: at.end()] + field + body[at.end() :] for at in re.finditer(rb"\{(?!\})", body)]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_fields_that_were_seen_before_are_counted_without_decoding(kind):
+    """Whatever their names and values are; known ones are as they were."""
+    reader, spelt = LineReader(kind, watch=True), ('"ñ":null', '"":"x"', '"a b":{"id":[1,{}]}', '"zz":[true]', '"zz":0')
+    lines = [line for field in spelt for line in with_unknown(kind, f"{field},".encode())]
+    for line in lines:
+        assert reader.read(line)
+    looked = QuickLook(NOW, watch=True).look(kind, [(lines, range(len(lines)), 0)], learnt=reader.learnt)
+    assert looked.doubted == []
+    for line, mark in zip(lines, array("Q", looked.marks), strict=True):
+        reader.read(line)
+        assert {field for index, field in enumerate(reader.learnt) if mark >> index & 1} == reader.unknown
+    twice = next(line for line in lines if b'"zz":0,' in line).replace(b'"zz":0,', b'"zz":0,"zz":1,')
+    assert QuickLook(NOW, watch=True).look(kind, [([twice], [0], 0)], learnt=reader.learnt).doubted == [0]
+
+
+def test_more_fields_than_an_object_may_have():
+    """Lines with those that are too many are doubted."""
+    learnt = [("", f"x{number}") for number in range(64)]
+    lines = [as_bytes(valid(Kind.EVENTS) | {name: 1}) for _, name in learnt]
+    looked = QuickLook(NOW, watch=True).look(Kind.EVENTS, [(lines, range(64), 0)], learnt=learnt)
+    assert 0 < len(looked.doubted) < 10
+    marks = [each for each in array("Q", looked.marks) if each]
+    assert marks == [1 << number for number in range(64 - len(looked.doubted))]
 
 
 hashes = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 2**63 - 1])

@@ -1,9 +1,12 @@
 """Look at each valid line by itself: whether what it says is plausible, and whether it has unknown fields."""
 
-from collections.abc import Collection, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, islice
 
 from masivo_stream.core.checks.collect import Collector
+from masivo_stream.core.checks.known_fields import FieldName
 from masivo_stream.core.checks.lean_records import LeanRecord
 from masivo_stream.core.checks.note_format import Hashed, SharedHash, place_of, salted_hash
 from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
@@ -83,11 +86,28 @@ class LineChecks:
         if self._quick is None:
             return None
         given = [(run.bodies, run.offsets, begin) for run, begin in zip(runs, begins, strict=True)]
-        looked = self._quick.look(kind, given, shared)
+        looked = self._quick.look(kind, given, shared, self._readers[kind].learnt)
         if looked.records and isinstance(self._plausibility, TimelessPlausibility):
             _, index = looked.latest
             self.dates(kind, next(islice(chain.from_iterable(run.bodies for run in runs), index, None)))
         return looked
+
+    def count_learnt(self, kind: Kind, looked: Looked) -> Mapping[int, Sequence[FieldName]]:
+        """Count the unknown fields that the extension has learnt, on lines that it does not doubt.
+
+        Return those that have to be added one by one, by the index of their line: their places are among the first.
+        """
+        if not looked.marks:
+            return {}
+        learnt, marks = self._readers[kind].learnt, array("Q", looked.marks)
+        waiting: dict[int, Sequence[FieldName]] = {}
+        for mark, records in Counter(filter(None, marks)).items():
+            fields = [field for index, field in enumerate(learnt) if mark >> index & 1]
+            if self.unknown.is_full(kind, fields):
+                self.unknown.add(kind, fields, None, records)
+            else:
+                waiting[mark] = fields
+        return {index: waiting[mark] for index, mark in enumerate(marks) if mark in waiting} if waiting else {}
 
     def dates(self, kind: Kind, body: bytes) -> tuple[Timestamp, Timestamp]:
         """Return the earliest and the latest date of a line that was looked at, and not doubted."""

@@ -9,18 +9,20 @@ The extension works without the interpreter's lock: it hashes what it reads by i
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from masivo_stream.core.checks.known_fields import SCHEMAS
+from masivo_stream.core.checks.known_fields import SCHEMAS, FieldName
 from masivo_stream.core.checks.note_format import SharedHash, Tag
 from masivo_stream.core.checks.plausible import EARLIEST, FIRST_BIRTH_YEAR, NOTHING, PURCHASE, latest_allowed
 from masivo_stream.core.reading import prover
 from masivo_stream.core.reading.prover import (
+    MOST_FIELDS,
     ROLES,
     SIGNING,
     Node,
+    NodeKind,
     Role,
     Roles,
     is_built,
@@ -103,6 +105,9 @@ class Looked(NamedTuple):
     """The earliest and the latest date of the items, or of the registrations, and the index of the line with it."""
     latest: tuple[Moment, int]
     """The latest date that may be in the future, likewise."""
+    marks: bytes
+    """For each line, doubted ones as well, the learnt fields that it has: a number of 64 bits, one bit for each. Empty
+    if no line has any."""
 
     def divide(self, others: "array[int]", numbers: Sequence[int], parts: int) -> list[bytes]:
         """Return the notes divided by hash, with `others` between them in the order of lines.
@@ -119,13 +124,23 @@ class QuickLook:
         """Doubt dates more than a day after `now`, and unknown fields if `watch`. `now` is None if no date is late."""
         latest = _NEVER if now is None else moment_of(latest_allowed(now))
         self._watch, self._looked_for = watch, _look_for(latest)
-        self._provers: dict[Kind, prover.Prover] = {}
+        self._provers: dict[Kind, tuple[int, prover.Prover]] = {}
 
-    def look(self, kind: Kind, runs: Sequence[Run], shared: SharedHash | None = None) -> Looked:
-        """Look at valid lines of a kind. Notes have the hashes of `shared`, or of `salted`."""
-        found = self._provers.get(kind)
-        if found is None:
-            found = self._provers[kind] = self.make(kind)
+    def look(
+        self,
+        kind: Kind,
+        runs: Sequence[Run],
+        shared: SharedHash | None = None,
+        learnt: Sequence[FieldName] = (),
+    ) -> Looked:
+        """Look at valid lines of a kind. Notes have the hashes of `shared`, or of `salted`.
+
+        Unknown fields are doubted, but for those that are `learnt`: the same ones each time, and then further ones.
+        """
+        known, found = self._provers.get(kind, (-1, None))
+        if found is None or known != len(learnt):
+            found = self.make(kind, learnt)
+            self._provers[kind] = len(learnt), found
         return Looked(*found.look(runs, _KEY if shared is None else shared.key, shared is not None))
 
     @staticmethod
@@ -133,10 +148,11 @@ class QuickLook:
         """Return the hash that notes of this process have, of an id, or of a customer and a purchase."""
         return prover.hash_of(_KEY, False, value)  # noqa: FBT003 - it takes no keywords
 
-    def make(self, kind: Kind, *, plain: bool = False) -> "prover.Prover":
+    def make(self, kind: Kind, learnt: Sequence[FieldName] = (), *, plain: bool = False) -> "prover.Prover":
         """Make a prover that looks at lines of a kind; `plain` as in `core.reading.prover.make_prover`."""
         look = (*self._looked_for, _TAGS[kind])
-        return prover.Prover(describe_look(kind), reject_unknown=self._watch, look=look, plain=plain)
+        schema = with_learnt(describe_look(kind), learnt)
+        return prover.Prover(schema, reject_unknown=self._watch, look=look, plain=plain)
 
 
 def make_quick_look(now: Timestamp | None, *, watch: bool, pure_python: bool) -> QuickLook | None:
@@ -148,6 +164,31 @@ def make_quick_look(now: Timestamp | None, *, watch: bool, pure_python: bool) ->
 def describe_look(kind: Kind) -> Node:
     """Describe to the extension what to look at on lines of a kind."""
     return make_tree(SCHEMAS[kind], ROLES[kind] | _LOOKED_AT[kind])
+
+
+def with_learnt(node: Node, learnt: Sequence[FieldName]) -> Node:
+    """Return the description of a record with unknown fields in it, which the extension marks by their indexes."""
+    by_path: dict[str, list[tuple[bytes, bool, Node]]] = {}
+    for index, (path, name) in enumerate(learnt):
+        field: Node = int(NodeKind.ANY), int(Role.NONE), False, 1 << index
+        by_path.setdefault(path, []).append((b'"%b"' % name.encode(), False, field))
+    return _extended(node, "", by_path) if by_path else node
+
+
+def _extended(node: Node, path: str, learnt: Mapping[str, list[tuple[bytes, bool, Node]]]) -> Node:
+    payload: Any  # it depends on the kind
+    kind, role, nullable, payload = node
+    match kind, payload:
+        case NodeKind.LIST, (not_empty, item):
+            payload = not_empty, _extended(item, f"{path}[]", learnt)
+        case NodeKind.STRUCT, (fields, by_tag):
+            here = f"{path}." if path else ""
+            known = [
+                (quoted, required, _extended(each, here + quoted[1:-1].decode(), learnt))
+                for quoted, required, each in fields
+            ]
+            payload = (*known, *learnt.get(path, ()))[:MOST_FIELDS], by_tag  # lines with further ones are doubted
+    return kind, role, nullable, payload
 
 
 def _look_for(latest: int) -> tuple[int, int, int, bytes, tuple[bytes, ...]]:

@@ -34,6 +34,7 @@ from masivo_stream.core.checks.note_format import (
     Tag,
     event_value,
     hour_number,
+    place_of,
     where,
     with_hour,
 )
@@ -193,7 +194,8 @@ class NoteTaker:
         totals = self._totals[kind, results[0].file]
         (first, first_line), (last, last_line) = looked.first, looked.last
         dated = {first_line, last_line} if looked.records and not totals.spans(first, last) else set[int]()
-        known = sorted(dated.union(looked.doubted))
+        unknown = self._lines.count_learnt(kind, looked)
+        known = sorted(dated.union(looked.doubted, unknown))
         begin = 0
         for found in results:
             if not isinstance(found, EntryRun):
@@ -203,10 +205,14 @@ class NoteTaker:
             end = begin + len(found)
             for index in known[bisect_left(known, begin) : bisect_left(known, end)]:
                 self._number_until(index, rewards, numbers)
+                at = index - begin
+                if index in unknown:
+                    place = where(self._files[kind, found.file], found.line + at), found.offsets[at]
+                    self._lines.unknown.add(kind, unknown[index], place_of(*place, len(found.bodies[at])))
                 if index in dated:
-                    totals.span(*self._lines.dates(kind, found.bodies[index - begin]))
-                else:
-                    self._of_lines(kind, found, range(index - begin, index - begin + 1))
+                    totals.span(*self._lines.dates(kind, found.bodies[at]))
+                elif index not in unknown:
+                    self._of_lines(kind, found, range(at, at + 1))
             begin = end
         self._number_until(begin, rewards, numbers)
         return numbers

@@ -76,6 +76,7 @@ static void count_line(Call *call, Totals *totals, Py_ssize_t index)
         totals->latest = line->latest;
         totals->latest_line = index;
     }
+    totals->marks |= line->marks;
     totals->records++;
     totals->items += line->items;
 }
@@ -137,11 +138,23 @@ static int run_lines(const Run *run, Line *lines)
     return 1;
 }
 
+/* The marks of all lines, 0 for those that are doubted; nothing if no line has any. */
+static PyObject *marks_of(const Line *lines, Py_ssize_t count, const Totals *totals)
+{
+    PyObject *made = PyBytes_FromStringAndSize(NULL, totals->marks ? count * (Py_ssize_t)sizeof(uint64_t) : 0);
+    char *to = made == NULL || !totals->marks ? NULL : PyBytes_AsString(made);
+    for (Py_ssize_t i = 0; to != NULL && i < count; i++) {
+        uint64_t marks = lines[i].customer == NULL ? 0 : lines[i].marks;
+        memcpy(to + i * (Py_ssize_t)sizeof marks, &marks, sizeof marks);
+    }
+    return made;
+}
+
 /* What `Looked` in core/checks/quick_look.py has, in its order. */
 static PyObject *looked_of(const Call *call, const Line *lines, Py_ssize_t count, const Totals *totals)
 {
-    PyObject *doubted = PyList_New(0), *rewards = PyList_New(0), *result = NULL;
-    int complete = doubted != NULL && rewards != NULL;
+    PyObject *doubted = PyList_New(0), *rewards = PyList_New(0), *marks = marks_of(lines, count, totals), *result = NULL;
+    int complete = doubted != NULL && rewards != NULL && marks != NULL;
     for (Py_ssize_t i = 0; complete && i < count; i++)
         if (lines[i].customer == NULL)
             complete = append(doubted, PyLong_FromSsize_t(i));
@@ -152,10 +165,11 @@ static PyObject *looked_of(const Call *call, const Line *lines, Py_ssize_t count
     }
     if (complete)
         result = Py_BuildValue(
-            "(Oy#OnnLL(Ln)(Ln)(Ln))", doubted, call->note_count ? (const char *)call->notes : "",
+            "(Oy#OnnLL(Ln)(Ln)(Ln)O)", doubted, call->note_count ? (const char *)call->notes : "",
             call->note_count * (Py_ssize_t)sizeof(Note), rewards, totals->records, totals->items,
             (long long)call->value_total, (long long)call->paid_total, (long long)totals->first, totals->first_line,
-            (long long)totals->last, totals->last_line, (long long)totals->latest, totals->latest_line);
+            (long long)totals->last, totals->last_line, (long long)totals->latest, totals->latest_line, marks);
+    Py_XDECREF(marks);
     Py_XDECREF(doubted);
     Py_XDECREF(rewards);
     return result;

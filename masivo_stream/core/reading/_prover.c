@@ -11,7 +11,7 @@
  *   doubt   nothing is known. The validator looks at the line, as it would without this file.
  *
  * So a prover may doubt as much as it likes, and it does where that is simpler than being exact: at escapes in a
- * customer's id, at numbers of many digits, at dates outside of the years 1000 to 9998, at \r between two fields. Being
+ * customer's id, at numbers of many digits, at dates outside of the years 1000 to 9999, at \r between two fields. Being
  * wrong in the other direction is the one thing that it must never be. Three rules follow:
  *
  *   1. What is not known to be right is doubted. Every function here returns NULL for doubt, and every caller returns
@@ -67,7 +67,7 @@
 
 /* Raise it, and the one in prover.py, whenever lines are proved in another way, or more is asked or returned: whoever
  * updates a checkout may still have the extension that was built before. */
-#define INTERFACE 3
+#define INTERFACE 4
 
 #define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
 #define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
@@ -96,7 +96,8 @@ enum Kind {
     KIND_ONE_OF, /* one of some texts, byte for byte */
     KIND_OBJECT, /* free-form */
     KIND_LIST,
-    KIND_STRUCT /* an object with fields that the schema names, and maybe others */
+    KIND_STRUCT, /* an object with fields that the schema names, and maybe others */
+    KIND_ANY     /* any value; which of these are on a line is noted, if lines are looked at */
 };
 enum Role {
     ROLE_NONE,
@@ -155,6 +156,7 @@ struct Node {
     int nullable;
     int not_empty; /* TEXT, LIST */
     int signs;     /* NUMBER: the signs that it may have, a union of `enum Sign` */
+    uint64_t mark; /* ANY: one bit */
     /* ONE_OF: the texts that the value may be, quotes included */
     Bytes *choices;
     int choice_count;
@@ -378,6 +380,10 @@ static Node *node_build(PyObject *described, int *guess_count, int depth)
     case KIND_DATE:
     case KIND_OBJECT:
         break;
+    case KIND_ANY:
+        node->mark = PyLong_AsUnsignedLongLong(payload);
+        built = !PyErr_Occurred();
+        break;
     case KIND_ONE_OF:
         built = texts_build(payload, &node->choices, &node->choice_count);
         break;
@@ -414,6 +420,7 @@ typedef struct {
     int64_t value, paid; /* of its orders, in millionths */
     int sums, balances;  /* the number of different rewards, and of lines of a balance */
     int has_balance, has_zero;
+    uint64_t marks; /* of the values of any kind */
     int64_t where, offset; /* source and line in one number, and the offset in the source */
 } Line;
 
@@ -457,6 +464,7 @@ typedef struct {
 } Note;
 
 typedef struct {
+    uint64_t marks; /* of all lines */
     Py_ssize_t records, items;
     int64_t first, last, latest; /* as in `Line` */
     Py_ssize_t first_line, last_line, latest_line;
@@ -743,8 +751,8 @@ static int64_t day_number(unsigned year, unsigned month, unsigned day, int leap)
 #define DAYS_UNTIL_1970 ((int64_t)719163)
 
 /* A date-time of RFC 3339, from behind its opening quote to behind its closing one: upper-case T, Z or ±hh:mm, no leap
- * second. Years at both ends of what a datetime can hold are doubted, so that no zone leads beyond them. Of a fraction,
- * a datetime has six digits. */
+ * second. Early years are doubted, and in the last one zones that may lead beyond it. Of a fraction, a datetime has six
+ * digits. */
 static Text read_date(Call *call, Text p)
 {
     static const uint8_t DAYS[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -757,7 +765,7 @@ static Text read_date(Call *call, Text p)
     unsigned hour = two_digits(p + 11, &bad), minute = two_digits(p + 14, &bad), second = two_digits(p + 17, &bad);
     if (bad || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':')
         return NULL;
-    if (year < 1000 || year > 9998 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+    if (year < 1000 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
         return NULL;
     int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (day < 1 || day > DAYS[month] + (unsigned)(leap && month == 2))
@@ -784,8 +792,11 @@ static Text read_date(Call *call, Text p)
         if (bad || hours > 23 || minutes > 59)
             return NULL;
         offset = (int64_t)(hours * 60 + minutes);
-        if (*p == '-')
+        if (*p == '-') {
+            if (year == 9999) /* no zone leads beyond what a datetime can hold */
+                return NULL;
             offset = -offset;
+        }
         p += 6;
     }
     if (!at(p, end, '"'))
@@ -974,9 +985,15 @@ static Text read_text(Call *call, const Node *node, Text p)
         Text behind = read_string(call, p + 1, &escaped);
         return behind != NULL && node->not_empty && behind == p + 2 ? NULL : behind;
     }
+    const Look *look = call->prover->look;
+    if (node->role == ROLE_NAME) { /* only a prover that looks asks for it */
+        if (look == NULL || !at(p, call->end, '"') || (p = read_string(call, (content.text = p + 1), &escaped)) == NULL)
+            return NULL;
+        content.length = p - 1 - content.text;
+        return is_real_name(look, content) ? p : NULL;
+    }
     if ((p = read_plain_string(call, p, &content)) == NULL || (node->not_empty && content.length == 0))
         return NULL;
-    const Look *look = call->prover->look;
     switch (node->role) {
     case ROLE_CUSTOMER:
         call->line->customer = content.text;
@@ -986,8 +1003,6 @@ static Text read_text(Call *call, const Node *node, Text p)
         call->line->email = content.text;
         call->line->email_length = content.length;
         return look == NULL || is_email(content) ? p : NULL;
-    case ROLE_NAME:
-        return look == NULL || is_real_name(look, content) ? p : NULL;
     case ROLE_PURCHASE:
         call->purchase = content;
         return p;
@@ -1214,6 +1229,9 @@ static Text read_value(Call *call, const Node *node, Text p, int depth)
         return read_list(call, node, p, depth);
     case KIND_STRUCT:
         return read_struct(call, node, p, depth);
+    case KIND_ANY:
+        call->line->marks |= node->mark;
+        return skip_value(call, p, depth);
     }
     return NULL;
 }

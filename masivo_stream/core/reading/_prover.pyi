@@ -30,6 +30,7 @@ class Prover:
         tuple[int, int],
         tuple[int, int],
         tuple[int, int],
+        bytes,
     ]: ...
 
 def divide(plain: bytes, others: array[int], numbers: Sequence[int], parts: int, /) -> list[bytes]: ...

@@ -24,7 +24,7 @@ from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import Timestamp, Uuid
 
-_INTERFACE = 3
+_INTERFACE = 4
 """An extension with another one was built from other sources, and is not used."""
 _BUILT = _FITS = False
 try:
@@ -36,6 +36,9 @@ except ImportError:  # it was not built, or does not fit this Python
     pass
 else:
     _BUILT, _FITS = True, getattr(_prover, "INTERFACE", 1) == _INTERFACE
+
+MOST_FIELDS = 64
+"""Fields of one object that the extension takes."""
 
 Node = tuple[int, int, bool, object]
 """Kind, role, whether it may be null, and what the kind needs."""
@@ -53,6 +56,7 @@ class NodeKind(enum.IntEnum):
     OBJECT = 6
     LIST = 7
     STRUCT = 8
+    ANY = 9
 
 
 class Role(enum.IntEnum):
