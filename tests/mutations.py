@@ -30,6 +30,7 @@ import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
 import mutations_of_looks
+import mutations_of_memory
 import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
@@ -72,6 +73,7 @@ LISTS = (
     mutations_of_prepare,
     mutations_of_prover,
     mutations_of_looks,
+    mutations_of_memory,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

@@ -7,6 +7,7 @@ from mutation import Mutation
 
 SOURCE = "core/reading/_memory.c"
 VALUES = "core/test_duplicates.py::test_"
+PURCHASES = "core/test_purchases.py::test_"
 
 MUTATIONS = (
     Mutation(
@@ -20,10 +21,18 @@ MUTATIONS = (
     Mutation(
         "a value that comes again stays old",
         SOURCE,
-        "            table->slots[place] = low | stamp_of(memory);\n            return SAME;",
+        "            table->slots[*place] = low | stamp_of(memory);\n            return SAME;",
         "            return SAME;",
         "A customer on every second line is forgotten, and the next of these lines is sent.",
         (VALUES + "a_value_that_comes_again_is_young_again",),
+    ),
+    Mutation(
+        "room is made before a value is looked up",
+        SOURCE,
+        "Found found = table->size == 0 ? NEW :",
+        "Found found = is_full(table) && !make_room(memory, table) ? NO_MEMORY :",
+        "The last value of an age is forgotten one value too early.",
+        (VALUES + "exactly_a_capacity_of_others_is_not_too_many",),
     ),
     Mutation(
         "a table that grows leaves values where they were",
@@ -48,5 +57,29 @@ MUTATIONS = (
         "new = list(range(len(emails)))",
         "A good record is a dead letter because of the email of one that is not sent.",
         (VALUES + "the_email_of_a_duplicate_is_free",),
+    ),
+    Mutation(
+        "another event of a purchase is the same one",
+        SOURCE,
+        "if (!memory->has_contents || table->contents[*place] == content) {",
+        "{",
+        "A refund is left out as the purchase it refunds.",
+        (PURCHASES + "both_tables_find_the_same",),
+    ),
+    Mutation(
+        "customer and purchase may change places",
+        SOURCE,
+        "mix(mix(columns->customer) + event->digest)",
+        "mix(columns->customer + event->digest)",
+        "Somebody is warned of purchases that did not come before.",
+        (PURCHASES + "customer_and_purchase_ids_are_kept_apart",),
+    ),
+    Mutation(
+        "contents stay where they were",
+        SOURCE,
+        "            contents[place] = contents[from];",
+        "            contents[place] = contents[place];",
+        "An event is compared with another one's content once the table has grown.",
+        (PURCHASES + "no_event_of_the_window_is_forgotten", PURCHASES + "one_purchase_may_have_many_events"),
     ),
 )

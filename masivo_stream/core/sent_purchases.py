@@ -92,7 +92,7 @@ class PurchaseNotes:
         return b"".join(map(self._of_part, parts))
 
     def _of_part(self, part: Packable) -> bytes:
-        signs = self._recent.take(part) if isinstance(part, EntryRun) else None
+        signs = self._recent.take(part) if isinstance(part, EntryRun | Entry) else None
         if signs is None:
             for entry in one_by_one((part,)):
                 self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # it looks at lean fields only

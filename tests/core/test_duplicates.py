@@ -113,6 +113,16 @@ def test_a_value_that_comes_again_is_young_again(pure_python):
         assert repeats.seen("kept")
 
 
+@both
+@pytest.mark.parametrize("capacity", [1, 3, 64, 200])
+def test_exactly_a_capacity_of_others_is_not_too_many(capacity, pure_python):
+    """Also if the last value of an age comes again, and its table is full just then."""
+    repeats = remember_values(capacity=capacity, pure_python=pure_python)
+    for start in range(0, 200 * capacity, capacity):
+        found = repeats.seen_all([f"first{start}", *values(range(start, start + capacity)), f"first{start}"])
+        assert found == [capacity + 1]
+
+
 EMAILS = st.sampled_from(["a@b", "c@d", "é@ü", "\ud800@x"])
 
 

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left, insort
 
 import _memory
-from _memory import ValueTable
+from _memory import PurchaseTable, ValueTable
 
 FAIL_EVERY = ctypes.c_uint.in_dll(ctypes.CDLL(_memory.__file__), "fail_every")
 
@@ -68,12 +68,41 @@ def remember_values(chance):
     return True
 
 
+def remember_purchases(chance):
+    """Give one table many events of purchases."""
+    capacity = chance.choice([1, 2, 64, 65, chance.randint(1, 300), chance.randint(1, 3000)])
+    table, events, purchases, sure = PurchaseTable(capacity=capacity), Past(), Past(), True
+    most, contents = chance.choice([3, capacity, 10 * capacity]), chance.choice([0, 3, 0xFFFFFF])
+    FAIL_EVERY.value = chance.choice([0, 0, 3, 20])
+    for _ in range(chance.randint(1, 40)):
+        customers = [str(chance.randint(0, 9)) for _ in range(chance.randint(0, 40))]
+        items = [chance.choice([0, 1, 2, 5, 70]) for _ in customers]
+        bought = [str(chance.randint(0, most)) for _ in range(sum(items))]
+        columns = customers, items, bought, [chance.randint(0, contents) for _ in bought]
+        try:
+            hits = table.note_all(*columns)
+        except MemoryError:
+            sure, hits = False, None
+        owners = (customer for customer, count in zip(customers, items, strict=True) for _ in range(count))
+        for index, event in enumerate(zip(owners, *columns[2:], strict=True)):
+            same, alike = events.others_since(event), purchases.others_since(event[:2])
+            right = hits is None or (
+                is_lawful(bool(hits.get(index)), same, capacity, sure=sure) and (index not in hits or alike is not None)
+            )
+            if not right:
+                return False
+            events.add(event)
+            purchases.add(event[:2])
+    return True
+
+
 def main():
     """Do so for some seconds."""
     end, seed = time.monotonic() + float(sys.argv[1]), time.time_ns()
     begin = seed
     while time.monotonic() < end:
-        if not remember_values(random.Random(seed)):
+        chance = random.Random(seed)
+        if not (remember_values(chance) and remember_purchases(chance)):
             sys.exit(f"the law is broken with seed {seed}")
         seed += 1
     sys.stdout.write(f"Done: {seed - begin:,} tables\n")

@@ -53,7 +53,7 @@
 
 /* Raise it, and the one in memory.py, whenever something is asked, answered or remembered in another way: whoever
  * updates a checkout may still have the extension that was built before. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 #define TABLES 256
 #define STAMP_MASK ((uint64_t)TABLES - 1) /* the bits of a digest that are the number of its table */
@@ -62,7 +62,7 @@
 #define FIRST_SIZE 8
 #define MORE_SLOTS 8                /* behind the last home */
 #define MOST_SLOTS ((uint32_t)1 << 30) /* of one table: for 2^38 digests in all */
-#define CONTENT_MASK 0xFFFFFF
+#define MOST_CONTENT 0xFFFFFF
 #define AT_ONCE 64 /* digests that are computed before the first of them is looked for */
 
 _Static_assert(SPANS + 2 < STAMPS, "what is older than the window has a stamp that is not in the window");
@@ -192,22 +192,22 @@ static int grow(Memory *memory, Table *table, uint32_t more)
     return 1;
 }
 
-/* Make a slot empty if the table is full.
+static int is_full(const Table *table) { return table->used >= table->size - table->size / 8; } /* of none: 0 >= 0 */
+
+/* Make room in a table that is full.
  *
  * Tables fill evenly, so if one of them has to grow, all that are as small do, one after the other: then each fits into
  * what those before it have left in the heap. If they grew each in its own time, a third of the heap would be holes.
  * The exception is a table with many more digests than others: many events of one purchase. It grows alone. */
 static int make_room(Memory *memory, Table *table)
 {
-    if (table->used < table->size - table->size / 8) /* of an empty table, 0 < 0 */
-        return 1;
     if (memory->age > memory->window && table->size > 0) {
         rebuild(memory, table, 0, 1);
         if (table->used < table->size - table->size / 8 - table->size / 16)
             return 1;
     }
     uint32_t size = table->size, more = size == 0 ? FIRST_SIZE : FIRST_SIZE / 2 + size / 8;
-    if (size > 64 && table->used / 4 > (uint64_t)memory_length((PyObject *)memory) / TABLES)
+    if (size > 16 && table->used / 4 > (uint64_t)memory_length((PyObject *)memory) / TABLES)
         return grow(memory, table, more);
     for (int i = 0; i < TABLES; i++)
         if (memory->tables[i].size <= size && !grow(memory, &memory->tables[i], size + more - memory->tables[i].size))
@@ -229,32 +229,59 @@ static int is_at(const Table *table, uint32_t place, uint64_t low)
     return table->slots[place] != 0 && (table->slots[place] & ~STAMP_MASK) == low;
 }
 
-/* Remember a digest, and return what of it came before. Values have no content. */
-static Found note(Memory *memory, uint64_t digest, uint32_t content)
+/* Find the place where a digest belongs, behind all that are equal to it. If an equal one has the same content, it gets
+ * the present age, and the place is its own. Values have no content. */
+static Found look_up(Memory *memory, Table *table, uint64_t low, uint32_t content, uint32_t *place)
 {
-    Table *table = &memory->tables[digest & STAMP_MASK];
-    uint64_t low = digest & ~STAMP_MASK;
-    if (!make_room(memory, table))
-        return NO_MEMORY;
-    uint32_t place = find(table, low), end;
     Found found = NEW;
-    for (; is_at(table, place, low); place++) {
-        if (!memory->has_contents || table->contents[place] == content) {
-            table->slots[place] = low | stamp_of(memory);
+    for (*place = find(table, low); is_at(table, *place, low); ++*place) {
+        if (!memory->has_contents || table->contents[*place] == content) {
+            table->slots[*place] = low | stamp_of(memory);
             return SAME;
         }
         found = ALIKE;
     }
-    for (end = place; table->slots[end] != 0; end++)
-        ;
-    if (end == table->length - 1 && !lengthen(table, memory->has_contents))
-        return NO_MEMORY;
-    memmove(table->slots + place + 1, table->slots + place, (end - place) * sizeof *table->slots);
-    table->slots[place] = low | stamp_of(memory);
-    if (memory->has_contents) {
-        memmove(table->contents + place + 1, table->contents + place, (end - place) * sizeof *table->contents);
-        table->contents[place] = content;
+    return found;
+}
+
+/* Put a digest into a slot, and what is in the way one slot further, up to the next empty one. */
+static void insert(Table *table, uint32_t place, uint64_t slot, uint32_t content)
+{
+    uint64_t *slots = table->slots, next;
+    if (table->contents == NULL) {
+        for (; (next = slots[place]) != 0; slot = next)
+            slots[place++] = slot;
+        slots[place] = slot;
+        return;
     }
+    uint32_t *contents = table->contents, moved;
+    for (; (next = slots[place]) != 0; slot = next, content = moved) {
+        moved = contents[place];
+        slots[place] = slot;
+        contents[place++] = content;
+    }
+    slots[place] = slot;
+    contents[place] = content;
+}
+
+/* Remember a digest, and return what of it came before. It is looked up before room is made, which may drop it: when it
+ * came, it may have been the last one of its age. */
+static Found note(Memory *memory, uint64_t digest, uint32_t content)
+{
+    Table *table = &memory->tables[digest & STAMP_MASK];
+    uint64_t low = digest & ~STAMP_MASK;
+    uint32_t place = 0;
+    Found found = table->size == 0 ? NEW : look_up(memory, table, low, content, &place);
+    if (found == SAME)
+        return SAME;
+    if (is_full(table)) {
+        if (!make_room(memory, table))
+            return NO_MEMORY;
+        look_up(memory, table, low, content, &place);
+    }
+    if (table->slots[table->length - 2] != 0 && !lengthen(table, memory->has_contents))
+        return NO_MEMORY;
+    insert(table, place, low | stamp_of(memory), content);
     table->used++;
     if (--memory->left == 0) {
         memory->age++;
@@ -445,6 +472,152 @@ static PyType_Spec VALUES_SPEC = {
     .slots = VALUES_SLOTS,
 };
 
+/* ---- Purchases --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint64_t digest;
+    uint32_t content;
+} Event;
+
+/* The events of some records: the columns that are given, and where reading them has come to. */
+typedef struct {
+    PyObject *customers, *items, *purchases, *contents; /* lists */
+    Py_ssize_t record;                                  /* the next one */
+    Py_ssize_t left;                                    /* events of the record before that */
+    uint64_t customer;                                  /* its customer's digest */
+    Py_ssize_t event;                                   /* the next one */
+} Columns;
+
+static int fail_lengths(void)
+{
+    PyErr_SetString(PyExc_ValueError, "the columns have different lengths");
+    return -1;
+}
+
+/* Read the customer of the next record. Return 0 if there is none, -1 if something is wrong. */
+static int next_record(Columns *columns)
+{
+    if (columns->record >= PyList_Size(columns->customers))
+        return columns->record < PyList_Size(columns->items) ? fail_lengths() : 0;
+    if (columns->record >= PyList_Size(columns->items))
+        return fail_lengths();
+    Py_ssize_t items = PyLong_AsSsize_t(PyList_GetItem(columns->items, columns->record));
+    if (items == -1 && PyErr_Occurred())
+        return -1;
+    if (items < 0)
+        return fail_lengths();
+    if (!digest_of(PyList_GetItem(columns->customers, columns->record), &columns->customer))
+        return -1;
+    columns->left = items;
+    columns->record++;
+    return 1;
+}
+
+/* Read the next event. Return 0 if there is none, -1 if something is wrong. */
+static int next_event(Columns *columns, Event *event)
+{
+    while (columns->left == 0) {
+        int found = next_record(columns);
+        if (found < 0)
+            return -1;
+        if (found == 0) {
+            int all = columns->event == PyList_Size(columns->purchases) && columns->event == PyList_Size(columns->contents);
+            return all ? 0 : fail_lengths();
+        }
+    }
+    if (columns->event >= PyList_Size(columns->purchases) || columns->event >= PyList_Size(columns->contents))
+        return fail_lengths();
+    unsigned long content = PyLong_AsUnsignedLong(PyList_GetItem(columns->contents, columns->event));
+    if (content == (unsigned long)-1 && PyErr_Occurred())
+        return -1;
+    if (content > MOST_CONTENT) {
+        PyErr_SetString(PyExc_OverflowError, "a content has 24 bits");
+        return -1;
+    }
+    if (!digest_of(PyList_GetItem(columns->purchases, columns->event), &event->digest))
+        return -1;
+    /* Two sums are equal by chance only, since Python's hash has a key of this process. The customer's digest is mixed
+     * once more: so it makes a difference which of the two texts is the customer. */
+    event->digest = mix(mix(columns->customer) + event->digest);
+    event->content = (uint32_t)content;
+    columns->left--;
+    columns->event++;
+    return 1;
+}
+
+static int set_item(PyObject *dict, PyObject *key, PyObject *value) /* takes the reference to the key */
+{
+    int done = key != NULL && PyDict_SetItem(dict, key, value) == 0;
+    Py_XDECREF(key);
+    return done;
+}
+
+/* Note events, of which the first has this number, and add to `hits` those that came before. */
+static int note_events(Memory *memory, const Event *events, Py_ssize_t count, Py_ssize_t number, PyObject *hits)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Found found = note(memory, events[i].digest, events[i].content);
+        if (found == NO_MEMORY) {
+            PyErr_NoMemory();
+            return 0;
+        }
+        if (found != NEW && !set_item(hits, PyLong_FromSsize_t(number + i), found == SAME ? Py_True : Py_False))
+            return 0;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(note_all_doc,
+             "note_all(customers, items, purchases, contents, /)\n--\n\nRemember the events of records. Return those that"
+             " came before, by their indexes among all events given: whether in the same event.");
+
+static PyObject *purchases_note_all(PyObject *self, PyObject *args)
+{
+    Memory *memory = (Memory *)self;
+    Columns columns = {0};
+    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyList_Type, &columns.customers, &PyList_Type, &columns.items, &PyList_Type,
+                          &columns.purchases, &PyList_Type, &columns.contents))
+        return NULL;
+    PyObject *hits = PyDict_New();
+    int found = 1;
+    while (hits != NULL && found == 1) {
+        Event events[AT_ONCE];
+        Py_ssize_t count = 0, begin = columns.event;
+        while (count < AT_ONCE && (found = next_event(&columns, &events[count])) == 1)
+            announce(memory, events[count++].digest);
+        if (found < 0 || !note_events(memory, events, count, begin, hits))
+            Py_CLEAR(hits);
+    }
+    return hits;
+}
+
+static PyObject *purchases_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return memory_new(type, args, kwargs, 1);
+}
+
+static PyMethodDef PURCHASES_METHODS[] = {
+    {"note_all", purchases_note_all, METH_VARARGS, note_all_doc},
+    {"__sizeof__", memory_sizeof, METH_NOARGS, sizeof_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot PURCHASES_SLOTS[] = {
+    {Py_tp_doc, "PurchaseTable(*, capacity)\n--\n\nRemembers at least the last `capacity` events."},
+    {Py_tp_new, purchases_new},
+    {Py_tp_dealloc, memory_dealloc},
+    {Py_tp_methods, PURCHASES_METHODS},
+    {Py_sq_length, memory_length},
+    {0, NULL},
+};
+
+static PyType_Spec PURCHASES_SPEC = {
+    .name = "masivo_stream.core.reading._memory.PurchaseTable",
+    .basicsize = sizeof(Memory),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = PURCHASES_SLOTS,
+};
+
 /* ---- The module -------------------------------------------------------------------------------------------------- */
 
 static int add_type(PyObject *module, PyType_Spec *spec, const char *name)
@@ -463,7 +636,7 @@ static int module_exec(PyObject *module)
         PyErr_SetString(PyExc_ImportError, "hashes of this Python have not 64 bits");
         return -1;
     }
-    if (!add_type(module, &VALUES_SPEC, "ValueTable"))
+    if (!add_type(module, &VALUES_SPEC, "ValueTable") || !add_type(module, &PURCHASES_SPEC, "PurchaseTable"))
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }

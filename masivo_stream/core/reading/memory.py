@@ -7,9 +7,9 @@ same in Python: what they promise to notice is the same with it and without.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from masivo_stream.core.reading._memory import ValueTable
+    from masivo_stream.core.reading._memory import PurchaseTable, ValueTable
 
-_INTERFACE = 1
+_INTERFACE = 2
 """An extension with another one was built from other sources, and is not used."""
 
 try:
@@ -28,3 +28,8 @@ def has_tables() -> bool:
 def make_value_table(*, capacity: int) -> "ValueTable | None":
     """Return a table that remembers at least the last `capacity` distinct values; None if there is no extension."""
     return _memory.ValueTable(capacity=capacity) if _FITS else None
+
+
+def make_purchase_table(*, capacity: int) -> "PurchaseTable | None":
+    """Return a table that remembers at least the last `capacity` events; None if there is no extension."""
+    return _memory.PurchaseTable(capacity=capacity) if _FITS else None

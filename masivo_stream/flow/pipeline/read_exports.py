@@ -163,15 +163,17 @@ def make_decoder(
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    rules = make_rules(kind, validation, thorough=thorough, pure_python=settings.source.pure_python)
-    purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
+    most, pure_python = validation.remember_ids, settings.source.pure_python
+    rules = make_rules(kind, validation, thorough=thorough, pure_python=pure_python)
+    purchases: EventMemory | None = None
+    if looks:
+        purchases = Purchases(capacity=most, settled=settled, pure_python=pure_python)
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
     if purchases is not None and recent_signs is not None:
         purchases = recent_signs.around(purchases)
     memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
-    known = memory(capacity=validation.remember_ids, pure_python=settings.source.pure_python)
-    return Decoder(rules, known, purchases)
+    return Decoder(rules, memory(capacity=most, pure_python=pure_python), purchases)
 
 
 LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}
