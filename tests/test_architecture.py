@@ -94,7 +94,7 @@ def test_edges_do_not_import_each_other(path):
     What makes files for SQLite is for all that use SQLite: each of them once made the same mistake.
     """
     own = [".".join(["masivo_stream", *path.relative_to(PACKAGE).parts[:-1]])] if path.parent.name != "edges" else []
-    others = imported(path) - {"masivo_stream.edges.sqlite_file"}
+    others = {*imported(path)} - {"masivo_stream.edges.sqlite_file"}
     others = [name for name in others if name.startswith("masivo_stream.edges")]
     assert [name for name in others if not name.startswith(tuple(own))] == []
 
