@@ -41,7 +41,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an end is promised during an outage",
-        "observe/snapshot_builder.py",
+        "observe/end_forecast.py",
         "        if self._waits.stopping or self._waits.paused is not None or self._outage.what:\n",
         "        if self._waits.stopping or self._waits.paused is not None:\n",
         "It is not known when the API answers again, and a time is said.",
@@ -54,6 +54,22 @@ MUTATIONS = (
         "",
         "After a restart the first end that is said forgets that the hour's window is used up.",
         (KNOWN + "what_an_earlier_process_has_sent_is_known_before_the_first_request",),
+    ),
+    Mutation(
+        "other runs on the account are not counted",
+        "observe/end_forecast.py",
+        "        slots = self._slots(left)\n",
+        "        slots = left\n",
+        "Two runs on one account are each told the end that they would have alone: half of the truth.",
+        (DONE + "two_runs_on_one_account_know_of_each_other",),
+    ),
+    Mutation(
+        "whoever is quicker uses all slots of an account",
+        "flow/rate_limit.py",
+        "            return max(wait, self._courtesy(now)) if self.other_runs else wait\n",
+        "            return wait\n",
+        "A second run on an account sends nothing until the first has ended.",
+        (DONE + "two_runs_on_one_account_know_of_each_other",),
     ),
     Mutation(
         "a plan counts whatever the settings are",

@@ -59,6 +59,11 @@ class KindSnapshot(Struct, frozen=True, kw_only=True):
     """Whether `unread` is counted, not estimated."""
 
 
+def requests_left(phase: KindSnapshot) -> int | None:
+    """Return the requests still to be sent for a kind; None if that is not known."""
+    return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
+
+
 class Wait(Struct, frozen=True, kw_only=True):
     """What the run waits for."""
 
@@ -179,3 +184,5 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Records that were not read yet, of all kinds; None if that is not known for each of them."""
     requests_left: int | None = None
     """Requests still to be sent, of all kinds; None if that is not known for each of them."""
+    other_runs: int = 0
+    """Other runs at work on the account, on this machine: `ends_at` counts on what they have left to send."""

@@ -18,7 +18,7 @@ from masivo_stream.model.notices import (
     Visible,
     WaitingVisible,
 )
-from masivo_stream.model.snapshot import KindSnapshot
+from masivo_stream.model.snapshot import KindSnapshot, requests_left
 from masivo_stream.model.summary import KindSummary
 
 
@@ -128,8 +128,3 @@ class Phases:
             return {"requests_needed": None, "unread": None, "exact": False}
         needed = phase.figures.requests + left.requests
         return {"requests_needed": needed, "unread": left.unread, "exact": left.exact}
-
-
-def requests_left(phase: KindSnapshot) -> int | None:
-    """Return the requests still to be sent for a kind; None if that is not known."""
-    return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)

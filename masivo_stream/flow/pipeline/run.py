@@ -96,6 +96,7 @@ class Run:
         )
         self._budget.begin()
         expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
+        self._levers.look_for_others()
         self._measured(expected)
         if self._checks is not None:
             await self._checks.make()
