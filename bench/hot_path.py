@@ -15,6 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import contenders
@@ -23,12 +24,14 @@ import msgspec
 
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
-from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.duplicates import KnownIds, remember_values
 from masivo_stream.core.reading.lines import LineSplitter, lines_of
+from masivo_stream.core.reading.purchases import Purchases, Signs
 from masivo_stream.core.reading.schema_faults import may_be_lenient
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.journal.write import send_statements
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Entries, LineResults
 from masivo_stream.model.schemas import EventsRecord, Order
 from masivo_stream.model.settings import Settings
 
@@ -41,6 +44,31 @@ for line in open(sys.argv[1], "rb"):
 """
 SETTINGS = Settings()
 CONTRACT = CONTRACTS[Kind.EVENTS]
+
+
+class Signed:
+    """An `EventMemory` that keeps what it is given, for a memory that remembers it later."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.given: list[tuple[list[LineResults], Signs]] = []
+
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Keep it."""
+        self.given.append((results, signs))
+        return results
+
+    def remember_purchases(self, *, pure_python: bool) -> None:
+        """Remember all events in a new memory."""
+        memory = Purchases(capacity=SETTINGS.validation.remember_ids, pure_python=pure_python)
+        for results, signs in self.given:
+            memory.mark(results, signs)
+
+    def remember_ids(self, *, pure_python: bool) -> None:
+        """Remember all customers in a new memory."""
+        memory = remember_values(capacity=SETTINGS.validation.remember_ids, pure_python=pure_python)
+        for results, _ in self.given:
+            memory.seen_all(Entries(results).customers)
 
 
 def stages(export: Path) -> dict[str, Callable[[], object]]:
@@ -57,6 +85,10 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
     cuts = split()
     bodies = [line.body for cut in cuts for line in lines_of(cut)]
     validated = [decoder.validate_all(cut, export.name) for cut in cuts]
+    signed = Signed()
+    signing = Decoder(decoder.rules, decoder.memory, signed)
+    for cut in cuts:
+        signing.validate_all(cut, export.name)
 
     def pack() -> list:
         upload = SETTINGS.upload
@@ -73,6 +105,10 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "validate (both of these, and the rest)": lambda: [
             decoder.validate_all(cut, export.name) and None for cut in cuts
         ],
+        "remember purchases": partial(signed.remember_purchases, pure_python=False),
+        "remember purchases in Python": partial(signed.remember_purchases, pure_python=True),
+        "remember ids": partial(signed.remember_ids, pure_python=False),
+        "remember ids in Python": partial(signed.remember_ids, pure_python=True),
         "pack": pack,
         "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
         "note the places of batches": lambda: [send_statements(batch, "") for batch in batches],
@@ -111,7 +147,8 @@ def main() -> None:
     size = export.stat().st_size
     print(f"{measure.machine()}\n{flags.records:,} customers, {size / measure.MEGA:.0f} MB\n")
     found = fastest(stages(export), flags.rounds)
-    print(measure.table(["stage", "ns a byte"], [[name, f"{best / size * 1e9:.2f}"] for name, best in found.items()]))
+    rows = [[name, f"{best / size * 1e9:.2f}", f"{best / flags.records * 1e9:,.0f}"] for name, best in found.items()]
+    print(measure.table(["stage", "ns a byte", "ns a record"], rows))
     heads = ["decode only, CPU s", "with pydantic", "ours", "pydantic / decode", "ours / decode"]
     print("\n" + measure.table(heads, [processes(export) for _ in range(3)]))
 

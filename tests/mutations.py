@@ -30,6 +30,7 @@ import mutations_of_journal
 import mutations_of_left_out
 import mutations_of_levers
 import mutations_of_looks
+import mutations_of_memory
 import mutations_of_mending
 import mutations_of_objects
 import mutations_of_parts
@@ -72,6 +73,7 @@ LISTS = (
     mutations_of_prepare,
     mutations_of_prover,
     mutations_of_looks,
+    mutations_of_memory,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
@@ -101,11 +103,13 @@ def copy(folder):
 
 
 def build(folder):
-    """Build the extension of a copy; return whether that succeeded."""
-    room = folder / "masivo_stream" / "core" / "reading"
+    """Build the extensions of a copy; return whether that succeeded."""
     headers = sysconfig.get_paths()["include"]
-    command = ["cc", "-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}", "_prover.c"]
-    return subprocess.run([*command, "-o", "_prover.abi3.so"], cwd=room, check=False).returncode == 0
+    flags = ["-O1", "-w", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000", f"-I{headers}"]
+    return all(
+        subprocess.run(["cc", *flags, source, "-o", source.with_suffix(".abi3.so")], check=False).returncode == 0
+        for source in (folder / "masivo_stream").rglob("*.c")
+    )
 
 
 def run_tests(folder, tests, seconds=RUN_SECONDS):

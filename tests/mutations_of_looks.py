@@ -5,7 +5,10 @@ See `mutations`.
 
 from mutation import Mutation
 
+CHOOSE = "core/checks/_remarkable.c"
 SOURCE, READER, TAKE = "core/reading/_look.h", "core/reading/_prover.c", "core/checks/take_notes.py"
+CHOSEN = "core/test_choose_notes.py::test_the_same_is_found_in_chosen_notes_as_in_all"
+DIVIDE, HASH = "core/reading/_notes.h", "core/reading/_hash.h"
 LOOK = "core/test_quick_look.py::test_"
 
 MUTATIONS = (
@@ -20,8 +23,8 @@ MUTATIONS = (
     Mutation(
         "names with a question mark are real",
         SOURCE,
-        "if (*p == '?' || ",
-        "if (",
+        "if (*p == '?')",
+        "if (0)",
         "A name that could not be written is not reported.",
         (LOOK + "each_odd_value_alone",),
     ),
@@ -75,11 +78,90 @@ MUTATIONS = (
     ),
     Mutation(
         "doubted lines come last",
-        TAKE,
-        "            if doubted:\n                self._of_lines(kind, run, doubted)\n",
-        "        self._of_lines(kind, run, range(0))\n        for index in looked.doubted:\n"
-        "            self._of_lines(kind, run, range(index, index + 1))\n",
+        DIVIDE,
+        "if (plain->taken == plain->count || other.where <",
+        "if (plain->taken == plain->count || 0 * other.where >",
         "Findings name the second line of two as the first one.",
-        (LOOK + "what_a_doubted_line_has_does_not_stay",),
+        (LOOK + "what_a_doubted_line_has_does_not_stay", LOOK + "notes_are_divided_in_the_order_of_lines"),
+    ),
+    Mutation(
+        "rewards are numbered anew in each block",
+        DIVIDE,
+        "numbers[(note.tag >> REWARD_SHIFT) - 1] << REWARD_SHIFT",
+        "note.tag >> REWARD_SHIFT << REWARD_SHIFT",
+        "Balances are compared with the sums of other rewards.",
+        (LOOK + "rewards_without_end", LOOK + "notes_are_divided_in_the_order_of_lines"),
+    ),
+    Mutation(
+        "a purchase is whoever's it is",
+        HASH,
+        "hash->key[0] ^ of_one",
+        "hash->key[0]",
+        "Lines are read again for each purchase id that two customers share.",
+        (LOOK + "hashes_of_one_process",),
+    ),
+    Mutation(
+        "an email is noted in its own case only",
+        DIVIDE,
+        "lowered[i] = lower(email.text[i]);",
+        "lowered[i] = email.text[i];",
+        "Emails that differ in case are not found.",
+        (LOOK + "customers",),
+    ),
+    Mutation(
+        "a name may have any escape",
+        SOURCE,
+        "if (!is_named((uint32_t)read_hex4(p + 2, end)))",
+        "if (0)",
+        "A name that is spelt with escapes and means nothing is not reported.",
+        (LOOK + "names_of_the_world",),
+    ),
+    Mutation(
+        "the places of an unknown field are known after the first",
+        "core/checks/unknown_fields.py",
+        "return all(len(each.first) >= self._most for each in kept)",
+        "return True",
+        "A warning names one line where it should name several.",
+        (LOOK + "fields_that_the_api_does_not_know",),
+    ),
+    Mutation(
+        "unknown fields are counted on lines that are decoded",
+        "core/checks/look_at_lines.py",
+        "self.unknown.add(kind, fields, None, records)",
+        "pass",
+        "A field that all records have is said to be in a few.",
+        (LOOK + "fields_that_the_api_does_not_know",),
+    ),
+    Mutation(
+        "rewards are numbered without those of doubted lines",
+        TAKE,
+        "rewards[len(numbers)][1] < line:",
+        "rewards[len(numbers)][1] <= line + 999:",
+        "Notes are other ones with the extension, and nothing tells whether they are right.",
+        (LOOK + "rewards_without_end",),
+    ),
+    Mutation(
+        "a balance may be less than its transactions",
+        CHOOSE,
+        "if (look->sums.sums[at].sum != 0)",
+        "if (look->sums.sums[at].sum > 0)",
+        "A balance that differs from the transactions is not found.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "a customer may come behind the events",
+        CHOOSE,
+        "if (look->customers && (!slot->customer || ",
+        "if (look->customers && (",
+        "Events of an unknown customer are not found, and a batch is refused for them.",
+        (CHOSEN,),
+    ),
+    Mutation(
+        "two lines of transactions that come to nothing say nothing",
+        CHOOSE,
+        "        if (slot->transactions)\n            slot->remarkable = 1;\n        slot->transactions = 1;\n",
+        "        slot->transactions = 1;\n",
+        "The second line is refused, with its whole batch.",
+        (CHOSEN,),
     ),
 )

@@ -187,8 +187,8 @@ SIGNS = (
     Mutation(
         "proved customers are not remembered",
         DECODE,
-        "if not any(reasons):",
-        "if True:",
+        "reasons = self.memory.note_all(customers, columns.emails)",
+        "reasons: dict[int, Reason] = {}",
         "A customer who comes twice is sent twice.",
         (PROVER + "decoders_with_and_without_it_agree",),
     ),

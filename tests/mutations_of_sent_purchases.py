@@ -11,8 +11,8 @@ MUTATIONS = (
     Mutation(
         "kept signs are those of the block's first records",
         "core/reading/recent_signs.py",
-        "        items = slice(run.first + run.ends[start], run.first + run.ends[stop])\n",
-        "        items = slice(run.ends[start], run.ends[stop])\n",
+        "        begin, end = run.first + run.ends[start], run.first + run.ends[stop]\n",
+        "        begin, end = run.ends[start], run.ends[stop]\n",
         "Other purchases are noted than those that were sent.",
         ("core/test_recent_signs.py::test_runs_of_one_block_have_signs_of_their_own",),
     ),
@@ -23,6 +23,31 @@ MUTATIONS = (
         "",
         "Memory is full of signs that nobody needs, and those that are needed are dropped.",
         ("core/test_recent_signs.py::test_what_was_accepted_is_kept_no_longer",),
+    ),
+    Mutation(
+        "in C, a full block of a text is compressed before it is known whether it is the last one",
+        "core/_sent_notes.c",
+        "        hash->used += taken;\n",
+        "        hash->used += taken;\n        if (hash->used == BLOCK) {\n            hash->length += BLOCK;\n"
+        "            compress(hash, 0);\n            hash->used = 0;\n        }\n",
+        "Purchases whose text fills a block have other keys than in Python: they are sent again.",
+        ("core/test_sent_notes.py::test_texts_that_fill_a_block",),
+    ),
+    Mutation(
+        "in C, columns of two lengths are taken",
+        "core/_sent_notes.c",
+        "count != PyList_Size(columns.contents) || ",
+        "",
+        "Too few contents are no longer refused as what they are: only the check of each item is left.",
+        ("core/test_sent_notes.py::test_what_is_no_column_is_refused",),
+    ),
+    Mutation(
+        "of a divided record, the signs of its first items are taken",
+        "core/reading/recent_signs.py",
+        "            own = wanted.indexes\n",
+        "            own = range(len(wanted.indexes))\n",
+        "Other purchases are noted than those that were sent.",
+        ("core/test_recent_signs.py::test_a_divided_record_is_kept_until_all_its_parts_were_accepted",),
     ),
     Mutation(
         "purchases are noted after the journal knows them",

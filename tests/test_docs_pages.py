@@ -11,6 +11,7 @@ from masivo_stream.cli.main import build_app
 from masivo_stream.model.reason import Reason
 from masivo_stream.prepare.presets.preset_files import list_presets
 from masivo_stream.sandbox import FAULT_NAMES
+from masivo_stream.sandbox.fault_forms import FORMS
 
 PAGES = {str(path.relative_to(DOCS)): path.read_text() for path in sorted(DOCS.rglob("*.md"))}
 PRESETS = [name for name in PAGES if name.startswith("presets/")]
@@ -108,9 +109,13 @@ def test_every_reason_is_explained():
 
 
 def test_every_fault_is_explained():
-    """The page's table is the language's."""
+    """The page's table is the language's, and so is that of `sandbox --help`: each with the options that it takes."""
     section = PAGES["sandbox.md"].split("\n## Faults\n", 1)[1].split("\n| option ", 1)[0]
-    assert sorted(first_cells(section)) == sorted(FAULT_NAMES)
+    rows = [re.split(r" (?<!\\)\|", row)[:3] for row in section.splitlines() if row.startswith("| `")]
+    assert {name.strip("| `"): set(re.findall(r"`(\w+)=", options)) for name, _, options in rows} == {
+        form.form: {option.partition("=")[0] for option in form.options} for form in FORMS
+    }
+    assert [form.name for form in FORMS] == list(FAULT_NAMES)
 
 
 def test_a_page_is_divided_into_commands_and_their_output():

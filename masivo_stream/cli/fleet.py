@@ -115,7 +115,8 @@ def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":
 def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callable[[], Fleet]") -> "FleetResult":
     import anyio
 
-    from masivo_stream.cli.watched import Pointer, calm_collector, hang_ups_ignored
+    from masivo_stream.cli.collector import calm_collector
+    from masivo_stream.cli.watched import Pointer, hang_ups_ignored
     from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet
     from masivo_stream.monitor.fleet_server import beside_monitor
 
@@ -229,14 +230,16 @@ def _runtime_of(file: str, run: RunFlags, common: CommonFlags) -> "Callable[[str
 @contextmanager
 def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
     """Yield what watches the runs: it shows progress on a terminal, and writes log lines elsewhere."""
-    from masivo_stream.cli.output import LateLog
+    from masivo_stream.cli.output import LateLog, shows_sentences, write_error
+    from masivo_stream.observe.fleet_warnings import FleetWarnings
     from masivo_stream.observe.fleet_watch import FleetRuns
     from masivo_stream.observe.progress_notes import ProgressNotes
 
-    log = fleet.settings.log
-    terminal = sys.stderr.isatty() and not quiet
+    log, terminal = fleet.settings.log, sys.stderr.isatty() and not quiet
+    warnings = FleetWarnings(write_error) if shows_sentences(log, terminal=terminal) else None
     level = "warning" if terminal and log.log_level == "info" else log.log_level
-    runs = FleetRuns([each.name for each in fleet.accounts], LateLog(level=level, form=log.log_format))
+    late = LateLog(level="error" if warnings is not None else level, form=log.log_format)
+    runs = FleetRuns([each.name for each in fleet.accounts], late, warnings=warnings)
     for each in fleet.accounts:
         snapshot = runs.accounts[each.name].builder.snapshot
         runs.add(each.name, ProgressNotes(snapshot, each.settings.state.state_dir))
@@ -249,6 +252,8 @@ def _watching(fleet: "Fleet", *, quiet: bool) -> "Iterator[FleetRuns]":
 
     with FleetProgress(Console(stderr=True), runs.snapshot):
         yield runs
+        if warnings is not None:
+            warnings.close()
 
 
 def _show(

@@ -90,6 +90,10 @@ def help_of(app: "App", command: str, *, short: bool = False, width: int | None 
             described.append(_group(head, explained, width))
     if short:
         described.append(_rest(command, groups, shown, width))
+    elif command == "sandbox":
+        from masivo_stream.sandbox.fault_forms import describe_faults
+
+        described.append(describe_faults(width))
     return "\n\n".join(filter(None, described))
 
 

@@ -221,9 +221,14 @@ class LateLog:
         return configure_log(level=self._level, form=self._form)
 
 
-def _write(line: str) -> None:
+def write_error(line: str) -> None:
     """Write to standard error, as it is at this moment: the progress display replaces it while it shows."""
     sys.stderr.write(line)
+
+
+def shows_sentences(log: LogSettings, *, terminal: bool) -> bool:
+    """Return whether warnings are shown as sentences: on a terminal, unless settings ask for log lines or details."""
+    return terminal and log.log_format == "auto" and log.log_level in {"info", "warning"}
 
 
 @contextmanager
@@ -243,10 +248,10 @@ def watching(
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
     observers = Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late)])
-    if terminal and log.log_format == "auto" and log.log_level in {"info", "warning"}:
+    if shows_sentences(log, terminal=terminal):
         from masivo_stream.observe.terminal_warnings import TerminalWarnings
 
-        observers = Observers([builder, TerminalWarnings(_write)])
+        observers = Observers([builder, TerminalWarnings(write_error)])
     if not terminal:
         yield observers
         return

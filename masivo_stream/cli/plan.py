@@ -40,9 +40,9 @@ def plan(
     import anyio
     from msgspec import structs
 
+    from masivo_stream.cli.collector import calm_collector
     from masivo_stream.cli.output import print_json, show_plan
     from masivo_stream.cli.progress import showing_work
-    from masivo_stream.cli.watched import calm_collector
     from masivo_stream.core.redact import printable
     from masivo_stream.edges.files.state_dir import JOURNAL
     from masivo_stream.flow.commands import plan as command

@@ -68,7 +68,7 @@ class FaultFlags:
     """The faults that the sandbox injects."""
 
     fault: Annotated[list[str] | None, Parameter(negative="")] = None
-    'Fault to inject, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".'
+    'Fault to inject, repeatable, such as "status=503,applied=yes,rate=0.1,on=events"; all are listed below.'
     seed: int = 0
     "Seed for the chance of faults."
 

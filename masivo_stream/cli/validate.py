@@ -97,9 +97,9 @@ def validate(
     """
     import anyio
 
+    from masivo_stream.cli.collector import calm_collector
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.progress import showing_work
-    from masivo_stream.cli.watched import calm_collector
     from masivo_stream.flow.commands import validate as command
     from masivo_stream.flow.retry_copies import writing_dead_letters
 

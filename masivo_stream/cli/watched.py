@@ -1,6 +1,5 @@
 """Run a command while it can be watched: in its log, as progress on a terminal, and in its monitor."""
 
-import gc
 import os
 import signal
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from masivo_stream.cli.collector import calm_collector
 from masivo_stream.cli.output import watching
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.notices import MonitorListens, Notice
@@ -19,20 +19,6 @@ from masivo_stream.model.summary import Summary
 if TYPE_CHECKING:
     from masivo_stream.monitor.address import Address
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
-
-
-COLLECT_AFTER = 20_000
-"""Objects that are made before the garbage collector looks at them: 700 are Python's default, a few batches' worth."""
-
-
-def calm_collector() -> None:
-    """Let Python's garbage collector look less often, and at less: call it when all is imported.
-
-    Imported objects stay to the end, so it need not visit them again and again (Python docs, `gc.freeze`): at full
-    speed that saves a tenth of the time. And almost no object of ours is part of a cycle: those are freed at once.
-    """
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary]], *, quiet: bool) -> Summary:

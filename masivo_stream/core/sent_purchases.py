@@ -10,11 +10,14 @@ probability of 2^-24.
 
 Python defines how numbers are hashed, but not how tuples are. So notes carry a check: if tuples are hashed in another
 way now, no content is called the same.
+
+At full speed, notes are a tenth of the work of a run. So an extension (`_sent_notes.c`) makes those of many events in
+one call, the same ones to the byte. Without it, or with `pure_python`, they are made here.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Protocol
 
 import msgspec
@@ -25,9 +28,22 @@ from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, own
 from masivo_stream.core.reading.recent_signs import RecentSigns
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.earlier_runs import THIS_RUN, EarlierRun, SentItem
-from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
+from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
+
+_INTERFACE = 1
+"""An extension with another one was built from other sources, and is not used."""
+MakeNotes = Callable[[bytes, list[str], list[int], list[str], list[int]], bytes]
+"""Makes notes of a salt, customers, the number of items of each, and the purchases and contents of all items."""
+_made_in_c: MakeNotes | None = None
+try:
+    from masivo_stream.core import _sent_notes
+except ImportError:  # it was not built, or does not fit this Python
+    pass
+else:
+    if getattr(_sent_notes, "INTERFACE", 0) == _INTERFACE:
+        _made_in_c = _sent_notes.notes
 
 KEY_BYTES = 8
 _CONTENT_BYTES = 4
@@ -55,12 +71,20 @@ class PurchaseKeys:
         return keys
 
 
+def make_notes(salt: bytes, customers: list[str], items: list[int], purchases: list[str], contents: list[int]) -> bytes:
+    """Return the notes of all items, one after the other; a customer has as many of them as `items` says."""
+    keys = PurchaseKeys(salt).of(chain.from_iterable(map(repeat, customers, items)), purchases)
+    ends = [content.to_bytes(_CONTENT_BYTES, "big") for content in contents]
+    return b"".join(chain.from_iterable(zip(keys, ends, strict=True)))
+
+
 class PurchaseNotes:
     """Makes the notes of events that were accepted."""
 
-    def __init__(self, keys: PurchaseKeys, recent: RecentSigns | None = None) -> None:
-        """Make notes with `keys`. Signs that are among `recent` ones are not made again."""
-        self._keys, self._recent, self._signer = keys, recent or RecentSigns(), Signer()
+    def __init__(self, salt: bytes, recent: RecentSigns | None = None, *, pure_python: bool = False) -> None:
+        """Make notes with `salt`. Signs that are among `recent` ones are not made again."""
+        self._salt, self._recent, self._signer = salt, recent or RecentSigns(), Signer()
+        self._make = make_notes if pure_python or _made_in_c is None else _made_in_c
         self._decode = msgspec.json.Decoder(LEAN[Kind.EVENTS]).decode
 
     def of(self, parts: Iterable[Packable]) -> bytes:
@@ -68,14 +92,16 @@ class PurchaseNotes:
         return b"".join(map(self._of_part, parts))
 
     def _of_part(self, part: Packable) -> bytes:
-        signs = self._recent.take(part) if isinstance(part, EntryRun) else None
+        signs = self._recent.take(part) if isinstance(part, EntryRun | Entry) else None
         if signs is None:
             for entry in one_by_one((part,)):
                 self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # it looks at lean fields only
             signs = self._signer.take()
-        keys = self._keys.of(owners_of((part,)), signs.purchases)
-        contents = [content.to_bytes(_CONTENT_BYTES, "big") for content in signs.contents]
-        return b"".join(chain.from_iterable(zip(keys, contents, strict=True)))
+        if isinstance(part, EntryColumns):
+            customers, items = part.customers, part.items
+        else:
+            customers, items = [part.customer], [part.items]
+        return self._make(self._salt, customers, items, signs.purchases, signs.contents)
 
 
 Found = tuple[int, EarlierRun]

@@ -76,6 +76,8 @@ class Tokens:
             MasivoStreamError: as `admit`.
         """
         calls = self._calls
+        if self._token is not None and self._now() < self._renew_at:
+            return self._token
         async with self._lock:
             if self._token is not None and self._now() < self._renew_at:
                 return self._token

@@ -8,6 +8,7 @@ would mean. Nothing is encoded again for that; the body is composed of slices of
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby, repeat
 from operator import attrgetter
 
@@ -30,18 +31,27 @@ ENVELOPE_BYTES = len(_OPEN) + len(_CLOSE)
 """Bytes of a body without its entries and the commas between them."""
 
 
-class Batch(Struct, frozen=True, kw_only=True):
-    """Entries that are sent together, and the id that names exactly this content from exactly these positions."""
+class Batch(Struct, frozen=True, kw_only=True, dict=True):
+    """Entries that are sent together."""
 
-    id: str
     kind: Kind
     entries: Entries
     items: int
     body: bytes
 
+    @cached_property
+    def id(self) -> str:
+        """The id that names exactly this content from exactly these positions: equal input, equal ids.
+
+        It is computed when it is first needed: a dry run packs as a run does, and needs none.
+        """
+        digest = hashlib.sha256(_pack((self.kind, *_places(self.entries))))
+        digest.update(self.body)  # SHA-256: CPUs have instructions for it, so it takes half the time of BLAKE2
+        return digest.hexdigest()[:_ID_DIGITS]
+
 
 def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
-    """Compose the request body of entries. The id hashes kind, positions and content: equal input, equal ids."""
+    """Compose the request body of entries."""
     entries = Entries(parts)
     if _some_meet(kind, entries.customers):
         pieces = [group.compose() for group in _groups(kind, entries)]
@@ -49,10 +59,7 @@ def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
         pieces = entries.bodies
     pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
     pieces[-1] += _CLOSE
-    body = b",".join(pieces)
-    digest = hashlib.sha256(_pack((kind, *_places(entries))))
-    digest.update(body)  # SHA-256: CPUs have instructions for it, so it takes half the time of BLAKE2
-    return Batch(id=digest.hexdigest()[:_ID_DIGITS], kind=kind, entries=entries, items=entries.items, body=body)
+    return Batch(kind=kind, entries=entries, items=entries.items, body=b",".join(pieces))
 
 
 def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
+from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot, RunWarning
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,20 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     ends_at: float | None = None
     attention: str = ""
     """Why a person should look at it; empty if there is no reason."""
+    share: float | None = None
+    """The share of its records that have their outcome, from 0 to 1; None if that is not known."""
+    unread: int | None = None
+    """Records that were not read yet; None if that is not known for each kind."""
+    about: bool = False
+    """Whether `ends_at` and what is left are estimates."""
+    no_end: str = ""
+    """Why no end is forecast of an account that has not ended; empty with `ends_at`."""
+    paused: bool = False
+    """Whether a person has paused it."""
+    command: str = ""
+    """The command to start first, of an account that needs a person; empty if it needs none."""
+    warnings: tuple[RunWarning, ...] = ()
+    """What lasts at this moment: an outage, refusals."""
 
 
 class FleetSnapshot(Struct, frozen=True, kw_only=True):
@@ -41,19 +55,58 @@ class FleetSnapshot(Struct, frozen=True, kw_only=True):
     """In the sequence of the fleet file."""
     ends_at: float | None = None
     """When the last account ends; None if that is not known for all that are at work."""
+    share: float | None = None
+    """The share of all records that have their outcome, of the accounts of which it is known; None if of none."""
 
 
-def describe_account(name: str, run: RunSnapshot | None, *, exit_code: int | None, failure: str) -> AccountRow:
-    """Return the row of an account: of its run if there is one, and of its result if there is one."""
+def describe_fleet(rows: tuple[AccountRow, ...], *, version: str, began: float, now: float) -> FleetSnapshot:
+    """Return the snapshot of a fleet with these accounts."""
+    ends = [row.ends_at for row in rows if not row.ended]
+    known = [moment for moment in ends if moment is not None]
+    return FleetSnapshot(
+        version=version,
+        began=began,
+        now=now,
+        accounts=rows,
+        ends_at=max(known) if known and len(known) == len(ends) else None,
+        share=_share(rows),
+    )
+
+
+def _share(rows: Iterable[AccountRow]) -> float | None:
+    """Return the share of all records that have their outcome; 1 only if all have theirs."""
+    known = [(row.share, row.read + (row.unread or 0)) for row in rows if row.share is not None]
+    every = sum(records for _, records in known)
+    if not every:
+        return None if not known else min(share for share, _ in known)
+    share = sum(share * records for share, records in known) / every
+    return share if all(own == 1 for own, _ in known) else min(share, _ALMOST)
+
+
+_ALMOST = 1 - 1e-9
+
+
+def describe_account(
+    name: str, run: RunSnapshot | None, *, exit_code: int | None, failure: str, command: str = ""
+) -> AccountRow:
+    """Return the row of an account: of its run if there is one, and of its result if there is one.
+
+    `command` is what its result says to start first.
+    """
     if run is None:
         state = failure or ("not begun" if exit_code is None else "ended")
-        return AccountRow(name=name, state=state, ended=exit_code is not None, exit_code=exit_code, attention=failure)
+        no_end = "not begun" if exit_code is None else ""
+        ended = exit_code is not None
+        return AccountRow(
+            name=name, state=state, ended=ended, exit_code=exit_code, attention=failure, no_end=no_end, command=command
+        )
     figures = [phase.figures for phase in run.phases]
     dead, in_doubt = sum(each.dead for each in figures), sum(each.in_doubt for each in figures)
+    ended = exit_code is not None
     return AccountRow(
         name=name,
         state=failure or run.outcome.replace("_", " ") or _at_work(run),
-        ended=exit_code is not None,
+        ended=ended,
         exit_code=exit_code,
         read=sum(each.read for each in figures),
         accepted=sum(each.accepted for each in figures),
@@ -63,22 +116,50 @@ def describe_account(name: str, run: RunSnapshot | None, *, exit_code: int | Non
         requests_needed=_needed(run.phases),
         ends_at=run.ends_at,
         attention=failure or _attention(run, dead=dead, in_doubt=in_doubt),
+        share=run.share,
+        unread=run.unread,
+        about=run.about,
+        no_end="" if ended else _no_end(run),
+        paused=run.paused is not None,
+        command=command if ended and exit_code else _command(run, in_doubt=in_doubt) if not ended else "",
+        warnings=run.warnings,
     )
 
 
+def _no_end(run: RunSnapshot) -> str:
+    """Return why no end of a run at work is forecast, in words that are the same for several accounts."""
+    if run.ends_at is not None:
+        return ""
+    if run.paused is not None:
+        return "paused"
+    return run.no_end or ("stopping" if run.wait.what == "drain" else "no finishing time yet")
+
+
+def _command(run: RunSnapshot, *, in_doubt: int) -> str:
+    """Return the command that a run at work needs first: it is paused, or has records in doubt."""
+    if run.paused is not None:
+        return run.paused.command
+    return next((step.command for step in run.to_do if step.command), "") if in_doubt else ""
+
+
 def _at_work(run: RunSnapshot) -> str:
+    if run.paused is not None:
+        return "paused"
     present = next((phase for phase in run.phases if phase.state in {"working", "visible"}), None)
     if present is None:
-        return "beginning"
+        return run.wait.text or "beginning"
     return f"{present.kind}: {run.wait.text or 'working'}"
 
 
 def _attention(run: RunSnapshot, *, dead: int, in_doubt: int) -> str:
     if in_doubt:
         return f"{in_doubt:,} in doubt"
+    if run.paused is not None:
+        who = f" by {run.paused.by}" if run.paused.by else ""
+        return f"paused{who}"
     if run.wait.what == "retry":
         return run.wait.text
-    return f"{dead:,} dead letters" if dead else ""
+    return f"{dead:,} dead letter{'s' if dead > 1 else ''}" if dead else ""
 
 
 def _needed(phases: Iterable[KindSnapshot]) -> int | None:

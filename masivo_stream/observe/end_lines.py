@@ -4,11 +4,22 @@ Times are local ones, with the name of the zone.
 """
 
 from datetime import datetime
+from typing import Protocol
 
 from masivo_stream.core.accounting.forecast import percent
 from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.observe.pause_text import describe_pause
+
+
+class Dated(Protocol):
+    """A snapshot of a run or of a fleet."""
+
+    @property
+    def now(self) -> float:
+        """When it was made."""
+        ...
+
 
 _LONG = 4 * 3600.0
 """If more seconds than these are left, the end is shown without its seconds."""
@@ -97,7 +108,7 @@ def left_until(snapshot: RunSnapshot, moment: float) -> str:
     return rough_duration(max(0.0, moment - snapshot.now))
 
 
-def clock_time(snapshot: RunSnapshot, moment: float) -> str:
+def clock_time(snapshot: Dated, moment: float) -> str:
     """Write a moment in local time: with its day if that is not today, without seconds if it is hours away."""
     then, now = local(moment), local(snapshot.now)
     day = "" if then.date() == now.date() else f"{then:%a %d %b} "

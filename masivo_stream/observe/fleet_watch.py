@@ -5,14 +5,16 @@ from contextlib import suppress
 from typing import Protocol
 
 from msgspec import UnsetType
+from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.memory import resident_bytes
 from masivo_stream.model.fleet import AccountResult
-from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot, describe_account
+from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot, describe_account, describe_fleet
 from masivo_stream.model.notices import Notice
 from masivo_stream.model.ports import Clock
+from masivo_stream.observe.fleet_warnings import FleetWarnings
 from masivo_stream.observe.log_observer import LogObserver, LogSink
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
@@ -55,17 +57,43 @@ class AccountWatch:
         result = self.result
         failure = result.failure.message if result is not None and not isinstance(result.failure, UnsetType) else ""
         run = self.builder.snapshot() if self.begun else None
-        return describe_account(self.name, run, exit_code=None if result is None else result.exit_code, failure=failure)
+        return describe_account(
+            self.name,
+            run,
+            exit_code=None if result is None else result.exit_code,
+            failure=failure,
+            command="" if result is None else first_command(result),
+        )
+
+
+def first_command(result: AccountResult) -> str:
+    """Return the command that an account needs first; empty if it needs no command."""
+    if not isinstance(result.failure, UnsetType):
+        return result.failure.command
+    steps = () if isinstance(result.summary, UnsetType) else result.summary.next_steps
+    return next((step.command for step in steps if step.command), "")
+
+
+class _OfAccount:
+    """Passes the notices of one account on to the warnings of the fleet."""
+
+    def __init__(self, name: str, warnings: FleetWarnings) -> None:
+        self._name, self._warnings = name, warnings
+
+    def notify(self, notice: Notice) -> None:
+        self._warnings.feed(self._name, notice)
 
 
 class FleetRuns:
     """Watches all runs of a fleet."""
 
-    def __init__(self, names: Iterable[str], log: LogSink, *, clock: Clock | None = None) -> None:
-        """Write log lines to `log`."""
-        self._clock, self._log = clock or SystemClock(), log
+    def __init__(
+        self, names: Iterable[str], log: LogSink, *, warnings: FleetWarnings | None = None, clock: Clock | None = None
+    ) -> None:
+        """Write log lines to `log`, and warnings as sentences to `warnings`."""
+        self._clock, self._log, self._warnings = clock or SystemClock(), log, warnings
         self._further: dict[str, list[NoticeReceiver]] = {}
-        self.own_log = LogObserver(log)
+        self.own_log = _Receivers([LogObserver(log), *self._sentences("")])
         """Logs notices that are about no account."""
         self._began = self._clock.now()
         self.accounts = {name: AccountWatch(name, self._clock) for name in names}
@@ -79,11 +107,16 @@ class FleetRuns:
         watch = self.accounts[name]
         watch.begun = True
         log = LogObserver(_NamedLog(self._log, name), watch.builder.snapshot)
-        return _Receivers([watch.builder, log, *self._further.get(name, [])])
+        return _Receivers([watch.builder, log, *self._sentences(name), *self._further.get(name, [])])
+
+    def _sentences(self, name: str) -> list[NoticeReceiver]:
+        return [] if self._warnings is None else [_OfAccount(name, self._warnings)]
 
     def ended(self, result: AccountResult) -> None:
         """Receive the result of an account."""
         self.accounts[result.name].result = result
+        if self._warnings is not None:
+            self._warnings.ended(result)
         if not isinstance(result.failure, UnsetType):
             failure = result.failure
             self._log.warning(
@@ -102,16 +135,8 @@ class FleetRuns:
         now = self._clock.now()
         shift = self._clock.wall().timestamp() - now
         rows = tuple(watch.row() for watch in self.accounts.values())
-        ends = [row.ends_at for row in rows if not row.ended]
-        known = [moment for moment in ends if moment is not None]
-        return FleetSnapshot(
-            version=__version__,
-            began=self._began + shift,
-            now=now + shift,
-            resident=resident_bytes(),
-            accounts=rows,
-            ends_at=max(known) if known and len(known) == len(ends) else None,
-        )
+        fleet = describe_fleet(rows, version=__version__, began=self._began + shift, now=now + shift)
+        return replace(fleet, resident=resident_bytes())
 
 
 class _NamedLog:

@@ -2,42 +2,18 @@
 
     SPEC    = NAME ["=" VALUE] { "," OPTION "=" VALUE }
 
-    status=CODE          answers CODE               [applied=yes|no] [retry_after=TEXT]
-                         [body=CONTENT] [type=TEXT] [server=TEXT] [ray=TEXT]: see below
-    throttle             answers 429                [retry_after=TEXT, default abc; or a date, -1, 1e9]
-    reset                cuts the connection        when=before|after|mid|status (default after)
-    hang[=SECONDS]       sends nothing for SECONDS, then cuts; 3600 by default   [applied=yes|no]
-    delay=SECONDS        is late                    [jitter=SECONDS] [where=arrival|answer]
-    drip[=SECONDS]       spreads the answer's bytes over SECONDS; 30 by default
-    garbage              answers with bytes that are not HTTP        [applied=yes|no]
-    html[=CODE]          answers CODE (200) with a page, like a portal or a firewall
-                         [applied=yes|no] [type=TEXT] [server=TEXT] [ray=TEXT]
-    redirect=CODE        answers CODE               to=ORIGIN       [applied=yes|no]
-    empty                answers with the right status and no body
-    vague                refuses without naming the fault or its place
-    shape=CONTENT        refuses in another shape   by=path|index|id|none: how the bad entry is named (default path)
-    multistatus[=N]      answers 207: the first N customers of the request are refused, the others take effect
-    compress=PACKING     compresses the answer's body: gzip, deflate, bare (deflate without its header), zstd, twice,
-                         br (not supported by the client), false (not compressed at all), cut, bomb
-    firewall=TEXT        answers a page to requests that hold TEXT, in path or body; they do not reach the API
-                         [code=CODE, default 403] [body=CONTENT, default page] [type=TEXT] [server=TEXT] [ray=TEXT]
-    no-slash             answers 404 to a path that holds %2F, like gateways      [body=CONTENT, default page]
-    partial              answers 422, although the first half took effect
-    late=SECONDS         takes effect SECONDS later than usual
-    lose[=N]             accepts, but the first N customers of the request never take effect; 1 by default
-    spoil[=N]            accepts, but amounts of the first N customers are off by one; 1 by default
-    late-duplicate       accepts a customer's transactions again while the first are still in the queue
-    badtoken             answers the token call without a token
-
-CONTENT is the form of the body: refusal (as the API writes it), empty, object, error, errors, results, details,
-members, message, detail, problem (RFC 9457), nested, list, null, bom (a refusal after a byte order mark), text,
-page. `type` is the Content-Type (`type=` for none), `server` and `ray` are the headers Server and CF-Ray.
+The faults, and the options of each, are in the table `fault_forms.FORMS`. CONTENT is the form of the body: refusal (as
+the API writes it), empty, object, error, errors, results, details, members, message, detail, problem (RFC 9457),
+nested, list, null, bom (a refusal after a byte order mark), text, page. `type` is the Content-Type (`type=` for none),
+`server` and `ray` are the headers Server and CF-Ray. `throttle` has `retry_after=abc` without a value; others to try
+are a date, -1, 1e9. `br` is a packing that the client does not support.
 
 Every fault takes `on=TARGET` (customers, events, transactions, auth, read, revert, migrate, all; default
 migrate, for badtoken auth, for no-slash read), `rate=0..1` (chance per matching request), `times=N` (at most N hits)
-and `at=K` (only the K-th matching request, from 1). `applied` is whether the request takes effect although its answer
-is faulty; by default no. Requests that the rules refuse with 401 or 429 do not count as matching, except for `delay` on
-arrival and `reset,when=before`, which come before the request is read. A value cannot hold a comma.
+and `at=K` (only the K-th matching request, from 1). `applied`, of some faults, is whether the request takes effect
+although its answer is faulty; by default no. Requests that the rules refuse with 401 or 429 do not count as matching,
+except for `delay` on arrival and `reset,when=before`, which come before the request is read. A value cannot hold a
+comma.
 """
 
 import difflib

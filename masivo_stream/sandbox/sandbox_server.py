@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -105,11 +105,25 @@ async def serve(options: SandboxOptions, ready: Callable[[Sandbox], None] = lamb
     Raises:
         ConfigurationError: as `running`, or the port file cannot be written.
     """
+    path = Path(options.port_file) if options.port_file else None
+    if path is not None:
+        _remove_port(path)
     async with running(options) as sandbox:
-        if options.port_file:
-            _publish_port(Path(options.port_file), sandbox.port)
-        ready(sandbox)
-        await anyio.sleep_forever()
+        if path is not None:
+            _publish_port(path, sandbox.port)
+        try:
+            ready(sandbox)
+            await anyio.sleep_forever()
+        finally:
+            if path is not None:
+                _remove_port(path, sandbox.port)
+
+
+def _remove_port(path: Path, port: int | None = None) -> None:
+    """Remove the file of an earlier sandbox, or our own: who waits for the next one must not find a port of before."""
+    with suppress(OSError, ValueError):
+        if path.is_file() and (port is None or int(path.read_text(encoding="ascii")) == port):
+            path.unlink()
 
 
 def _publish_port(path: Path, port: int) -> None:

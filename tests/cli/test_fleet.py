@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -445,6 +447,24 @@ def test_limits_of_accounts_are_changed_while_they_run(fleet, accounts, tmp_path
     reread = {line["account_name"]: (line["limit"], line["left"]) for line in events(ended, "settings_reread")}
     assert reread["south"] == ("1/1000s -> 100/s", [])
     assert reread["west"] == ("1/1000s -> 100/s", ["state_dir"])
+
+
+def test_on_a_terminal_warnings_are_sentences(fleet, accounts, command, monkeypatch):
+    """One for each cause, with its account; with -v they are log lines."""
+    monkeypatch.setenv("MASIVO_API_KEY_SOUTH", sandbox_key(9))
+    monkeypatch.delenv("MASIVO_API_KEY_WEST")
+    shown = []
+    for flags in ((), ("-v",)):
+        ours, theirs = pty.openpty()
+        with open(theirs, "w") as terminal, redirect_stderr(terminal):  # noqa: PTH123 - it has no path
+            assert fleet("migrate", *flags).code == 2
+        shown.append(os.read(ours, 100_000).decode())
+        os.close(ours)
+    sentences, lines = shown
+    assert re.search(r"\d\d:\d\d:\d\d \S+ west: there is no API key: MASIVO_API_KEY_WEST is not set", sentences)
+    assert re.search(r"\d\d:\d\d:\d\d \S+ south: stopped: the token call was answered with 401", sentences)
+    assert "account_name" not in sentences
+    assert "account_failed" in lines
 
 
 def test_answers_of_parts_are_taken_up(fleet, accounts, command):

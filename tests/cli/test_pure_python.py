@@ -148,11 +148,11 @@ def test_exports_that_belong_together_are_checked_alike(command, monkeypatch):
 
 
 @pytest.mark.parametrize("there", ["None", "SimpleNamespace(Prover=None)"], ids=["none", "of before"])
-def test_it_works_without_the_extension(there, tmp_path):
-    """There was no compiler; or a checkout was updated, and its extension is the one of before. It is not used."""
+def test_it_works_without_the_extensions(there, tmp_path):
+    """There was no compiler; or a checkout was updated, and its extensions are those of before. They are not used."""
     script = (
-        "import sys; from types import SimpleNamespace;"
-        f"sys.modules['masivo_stream.core.reading._prover'] = {there};"
+        "import sys; from types import SimpleNamespace\n"
+        f"for name in ('_prover', '_memory'): sys.modules[f'masivo_stream.core.reading.{{name}}'] = {there}\n"
         "from masivo_stream.cli.main import run; sys.exit(run(['validate', '--customers', sys.argv[1]]))"
     )
     export = tmp_path / "customers.ndjson"

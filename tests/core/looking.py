@@ -3,6 +3,7 @@
 Used by the tests and by the fuzzer (`tests/fuzz`).
 """
 
+import random
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -11,12 +12,14 @@ from core.proving import Law
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.look_at_lines import LineChecks
 from masivo_stream.core.checks.note_format import SharedHash
-from masivo_stream.core.checks.quick_look import make_quick_look
+from masivo_stream.core.checks.quick_look import QuickLook, make_quick_look
 from masivo_stream.core.checks.take_notes import NoteTaker
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.moments import moment_of
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.results import Blank, Rejected, Skipped
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
@@ -40,26 +43,54 @@ class LawOfLooks:
     def unremarkable(self, lines):
         """Return those of the lines that the extension does not doubt."""
         quick = make_quick_look(self._now, watch=True, pure_python=False)
-        doubted = set(quick.look(self.kind, lines).doubted)
+        lines = list(lines)
+        doubted = set(quick.look(self.kind, [(lines, range(len(lines)), 0)]).doubted)
         return [line for index, line in enumerate(lines) if index not in doubted]
 
+    def results(self, lines, chance):
+        """Return results as the validator gives them: runs of lines, entries, and lines that are none of both."""
+        validated, found, begin = [self._validated(line) for line in lines], [], 0
+        while begin < len(lines):
+            end = begin + chance.choice((1, 2, 3, 30))
+            of_run = validated[begin:end]
+            run = EntryRun(
+                file="f",
+                source=0,
+                line=7 + 2 * begin,
+                bodies=list(lines[begin:end]),
+                offsets=[1000 * index for index in range(begin, begin + len(of_run))],
+                customers=[each[0] for each in of_run],
+                items=[each[1] for each in of_run],
+            )
+            found += [run.entry(0)] if len(run) == 1 and chance.random() < 0.5 else [run]
+            found += chance.choice(self.others(6 + 2 * end, lines[begin])) if chance.random() < 0.3 else ()
+            begin = end
+        return found
+
+    @staticmethod
+    def others(line, body):
+        """Return results that are neither run nor entry."""
+        skipped = {"file": "f", "line": line, "offset": 1000 * line, "items": 1, "customer": "c"}
+        skipped["reason"] = SkipReason.DELETED_CUSTOMER
+        place = {"file": "f", "line": line, "offset": 1000 * line, "length": 1, "customer": "c"}
+        reasons = Reason.DUPLICATE_ID, Reason.REFUSED, Reason.MISSING_FIELD
+        dead = [[Rejected(**place, reason=reason, field="", message="", raw=body)] for reason in reasons]
+        return [[Blank(line)], [Skipped(**skipped)], *dead]
+
     def taken(self, lines, *, pure_python, shared=None):
-        """Return what is taken of valid lines: notes by part, totals, findings, and the latest date."""
-        validated = [self._validated(line) for line in lines]
-        run = EntryRun(
-            file="f",
-            source=0,
-            line=7,
-            bodies=list(lines),
-            offsets=[1000 * index for index in range(len(lines))],
-            customers=[each[0] for each in validated],
-            items=[each[1] for each in validated],
-        )
-        collector = Collector(1000)
+        """Return what is taken of valid lines, some at once: notes by part, totals, findings, and the latest date."""
+        chance = random.Random(len(lines))
+        collector = Collector(chance.choice((1, 2, 1000)))
         checks = LineChecks(collector, self._now, pure_python=pure_python)
         notes = [[] for _ in range(3)]
-        taker = NoteTaker(3, lambda part, found: notes[part].extend(found), {(self.kind, "f"): 5}, checks, shared)
-        taker.take(self.kind, [run])
+        sink = lambda part, found: notes[part].extend(found)  # noqa: E731
+        hashed = shared or (QuickLook.salted if pure_python else None)  # the extension has it by itself
+        taker = NoteTaker(3, sink, {(self.kind, "f"): 5}, checks, hashed)
+        results, begin = self.results(lines, chance), 0
+        while begin < len(results):
+            end = begin + chance.choice((1, 2, 4, 8))
+            taker.take(self.kind, results[begin:end])
+            begin = end
         taker.flush()
         latest = checks.take_latest()
         checks.finish()

@@ -1,24 +1,36 @@
 """Purchases that came before: found exactly while they are remembered, and distinguished by what makes an event."""
 
 import json
+import sys
 
 import pytest
 from core.made import as_bytes, decoder, event, events, order, validate
-from hypothesis import given
+from core.remembering import TEXTS, both, in_c
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.reading import purchases as machine
 from masivo_stream.core.reading.lines import LineSplitter
-from masivo_stream.core.reading.purchases import Purchases, Signs
+from masivo_stream.core.reading.memory import make_purchase_table
+from masivo_stream.core.reading.purchases import EventTable, Purchases
 from masivo_stream.core.reading.remote import AnswerReader, RemoteDecoder, ask
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import EntryRun, one_by_one
+from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.results import Entry, Line
 
 
-def mark_all(records, *, capacity=1000, **settings):
-    """Validate records as lines of one export; return which items of each came before: equal events, other events."""
-    own = decoder(Kind.EVENTS, purchases=Purchases(capacity=capacity), **settings)
+def mark_all(records, **settings):
+    """Validate records as lines of one export; return which items of each came before: equal events, other events.
+
+    It is the same with the extension in C and without, since nothing is forgotten.
+    """
+    found = mark_all_by(Purchases(capacity=1000, pure_python=True), records, **settings)
+    assert mark_all_by(Purchases(capacity=1000), records, **settings) == found
+    return found
+
+
+def mark_all_by(memory, records, **settings):
+    own = decoder(Kind.EVENTS, purchases=memory, **settings)
     lines = LineSplitter(max_line_bytes=1 << 20).feed(b"".join(as_bytes(each) + b"\n" for each in records))
     return [
         (each.same, each.alike) if isinstance(each, Entry) else None
@@ -51,7 +63,7 @@ def test_other_customers_may_have_the_same_purchase():
 
 def test_customer_and_purchase_ids_are_kept_apart():
     """`ab` and `c` are not `a` and `bc`, whatever is between them."""
-    pairs = [("ab", "c"), ("a", "bc"), ("a b", "c"), ("a", "b c"), ("a\0b", "c"), ("a", "b\0c")]
+    pairs = [("ab", "c"), ("a", "bc"), ("a b", "c"), ("a", "b c"), ("a\0b", "c"), ("a", "b\0c"), ("c", "ab")]
     assert mark_all([events(bought(purchase), id=who) for who, purchase in pairs]) == [NONE] * len(pairs)
 
 
@@ -139,28 +151,143 @@ def test_no_event_is_marked_without_a_memory_of_purchases():
     assert validate(Kind.EVENTS, as_bytes(events(bought("p"), bought("p")))).same == ()
 
 
-@given(asked=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=200), capacity=st.integers(1, 40))
-def test_a_duplicate_within_the_capacity_is_found(asked, capacity):
+# One event, and records of events, as columns have them.
+EVENTS = st.tuples(st.integers(0, 8), st.integers(0, 2))
+PORTIONS = st.lists(st.lists(st.tuples(st.integers(0, 2), st.lists(EVENTS, max_size=8)), max_size=8), max_size=5)
+
+
+def columns_of(portion):
+    """Return customers and items of records; purchases and contents of their events; and who has bought what."""
+    customers = [f"c{who}" for who, _ in portion]
+    items = [len(bought) for _, bought in portion]
+    flat = [(who, *each) for who, bought in portion for each in bought]
+    return customers, items, [f"p{number}" for _, number, _ in flat], [content for *_, content in flat], flat
+
+
+def table_of(capacity, *, pure_python):
+    return EventTable(capacity=capacity) if pure_python else make_purchase_table(capacity=capacity)
+
+
+def later_than(seen, begin):
+    """Return how many distinct events came after the last one that begins so; None if no event does."""
+    at = next((at for at in range(len(seen) - 1, -1, -1) if seen[at][: len(begin)] == begin), None)
+    return None if at is None else len(set(seen[at + 1 :]))
+
+
+@both
+@settings(deadline=None)
+@given(portions=PORTIONS, capacity=st.integers(1, 30))
+def test_a_duplicate_within_the_capacity_is_found(portions, capacity, pure_python):
     """However the tables turn over; and an event that was never seen is never called a duplicate."""
-    memory, seen = Purchases(capacity=capacity), []
-    for number, other in asked:
-        entry = EntryRun(file="f", source=0, line=1, bodies=[b""], offsets=[0], customers=["c"], items=[1])
-        (marked,) = one_by_one(memory.mark([entry], Signs([f"p{number}"], [int(other)])))
-        lately = seen[-capacity:]
-        if (number, other) in lately:
-            assert marked.same == (0,)
-        elif (number, not other) in lately:
-            assert marked.same or marked.alike
-        elif not any(before == number for before, _ in seen):
-            assert not marked.same
-            assert not marked.alike
-        seen.append((number, other))
+    table, seen = table_of(capacity, pure_python=pure_python), []
+    for portion in portions:
+        *columns, flat = columns_of(portion)
+        hits = table.note_all(*columns)
+        for index, each in enumerate(flat):
+            same, alike = later_than(seen, each), later_than(seen, each[:2])
+            if same is not None and same <= capacity:
+                assert hits[index] is True
+            elif alike is not None and alike <= capacity:
+                assert index in hits
+            if alike is None:
+                assert index not in hits
+            if same is None:
+                assert not hits.get(index)
+            seen.append(each)
+
+
+@in_c
+@given(
+    records=st.lists(st.tuples(TEXTS, st.lists(st.tuples(TEXTS, st.integers(0, 2**24 - 1)), max_size=3)), max_size=9),
+    parts=st.integers(1, 4),
+)
+def test_both_tables_find_the_same(records, parts):
+    """Whatever the texts are, and however the records come: nothing is forgotten."""
+    in_python, other = EventTable(capacity=1000), make_purchase_table(capacity=1000)
+    for start in range(parts):
+        some = records[start::parts] + records[: start + 2]
+        columns = (
+            [customer for customer, _ in some],
+            [len(events) for _, events in some],
+            [purchase for _, events in some for purchase, _ in events],
+            [content for _, events in some for _, content in events],
+        )
+        assert other.note_all(*columns) == in_python.note_all(*columns)
+
+
+@in_c
+@given(ages=st.integers(1, 400), capacity=st.integers(64, 3000))
+def test_no_event_of_the_window_is_forgotten(ages, capacity):
+    """However often the ages wrap around."""
+    table, count = make_purchase_table(capacity=capacity), ages * -(-capacity // 64)
+    count = min(count, 20_000)
+    assert table.note_all(["c"], [count], [f"p{index}" for index in range(count)], [7] * count) == {}
+    last = range(max(0, count - capacity), count)
+    found = table.note_all(["c"], [len(last)], [f"p{index}" for index in last], [7] * len(last))
+    assert found == dict.fromkeys(range(len(last)), True)
+
+
+@in_c
+def test_memory_in_c_is_bounded():
+    """It grows as it fills, with 14 to 24 bytes an event; when it is full, old events make room for new ones."""
+    capacity, sizes = 50_000, []
+    for count in (0, capacity // 10, capacity, 4 * capacity):
+        table = make_purchase_table(capacity=capacity)
+        table.note_all(["c"], [count], [f"p{index}" for index in range(count)], [index & 3 for index in range(count)])
+        sizes.append(sys.getsizeof(table))
+        assert min(count, capacity) <= len(table) <= 1.4 * capacity
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 20_000
+    assert sizes[1] < 6 * capacity
+    assert sizes[3] < 27 * capacity
+
+
+@in_c
+def test_one_purchase_may_have_many_events():
+    """They have one hash, so they fill one table alone; each of them is found."""
+    count = 3000
+    table = make_purchase_table(capacity=count)
+    found = table.note_all(["c"], [count], ["p"] * count, list(range(count)))
+    assert found == dict.fromkeys(range(1, count), False)
+    assert table.note_all(["c"], [count], ["p"] * count, list(range(count))) == dict.fromkeys(range(count), True)
+    assert table.note_all(["d"], [1], ["p"], [0]) == {}
+    assert sys.getsizeof(table) < 400_000
+
+
+@in_c
+@pytest.mark.parametrize(
+    ("columns", "error"),
+    [
+        ((["c"], [1], ["p"], []), ValueError),
+        ((["c"], [1], [], [1]), ValueError),
+        ((["c"], [1], ["p", "q"], [1, 2]), ValueError),
+        ((["c"], [-1], [], []), ValueError),
+        ((["c", "d"], [1], ["p"], [1]), ValueError),
+        ((["c"], [1, 1], ["p", "p"], [1, 1]), ValueError),
+        ((["c"], ["1"], ["p"], [1]), TypeError),
+        (([b"c"], [1], ["p"], [1]), TypeError),
+        ((["c"], [1], [None], [1]), TypeError),
+        ((["c"], [1], ["p"], ["1"]), TypeError),
+        ((["c"], [1], ["p"], [-1]), OverflowError),
+        ((["c"], [1], ["p"], [1 << 24]), OverflowError),
+        ((["c"], [1 << 70], ["p"], [1]), OverflowError),
+        ((("c",), [1], ["p"], [1]), TypeError),
+        ((["c"], [1], ["p"]), TypeError),
+    ],
+)
+def test_columns_fit_each_other(columns, error):
+    """Nothing is read beyond their ends."""
+    table = make_purchase_table(capacity=10)
+    with pytest.raises(error):
+        table.note_all(*columns)
+    assert table.note_all(["c"], [1], ["other"], [1]) == {}
 
 
 def test_a_record_may_have_more_events_than_are_remembered():
-    """The table turns over within it."""
-    many = events(*(bought(f"p{number}") for number in range(50)))
-    assert mark_all([many, events(bought("p49")), events(bought("p0"))], capacity=3) == [NONE, ((0,), ()), NONE]
+    """The table turns over within it. What is not promised may be found: C forgets when it needs room."""
+    records = [events(*(bought(f"p{number}") for number in range(50))), events(bought("p49")), events(bought("p0"))]
+    assert mark_all_by(Purchases(capacity=3, pure_python=True), records) == [NONE, ((0,), ()), NONE]
+    assert mark_all_by(Purchases(capacity=3), records)[:2] == [NONE, ((0,), ())]
 
 
 def test_the_digest_for_narrow_machines_finds_the_same():

@@ -3,21 +3,30 @@
 import json
 import random
 import re
+import struct
+from array import array
+from itertools import chain
 
 import pytest
 from core.adversarial import ROWS
-from core.looking import LawOfLooks
+from core.looking import NOW, LawOfLooks
 from core.made import DATE, PRODUCT, REWARD, as_bytes, customer, event, events, order, transaction, transactions, valid
 from core.odd_lines import MAY_DOUBT, MUST_NOT_TAKE, MUST_TAKE, mutate, rich
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masivo_stream.core.checks.note_format import REWARD_SHIFT, SharedHash
 from masivo_stream.core.checks.plausible import NOTHING
-from masivo_stream.core.checks.quick_look import Looked, LookedPart
-from masivo_stream.core.reading.prover import is_built
+from masivo_stream.core.checks.quick_look import Looked, QuickLook, make_quick_look
+from masivo_stream.core.checks.unknown_fields import LineReader
+from masivo_stream.core.reading.prover import describe_rules, is_built
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.generate.good_records import records
 from masivo_stream.generate.planted_doubts import DOUBTS
 from masivo_stream.model.contract import Kind
+
+if is_built():
+    from masivo_stream.core.reading.prover import Prover, divide, hash_of
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="the extension is not built: there was no C compiler")
 
@@ -92,6 +101,7 @@ ODD_DATES = [
     *("2024-01-01T00:00:00+05:45", "2024-01-01T00:00:00-05:45", "2023-12-31T18:15:00Z", "2024-01-02T00:00:00.5Z"),
     *("2023-12-30T23:59:59Z", "1901-01-01T00:00:00Z", "1900-12-31T23:00:00-02:00", "1899-01-01T00:00:00Z"),
     *("9998-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2024-01-01T00:00:00.000000+00:00"),
+    *("9999-12-31T23:59:59.999999Z", "9999-12-31T00:00:00+23:59", "9999-12-31T00:00:00-00:01", "9999-01-01T00:00:00Z"),
     *("2025-01-01T00:00:00+23:59", "2026-01-01T00:00:00Z", "2025-06-30T23:00:00-01:00"),
 ]
 
@@ -311,6 +321,49 @@ def test_words_for_no_name():
     assert_lawful(Kind.CUSTOMERS, lines)
 
 
+SPELT_NAMES = [
+    *("Ana \U0001f469\U0001f3fd\u200d\U0001f680", "さくら", "ソラ", "김", "王", "\ufeffAna", "\u200bnull", "ﾊﾅ", "İ"),
+    *(r"Jos\u00e9", r"\u00D1and\u00fa", r"Juan \"Pepe\" Ib\u00e1\u00f1ez", r"O\\Neil", r"\ud83d\ude00", r"null\""),
+]
+DOUBTED_NAMES = [
+    r"\u006eull",
+    r"n\/a",
+    r"\u00a0null",
+    r"Sof\u00c3\u00ada",
+    r"a\u003fb",
+    r"null\t",
+    r"\ufffd",
+    r" \u3000 ",
+]
+
+
+def test_names_of_the_world():
+    """They may have any characters, and escapes of them. A line with one that may be no name is doubted."""
+    lines = {name: as_bytes(customer(name="#")).replace(b'"#"', b'"%b"' % name.encode()) for name in SPELT_NAMES}
+    law = LAWS[Kind.CUSTOMERS]
+    assert law.unremarkable(lines.values()) == list(lines.values())
+    doubted = [as_bytes(customer(name="#")).replace(b"#", name.encode()) for name in DOUBTED_NAMES]
+    assert law.unremarkable(doubted) == []
+    assert_lawful(Kind.CUSTOMERS, [*lines.values(), *doubted])
+
+
+def test_white_space_of_the_world():
+    """An id that ends with it is doubted, as is a name; all other characters are plain, but for two."""
+    characters = [chr(number) for number in range(0x80, 0x3100)]
+    ids = {as_bytes(customer(id=f"c{each}")): each.isspace() for each in characters}
+    names = {as_bytes(customer(name=f"{each}null")): each.isspace() or each in "ÂÃ" for each in characters}
+    for lines in (ids, names):
+        assert LAWS[Kind.CUSTOMERS].unremarkable(lines) == [line for line, doubted in lines.items() if not doubted]
+
+
+def test_points_that_never_expire():
+    """Programs write the last day that there is."""
+    balance = [{"reward_id": REWARD, "amount": 1, "expiration_date": "9999-12-31T23:59:59Z", "issued_at": DATE}]
+    line = as_bytes(customer(balance=balance))
+    assert LAWS[Kind.CUSTOMERS].unremarkable([line]) == [line]
+    assert_lawful(Kind.CUSTOMERS, [line, line.replace(b"59Z", b"59+14:00"), line.replace(b"59Z", b"59-05:00")])
+
+
 def test_types_that_are_nearly_a_purchase():
     """Texts that are one or two characters away, and others of the same characters."""
     chance = random.Random(1)
@@ -353,27 +406,167 @@ def test_sums_without_end():
 @pytest.mark.parametrize("kind", list(Kind))
 def test_fields_that_the_api_does_not_know(kind):
     """They are counted on every line, in every object."""
-    body = as_bytes(rich(kind)).replace(b'"unknown"', b'"country"' if kind is Kind.CUSTOMERS else b'"status"')
-    lines = [body[: at.end()] + b'"nobody_knows":1,' + body[at.end() :] for at in re.finditer(rb"\{(?!\})", body)]
+    lines = with_unknown(kind, b'"nobody_knows":1,')
     assert_lawful(kind, [*lines, as_bytes(valid(kind)), *lines])
+    many = [as_bytes(valid(kind) | {f"x{number % 45}": number, "y": 1}) for number in range(150)]
+    assert_lawful(kind, [*many, *lines])
+    assert_lawful(kind, [as_bytes(valid(kind) | {f"x{number % 60}": number}) for number in range(240)])
 
 
-def test_the_parts_of_what_was_noted():
-    """Doubted lines divide the columns: by record, by event, and by reward."""
-    looked = Looked(
-        [1], [1, 2], [3, 4], [5, 6], [7, 8], ["a", "b"], ["p", "q", "r"], [1, 2, 3], [2, -1], [0, 1], [9, 8], [], [0, 0]
-    )
-    assert list(looked.parts([1, 5, 2])) == [
-        (range(1), LookedPart([1], [3], [5], ["a"], ["p"], [1], [2], [0, 1], [9, 8]), range(1, 2)),
-        (range(2, 3), LookedPart([2], [4], [6], ["b"], ["q", "r"], [2, 3], [-1], [], []), range(3, 3)),
-    ]
+def with_unknown(kind, field):
+    """Return lines with an unknown field, each in another object; they are plausible otherwise."""
+    record = rich(kind)
+    if kind is Kind.CUSTOMERS:
+        record["balance"][1] = record["balance"][1] | {"reward_id": REWARDS[2]}
+    elif kind is Kind.EVENTS:
+        record["events"][0]["order"]["value"] = 4
+    else:
+        record["transactions"][1].pop("unknown")
+    record.pop("unknown", None)
+    body = as_bytes(record)
+    return [body[: at.end()] + field + body[at.end() :] for at in re.finditer(rb"\{(?!\})", body)]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_fields_that_were_seen_before_are_counted_without_decoding(kind):
+    """Whatever their names and values are; known ones are as they were."""
+    reader, spelt = LineReader(kind, watch=True), ('"ñ":null', '"":"x"', '"a b":{"id":[1,{}]}', '"zz":[true]', '"zz":0')
+    lines = [line for field in spelt for line in with_unknown(kind, f"{field},".encode())]
+    for line in lines:
+        assert reader.read(line)
+    looked = QuickLook(NOW, watch=True).look(kind, [(lines, range(len(lines)), 0)], learnt=reader.learnt)
+    assert looked.doubted == []
+    for line, mark in zip(lines, array("Q", looked.marks), strict=True):
+        reader.read(line)
+        assert {field for index, field in enumerate(reader.learnt) if mark >> index & 1} == reader.unknown
+    twice = next(line for line in lines if b'"zz":0,' in line).replace(b'"zz":0,', b'"zz":0,"zz":1,')
+    assert QuickLook(NOW, watch=True).look(kind, [([twice], [0], 0)], learnt=reader.learnt).doubted == [0]
+
+
+def test_more_fields_than_an_object_may_have():
+    """Lines with those that are too many are doubted."""
+    learnt = [("", f"x{number}") for number in range(64)]
+    lines = [as_bytes(valid(Kind.EVENTS) | {name: 1}) for _, name in learnt]
+    looked = QuickLook(NOW, watch=True).look(Kind.EVENTS, [(lines, range(64), 0)], learnt=learnt)
+    assert 0 < len(looked.doubted) < 10
+    marks = [each for each in array("Q", looked.marks) if each]
+    assert marks == [1 << number for number in range(64 - len(looked.doubted))]
+
+
+hashes = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-(2**63), -1, 0, 2**63 - 1])
+numbered_notes = st.lists(st.tuples(hashes, st.integers(0, 3), hashes), max_size=9)
+
+
+@given(numbered_notes, numbered_notes, st.integers(1, 5), st.data())
+def test_notes_are_divided_in_the_order_of_lines(plain, others, parts, data):
+    """Those that Python takes go between the others, and rewards get their numbers."""
+    numbers = data.draw(st.lists(st.integers(1, 2**54 - 1), min_size=3, max_size=3))
+    wheres = data.draw(st.permutations([number < len(plain) for number in range(len(plain) + len(others))]))
+    notes = {True: [], False: []}
+    expected = [[] for _ in range(parts)]
+    for where, of_plain in enumerate(wheres):
+        taken = notes[of_plain]
+        key, reward, value = (plain if of_plain else others)[len(taken)]
+        taken.append((key, 5 | reward << REWARD_SHIFT, value, where, 6, 7))
+        if of_plain and reward:
+            reward = numbers[reward - 1]
+        expected[key % parts].append((key, 5 | reward << REWARD_SHIFT, value, where, 6, 7))
+    flat = {of_plain: array("q", chain.from_iterable(taken)) for of_plain, taken in notes.items()}
+    found = divide(flat[True].tobytes(), flat[False], numbers, parts)
+    assert found == [array("q", chain.from_iterable(of_part)).tobytes() for of_part in expected]
+
+
+def test_what_cannot_be_divided():
+    """Half a note, a reward without a number, no part."""
+    note = array("q", [1, 5 | 2 << REWARD_SHIFT, 3, 4, 5, 6])
+    for plain, others, numbers, parts in [
+        (note[:5].tobytes(), note, [1, 2], 1),
+        (note.tobytes(), note[:5], [1, 2], 1),
+        (note.tobytes(), note, [1], 1),
+        (note.tobytes(), note, [1, 2], 0),
+        (array("q", [1, -1, 3, 4, 5, 6]).tobytes(), note, [1, 2], 1),
+    ]:
+        with pytest.raises(ValueError, match=r"six numbers|has a number|one part"):
+            divide(plain, others, numbers, parts)
+    numbered = array("q", [1, 5 | 8 << REWARD_SHIFT, 3, 4, 5, 6])
+    assert divide(note.tobytes(), array("q"), [7, 8], 1) == [numbered.tobytes()]
+
+
+def test_what_cannot_be_looked_at():
+    """Each line has its offset, and a prover that does not look takes no notes."""
+    quick = make_quick_look(None, watch=True, pure_python=False)
+    for runs, error in (([([b"{}"], [], 0)], ValueError), ([b"{}"], TypeError), ([(["{}"], [0], 0)], TypeError)):
+        with pytest.raises(error):
+            quick.look(Kind.EVENTS, runs)
+    schema, _ = describe_rules(Rules(kind=Kind.EVENTS, max_line_bytes=100))
+    with pytest.raises(ValueError, match="not known what to look for"):
+        Prover(schema).look([], bytes(16), False)
+    for key, shared in ((bytes(15), False), (bytes(65), True)):
+        with pytest.raises(ValueError, match="a key has 16 bytes"):
+            hash_of(key, shared, "")
+
+
+LONG = ["", "x" * 128, "x" * 120, "\ud800", "é" * 64]
+texts = st.text(max_size=9) | st.text(st.characters(), max_size=300) | st.sampled_from(LONG)
+
+
+@given(texts, texts, st.binary(max_size=64))
+def test_hashes_that_other_machines_have(one, other, key):
+    """Of an id, and of a customer and a purchase."""
+    shared = SharedHash(key)
+    for value in (one, (one, other)):
+        assert hash_of(key, True, value) == shared(value)
+
+
+@given(texts, texts, st.binary(min_size=16, max_size=16))
+def test_hashes_of_one_process(one, other, key):
+    """SipHash-1-3; the key for a purchase is its customer's hash."""
+    halves = struct.unpack("<QQ", key)
+    of_one, of_other = (text.encode("utf-8", "surrogatepass") for text in (one, other))
+    found = sip_hash(halves, of_one)
+    assert hash_of(key, False, one) % 2**64 == found
+    assert hash_of(key, False, (one, other)) % 2**64 == sip_hash((halves[0] ^ found, halves[1]), of_other)
+
+
+def test_a_known_hash():
+    """By the reference implementation: the key is 0, 1, … 15, the text 0, 1, … 14 (with two rounds in the middle)."""
+    assert sip_hash(struct.unpack("<QQ", bytes(range(16))), bytes(range(15)), 2, 4) == 0xA129CA6149BE45E5
+
+
+def sip_hash(key, text, between=1, last=3):
+    """Return SipHash as its paper describes it."""
+    words = 0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573
+    v = [word ^ key[number % 2] for number, word in enumerate(words)]
+    padded = text + bytes(7 - len(text) % 8) + bytes([len(text) % 256])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        v[3] ^= word
+        for _ in range(between):
+            v = sip_round(*v)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    for _ in range(last):
+        v = sip_round(*v)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def sip_round(a, b, c, d):
+    def add(one, other):
+        return (one + other) % 2**64
+
+    def rotate(word, bits):
+        return (word << bits | word >> (64 - bits)) % 2**64
+
+    a, c = add(a, b), add(c, d)
+    b, d = rotate(b, 13) ^ a, rotate(d, 16) ^ c
+    a, c = add(rotate(a, 32), d), add(c, b)
+    return [a, rotate(b, 17) ^ c, rotate(c, 32), rotate(d, 21) ^ a]
 
 
 def test_the_law_finds_what_breaks_it(monkeypatch):
     """It is no empty one: a note, a total or a finding that differs is noticed."""
-    law, lines = LAWS[Kind.EVENTS], [as_bytes(events(event()))]
+    law, lines = LAWS[Kind.EVENTS], [as_bytes(events(event()))] * 3
     assert law.is_lawful(lines)
-    for name, wrong in (("hours", [0]), ("contents", [0]), ("orders", [1, 1]), ("purchases", ["x"])):
+    for name, wrong in (("notes", b""), ("items", 9), ("value", 1), ("discounted", 1), ("records", 0)):
         with monkeypatch.context() as patch:
             patch.setattr(Looked, name, wrong)
             assert not law.is_lawful(lines), name

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.recent_signs import FEW_RECORDS, RecentSigns
-from masivo_stream.core.sent_purchases import PurchaseKeys, PurchaseNotes
+from masivo_stream.core.sent_purchases import PurchaseNotes
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.results import Entry
+from masivo_stream.model.slicing import take_part
 
-KEYS = PurchaseKeys(b"s" * 32)
+SALT = b"s" * 32
 
 
 def bought(number, items, **fields):
@@ -33,10 +34,22 @@ def read(recent, blocks, *, source=0, line=1):
 
 
 def cut(parts, cuts):
-    """Return the same records, with the runs cut after some of their records."""
+    """Return the same records, with the runs cut after some of their records; single records are divided."""
     for each in parts:
-        ends = sorted({0, len(each), *(at % len(each) for at in cuts)}) if isinstance(each, EntryRun) else ()
-        yield from (each.part(begin, end) for begin, end in pairwise(ends)) if ends else (each,)
+        if not isinstance(each, EntryRun):
+            yield each
+            continue
+        ends = sorted({0, len(each), *(at % len(each) for at in cuts)})
+        for begin, end in pairwise(ends):
+            yield from (each.part(begin, end),) if end - begin > 1 else divided(each.entry(begin), cuts)
+
+
+def divided(entry, cuts):
+    """Return the parts of an entry: items go to the first or to the second one."""
+    items = range(entry.items)
+    first = [item for item in items if item in cuts]
+    parts = [first, [item for item in items if item not in first]]
+    return [take_part(entry, part, "events") for part in parts if part] if first else [entry]
 
 
 def some_blocks():
@@ -59,7 +72,7 @@ def test_notes_are_the_same_as_those_of_events_signed_again(blocks, cuts, most, 
         read(recent, records[:1])  # for a canary
     parts = data.draw(st.permutations(list(cut(read(recent, records), cuts))))
     parts += cut(read(recent, records, source=1), cuts)
-    kept, again = PurchaseNotes(KEYS, recent), PurchaseNotes(KEYS)
+    kept, again = PurchaseNotes(SALT, recent), PurchaseNotes(SALT)
     assert [kept.of([part]) for part in parts] == [again.of([part]) for part in parts]
     assert kept.of(parts) == again.of(parts)
 
@@ -74,6 +87,18 @@ def test_what_was_accepted_is_kept_no_longer():
     assert recent.take(run.part(0, 15)).purchases[:3] == ["p-0-0", "p-0-1", "p-1-0"]
     assert recent.take(run.part(0, 15)) is None
     assert recent.kept == 0
+
+
+def test_a_divided_record_is_kept_until_all_its_parts_were_accepted():
+    """The part of a record has the signs of its items, in their order."""
+    recent = RecentSigns()
+    (run,) = read(recent, [[bought(number, 4) for number in range(10)]])
+    parts = [take_part(run.entry(9), items, "events") for items in ((1, 3), (0,), (2,))]
+    assert [recent.take(each).purchases for each in (parts[0], parts[1])] == [["p-9-1", "p-9-3"], ["p-9-0"]]
+    assert len(recent.take(run.part(0, 9)).purchases) == 36
+    assert recent.kept == 40
+    assert recent.take(parts[2]).purchases == ["p-9-2"]
+    assert (recent.kept, recent.take(parts[2])) == (0, None)
 
 
 def test_what_is_kept_is_bounded():

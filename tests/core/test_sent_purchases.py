@@ -53,7 +53,7 @@ def cut(records):
 def accept(noted, run, records, *, salt=SALT):
     """Note what a run sends of records, all of which is accepted."""
     found = decoder(Kind.EVENTS).validate_all(cut(records), "old")
-    noted.add(run, PurchaseNotes(PurchaseKeys(salt)).of([each for each in found if isinstance(each, Entry | EntryRun)]))
+    noted.add(run, PurchaseNotes(salt).of([each for each in found if isinstance(each, Entry | EntryRun)]))
 
 
 def knowing(noted, *, salt=SALT, **settings):
@@ -108,7 +108,7 @@ def test_a_part_of_a_record_notes_its_own_items_only():
     """The others were not sent."""
     noted = Noted()
     (run,) = decoder(Kind.EVENTS).validate_all(cut([events(bought("p"), bought("q"), bought("r"))]), "old")
-    noted.add(RUN, PurchaseNotes(PurchaseKeys(SALT)).of([take_part(run, [1], "events")]))
+    noted.add(RUN, PurchaseNotes(SALT).of([take_part(run, [1], "events")]))
     assert marked(noted, [events(bought("p"), bought("q"), bought("r"))]) == [[(1, True, RUN)]]
 
 

@@ -21,6 +21,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
 
 FLEET, BUSY, QUIET = 20, 200.0, 30.0
 COMMIT, BESIDE = 0.005, 0.15
@@ -66,7 +67,7 @@ async def send(account, disk, clock, road, *, until):
     async def upload():
         while clock.now() < until:
             number = next(numbers)
-            await delivery.deliver(Batch(id=str(number), kind=Kind.EVENTS, entries=(), items=0, body=b"%d" % number))
+            await delivery.deliver(Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"%d" % number))
 
     async with anyio.create_task_group() as uploaders:
         uploaders.start_soon(upload)

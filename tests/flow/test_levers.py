@@ -33,6 +33,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Unreachable
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import BatchDeparted, Paused, Resumed, RunEnded, SettingsReread, SettingsUnread
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
@@ -162,7 +163,7 @@ async def test_a_pause_is_no_outage():
         observer=Silent(),
         in_flight=1,
     )
-    history, batch = AttemptHistory(), Batch(id="b", kind=Kind.EVENTS, entries=(), items=0, body=b"")
+    history, batch = AttemptHistory(), Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"")
     refused = Unreachable("connection refused")
     assert isinstance(delivery._decide(batch, refused, history), Retry)
     clock.advance(300)

@@ -151,7 +151,7 @@ async def test_a_request_that_could_not_be_noted_is_not_counted():
         read_position=START, checkpoint=START, figures=Figures(), consumed=(), dead_letters_bytes=0, dead=()
     )
     noting = NotingJournal(Journal(), lambda _: None, lambda *_: None, lambda: order.append("counted"))
-    await noting.send(Batch(id="b", kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
+    await noting.send(Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
     await noting.send_again("b")
     assert order == ["noted", "counted"] * 2
 

@@ -23,6 +23,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
 from masivo_stream.model.window import parse_window
 
 DAYS = 2
@@ -52,7 +53,7 @@ async def live(tmp_path, account, windows, *, ends_after):
 
                 async def upload(delivery=delivery):
                     for number in queue:
-                        batch = Batch(id=str(number), kind=Kind.EVENTS, entries=(), items=0, body=b"%d" % number)
+                        batch = Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"%d" % number)
                         await delivery.deliver(batch)
 
                 left = DAYS * 86_400 - clock.now()

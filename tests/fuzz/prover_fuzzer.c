@@ -35,7 +35,7 @@ static void *scarce_realloc(void *old, size_t size) { return may_allocate() ? re
 #define MOST_VARIANTS 32
 
 static struct {
-    PyObject *make, *prover, *plain, *method, *holds;
+    PyObject *make, *prover, *plain, *use, *holds;
 } variants[MOST_VARIANTS];
 static int variant_count;
 
@@ -64,7 +64,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         variants[variant_count].make = make;
         variants[variant_count].prover = PyObject_Call(make, none, NULL);
         variants[variant_count].plain = PyObject_Call(make, none, plain);
-        variants[variant_count].method = PyTuple_GetItem(each, 1);
+        variants[variant_count].use = PyTuple_GetItem(each, 1);
         variants[variant_count].holds = PyTuple_GetItem(each, 2);
         if (variants[variant_count].prover == NULL || variants[variant_count].plain == NULL)
             die("no prover");
@@ -93,7 +93,7 @@ static void fail_on_purpose(int variant, PyObject *lines, long after)
 {
     allocations_left = after;
     PyObject *made = PyObject_CallFunctionObjArgs(variants[variant].make, NULL);
-    PyObject *proof = made == NULL ? NULL : PyObject_CallMethodObjArgs(made, variants[variant].method, lines, NULL);
+    PyObject *proof = made == NULL ? NULL : PyObject_CallFunctionObjArgs(variants[variant].use, made, lines, NULL);
     allocations_left = -1;
     if (proof == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError))
         die("an allocation failed without a MemoryError");
@@ -133,9 +133,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (lines == NULL)
         die("no list of lines");
     if (clean) {
-        PyObject *proof = PyObject_CallMethodObjArgs(variants[variant].prover, variants[variant].method, lines, NULL);
-        if (proof == NULL)
+        PyObject *use = variants[variant].use;
+        PyObject *proof = PyObject_CallFunctionObjArgs(use, variants[variant].prover, lines, NULL);
+        PyObject *plain_proof = PyObject_CallFunctionObjArgs(use, variants[variant].plain, lines, NULL);
+        if (proof == NULL || plain_proof == NULL)
             die("a clean line is not proved");
+        if (!PyObject_RichCompareBool(proof, plain_proof, Py_EQ))
+            die("with SSE2 and without, not the same proof");
+        Py_DECREF(plain_proof);
         PyObject *lawful = PyObject_CallFunctionObjArgs(variants[variant].holds, lines, proof, NULL);
         if (lawful == NULL || !PyObject_IsTrue(lawful))
             die("a clean line is not clean");

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.sandbox import FAULT_NAMES, fault_language, parse_fault
+from masivo_stream.sandbox import FAULT_NAMES, parse_fault
+from masivo_stream.sandbox.fault_forms import FORMS, describe_faults
 from masivo_stream.sandbox.fault_types import (
     MIGRATE,
     BadToken,
@@ -87,7 +88,41 @@ def test_any_text_is_a_fault_or_a_value_error(parts):
         parse_fault(",".join(parts))
 
 
-@pytest.mark.parametrize("name", FAULT_NAMES)
-def test_every_fault_is_in_the_grammar(name):
-    """The module's text, which `--help` may show, has a line for every name."""
-    assert any(line.startswith(f"    {name}") for line in (fault_language.__doc__ or "").splitlines())
+VALUES = {
+    "applied": "yes",
+    "retry_after": "7",
+    "body": "text",
+    "type": "text/plain",
+    "server": "s",
+    "ray": "r",
+    "when": "mid",
+    "jitter": "1",
+    "where": "answer",
+    "to": "http://x.test",
+    "by": "id",
+    "code": "403",
+}
+"""A value of each option that only some faults have."""
+NEEDED = {"status": "=503", "delay": "=1", "redirect": "=302,to=http://x.test", "shape": "=text", "late": "=1"}
+NEEDED |= {"compress": "=gzip", "firewall": "=x"}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_fault_takes_the_options_that_are_listed(form):
+    """And no other: `sandbox --help` and the page show the list."""
+    spec = form.name + NEEDED.get(form.name, "")
+    taken = set()
+    for option, value in VALUES.items():
+        with contextlib.suppress(ValueError):
+            parse_fault(spec if f"{option}=" in spec else f"{spec},{option}={value}")
+            taken.add(option)
+    assert taken == {option.partition("=")[0] for option in form.options}
+    if "[=" not in form.form and "=" in form.form:
+        with pytest.raises(ValueError, match=form.name):
+            parse_fault(form.name)
+
+
+def test_no_line_of_the_list_is_wider_than_the_terminal():
+    """At any width that help is written for."""
+    for width in (60, 80, 100):
+        assert max(map(len, describe_faults(width).splitlines())) <= width

@@ -60,15 +60,20 @@ async def test_a_taken_port_is_reported():
 
 
 async def test_serve_writes_the_port_and_ends_when_cancelled(tmp_path):
-    """The whole file exists before `ready` is called; no other file is left."""
+    """The whole file exists before `ready` is called; it goes when the sandbox ends, and one of before at its start."""
     file, ready = tmp_path / "port", asyncio.Queue()
+    file.write_text("1\n")
+    async with running(SandboxOptions()) as other:
+        with pytest.raises(ConfigurationError):
+            await serve(SandboxOptions(port=other.port, port_file=str(file)))
+    assert not file.exists()
     task = asyncio.create_task(serve(SandboxOptions(port_file=str(file)), ready.put_nowait))
     sandbox = await ready.get()
     assert file.read_text() == f"{sandbox.port}\n"
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    assert [path.name for path in tmp_path.iterdir()] == ["port"]
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((sandbox.host, sandbox.port), timeout=1)
 

@@ -2,11 +2,12 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
-from itertools import compress
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, count
 
 from msgspec import Struct
 
+from masivo_stream.core.checks.choose_notes import ALL_NOTES, NoteChooser
 from masivo_stream.core.checks.note_format import (
     HOURS_OFF,
     READ_AGAIN,
@@ -58,12 +59,19 @@ class Notes:
             words[column::WORDS] for column in range(WORDS)
         )
 
+    def rows(self, chosen: Sequence[int] | None) -> Iterable[tuple[int, int, int, int]]:
+        """Return index, hash, tag, and value of the chosen notes; None: of all notes."""
+        columns = self.keys, self.tags, self.values
+        if chosen is None:
+            return zip(count(), *columns, strict=False)
+        return zip(chosen, *([column[index] for index in chosen] for column in columns), strict=True)
+
     def repeated(self, tag: Tag) -> set[int]:
         """Return the hashes that more than one note of this tag has; the tag is not one with a reward."""
         keys = list(compress(self.keys, map(tag.value.__eq__, self.tags)))
         if len(set(keys)) == len(keys):
             return set()
-        return {key for key, count in Counter(keys).items() if count > 1}
+        return {key for key, times in Counter(keys).items() if times > 1}
 
     def place(self, index: int) -> LinePlace:
         """Return the place of a note's line."""
@@ -100,10 +108,10 @@ NO_LINES = Lines()
 
 
 class _Part:
-    """Looks at the notes of one part, in reading order."""
+    """Looks at the notes of one part, in reading order: at the `chosen` ones, or at all of them."""
 
-    def __init__(self, notes: Notes, scope: Scope, dead: Lines) -> None:
-        self._notes, self._scope, self._email_dead = notes, scope, dead
+    def __init__(self, notes: Notes, scope: Scope, dead: Lines, chosen: Sequence[int] | None) -> None:
+        self._notes, self._scope, self._email_dead, self._chosen = notes, scope, dead, chosen
         self._compares = scope.customers and scope.transactions
         self._ids: dict[int, int] = {}
         """The first valid record of each customer."""
@@ -146,7 +154,7 @@ class _Part:
         }
         # Most notes are of emails, which others look at (`find_repeated`), and of purchases that come once.
         again = notes.repeated(Tag.PURCHASE)
-        for index, (key, tag, value) in enumerate(zip(notes.keys, notes.tags, notes.values, strict=True)):
+        for index, key, tag, value in notes.rows(self._chosen):
             if tag != _EMAIL and (tag != _PURCHASE or key in again):
                 handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
@@ -240,7 +248,7 @@ class _Part:
         keys = {key for key in differ | self._unsure | self._split if key in self._customers}
         keys -= self._broken.keys()
         lines: dict[int, list[int]] = {key: [] for key in keys if key in self._lines}
-        for index, (key, tag) in enumerate(zip(self._notes.keys, self._notes.tags, strict=True)):
+        for index, key, tag, _ in self._notes.rows(self._chosen):
             if key in lines and tag & TAG_MASK == Tag.TRANSACTIONS:
                 lines[key].append(index)
         for key in keys:
@@ -291,11 +299,19 @@ class _Part:
 
 
 def find(
-    words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = (), dead: Lines = NO_LINES
+    words: "array[int]",
+    scope: Scope,
+    skipped: Iterable[CheckName] = (),
+    dead: Lines = NO_LINES,
+    chooser: NoteChooser = ALL_NOTES,
 ) -> list[Suspicion]:
     """Return what may be wrong in the notes of one part, except what is `skipped`, and what is wrong with emails.
 
     `dead` are records of customers whose email came before: source and line of each in one number (`find_repeated`).
     """
-    left_out = frozenset(skipped)
-    return [found for found in _Part(Notes(words), scope, dead).look() if found.check not in left_out]
+    left_out, chosen = frozenset(skipped), None
+    if chooser.chooses:
+        chosen = chooser.remarkable(words, dead, customers=scope.customers, transactions=scope.transactions)
+        if not chosen:
+            return []
+    return [found for found in _Part(Notes(words), scope, dead, chosen).look() if found.check not in left_out]

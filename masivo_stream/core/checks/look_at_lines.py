@@ -1,15 +1,19 @@
 """Look at each valid line by itself: whether what it says is plausible, and whether it has unknown fields."""
 
-from collections.abc import Collection, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, islice
 
 from masivo_stream.core.checks.collect import Collector
+from masivo_stream.core.checks.known_fields import FieldName
 from masivo_stream.core.checks.lean_records import LeanRecord
-from masivo_stream.core.checks.note_format import place_of
+from masivo_stream.core.checks.note_format import Hashed, SharedHash, place_of, salted_hash
 from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
 from masivo_stream.core.checks.quick_look import Looked, make_quick_look
 from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
-from masivo_stream.core.reading.prover import stretches
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.findings import CheckName, ExportFault
 from masivo_stream.model.schemas import Timestamp
 
@@ -42,6 +46,11 @@ class LineChecks:
         self._quick = make_quick_look(now, watch=watch, pure_python=pure_python)
         self.unknown = UnknownFields(collector.most)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether there is an extension that looks at most lines."""
+        return self._quick is not None
+
     def read(self, kind: Kind, body: bytes, place: tuple[int, int, int]) -> Dated | None:
         """Return what a line says, and look at it; None if the line cannot be read that way.
 
@@ -62,15 +71,43 @@ class LineChecks:
             )
         return record, first, last
 
-    def look(self, kind: Kind, bodies: Sequence[bytes]) -> Looked | None:
-        """Look at valid lines at once; those that are doubted have to be read. None if there is no extension."""
+    @property
+    def salted_hash(self) -> Hashed:
+        """The hash that notes of this process have."""
+        return salted_hash if self._quick is None else self._quick.salted
+
+    def look(
+        self, kind: Kind, runs: Sequence[EntryRun], begins: Sequence[int], shared: SharedHash | None
+    ) -> Looked | None:
+        """Look at valid lines at once; those that are doubted have to be read. None if there is no extension.
+
+        `begins` are source and line of the first line of each run. Notes have the hashes of `shared`, or `salted_hash`.
+        """
         if self._quick is None:
             return None
-        looked = self._quick.look(kind, bodies)
-        if looked.latest and isinstance(self._plausibility, TimelessPlausibility):
-            plain = [index for each, _ in stretches(looked.doubted, len(bodies)) for index in each]
-            self.dates(kind, bodies[plain[looked.latest.index(max(looked.latest))]])
+        given = [(run.bodies, run.offsets, begin) for run, begin in zip(runs, begins, strict=True)]
+        looked = self._quick.look(kind, given, shared, self._readers[kind].learnt)
+        if looked.records and isinstance(self._plausibility, TimelessPlausibility):
+            _, index = looked.latest
+            self.dates(kind, next(islice(chain.from_iterable(run.bodies for run in runs), index, None)))
         return looked
+
+    def count_learnt(self, kind: Kind, looked: Looked) -> Mapping[int, Sequence[FieldName]]:
+        """Count the unknown fields that the extension has learnt, on lines that it does not doubt.
+
+        Return those that have to be added one by one, by the index of their line: their places are among the first.
+        """
+        if not looked.marks:
+            return {}
+        learnt, marks = self._readers[kind].learnt, array("Q", looked.marks)
+        waiting: dict[int, Sequence[FieldName]] = {}
+        for mark, records in Counter(filter(None, marks)).items():
+            fields = [field for index, field in enumerate(learnt) if mark >> index & 1]
+            if self.unknown.is_full(kind, fields):
+                self.unknown.add(kind, fields, None, records)
+            else:
+                waiting[mark] = fields
+        return {index: waiting[mark] for index, mark in enumerate(marks) if mark in waiting} if waiting else {}
 
     def dates(self, kind: Kind, body: bytes) -> tuple[Timestamp, Timestamp]:
         """Return the earliest and the latest date of a line that was looked at, and not doubted."""

@@ -98,26 +98,21 @@ class Lines:
 
     def __init__(self, wheres: Iterable[int] = ()) -> None:
         """Hold these lines."""
-        self._wheres = array("q", sorted(wheres))
+        self.wheres = array("q", sorted(wheres))
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return bool(self._wheres)
+        return bool(self.wheres)
 
     def __contains__(self, where: int) -> bool:
         """Return whether a line is among them."""
-        index = bisect_left(self._wheres, where)
-        return index < len(self._wheres) and self._wheres[index] == where
+        index = bisect_left(self.wheres, where)
+        return index < len(self.wheres) and self.wheres[index] == where
 
 
 def with_hour(place: tuple[int, int, int], hour: int) -> tuple[int, int, int]:
     """Return the last three numbers of a note with the hour of the line's earliest date."""
     return place[0], place[1], hour << _LENGTH_BITS | place[2]
-
-
-def with_hours(lengths: Iterable[int], hours: Iterable[int]) -> list[int]:
-    """Return the last number of the notes of many lines, from their lengths and hours."""
-    return [hour << _LENGTH_BITS | length for length, hour in zip(lengths, hours, strict=True)]
 
 
 def hour_number(date: Timestamp) -> int:
@@ -138,8 +133,11 @@ def _digested(value: object) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
 
 
+Hashed = Callable[[str | tuple[str, str]], int]
+"""Returns the hash of a customer or an email, or of a customer and a purchase: 64 bits, with a sign."""
+
 # Python's own hash is SipHash with a key of this process (PEP 456). It is used if it has 64 bits.
-salted_hash: Callable[[object], int] = hash if struct.calcsize("n") == struct.calcsize("q") else _digested
+salted_hash: Hashed = hash if struct.calcsize("n") == struct.calcsize("q") else _digested
 
 
 class SharedHash:
@@ -153,6 +151,7 @@ class SharedHash:
 
     def __init__(self, key: bytes) -> None:
         """Hash with a key of at most 64 bytes."""
+        self.key = key
         self._begun = hashlib.blake2b(digest_size=8, key=key)
 
     def __call__(self, value: str | tuple[str, str]) -> int:

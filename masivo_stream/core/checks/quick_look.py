@@ -1,27 +1,32 @@
 """Look at most lines without decoding them: the extension in C of `core.reading.prover` calls them *unremarkable*.
 
 Law: in a line that it calls unremarkable, `Plausibility` and `UnknownFields` find nothing, and `NoteTaker` takes of it
-the notes, and adds to the totals, what is in the columns here. A line that it doubts is looked at in Python, so what is
-found is the same with the extension and without.
+the notes, and adds to the totals, what is in `Looked`. A line that it doubts is looked at in Python, so what is found
+is the same with the extension and without.
+
+The extension works without the interpreter's lock: it hashes what it reads by itself, and makes no objects of it.
 """
 
-from collections.abc import Iterator, Sequence
+import struct
+from array import array
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from masivo_stream.core.checks.known_fields import SCHEMAS
+from masivo_stream.core.checks.known_fields import SCHEMAS, FieldName
+from masivo_stream.core.checks.note_format import SharedHash, Tag
 from masivo_stream.core.checks.plausible import EARLIEST, FIRST_BIRTH_YEAR, NOTHING, PURCHASE, latest_allowed
 from masivo_stream.core.reading import prover
 from masivo_stream.core.reading.prover import (
+    MOST_FIELDS,
     ROLES,
     SIGNING,
-    LookedFor,
     Node,
+    NodeKind,
     Role,
     Roles,
     is_built,
     make_tree,
-    stretches,
 )
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.moments import Moment, moment_of, read_moment
@@ -64,74 +69,52 @@ _FIRST_BIRTH = read_moment(f"{FIRST_BIRTH_YEAR}-01-02T00:00:00Z") or 0
 """From this moment on, the year is late enough in every time zone."""
 
 
+_TAGS = {
+    Kind.CUSTOMERS: (Tag.CUSTOMER.value, Tag.CUSTOMER_BARE.value, Tag.MORE_BALANCE.value, Tag.EMAIL.value),
+    Kind.EVENTS: (Tag.EVENTS.value, Tag.EVENTS.value, 0, Tag.PURCHASE.value),
+    Kind.TRANSACTIONS: (Tag.TRANSACTIONS.value, Tag.TRANSACTIONS.value, Tag.MORE_TRANSACTIONS.value, 0),
+}
+"""The tags of a line, of one without a balance, of a further reward on it, of its email or its events."""
+
+_KEY = struct.pack("<qq", hash("one half of the key"), hash("the other half"))
+"""Of this process, as that of Python's own hash is."""
+
+Run = tuple[Sequence[bytes], Sequence[int], int]
+"""Lines that follow one another, their offsets, and source and line of the first one (`note_format.where`)."""
+
+
 class Looked(NamedTuple):
-    """What was noted of lines. Of the columns by line, those that are doubted have no part."""
+    """What is known of lines. Their indexes are counted through all runs.
+
+    All but the first is of those that are not doubted.
+    """
 
     doubted: list[int]
     """The indexes of lines that are doubted."""
-    hours: list[int]
-    """The hour of the earliest date on each line (`note_format.hour_number`)."""
-    firsts: list[int]
-    lasts: list[int]
-    """The moments of the earliest and of the latest date of each line's items, or of its registration."""
-    latest: list[int]
-    """The moment of the latest date of each line that may be in the future."""
-    emails: list[str]
-    """Of customers."""
-    purchases: list[str]
-    contents: list[int]
-    """The signs of all events (`core.reading.purchases`)."""
-    sum_counts: list[int]
-    """The number of rewards on each line, in the order in which they come; -1 if a customer has no balance."""
-    sum_rewards: list[int]
-    sums: list[int]
-    """Of each reward on each line: its index in `rewards`, and the sum of its amounts in millionths."""
+    notes: bytes
+    """Their notes in reading order. The number of a reward is its index in `rewards`, plus 1."""
     rewards: list[tuple[str, int, int, int]]
-    """Id, whether a line has it that is not doubted, and what is earned and spent of it in all, in millionths."""
-    orders: list[int]
-    """The sum of the values of all orders, and that of their discounted values, in millionths."""
+    """Id, index of the first line with it, and what is earned and spent of it in all, in millionths."""
+    records: int
+    items: int
+    value: int
+    discounted: int
+    """The sums of the values and discounted values of all orders, in millionths."""
+    first: tuple[Moment, int]
+    last: tuple[Moment, int]
+    """The earliest and the latest date of the items, or of the registrations, and the index of the line with it."""
+    latest: tuple[Moment, int]
+    """The latest date that may be in the future, likewise."""
+    marks: bytes
+    """For each line, doubted ones as well, the learnt fields that it has: a number of 64 bits, one bit for each. Empty
+    if no line has any."""
 
-    def parts(self, items: Sequence[int]) -> "Iterator[tuple[range, LookedPart, range]]":
-        """Yield lines that are not doubted, what was noted of them, and the doubted ones behind them, in turns.
+    def divide(self, others: "array[int]", numbers: Sequence[int], parts: int) -> list[bytes]:
+        """Return the notes divided by hash, with `others` between them in the order of lines.
 
-        `items` is the number of items of each line. The ranges are of indexes of lines; either may be empty.
+        `numbers` are those of the rewards.
         """
-        record = event = reward = 0
-        for plain, doubted in stretches(self.doubted, len(items)):
-            records = slice(record, record + len(plain))
-            counts = self.sum_counts[records]
-            events = slice(event, event + sum(items[plain.start : plain.stop]) if self.purchases else 0)
-            sums = slice(reward, reward + sum(count for count in counts if count > 0))
-            yield (
-                plain,
-                LookedPart(
-                    self.hours[records],
-                    self.firsts[records],
-                    self.lasts[records],
-                    self.emails[records],
-                    self.purchases[events],
-                    self.contents[events],
-                    counts,
-                    self.sum_rewards[sums],
-                    self.sums[sums],
-                ),
-                doubted,
-            )
-            record, event, reward = records.stop, events.stop, sums.stop
-
-
-class LookedPart(NamedTuple):
-    """What was noted of lines that follow one another and are not doubted: columns as in `Looked`."""
-
-    hours: list[int]
-    firsts: list[int]
-    lasts: list[int]
-    emails: list[str]
-    purchases: list[str]
-    contents: list[int]
-    sum_counts: list[int]
-    sum_rewards: list[int]
-    sums: list[int]
+        return prover.divide(self.notes, others, numbers, parts)
 
 
 class QuickLook:
@@ -141,18 +124,35 @@ class QuickLook:
         """Doubt dates more than a day after `now`, and unknown fields if `watch`. `now` is None if no date is late."""
         latest = _NEVER if now is None else moment_of(latest_allowed(now))
         self._watch, self._looked_for = watch, _look_for(latest)
-        self._provers: dict[Kind, prover.Prover] = {}
+        self._provers: dict[Kind, tuple[int, prover.Prover]] = {}
 
-    def look(self, kind: Kind, bodies: Sequence[bytes]) -> Looked:
-        """Look at valid lines of a kind."""
-        found = self._provers.get(kind)
-        if found is None:
-            found = self._provers[kind] = self.make(kind)
-        return Looked(*found.look(bodies))
+    def look(
+        self,
+        kind: Kind,
+        runs: Sequence[Run],
+        shared: SharedHash | None = None,
+        learnt: Sequence[FieldName] = (),
+    ) -> Looked:
+        """Look at valid lines of a kind. Notes have the hashes of `shared`, or of `salted`.
 
-    def make(self, kind: Kind, *, plain: bool = False) -> "prover.Prover":
+        Unknown fields are doubted, but for those that are `learnt`: the same ones each time, and then further ones.
+        """
+        known, found = self._provers.get(kind, (-1, None))
+        if found is None or known != len(learnt):
+            found = self.make(kind, learnt)
+            self._provers[kind] = len(learnt), found
+        return Looked(*found.look(runs, _KEY if shared is None else shared.key, shared is not None))
+
+    @staticmethod
+    def salted(value: str | tuple[str, str]) -> int:
+        """Return the hash that notes of this process have, of an id, or of a customer and a purchase."""
+        return prover.hash_of(_KEY, False, value)  # noqa: FBT003 - it takes no keywords
+
+    def make(self, kind: Kind, learnt: Sequence[FieldName] = (), *, plain: bool = False) -> "prover.Prover":
         """Make a prover that looks at lines of a kind; `plain` as in `core.reading.prover.make_prover`."""
-        return prover.Prover(describe_look(kind), reject_unknown=self._watch, look=self._looked_for, plain=plain)
+        look = (*self._looked_for, _TAGS[kind])
+        schema = with_learnt(describe_look(kind), learnt)
+        return prover.Prover(schema, reject_unknown=self._watch, look=look, plain=plain)
 
 
 def make_quick_look(now: Timestamp | None, *, watch: bool, pure_python: bool) -> QuickLook | None:
@@ -166,6 +166,31 @@ def describe_look(kind: Kind) -> Node:
     return make_tree(SCHEMAS[kind], ROLES[kind] | _LOOKED_AT[kind])
 
 
-def _look_for(latest: int) -> LookedFor:
+def with_learnt(node: Node, learnt: Sequence[FieldName]) -> Node:
+    """Return the description of a record with unknown fields in it, which the extension marks by their indexes."""
+    by_path: dict[str, list[tuple[bytes, bool, Node]]] = {}
+    for index, (path, name) in enumerate(learnt):
+        field: Node = int(NodeKind.ANY), int(Role.NONE), False, 1 << index
+        by_path.setdefault(path, []).append((b'"%b"' % name.encode(), False, field))
+    return _extended(node, "", by_path) if by_path else node
+
+
+def _extended(node: Node, path: str, learnt: Mapping[str, list[tuple[bytes, bool, Node]]]) -> Node:
+    payload: Any  # it depends on the kind
+    kind, role, nullable, payload = node
+    match kind, payload:
+        case NodeKind.LIST, (not_empty, item):
+            payload = not_empty, _extended(item, f"{path}[]", learnt)
+        case NodeKind.STRUCT, (fields, by_tag):
+            here = f"{path}." if path else ""
+            known = [
+                (quoted, required, _extended(each, here + quoted[1:-1].decode(), learnt))
+                for quoted, required, each in fields
+            ]
+            payload = (*known, *learnt.get(path, ()))[:MOST_FIELDS], by_tag  # lines with further ones are doubted
+    return kind, role, nullable, payload
+
+
+def _look_for(latest: int) -> tuple[int, int, int, bytes, tuple[bytes, ...]]:
     nothing = tuple(sorted(word.encode() for word in NOTHING if word))
     return moment_of(EARLIEST), latest, _FIRST_BIRTH, PURCHASE.encode(), nothing

@@ -1,13 +1,15 @@
 """Take notes of valid records, divided by hash into parts that fit into memory one at a time.
 
-Each record is read once more: by the extension that looks at lines (`quick_look`), or with a lean schema if there is
-no extension, or if it doubts the line. That is cheaper than carrying what is needed through the validation, which other
-processes may share, and it is the same whoever validated the line.
+Each record is read once more: by the extension that looks at lines (`quick_look`) and takes their notes, or with a lean
+schema if there is no extension, or if it doubts the line. That is cheaper than carrying what is needed through the
+validation, which other processes may share, and it is the same whoever validated the line.
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, count, repeat
+from itertools import count, groupby, repeat
+from operator import attrgetter
 
 from msgspec import UNSET, Struct
 
@@ -27,17 +29,16 @@ from masivo_stream.core.checks.note_format import (
     READ_AGAIN,
     REWARD_SHIFT,
     WORDS,
+    Hashed,
     SharedHash,
     Tag,
     event_value,
     hour_number,
-    salted_hash,
+    place_of,
     where,
     with_hour,
-    with_hours,
 )
-from masivo_stream.core.checks.plain_notes import PlainLines, notes_of
-from masivo_stream.core.checks.quick_look import LookedPart
+from masivo_stream.core.checks.quick_look import Looked
 from masivo_stream.core.checks.totals import PackedTotals, TotalsOfFile
 from masivo_stream.core.reading.marks import possible_ids
 from masivo_stream.core.reading.purchases import Signer
@@ -45,7 +46,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.findings import FileTotals
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Entry, Rejected, Skipped
+from masivo_stream.model.results import Blank, Entry, Rejected, Skipped
 from masivo_stream.model.schemas import Timestamp
 
 _MOST = 1 << 62
@@ -74,16 +75,8 @@ class _Line(Struct, frozen=True, gc=False):
     """Indexes of the items in the record, None for all of them."""
 
 
-class _Numbers(dict[int, int]):
-    """The numbers of rewards by their indexes, each found when it is needed first: so numbers are in reading order."""
-
-    def __init__(self, find: Callable[[int], int]) -> None:
-        super().__init__()
-        self._find = find
-
-    def __missing__(self, index: int) -> int:
-        found = self[index] = self._find(index)
-        return found
+_Counted = Entry | EntryRun | Rejected | Skipped
+"""Results of lines that are not blank."""
 
 
 class NoteTaker:
@@ -98,17 +91,20 @@ class NoteTaker:
         sink: Sink,
         files: Mapping[tuple[Kind, str], int],
         lines: LineChecks,
-        shared: SharedHash | None = None,
+        hashed: Hashed | None = None,
     ) -> None:
         """Divide the notes into `parts`. `files` numbers the inputs in reading order, by kind and name.
 
-        `lines` decodes each line, and looks at it by itself. `shared` is used if other machines take notes of the same
-        exports: the hashes of one process mean nothing to another one.
+        `lines` decodes each line, and looks at it by itself. `hashed` is a `SharedHash` if other machines take notes of
+        the same exports: the hashes of one process mean nothing to another one. The extension knows no further ones.
         """
         self._parts, self._sink, self._files, self._lines = parts, sink, files, lines
-        self._hash: Callable[[str | tuple[str, str]], int] = salted_hash if shared is None else shared
-        self._shared = shared
+        self._hash = lines.salted_hash if hashed is None else hashed
+        self._shared = hashed if isinstance(hashed, SharedHash) else None
+        self._looks = hashed is None or self._shared is not None
         self._buffers: list[array[int]] = [array("q") for _ in range(parts)]
+        self._between: array[int] | None = None
+        """The notes taken in Python, in reading order, while those of other lines wait."""
         self._room = max(64, _BUFFERED_NOTES // parts) * WORDS
         self._rewards: dict[str, int] = {}
         self._by_spelling: dict[str, tuple[str, int]] = {}
@@ -117,19 +113,16 @@ class NoteTaker:
 
     def take(self, kind: Kind, found: Iterable[LineResults]) -> None:
         """Take notes of lines of a kind."""
-        for each in found:
-            match each:
-                case EntryRun():
-                    self._of_run(kind, each)
-                case Entry():
-                    where_ = each.line, each.offset, each.length
-                    line_ = _Line(each.body, *where_, each.customer, each.items, each.indexes)
-                    self._of_record(kind, each.file, line_)
-                case Rejected():
-                    self._of_rejected(kind, each)
-                case Skipped() if kind is Kind.CUSTOMERS and each.customer is not None:
-                    place = where(self._files[kind, each.file], each.line), each.offset, 0
-                    self._note(self._hash(each.customer), Tag.DELETED, 0, place)
+        not_blank = (each for each in found if not isinstance(each, Blank))
+        for file, of_file in groupby(not_blank, attrgetter("file")):
+            results: list[_Counted] = list(of_file)
+            runs = [each for each in results if isinstance(each, EntryRun)]
+            looked = self._look(kind, file, runs) if runs and self._looks else None
+            if looked is None:
+                for each in results:
+                    self._take_one(kind, each)
+            else:
+                self._take_looked(kind, results, looked)
 
     def flush(self) -> None:
         """Give the rest of the notes to the sink."""
@@ -150,51 +143,84 @@ class NoteTaker:
         """Return the control totals of each file, in reading order."""
         return tuple(each.totals() for each in self._totals.values())
 
-    def _of_run(self, kind: Kind, run: EntryRun) -> None:
-        """Take notes of lines that follow one another: of most of them at once, if there is an extension."""
-        looked = self._lines.look(kind, run.bodies)
-        if looked is None:
-            self._of_lines(kind, run, range(len(run)))
-            return
-        totals = self._totals[kind, run.file]
-        totals.value += looked.orders[0]
-        totals.discounted += looked.orders[1]
-        for spelling, used, earned, spent in looked.rewards:
-            if used:
-                totals.amount(spelling.lower(), earned)
-                totals.amount(spelling.lower(), spent)
-        for plain, part, doubted in looked.parts(run.items):
-            if plain:
-                self._of_plain(kind, run.part(plain.start, plain.stop), part, looked.rewards)
-            if doubted:
-                self._of_lines(kind, run, doubted)
-        for number, notes in enumerate(self._buffers):
-            self._give(number, notes)
+    def _take_one(self, kind: Kind, found: _Counted) -> None:
+        """Take notes of lines in Python."""
+        match found:
+            case EntryRun():
+                self._of_lines(kind, found, range(len(found)))
+            case Entry():
+                where_ = found.line, found.offset, found.length
+                line_ = _Line(found.body, *where_, found.customer, found.items, found.indexes)
+                self._of_record(kind, found.file, line_)
+            case Rejected():
+                self._of_rejected(kind, found)
+            case Skipped() if kind is Kind.CUSTOMERS and found.customer is not None:
+                place = where(self._files[kind, found.file], found.line), found.offset, 0
+                self._note(self._hash(found.customer), Tag.DELETED, 0, place)
 
-    def _of_plain(
-        self, kind: Kind, run: EntryRun, part: LookedPart, rewards: Sequence[tuple[str, int, int, int]]
-    ) -> None:
-        """Take notes of lines that were looked at, and not doubted."""
-        totals = self._totals[kind, run.file]
-        totals.records += len(run)
-        totals.items += sum(run.items)
+    def _look(self, kind: Kind, file: str, runs: Sequence[EntryRun]) -> Looked | None:
+        """Let the extension look at runs of lines of a file; None without it."""
+        source = self._files[kind, file]
+        return self._lines.look(kind, runs, [where(source, run.line) for run in runs], self._shared)
+
+    def _take_looked(self, kind: Kind, results: Sequence[_Counted], looked: Looked) -> None:
+        """Take notes of all lines: the extension has those of most of them."""
+        file = results[0].file
+        totals = self._totals[kind, file]
+        totals.records += looked.records
+        totals.items += looked.items
+        totals.value += looked.value
+        totals.discounted += looked.discounted
         if kind is Kind.EVENTS:
-            totals.orders += sum(run.items)
-        first, last = min(part.firsts), max(part.lasts)
-        if not totals.spans(first, last):
-            for index in sorted({part.firsts.index(first), part.lasts.index(last)}):
-                totals.span(*self._lines.dates(kind, run.bodies[index]))
-        begin = where(self._files[kind, run.file], run.line)
-        lengths = with_hours(map(len, run.bodies), part.hours)
-        places = zip(range(begin, begin + len(run)), run.offsets, lengths, strict=True)
-        lines = PlainLines(customers=run.customers, items=run.items, places=places, part=part)
-        numbers = _Numbers(lambda index: self._number(rewards[index][0])[1])
-        notes, buffers, parts = notes_of(kind, lines, self._hash, numbers.__getitem__), self._buffers, self._parts
-        if parts == 1:
-            buffers[0].extend(chain.from_iterable(notes))
-            return
-        for note in notes:
-            buffers[note[0] % parts].extend(note)
+            totals.orders += looked.items
+        for spelling, _, earned, spent in looked.rewards:
+            totals.amount(spelling.lower(), earned)
+            totals.amount(spelling.lower(), spent)
+        between = self._between = array("q")
+        numbers = self._take_doubted(kind, results, looked)
+        self._between = None
+        for part, notes in enumerate(looked.divide(between, numbers, self._parts)):
+            if notes:
+                buffer = self._buffers[part]
+                buffer.frombytes(notes)
+                self._give(part, buffer)
+
+    def _take_doubted(self, kind: Kind, results: Sequence[_Counted], looked: Looked) -> list[int]:
+        """Take notes in Python where the extension takes none; return the numbers of its rewards.
+
+        Rewards are numbered, and dates seen, in reading order: of two equal dates in different zones the first counts.
+        """
+        rewards, numbers = looked.rewards, list[int]()
+        totals = self._totals[kind, results[0].file]
+        (first, first_line), (last, last_line) = looked.first, looked.last
+        dated = {first_line, last_line} if looked.records and not totals.spans(first, last) else set[int]()
+        unknown = self._lines.count_learnt(kind, looked)
+        known = sorted(dated.union(looked.doubted, unknown))
+        begin = 0
+        for found in results:
+            if not isinstance(found, EntryRun):
+                self._number_until(begin, rewards, numbers)
+                self._take_one(kind, found)
+                continue
+            end = begin + len(found)
+            for index in known[bisect_left(known, begin) : bisect_left(known, end)]:
+                self._number_until(index, rewards, numbers)
+                at = index - begin
+                if index in unknown:
+                    place = where(self._files[kind, found.file], found.line + at), found.offsets[at]
+                    self._lines.unknown.add(kind, unknown[index], place_of(*place, len(found.bodies[at])))
+                if index in dated:
+                    totals.span(*self._lines.dates(kind, found.bodies[at]))
+                elif index not in unknown:
+                    self._of_lines(kind, found, range(at, at + 1))
+            begin = end
+        self._number_until(begin, rewards, numbers)
+        return numbers
+
+    def _number_until(self, line: int, rewards: Sequence[tuple[str, int, int, int]], numbers: list[int]) -> None:
+        """Number the rewards that come before a line, by its index, and have no number yet."""
+        while len(numbers) < len(rewards) and rewards[len(numbers)][1] < line:
+            numbers.append(self._number(rewards[len(numbers)][0])[1])
 
     def _of_lines(self, kind: Kind, run: EntryRun, lines: range) -> None:
         """Take notes of some lines of a run, one by one."""
@@ -357,6 +383,9 @@ class NoteTaker:
             totals.read_again(exactly)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
+        if self._between is not None:
+            self._between.extend((key, tag, value, *place))
+            return
         part = key % self._parts
         notes = self._buffers[part]
         notes.extend((key, tag, value, *place))

@@ -9,7 +9,7 @@ shown (`redact.public_name`), and none of an object with more than `MOST_NAMES` 
 memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -47,6 +47,11 @@ class LineReader:
         self._learnt: dict[FieldName, type] = {}
         self._stand_ins: dict[type, tuple[FieldName, object]] = {}
         self._decode = self._make_decoder() if watch else self._plain
+
+    @property
+    def learnt(self) -> Sequence[FieldName]:
+        """The unknown fields that are learnt, in the order in which they were."""
+        return list(self._learnt)
 
     def read(self, body: bytes) -> LeanRecord | None:
         """Return what the checks look at; None if the line cannot be read that way."""
@@ -108,9 +113,9 @@ class _Occurrences(Struct):
     records: int = 0
     first: list[LinePlace] = []
 
-    def add(self, place: LinePlace, most_places: int) -> None:
-        self.records += 1
-        if len(self.first) < most_places:
+    def add(self, place: LinePlace | None, most_places: int, records: int = 1) -> None:
+        self.records += records
+        if place is not None and len(self.first) < most_places:
             self.first.append(place)
 
     def pack(self) -> "PackedOccurrences":
@@ -146,18 +151,27 @@ class UnknownFields:
         self._names: dict[tuple[Kind, str], dict[str, _Occurrences]] = {}
         """By object, then by name; of an object with too many names only what it has of them together."""
 
-    def add(self, kind: Kind, unknown: Iterable[FieldName], place: LinePlace) -> None:
-        """Add the unknown fields of one record."""
+    def is_full(self, kind: Kind, unknown: Iterable[FieldName]) -> bool:
+        """Return whether no further place of these fields, which were added before, is kept."""
+        kept = [self._objects[kind, path] for path, _ in unknown]
+        for path, name in unknown:
+            named = self._names[kind, path]
+            if MANY not in named:
+                kept.append(named[public_name(name)])
+        return all(len(each.first) >= self._most for each in kept)
+
+    def add(self, kind: Kind, unknown: Iterable[FieldName], place: LinePlace | None, records: int = 1) -> None:
+        """Add the unknown fields of one record; or of several `records` without a place, if `is_full`."""
         shown: dict[str, set[str]] = {}
         for path, name in unknown:
             shown.setdefault(path, set()).add(public_name(name))
         for path, names in shown.items():
-            self._objects.setdefault((kind, path), _Occurrences()).add(place, self._most)
+            self._objects.setdefault((kind, path), _Occurrences()).add(place, self._most, records)
             named = self._names.setdefault((kind, path), {})
             if MANY in named:
                 continue
             for name in names:
-                named.setdefault(name, _Occurrences()).add(place, self._most)
+                named.setdefault(name, _Occurrences()).add(place, self._most, records)
             if len(named) > MOST_NAMES:
                 self._names[kind, path] = {MANY: self._objects[kind, path]}
 

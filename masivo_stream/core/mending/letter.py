@@ -7,6 +7,7 @@ Only `raw` changes, and two fields are added: `mended` says by which correction,
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -100,6 +101,10 @@ class NoMemory:
 
     def note(self, _customer: str, _email: str | None = None) -> None:
         """Remember nothing."""
+
+    def note_all(self, _customers: list[str], _emails: list[str]) -> Mapping[int, Reason]:
+        """Remember nothing, and find nothing."""
+        return {}
 
     def __contains__(self, _customer: str) -> bool:
         """No record came before."""

@@ -100,7 +100,7 @@ _Row = tuple[int, int, int, bytes, str, int, int, int, str | Entry]
 it came, and its file; the entry itself if it was fed as one."""
 
 _place_of = itemgetter(0, 1, 2)
-_origin_of = itemgetter(0, 8)
+_body_of, _items_of, _weight_of, _origin_of = itemgetter(3), itemgetter(5), itemgetter(6), itemgetter(0, 8)
 
 
 class _Room:
@@ -119,10 +119,9 @@ class _Room:
         rows = list(rows)
         self.rows += rows
         self.records -= len(rows)
-        for _, _, _, body, _, items, weight, _, _ in rows:
-            self.items -= items
-            self.size -= len(body) + 1
-            self.weight -= weight
+        self.items -= sum(map(_items_of, rows))
+        self.size -= sum(map(len, map(_body_of, rows))) + len(rows)
+        self.weight -= sum(map(_weight_of, rows))
 
 
 class BinPacker:
@@ -277,6 +276,8 @@ class BinPacker:
         waiting, in_order, back = self._waiting, self._in_order, self._back
         while in_order and in_order[0] not in waiting:
             in_order.popleft()
+        if not back:  # almost always
+            return in_order[0] if in_order else None
         while back and back[0][1] not in waiting:
             heappop(back)
         if back and not (in_order and _place_of(waiting[in_order[0]]) <= back[0][0]):
@@ -308,17 +309,22 @@ class BinPacker:
 
     def _take_overdue(self, room: _Room) -> None:
         """Take the lowest entries while these have waited too long."""
+        waiting, shelves, next_lowest = self._waiting, self._shelves, self._lowest
         came_before, room_left = self._composed - self._patience, room.weight
         overdue: list[_Row] = []
-        while (lowest := self._lowest()) is not None:
-            *_, weight, came, _ = self._waiting[lowest]
-            if came > came_before or weight > room_left:
+        while (lowest := next_lowest()) is not None:
+            row = waiting[lowest]
+            weight = row[6]
+            if row[7] > came_before or weight > room_left:
                 break
-            shelf = self._shelves[weight]
-            if shelf[0] != lowest:
-                shelf.remove(lowest)
-                shelf.appendleft(lowest)  # it came back after others of its weight
-            overdue += self._take(weight, 1)
+            shelf = shelves[weight]
+            if shelf[0] == lowest:
+                shelf.popleft()
+            else:
+                shelf.remove(lowest)  # it came back after others of its weight
+            if not shelf:
+                del shelves[weight]
+            overdue.append(waiting.pop(lowest))
             room_left -= weight
         room.add(overdue)
 

@@ -12,12 +12,24 @@
 
 static inline int is_visible(uint8_t c) { return c > 0x20 && c < 0x7F; }
 
-/* Whether a character that begins with this byte is known not to be white space. Doubted are U+0080 to U+00BF, U+1000 to
- * U+3FFF, and U+F000 to U+FFFF: all white space is in the first two, and U+FFFD, for what could not be read, in the last. */
-static inline int is_solid(uint8_t first)
+/* The number of a character that is not ASCII, in text that is known to be UTF-8; `p` goes behind it. */
+static uint32_t read_rune(Text *p)
 {
-    return first < 0x80 ? is_visible(first) : first > 0xC2 && !(first >= 0xE1 && first <= 0xE3) && first != 0xEF;
+    uint8_t first = *(*p)++;
+    uint32_t rune = first & (first < 0xE0 ? 0x1F : first < 0xF0 ? 0x0F : 0x07);
+    for (int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3; more > 0; more--)
+        rune = rune << 6 | (*(*p)++ & 0x3F);
+    return rune;
 }
+
+/* Whether a character that is not ASCII is white space (Unicode 15; `str.isspace`). */
+static inline int is_wide_space(uint32_t rune)
+{
+    return rune == 0x85 || rune == 0xA0 || rune == 0x1680 || (rune >= 0x2000 && rune <= 0x200A) || rune == 0x2028
+           || rune == 0x2029 || rune == 0x202F || rune == 0x205F || rune == 0x3000;
+}
+
+static inline int is_solid(Text p) { return *p < 0x80 ? is_visible(*p) : !is_wide_space(read_rune(&p)); }
 
 /* An id without white space at its ends. */
 static int is_trimmed(Span id)
@@ -25,7 +37,7 @@ static int is_trimmed(Span id)
     Text last = id.text + id.length - 1;
     while (last > id.text && (*last & 0xC0) == 0x80)
         last--;
-    return is_solid(*id.text) && is_solid(*last);
+    return is_solid(id.text) && is_solid(last);
 }
 
 static inline uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
@@ -38,8 +50,16 @@ static int same_letters(Text one, Text other, Py_ssize_t length)
     return 1;
 }
 
+/* A character that is not ASCII, and may be anywhere in a name: neither white space nor what garbled names have. Half
+ * of a surrogate pair is one, too. */
+static inline int is_named(uint32_t rune)
+{
+    return rune >= 0x80 && rune != 0xC2 && rune != 0xC3 && rune != 0xFFFD && !is_wide_space(rune);
+}
+
 /* A name that is no word for nothing, and not garbled, as those are that have a "?", or one of the characters U+00C2,
- * U+00C3 and U+FFFD. */
+ * U+00C3 and U+FFFD. The words for nothing are ASCII without quotes, so a name with other characters, or with an escape
+ * of one, is none of them. Other escapes are doubted. */
 static int is_real_name(const Look *look, Span name)
 {
     Text begin = name.text, end = begin + name.length;
@@ -49,20 +69,36 @@ static int is_real_name(const Look *look, Span name)
         end--;
     if (begin == end)
         return 0;
-    for (Text p = begin; p < end; p++)
-        if (*p == '?' || (*p >= 0xC2 && !is_solid(*p))
-            || (*p == 0xC3 && (p[1] == 0x82 || p[1] == 0x83))) /* the string is UTF-8, so its character is whole */
+    for (Text p = begin; p < end;) {
+        if (*p == '?')
             return 0;
+        if (*p >= 0x80) {
+            if (!is_named(read_rune(&p)))
+                return 0;
+        } else if (*p != '\\') {
+            p++;
+        } else if (p[1] == 'u') { /* the string is valid, so its escapes are whole */
+            if (!is_named((uint32_t)read_hex4(p + 2, end)))
+                return 0;
+            p += 6;
+        } else if (p[1] == '"' || p[1] == '\\') {
+            p += 2;
+        } else {
+            return 0;
+        }
+    }
     for (int i = 0; i < look->nothing_count; i++)
         if (end - begin == look->nothing[i].length && same_letters(begin, look->nothing[i].bytes, end - begin))
             return 0;
     return 1;
 }
 
-/* An email with one @ inside, and nothing but visible ASCII. */
+/* An email with one @ inside, and nothing but visible ASCII; no longer than any is. */
 static int is_email(Span email)
 {
     int signs = 0;
+    if (email.length > MOST_EMAIL)
+        return 0;
     for (Py_ssize_t i = 0; i < email.length; i++) {
         if (!is_visible(email.text[i]))
             return 0;
@@ -195,7 +231,7 @@ static int find_reward(Call *call)
             return -1;
     if (call->reward_count == MOST_REWARDS)
         return -1;
-    call->rewards[call->reward_count].text = text; /* the line lives as long as the call */
+    call->rewards[call->reward_count] = (Reward){.text = text, .line = call->index}; /* the line lives that long */
     return call->reward_count++;
 }
 
@@ -354,6 +390,7 @@ static void begin_line(Line *line)
     line->sums = line->balances = 0;
     line->value = line->paid = 0;
     line->has_balance = line->has_zero = 0;
+    line->marks = 0;
 }
 
 /* Add what a clean line brings to the totals of the call. */
@@ -371,7 +408,6 @@ static int end_line(Call *call)
     }
     for (Py_ssize_t i = call->sum_count - line->sums; i < call->sum_count; i++) {
         Reward *reward = &call->rewards[call->sums[i].reward];
-        reward->used = 1;
         reward->earned += call->sums[i].earned;
         reward->spent += call->sums[i].spent;
     }

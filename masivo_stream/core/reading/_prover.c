@@ -11,7 +11,7 @@
  *   doubt   nothing is known. The validator looks at the line, as it would without this file.
  *
  * So a prover may doubt as much as it likes, and it does where that is simpler than being exact: at escapes in a
- * customer's id, at numbers of many digits, at dates outside of the years 1000 to 9998, at \r between two fields. Being
+ * customer's id, at numbers of many digits, at dates outside of the years 1000 to 9999, at \r between two fields. Being
  * wrong in the other direction is the one thing that it must never be. Three rules follow:
  *
  *   1. What is not known to be right is doubted. Every function here returns NULL for doubt, and every caller returns
@@ -47,7 +47,7 @@
  * LOOKING AT LINES
  *
  * The checks over all files look at valid lines once more. A prover that is made with `look` asks more of a line, and
- * notes what these checks need: see _look.h, which is part of this file.
+ * takes the notes that these checks need: see _look.h, _notes.h and _hash.h, which are parts of this file.
  *
  * It is built for the stable ABI of Python 3.11 (one binary for all later versions).
  */
@@ -67,7 +67,7 @@
 
 /* Raise it, and the one in prover.py, whenever lines are proved in another way, or more is asked or returned: whoever
  * updates a checkout may still have the extension that was built before. */
-#define INTERFACE 2
+#define INTERFACE 4
 
 #define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
 #define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
@@ -77,6 +77,7 @@
 /* What a prover that looks at lines (_look.h) takes note of: */
 #define MOST_REWARDS 64       /* in one call; there are few in an export */
 #define MOST_BALANCES 32      /* on one line */
+#define MOST_EMAIL 320        /* bytes; no mail server takes longer ones */
 #define MOST_EXACT_DIGITS 16  /* of a number; a double does not tell all longer ones apart */
 #define MOST_EXACT_PRICE 1e9  /* so that sums of prices are right to the cent, however they are rounded */
 #define MOST_SUM ((int64_t)1 << 61)
@@ -95,7 +96,8 @@ enum Kind {
     KIND_ONE_OF, /* one of some texts, byte for byte */
     KIND_OBJECT, /* free-form */
     KIND_LIST,
-    KIND_STRUCT /* an object with fields that the schema names, and maybe others */
+    KIND_STRUCT, /* an object with fields that the schema names, and maybe others */
+    KIND_ANY     /* any value; which of these are on a line is noted, if lines are looked at */
 };
 enum Role {
     ROLE_NONE,
@@ -154,6 +156,7 @@ struct Node {
     int nullable;
     int not_empty; /* TEXT, LIST */
     int signs;     /* NUMBER: the signs that it may have, a union of `enum Sign` */
+    uint64_t mark; /* ANY: one bit */
     /* ONE_OF: the texts that the value may be, quotes included */
     Bytes *choices;
     int choice_count;
@@ -176,6 +179,8 @@ typedef struct {
     Bytes purchase;             /* the type of event whose value is the sum of its products */
     Bytes *nothing;             /* names that mean "no name", in lower case */
     int nothing_count;
+    /* Tags of notes: of a line, without a balance, of a further reward, of an email or an event. */
+    long long tag, bare, more, item;
 } Look;
 
 typedef struct {
@@ -266,14 +271,15 @@ static void look_free(Look *look)
     free(look);
 }
 
-/* (earliest, latest, first birth, type of a purchase, names for nothing). Return NULL with an exception set. */
+/* (earliest, latest, first birth, type of a purchase, names for nothing, (tags)). Return NULL with an exception set. */
 static Look *look_build(PyObject *described)
 {
     PyObject *purchase, *nothing;
     Look *look = new_array(1, sizeof(Look));
     if (look == NULL)
         return NULL;
-    if (PyArg_ParseTuple(described, "LLLSO", &look->earliest, &look->latest, &look->first_birth, &purchase, &nothing)
+    if (PyArg_ParseTuple(described, "LLLSO(LLLL)", &look->earliest, &look->latest, &look->first_birth, &purchase,
+                         &nothing, &look->tag, &look->bare, &look->more, &look->item)
         && bytes_copy(purchase, &look->purchase) && texts_build(nothing, &look->nothing, &look->nothing_count))
         return look;
     look_free(look);
@@ -374,6 +380,10 @@ static Node *node_build(PyObject *described, int *guess_count, int depth)
     case KIND_DATE:
     case KIND_OBJECT:
         break;
+    case KIND_ANY:
+        node->mark = PyLong_AsUnsignedLongLong(payload);
+        built = !PyErr_Occurred();
+        break;
     case KIND_ONE_OF:
         built = texts_build(payload, &node->choices, &node->choice_count);
         break;
@@ -410,6 +420,8 @@ typedef struct {
     int64_t value, paid; /* of its orders, in millionths */
     int sums, balances;  /* the number of different rewards, and of lines of a balance */
     int has_balance, has_zero;
+    uint64_t marks; /* of the values of any kind */
+    int64_t where, offset; /* source and line in one number, and the offset in the source */
 } Line;
 
 typedef struct {
@@ -436,8 +448,8 @@ typedef struct {
 } Sum;
 
 typedef struct {
-    Text text; /* its id as it is spelt first */
-    int used;  /* on a line that is not doubted */
+    Text text;       /* its id as it is spelt first */
+    Py_ssize_t line; /* the index of the line where it is first */
     int64_t earned, spent;
 } Reward;
 
@@ -445,6 +457,18 @@ typedef struct {
     int reward, expires;
     int64_t moment; /* when it expires */
 } Balance;
+
+/* A note, and what is known of all lines that are looked at: see _notes.h. */
+typedef struct {
+    int64_t key, tag, value, where, offset, hour_and_length;
+} Note;
+
+typedef struct {
+    uint64_t marks; /* of all lines */
+    Py_ssize_t records, items;
+    int64_t first, last, latest; /* as in `Line` */
+    Py_ssize_t first_line, last_line, latest_line;
+} Totals;
 
 typedef struct {
     const Prover *prover;
@@ -479,6 +503,9 @@ typedef struct {
     Sum *sums; /* of all lines */
     Py_ssize_t sum_count, sum_room;
     int64_t value_total, paid_total; /* of all orders */
+    Py_ssize_t index;                /* of the line */
+    Note *notes;
+    Py_ssize_t note_count, note_room;
 } Call;
 
 /* ---- Characters and strings -------------------------------------------------------------------------------------- */
@@ -724,8 +751,8 @@ static int64_t day_number(unsigned year, unsigned month, unsigned day, int leap)
 #define DAYS_UNTIL_1970 ((int64_t)719163)
 
 /* A date-time of RFC 3339, from behind its opening quote to behind its closing one: upper-case T, Z or ±hh:mm, no leap
- * second. Years at both ends of what a datetime can hold are doubted, so that no zone leads beyond them. Of a fraction,
- * a datetime has six digits. */
+ * second. Early years are doubted, and in the last one zones that may lead beyond it. Of a fraction, a datetime has six
+ * digits. */
 static Text read_date(Call *call, Text p)
 {
     static const uint8_t DAYS[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -738,7 +765,7 @@ static Text read_date(Call *call, Text p)
     unsigned hour = two_digits(p + 11, &bad), minute = two_digits(p + 14, &bad), second = two_digits(p + 17, &bad);
     if (bad || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':')
         return NULL;
-    if (year < 1000 || year > 9998 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+    if (year < 1000 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
         return NULL;
     int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if (day < 1 || day > DAYS[month] + (unsigned)(leap && month == 2))
@@ -765,8 +792,11 @@ static Text read_date(Call *call, Text p)
         if (bad || hours > 23 || minutes > 59)
             return NULL;
         offset = (int64_t)(hours * 60 + minutes);
-        if (*p == '-')
+        if (*p == '-') {
+            if (year == 9999) /* no zone leads beyond what a datetime can hold */
+                return NULL;
             offset = -offset;
+        }
         p += 6;
     }
     if (!at(p, end, '"'))
@@ -891,6 +921,7 @@ static int add_sign(Call *call)
 }
 
 #include "_look.h"
+#include "_hash.h"
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 
@@ -954,9 +985,15 @@ static Text read_text(Call *call, const Node *node, Text p)
         Text behind = read_string(call, p + 1, &escaped);
         return behind != NULL && node->not_empty && behind == p + 2 ? NULL : behind;
     }
+    const Look *look = call->prover->look;
+    if (node->role == ROLE_NAME) { /* only a prover that looks asks for it */
+        if (look == NULL || !at(p, call->end, '"') || (p = read_string(call, (content.text = p + 1), &escaped)) == NULL)
+            return NULL;
+        content.length = p - 1 - content.text;
+        return is_real_name(look, content) ? p : NULL;
+    }
     if ((p = read_plain_string(call, p, &content)) == NULL || (node->not_empty && content.length == 0))
         return NULL;
-    const Look *look = call->prover->look;
     switch (node->role) {
     case ROLE_CUSTOMER:
         call->line->customer = content.text;
@@ -966,8 +1003,6 @@ static Text read_text(Call *call, const Node *node, Text p)
         call->line->email = content.text;
         call->line->email_length = content.length;
         return look == NULL || is_email(content) ? p : NULL;
-    case ROLE_NAME:
-        return look == NULL || is_real_name(look, content) ? p : NULL;
     case ROLE_PURCHASE:
         call->purchase = content;
         return p;
@@ -1194,6 +1229,9 @@ static Text read_value(Call *call, const Node *node, Text p, int depth)
         return read_list(call, node, p, depth);
     case KIND_STRUCT:
         return read_struct(call, node, p, depth);
+    case KIND_ANY:
+        call->line->marks |= node->mark;
+        return skip_value(call, p, depth);
     }
     return NULL;
 }
@@ -1268,8 +1306,6 @@ static int append_signs(const Call *call, PyObject *purchases, PyObject *content
     return 1;
 }
 
-typedef PyObject *ColumnsOf(const Call *call, const Line *lines, Py_ssize_t count);
-
 /* Six lists: indexes of doubted lines; of clean lines customers, items, emails; purchases and contents of events. */
 static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t count)
 {
@@ -1289,44 +1325,8 @@ static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t coun
     return columns_pack(columns, COLUMNS, complete);
 }
 
-/* The lists that `Looked` in core/checks/quick_look.py has, in its order. */
-static PyObject *looked_of(const Call *call, const Line *lines, Py_ssize_t count)
-{
-    enum {
-        DOUBTED, HOURS, FIRSTS, LASTS, LATEST, EMAILS, PURCHASES, CONTENTS, SUM_COUNTS, SUM_REWARDS, SUMS, REWARDS,
-        ORDERS, COLUMNS
-    };
-    PyObject *columns[COLUMNS] = {NULL};
-    int complete = columns_make(columns, COLUMNS);
-    for (Py_ssize_t i = 0; complete && i < count; i++) {
-        const Line *line = &lines[i];
-        if (line->customer == NULL)
-            complete = append(columns[DOUBTED], PyLong_FromSsize_t(i));
-        else
-            complete = append(columns[HOURS], PyLong_FromLongLong(line->hour))
-                       && append(columns[FIRSTS], PyLong_FromLongLong(line->first))
-                       && append(columns[LASTS], PyLong_FromLongLong(line->last))
-                       && append(columns[LATEST], PyLong_FromLongLong(line->latest))
-                       && append(columns[SUM_COUNTS], PyLong_FromLong(line->has_balance ? line->sums : -1))
-                       && (line->email == NULL || append(columns[EMAILS], text_of(line->email, line->email_length)));
-    }
-    complete = complete && append_signs(call, columns[PURCHASES], columns[CONTENTS]);
-    for (Py_ssize_t i = 0; complete && i < call->sum_count; i++)
-        complete = append(columns[SUM_REWARDS], PyLong_FromLong(call->sums[i].reward))
-                   && append(columns[SUMS], PyLong_FromLongLong(call->sums[i].earned + call->sums[i].spent));
-    for (int i = 0; complete && i < call->reward_count; i++) {
-        const Reward *reward = &call->rewards[i];
-        complete = append(columns[REWARDS], Py_BuildValue("(s#iLL)", (const char *)reward->text, (Py_ssize_t)UUID_LENGTH,
-                                                          reward->used, (long long)reward->earned,
-                                                          (long long)reward->spent));
-    }
-    complete = complete && append(columns[ORDERS], PyLong_FromLongLong(call->value_total))
-               && append(columns[ORDERS], PyLong_FromLongLong(call->paid_total));
-    return columns_pack(columns, COLUMNS, complete);
-}
-
 /* Read lines without the GIL, and return what was found as columns. */
-static PyObject *read_lines(Prover *prover, PyObject *given, ColumnsOf *make_columns)
+static PyObject *read_lines(Prover *prover, PyObject *given)
 {
     PyObject *held = PySequence_Tuple(given), *result = NULL; /* the lines cannot go away while they are read */
     Line *lines = NULL;
@@ -1350,7 +1350,7 @@ static PyObject *read_lines(Prover *prover, PyObject *given, ColumnsOf *make_col
         prove_line(&call, &lines[i]);
     Py_END_ALLOW_THREADS
     memcpy(prover->guesses, call.guesses, (size_t)prover->guess_count);
-    result = call.no_memory ? PyErr_NoMemory() : make_columns(&call, lines, count);
+    result = call.no_memory ? PyErr_NoMemory() : columns_of(&call, lines, count);
 done:
     free(call.signs);
     free(call.sums);
@@ -1365,19 +1365,10 @@ PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes 
 
 static PyObject *prover_prove(PyObject *self, PyObject *given)
 {
-    return read_lines((Prover *)self, given, columns_of);
+    return read_lines((Prover *)self, given);
 }
 
-PyDoc_STRVAR(look_doc, "look(lines, /)\n--\n\nReturn the columns of `Looked`; the prover is made with `look`.");
-
-static PyObject *prover_look(PyObject *self, PyObject *given)
-{
-    if (((Prover *)self)->look == NULL) {
-        PyErr_SetString(PyExc_ValueError, "it is not known what to look for");
-        return NULL;
-    }
-    return read_lines((Prover *)self, given, looked_of);
-}
+#include "_notes.h"
 
 static PyObject *prover_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -1418,7 +1409,7 @@ static void prover_dealloc(PyObject *self)
 
 static PyMethodDef PROVER_METHODS[] = {
     {"prove", prover_prove, METH_O, prove_doc},
-    {"look", prover_look, METH_O, look_doc},
+    {"look", prover_look, METH_VARARGS, look_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -1484,12 +1475,19 @@ static int module_exec(PyObject *module)
     return added < 0 ? -1 : PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
+static PyMethodDef MODULE_METHODS[] = {
+    {"divide", divide, METH_VARARGS, divide_doc},
+    {"hash_of", hash_of, METH_VARARGS, hash_of_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot MODULE_SLOTS[] = {{Py_mod_exec, module_exec}, {0, NULL}};
 
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_prover",
     .m_doc = "Prove lines of NDJSON clean; see the theory of operation in its source.",
+    .m_methods = MODULE_METHODS,
     .m_slots = MODULE_SLOTS,
 };
 

@@ -1,3 +1,4 @@
+from array import array
 from collections.abc import Sequence
 from typing import Self
 
@@ -11,25 +12,26 @@ class Prover:
         most_items: int = ...,
         reject_unknown: bool = ...,
         plain: bool = ...,
-        look: tuple[int, int, int, bytes, tuple[bytes, ...]] | None = ...,
+        look: tuple[int, int, int, bytes, tuple[bytes, ...], tuple[int, int, int, int]] | None = ...,
     ) -> Self: ...
     def prove(
         self, lines: Sequence[bytes], /
     ) -> tuple[list[int], list[str], list[int], list[str], list[str], list[int]]: ...
     def look(
-        self, lines: Sequence[bytes], /
+        self, runs: Sequence[tuple[Sequence[bytes], Sequence[int], int]], key: bytes, shared: bool, /
     ) -> tuple[
         list[int],
-        list[int],
-        list[int],
-        list[int],
-        list[int],
-        list[str],
-        list[str],
-        list[int],
-        list[int],
-        list[int],
-        list[int],
+        bytes,
         list[tuple[str, int, int, int]],
-        list[int],
+        int,
+        int,
+        int,
+        int,
+        tuple[int, int],
+        tuple[int, int],
+        tuple[int, int],
+        bytes,
     ]: ...
+
+def divide(plain: bytes, others: array[int], numbers: Sequence[int], parts: int, /) -> list[bytes]: ...
+def hash_of(key: bytes, shared: bool, value: str | tuple[str, str], /) -> int: ...

@@ -20,7 +20,6 @@ record of the same customer is a duplicate, `duplicate_id`, in a transactions ex
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -140,18 +139,15 @@ class Decoder:
     def _note_proved(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
         """Take proved lines whose customers must not come twice."""
         customers, items = columns.customers, columns.items
-        reasons = list(map(self.memory.note, customers, columns.emails or repeat(None)))
-        if not any(reasons):
-            found.customers.extend(customers)
-            found.items.extend(items)
-            return
-        for index, customer, count, reason in zip(lines, customers, items, reasons, strict=True):
-            if reason is None:
-                found.customers.append(customer)
-                found.items.append(count)
-            else:
-                facts = RecordFacts(customer, count, reason)
-                found.odd[index] = self._strict.finish(run.line(index), origin, facts)
+        reasons = self.memory.note_all(customers, columns.emails)
+        begin = 0
+        for index in (*sorted(reasons), len(customers)):
+            found.customers.extend(customers[begin:index])
+            found.items.extend(items[begin:index])
+            if index in reasons:
+                facts = RecordFacts(customers[index], items[index], reasons[index])
+                found.odd[lines[index]] = self._strict.finish(run.line(lines[index]), origin, facts)
+            begin = index + 1
 
     def _decode_lines(self, run: LineRun, lines: range, origin: Origin, found: _RunResults) -> None:
         """Decode some of the lines. Without a prover, this is the hot loop."""

@@ -24,16 +24,21 @@ from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import Timestamp, Uuid
 
-_INTERFACE = 2
+_INTERFACE = 4
 """An extension with another one was built from other sources, and is not used."""
 _BUILT = _FITS = False
 try:
     from masivo_stream.core.reading import _prover
-    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` uses it from here
+    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` uses these from here
+    from masivo_stream.core.reading._prover import divide as divide  # noqa: PLC0414
+    from masivo_stream.core.reading._prover import hash_of as hash_of  # noqa: PLC0414
 except ImportError:  # it was not built, or does not fit this Python
     pass
 else:
     _BUILT, _FITS = True, getattr(_prover, "INTERFACE", 1) == _INTERFACE
+
+MOST_FIELDS = 64
+"""Fields of one object that the extension takes."""
 
 Node = tuple[int, int, bool, object]
 """Kind, role, whether it may be null, and what the kind needs."""
@@ -51,6 +56,7 @@ class NodeKind(enum.IntEnum):
     OBJECT = 6
     LIST = 7
     STRUCT = 8
+    ANY = 9
 
 
 class Role(enum.IntEnum):
@@ -125,9 +131,10 @@ _MARKS = (b"null", b"false", b"0", b'""', b'"ACTIVE"', b'"active"', b'"Active"',
 """Spellings of marks that exports use. Those that mean "no" are clean; all others are doubted."""
 
 
-LookedFor = tuple[int, int, int, bytes, tuple[bytes, ...]]
+LookedFor = tuple[int, int, int, bytes, tuple[bytes, ...], tuple[int, int, int, int]]
 """What is usual: the earliest and the latest date, the first date of birth (in microseconds since 1970). The type of an
-event whose value is the sum of its products. The names that mean "no name", in lower case."""
+event whose value is the sum of its products. The names that mean "no name", in lower case. The tags of notes: of a
+line, of one without a balance, of a further reward on it, of its email or its events."""
 
 
 class Options(TypedDict, total=False):
@@ -138,7 +145,7 @@ class Options(TypedDict, total=False):
     most_items: int
     """A record with more items is doubted."""
     look: "LookedFor"
-    """It says clean only of lines in which the checks over all files find nothing, and notes what these need."""
+    """It says clean only of lines in which the checks over all files find nothing, and takes the notes of these."""
 
 
 class Proof(NamedTuple):

@@ -5,19 +5,27 @@ is in an export twice would count twice. Two events of one purchase are *the sam
 value, the number of products, and the time to the second are equal; otherwise they are *alike*. The spelling of numbers
 and dates, the order of fields, metadata and tags make no difference.
 
-`Purchases` is a hash table with open addressing and linear probing. An event takes eight bytes: 40 bits of a hash of
-customer and purchase, and 24 bits of a hash of what makes it the same event. The table has twice as many places as
-events to remember, and the place of an event gives further bits of its hash. A full table becomes the older of two
-tables, and the one that was older is dropped. So a duplicate is noticed
+What is remembered of an event are hashes, in a table that holds at least a capacity's worth of them. A duplicate is
+noticed
 
 * always, while no more events than the capacity were seen;
-* beyond that, always if at most a capacity's worth of events lies between the two.
+* beyond that, always if at most a capacity's worth of distinct events came between the two.
+
+`EventTable` is a hash table with open addressing and linear probing. An event takes eight bytes: 40 bits of a hash of
+customer and purchase, and 24 bits of a hash of what makes it the same event. The table has twice as many places as
+events to remember, and the place of an event gives further bits of its hash. A full table becomes the older of two
+tables, and the one that was older is dropped.
 
 An event that comes for the first time is compared with one or two others. It is taken for the same purchase with a
 probability of 2^-40, and for the same event with a probability of 2^-64. Over ten million events, the chance that any
 event is warned of without a reason is less than one in thirty thousand; the chance that any is called the same event is
 less than one in 10^11. A purchase that did come before in another event is called the same event with a probability of
 2^-24.
+
+If there is an extension in C (`memory`), it remembers instead, by the same law. It keeps 64 bits of a hash of customer
+and purchase, and the same 24 bits: over ten million events, with a million remembered, the chance that any event is
+warned of without a reason is less than one in a million. The two may differ about an event after which more than a
+capacity's worth of others came. Hashes of texts never leave the process.
 """
 
 import hashlib
@@ -32,6 +40,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.reading.memory import make_purchase_table
 from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
@@ -127,22 +136,42 @@ Hits = dict[int, bool]
 
 
 class Purchases:
+    """Remember at least the last `capacity` events: an `EventMemory`."""
+
+    def __init__(self, *, capacity: int, settled: Covered | None = None, pure_python: bool = False) -> None:
+        """Start empty. `settled` items are read once more but not sent, so they are not remembered.
+
+        `pure_python` does without the extension.
+        """
+        self._settled: Covered = settled or {}
+        table = None if pure_python else make_purchase_table(capacity=capacity)
+        self._table = EventTable(capacity=capacity) if table is None else table
+
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Return the results with duplicates marked; see `EventMemory`."""
+        purchases = list(_set_apart(results, signs.purchases, self._settled)) if self._settled else signs.purchases
+        hits = self._table.note_all(*_columns_of(results), purchases, signs.contents)
+        return list(_mark(results, hits)) if hits else results
+
+
+class EventTable:
     """Remember at least the last `capacity` events, in 16 bytes each, or 32 once more than that were seen."""
 
-    def __init__(self, *, capacity: int, settled: Covered | None = None) -> None:
-        """Start empty. `settled` items are read once more but not sent, so they are not remembered."""
+    def __init__(self, *, capacity: int) -> None:
+        """Start empty."""
         self._capacity, self._places = capacity, _PLACES_AN_EVENT * capacity + 1
-        self._settled: Covered = settled or {}
         self._young: array[int] | None = None
         """Created when it is needed: most decoders validate no events, or few."""
         self._old: array[int] | None = None
         self._left = capacity
 
-    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
-        """Return the results with duplicates marked; see `EventMemory`."""
-        purchases = list(_set_apart(results, signs.purchases, self._settled)) if self._settled else signs.purchases
-        hits = self._note(map(_hash, zip(owners_of(results), purchases, strict=True)), signs.contents)
-        return list(_mark(results, hits)) if hits else results
+    def note_all(self, customers: list[str], items: list[int], purchases: list[str], contents: list[int]) -> Hits:
+        """Remember the events of records; return those that came before.
+
+        `customers` and `items` are of records, the other columns of all their events.
+        """
+        owners = chain.from_iterable(map(repeat, customers, items))
+        return self._note(map(_hash, zip(owners, purchases, strict=True)), contents)
 
     def _note(self, keys: Iterable[int], contents: Iterable[int]) -> Hits:
         """Remember events by their hashes and contents; return those that came before."""
@@ -159,10 +188,11 @@ class Purchases:
                     hits[number] = bool(before or lately)
                 if lately:
                     continue
-            young[place] = key ^ content
-            left -= 1
             if not left:
                 old, young, left = young, self._begin(), self._capacity
+                place = key % places
+            young[place] = key ^ content
+            left -= 1
         self._left = left
         return hits
 
@@ -194,6 +224,20 @@ def owners_of(results: Iterable[LineResults | Packable]) -> Iterator[str]:
             yield from chain.from_iterable(map(repeat, each.customers, each.items))
         elif isinstance(each, Entry):
             yield from repeat(each.customer, each.items)
+
+
+def _columns_of(results: Iterable[LineResults]) -> tuple[list[str], list[int]]:
+    """Return the customer and the number of items of each entry."""
+    customers: list[str] = []
+    items: list[int] = []
+    for each in results:
+        if isinstance(each, EntryColumns):
+            customers.extend(each.customers)
+            items.extend(each.items)
+        elif isinstance(each, Entry):
+            customers.append(each.customer)
+            items.append(each.items)
+    return customers, items
 
 
 def _set_apart(results: Iterable[LineResults], purchases: Iterable[str], settled: Covered) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Keep the signs of events from their validation until they are accepted: so no record is decoded again to be noted.
 
-To decode and sign again costs twice as much as all the rest of a note, which counts at full speed. What is kept is
-bounded. If signs were dropped, or if a record was divided, they are made again.
+To decode and sign again costs ten times as much as all the rest of a note, which counts at full speed. What is kept is
+bounded. If signs were dropped, they are made again.
 """
 
 from bisect import bisect_right
@@ -31,7 +31,7 @@ class _SignedRun(Struct, gc=False):
     first: int
     """The index of the run's first item among the signs."""
     left: int
-    """Records that were not taken yet."""
+    """Items that were not taken yet."""
 
 
 class RecentSigns:
@@ -68,7 +68,7 @@ class RecentSigns:
         if self._places and place <= self._places[-1]:  # lines are read again, after a canary
             self._places, self._runs, self._room = [], [], self._most
         self._places.append(place)
-        self._runs.append(_SignedRun(ends, signs, first, len(ends) - 1))
+        self._runs.append(_SignedRun(ends, signs, first, ends[-1]))
         self._room -= ends[-1]
         while self._room < 0:
             self._drop(0)
@@ -77,21 +77,25 @@ class RecentSigns:
         self._room += self._runs[index].ends[-1]
         del self._places[index], self._runs[index]
 
-    def take(self, wanted: EntryRun) -> Signs | None:
-        """Return the signs of records that were accepted; None if they are not kept."""
+    def take(self, wanted: EntryRun | Entry) -> Signs | None:
+        """Return the signs of records, or of a part of one, that were accepted; None if they are not kept."""
         index = bisect_right(self._places, (wanted.source, wanted.line)) - 1
         if index < 0:
             return None
         (source, line), run = self._places[index], self._runs[index]
         start = wanted.line - line
-        stop = start + len(wanted)
+        stop = start + (len(wanted) if isinstance(wanted, EntryRun) else 1)
         if source != wanted.source or stop >= len(run.ends):
             return None
-        run.left -= len(wanted)
+        begin, end = run.first + run.ends[start], run.first + run.ends[stop]
+        signs = Signs(run.signs.purchases[begin:end], run.signs.contents[begin:end])
+        if isinstance(wanted, Entry) and wanted.indexes is not None:
+            own = wanted.indexes
+            signs = Signs([signs.purchases[item] for item in own], [signs.contents[item] for item in own])
+        run.left -= len(signs.contents)
         if run.left <= 0:
             self._drop(index)
-        items = slice(run.first + run.ends[start], run.first + run.ends[stop])
-        return Signs(run.signs.purchases[items], run.signs.contents[items])
+        return signs
 
 
 class _Keeping:

@@ -22,7 +22,7 @@ from masivo_stream.core.reading.reject import LineFault, check_customer, reject_
 from masivo_stream.core.reading.strict import Origin, Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, lay_out
-from masivo_stream.model.reason import SkipReason
+from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun, Rejected, Skipped, run_of
 
 
@@ -74,6 +74,10 @@ class _Emails:
     def note(self, _customer: str, email: str | None = None) -> None:
         if email is not None:
             self.noted.append(email)
+
+    def note_all(self, _customers: list[str], emails: list[str]) -> dict[int, Reason]:
+        self.noted.extend(emails)
+        return {}
 
     def __contains__(self, _customer: str) -> bool:
         return False

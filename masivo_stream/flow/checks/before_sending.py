@@ -145,7 +145,7 @@ class ChecksBeforeSending:
                 raise
             except InputError as error:  # the run meets it, too, and reports it; what comes before it is sent
                 self.warnings.append(f"the exports are not checked as a whole: {error.place}: {error}")
-                return whole.leave_unfinished()
+                return await whole.leave_unfinished()
             return await whole.finish(identity, observer, clock)
 
     async def _take_all(self, whole: WholeExport) -> None:
@@ -156,7 +156,7 @@ class ChecksBeforeSending:
             sources = [Source(each) for each in inputs]
             async with aclosing(validate_again(kind, sources, self._settings)) as validated:
                 async for block in validated:
-                    whole.take(kind, reject_lines(block.found, dead) if dead else block.found)
+                    await whole.take(kind, list(reject_lines(block.found, dead)) if dead else block.found)
                     lines, size = read[kind]
                     read[kind] = lines + count_lines(block.found), size + block.bytes_read
         self._read = read

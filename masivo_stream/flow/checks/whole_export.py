@@ -14,6 +14,7 @@ from typing import Protocol
 import anyio.lowlevel
 import msgspec
 
+from masivo_stream.core.checks.choose_notes import NoteChooser
 from masivo_stream.core.checks.collect import Collector
 from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
 from masivo_stream.core.checks.find import Scope, Suspicion, find
@@ -29,6 +30,7 @@ from masivo_stream.edges.export.source import Input, is_compressed, is_file, rea
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.flow.in_thread import InThread
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.work_progress import WorkMeter
 from masivo_stream.model.contract import Kind
@@ -59,6 +61,8 @@ _COMPRESSED_FACTOR = 8
 _UNKNOWN_BYTES = 1 << 30
 """The size assumed of what comes from a pipe."""
 _MOST_PARTS = 1024
+_AHEAD = 2
+"""Blocks whose notes are not taken yet."""
 
 _MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
 """Lines that are read again at once, and their bytes."""
@@ -120,6 +124,9 @@ class WholeExport:
         self._collector = Collector(policy.first_places)
         self._lines = LineChecks(self._collector, today, policy.left_out, pure_python=policy.pure_python)
         self._notes = NoteTaker(self._spill.parts, self._spill.add, files, self._lines)
+        self._chooser = NoteChooser(pure_python=policy.pure_python)
+        # In Python only, a second thread would take as much time of the first one as it saves.
+        self._beside = InThread("notes", ahead=_AHEAD if self._lines.is_quick else 0)
 
     def __enter__(self) -> "WholeExport":  # noqa: PYI034 - it has no subclass
         """Return this."""
@@ -127,15 +134,16 @@ class WholeExport:
 
     def __exit__(self, *_exception: object) -> None:
         """Give the space on disk back."""
+        self._beside.close()
         self._spill.__exit__()
 
-    def take(self, kind: Kind, found: Iterable[LineResults]) -> None:
-        """Take the results of lines, in reading order.
+    async def take(self, kind: Kind, found: Sequence[LineResults]) -> None:
+        """Take the results of lines, in reading order. With the extension, notes are taken in a thread of their own.
 
         Raises:
             StorageError: the notes cannot be written.
         """
-        self._notes.take(kind, found)
+        await self._beside.give(self._notes.take, kind, found)
 
     async def take_answers(self, answers: "AnsweredChecks") -> None:
         """Take the notes of all lines from other machines, which have validated them part by part.
@@ -167,14 +175,16 @@ class WholeExport:
             InputError: a line cannot be read again.
             StorageError: the notes cannot be read, or the findings cannot be written.
         """
+        await self._beside.finish()
         self._notes.flush()
         self._lines.finish()
         meter = WorkMeter("checking all files together", 2 * self._spill.parts, "parts", observer=observer, clock=clock)
         with FindingsWriter(self._directory) as writer:
             repeated, customers = self._look_at_customers()
-            emails = await self._settle_all(lambda words: find_emails(words, repeated), writer, meter)
+            emails = await self._settle_all(lambda words: find_emails(words, repeated, self._chooser), writer, meter)
             dead = Lines(emails)
-            await self._settle_all(lambda words: find(words, self._scope, self._policy.left_out, dead), writer, meter)
+            left_out, scope = self._policy.left_out, self._scope
+            await self._settle_all(lambda words: find(words, scope, left_out, dead, self._chooser), writer, meter)
             totals = self._notes.totals()
             checked = ExportChecks(
                 results=tuple(self._results()),
@@ -192,11 +202,12 @@ class WholeExport:
         """Return the records whose customer came before; without a customers export, the number of customers."""
         parts = map(self._spill.load, range(self._spill.parts))
         if self._scope.customers:
-            return Lines(where for part in parts for where in repeated_ids(part)), 0
-        return Lines(), sum(map(count_customers, parts))
+            return Lines(where for part in parts for where in repeated_ids(part, self._chooser)), 0
+        return Lines(), sum(count_customers(part, self._chooser) for part in parts)
 
-    def leave_unfinished(self) -> ExportChecks:
+    async def leave_unfinished(self) -> ExportChecks:
         """Return what is known if an export could not be read to its end: the totals of what was read."""
+        await self._beside.finish()
         totals = self._notes.totals()
         rewards = sum_by_reward_over_all(totals)
         return ExportChecks(totals=totals, by_kind=sum_by_kind(totals), rewards=rewards, unfinished=True)

@@ -68,6 +68,9 @@ _FROM_A_PIPE = (
 _HINT_OF_CHECKS = "correct what the checks found in the export before migrating: the API would refuse these records"
 
 
+Once = Callable[[Kind, Sequence[LineResults]], None]
+"""Looks at the results of lines, which come in reading order."""
+
 HeldOfKind = Callable[[str, str, int, int], HeldOfLines]
 """Returns what findings hold back, by kind, file, first and last line."""
 
@@ -111,14 +114,14 @@ async def dry_run(
     clock: Clock,
     checks: CheckPolicy | None = None,
     credentials: Credentials | None = None,
-    watch: Watch | None = None,
+    once: Once | None = None,
 ) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
 
     With `checks`, the exports are checked as a whole, too. If a finding holds something back, they are read once more,
     so that requests and dead letters are those of a migration. What was found before of the same exports is not looked
-    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `watch` sees
-    the results of all lines, once. If the settings ask for a canary, its
+    for again. With the `credentials` of an account, purchases are found that earlier runs have sent to it. `once` sees
+    the results of all lines, one time. If the settings ask for a canary, its
     records are packed as they are sent: each alone. If the exports name answers of parts, these are taken up.
 
     Raises:
@@ -133,7 +136,7 @@ async def dry_run(
     answers = await open_answers(inputs) if open_answers else None
     sent, warnings = await open_for_dry_run(settings, credentials, files.scratch)
     with nullcontext() if sent is None else closing(sent):
-        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, watch), checks, answers)
+        found = await _check_and_read(_Reading(inputs, settings, files, clock, sent, once), checks, answers)
     summary = structs.replace(found.summary, warnings=(*found.summary.warnings, *warnings))
     return structs.replace(found, summary=summary)
 
@@ -152,7 +155,7 @@ async def _check_and_read(reading: "_Reading", checks: CheckPolicy | None, answe
             with WholeExport(inputs, checks, directory, clock.wall()) as whole:
                 found = await reading.go(whole.take if answers is None else None)
                 if found.failure is not None:
-                    return add_checks(found, whole.leave_unfinished())
+                    return add_checks(found, await whole.leave_unfinished())
                 if answers is not None:
                     await whole.take_answers(answers)
                 checked = await whole.finish(identity, files.observer, clock)
@@ -178,7 +181,7 @@ class _Reading:
         files: DryRunFiles,
         clock: Clock,
         sent: SentByRuns | None,
-        once: Watch | None,
+        once: Once | None,
     ) -> None:
         """Read `inputs`; `once` sees the results of all lines the first time."""
         self.inputs, self.settings, self.files, self.clock = inputs, settings, files, clock
@@ -227,13 +230,14 @@ class _Reading:
         return {place.kind: place for place in places}
 
 
-def _together(*watches: Watch | None) -> Watch:
-    """Return what shows the results of lines to each of these, in their order."""
-    given = [each for each in watches if each is not None]
+def _together(watch: Watch | None, once: Once | None) -> Watch:
+    """Return what shows the results of lines to both of these, in their order."""
 
-    def show(kind: Kind, found: Sequence[LineResults]) -> None:
-        for watch in given:
-            watch(kind, found)
+    async def show(kind: Kind, found: Sequence[LineResults]) -> None:
+        if watch is not None:
+            await watch(kind, found)
+        if once is not None:
+            once(kind, found)
 
     return show
 

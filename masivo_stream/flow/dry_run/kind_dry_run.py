@@ -1,6 +1,6 @@
 """A dry run of one kind: its lines are validated, sorted and packed as on a run's first day, and nothing is sent."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from typing import Protocol
 
@@ -50,7 +50,7 @@ OpenDeadLetters = Callable[[Kind, ExitStack], DryRunDeadLetters]
 OpenSkipped = Callable[[Kind, ExitStack], SkippedSink]
 """Opens the list of one kind's skipped records, in the same way."""
 
-Watch = Callable[[Kind, Sequence[LineResults]], None]
+Watch = Callable[[Kind, Sequence[LineResults]], Awaitable[None]]
 """Sees the results of the lines of a kind."""
 
 
@@ -167,7 +167,7 @@ class KindDryRun:
             async with aclosing(blocks) as validated_blocks:
                 async for validated in validated_blocks:
                     if watch is not None:
-                        watch(self._contract.kind, validated.found)
+                        await watch(self._contract.kind, validated.found)
                     if self._sent is not None:
                         self._sent.look(validated.found)
                     self._sort(validated.found, dead_letters, skipped)

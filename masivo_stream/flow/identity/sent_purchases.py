@@ -278,7 +278,7 @@ class PurchaseGuard:
                 state_dir=str(self._state_dir.resolve()),
                 at=self._binding.clock.wall().isoformat(timespec="seconds"),
             )
-            self._notes = PurchaseNotes(PurchaseKeys(salt), self.recent_signs)
+            self._notes = PurchaseNotes(salt, self.recent_signs, pure_python=self._settings.source.pure_python)
             self._writer = create_notes(self._shared, whose, salt, self._settings.state.remember_purchases)
         self._writer.append(self._notes.of(parts))
 

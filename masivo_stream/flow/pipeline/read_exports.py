@@ -163,14 +163,17 @@ def make_decoder(
     """
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    rules = make_rules(kind, validation, thorough=thorough, pure_python=settings.source.pure_python)
-    purchases: EventMemory | None = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
+    most, pure_python = validation.remember_ids, settings.source.pure_python
+    rules = make_rules(kind, validation, thorough=thorough, pure_python=pure_python)
+    purchases: EventMemory | None = None
+    if looks:
+        purchases = Purchases(capacity=most, settled=settled, pure_python=pure_python)
     if purchases is not None and sent is not None:
         purchases = sent.extend(purchases)
     if purchases is not None and recent_signs is not None:
         purchases = recent_signs.around(purchases)
     memory = KnownCustomers if checked else KnownIds  # the checks find duplicates of ids and emails, and more exactly
-    return Decoder(rules, memory(capacity=validation.remember_ids), purchases)
+    return Decoder(rules, memory(capacity=most, pure_python=pure_python), purchases)
 
 
 LEAST_BYTES = {Kind.CUSTOMERS: 64, Kind.EVENTS: 128, Kind.TRANSACTIONS: 64}
@@ -229,12 +232,15 @@ async def validate_sources(
 def validate_again(kind: Kind, sources: Sequence[Source], settings: Settings) -> AsyncGenerator[ValidatedBlock, None]:
     """Validate sources beside a run, as the settings say. Close what it returns.
 
+    No event is compared with earlier ones: the checks over all files do that, and find more.
+
     Raises:
         InputError: as `validate_sources` does.
     """
+    validation = structs.replace(settings.validation, duplicate_purchase="allow")
     return validate_sources(
         sources,
-        make_decoder(kind, settings, thorough=not is_much(sources)),
+        make_decoder(kind, structs.replace(settings, validation=validation), thorough=not is_much(sources)),
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
         workers=share_work(settings),
