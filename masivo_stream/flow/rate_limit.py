@@ -226,8 +226,8 @@ class Departure:
 
 
 _COURTESY, _LONGEST_COURTESY = 0.02, 0.05
-"""For how long a process that has just used a slot leaves the next one to others: a part of the time between two slots,
-and at most so many seconds."""
+"""For how long a process that has just used a slot leaves the next one to others: the part of the time between two
+slots, and the seconds that it is at most."""
 
 
 class RateLimiter:

@@ -22,7 +22,7 @@ _EVEN = 10
 """Requests of each run for which turns are taken to be even, beside those that are seen."""
 
 _ROUNDING = 1e-6
-"""Less than this part of a request is none."""
+"""A smaller part of a request counts as nothing."""
 
 
 def slots_until_done(
