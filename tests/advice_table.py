@@ -22,6 +22,15 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "the disk fails: look into the kernel's log (dmesg), have it repaired, then start the same command again"
         ): "stopping::another_failure_of_a_disk_is_repaired",
+        "the disk can only be read: have it mounted for writing, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "give this user the right to write there, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "raise the number of open files (ulimit -n), then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
     },
     "observe/mend_list.py": {
         (
@@ -366,7 +375,6 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "; give {…} to: masivo-stream migrate --fleet {…}"
         ): "fleet::an_export_is_sent_again_by_the_command_of_one_account",
-        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
         (
             "please report it with these places; the other accounts were not touched by it"
         ): "fleet::a_bug_in_one_run_can_be_reported",
@@ -379,6 +387,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "name the directory that masivo-stream prepare has written; it holds prepare.json"
         ): "prepare::what_was_prepared_is_migrated",
+    },
+    "flow/commands/fleet_status.py": {
+        "begin it": "fleet::an_account_that_has_not_begun_is_begun",
+        "resume it: it sends nothing until then": "fleet::an_account_that_is_paused_before_it_begins_is_resumed",
     },
     "flow/fleet_file.py": {
         (
@@ -657,7 +669,9 @@ TABLE: dict[str, dict[str, str]] = {
         "write {…} below [{…}]": "settings::a_settings_file_of_another_tool_is_rewritten",
     },
     "edges/files/dead_letter_file.py": {
-        "free up disk space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "free up disk space in the state directory, then start again with the same command": (
+            "stopping::a_disk_full_of_dead_letters_is_freed"
+        ),
         "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file": (
             "correcting::corrected_dead_letters_are_not_overwritten"
         ),
@@ -1760,7 +1774,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "flow/commands/fleet.py": {
         "--limit 1/5s --limit 1000/h": "flags in other advice, in place of which a field of the fleet file is named",
     },
-    "observe/fleet_table.py": {
+    "observe/fleet_steps.py": {
         "({…}) {…}": "prints what is advice elsewhere",
         "{…}{…}": "prints what is advice elsewhere",
     },

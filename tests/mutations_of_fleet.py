@@ -73,6 +73,14 @@ MUTATIONS = (
         ("flow/test_fleet_again.py::test_each_account_gets_what_the_file_had_at_its_signal_or_later",),
     ),
     Mutation(
+        "a signal leaves accounts waiting for the end of a pause",
+        "flow/levers.py",
+        "        if signals is not None and signals.received is not None:\n",
+        "        if False:\n",
+        "Ctrl-C, and the fleet waits for a person to resume one account.",
+        (CLI + "a_signal_ends_accounts_that_wait_for_the_end_of_a_pause",),
+    ),
+    Mutation(
         "an account that begins after the signal keeps its limits",
         "flow/stop.py",
         "            if self.hang_ups:\n",
@@ -115,8 +123,8 @@ MUTATIONS = (
     Mutation(
         "the best exit code counts",
         "model/fleet.py",
-        "    worst = max(",
-        "    worst = min(",
+        "    return int(max(map(ExitCode, exit_codes)",
+        "    return int(min(map(ExitCode, exit_codes)",
         "A timer takes a fleet with a denied account for done.",
         (CLI + "a_wrong_key_stops_its_account_alone", CLI + "a_changed_export_stops_its_account_alone"),
     ),

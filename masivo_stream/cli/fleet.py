@@ -45,14 +45,14 @@ class FleetRunFlags(CanaryFlags, RunFlags):
 
 
 def fleet(
-    action: Literal["plan", "migrate", "status"],
+    action: Literal["plan", "migrate", "status", "pause", "resume"],
     file: str,
     *,
     accounts: FleetFlags | None = None,
     run: FleetRunFlags | None = None,
     common: FleetCommonFlags | None = None,
 ) -> int:
-    """Plan, migrate, or show the state of many accounts at once; a fleet file names them.
+    """Plan, migrate, show, pause or resume many accounts at once; a fleet file names them.
 
     Accounts do not wait for each other: each sends as fast as its own limits allow. If one fails, the others go on.
     Ends with the worst exit code. Started again, the same command continues.
@@ -62,7 +62,7 @@ def fleet(
     Parameters
     ----------
     action
-        plan, migrate or status.
+        plan, migrate, status, pause or resume.
     file
         The fleet file; docs/fleets.md describes it.
     """
@@ -77,17 +77,19 @@ def fleet(
         case "plan":
             return _show(_plan(chosen, quiet=common.quiet), json=common.json, only=only, planned=True)
         case "status":
-            from masivo_stream.flow.commands.fleet import fleet_status
+            from masivo_stream.flow.commands.fleet_status import fleet_status
 
             return _show(fleet_status(chosen), json=common.json, only=only)
         case "migrate":
             found = _migrate(chosen, run or FleetRunFlags(), common, load)
             return _show(found, json=common.json, only=only, question=False)
+        case "pause" | "resume":
+            return _pause(chosen, pausing=action == "pause", only=only, json=common.json)
 
 
 def _check_flags(action: str, run: FleetRunFlags, common: CommonFlags) -> None:
     """Check that no flag was given that would have no effect."""
-    without = {"migrate": (), "plan": _AFTER_PLANNING, "status": (*_AFTER_PLANNING, "canary")}[action]
+    without = {"migrate": (), "plan": _AFTER_PLANNING}.get(action, (*_AFTER_PLANNING, "canary"))
     given = ["--fleet"] if common.fleet else []
     given += [f"--{name.replace('_', '-')}" for name in without if getattr(run, name) not in (None, False)]
     if given:
@@ -98,6 +100,19 @@ def _check_flags(action: str, run: FleetRunFlags, common: CommonFlags) -> None:
 
 _AFTER_PLANNING = ("no_verify", "publish", "notify", "notify_command", "monitor")
 """Flags about what only a migration does."""
+
+
+def _pause(fleet: "Fleet", *, pausing: bool, only: "Sequence[str]", json: bool) -> int:
+    from masivo_stream.cli.output import answer, print_json
+    from masivo_stream.flow.commands.fleet_pause import pause_fleet, resume_fleet
+
+    found = pause_fleet(fleet, only=only) if pausing else resume_fleet(fleet)
+    if json:
+        return print_json(found, found.exit_code, question=True)
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.fleet_pause_list import print_fleet_pause
+
+    return answer(lambda: print_fleet_pause(Output(), found), found.exit_code, question=True)
 
 
 def _plan(fleet: "Fleet", *, quiet: bool) -> "FleetResult":

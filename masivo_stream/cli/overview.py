@@ -14,7 +14,7 @@ COMMANDS = {
     "check": "Show what the account has, and what exports name that it lacks.",
     "plan": "Show how many requests a migration takes, and how long; send nothing.",
     "migrate": "Migrate an export.",
-    "fleet": "Plan, migrate or show the state of many accounts at once.",
+    "fleet": "Plan, migrate, show, pause or resume many accounts at once.",
     "resolve": "Show which batches are in doubt, and decide about them.",
     "dead-letters": "List dead letters, for whoever owns the data.",
     "mend": "Show dead letters by cause, correct all of one cause, or give them up.",

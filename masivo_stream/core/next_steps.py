@@ -46,6 +46,12 @@ def resume_command(state_dir: str) -> str:
     return shlex.join([_PROGRAM, "resume", state_dir])
 
 
+def resume_fleet_command(file: str, names: Sequence[str]) -> str:
+    """Return the command that ends the pause of accounts of a fleet; of all if no name is given."""
+    chosen = [word for name in names for word in ("--only", name)]
+    return shlex.join([_PROGRAM, "fleet", "resume", file, *chosen])
+
+
 def pause_command(state_dir: str) -> str:
     """Return the command that lets a run send nothing."""
     return shlex.join([_PROGRAM, "pause", state_dir])

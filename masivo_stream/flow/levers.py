@@ -20,6 +20,7 @@ from masivo_stream.edges.config import leaves
 from masivo_stream.edges.files.pause_file import read_pause
 from masivo_stream.flow.other_runs import find_left
 from masivo_stream.flow.session import Session
+from masivo_stream.flow.stop import SharedSignals
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import OtherRuns, Paused, Resumed, SettingChange, SettingsReread, SettingsUnread
 from masivo_stream.model.settings import Settings
@@ -163,8 +164,12 @@ def _shown(settings: Settings, section: str, name: str) -> str:
     return str(value) or "the machine's"
 
 
-async def wait_while_paused(session: Session) -> None:
-    """Before a run begins, wait for a pause to end; whoever watches is notified of it."""
+async def wait_while_paused(session: Session, signals: SharedSignals | None = None) -> None:
+    """Before a run begins, wait for a pause to end; whoever watches is notified of it.
+
+    Raises:
+        Interrupted: a signal for all runs of this process came first.
+    """
     pause = read_pause(session.state.path)
     if pause is None:
         return
@@ -172,5 +177,7 @@ async def wait_while_paused(session: Session) -> None:
     command = resume_command(session.settings.state.state_dir)
     session.observer.notify(Paused(since=pause.since.timestamp(), by=pause.by, command=command))
     while read_pause(session.state.path) is not None:
+        if signals is not None and signals.received is not None:
+            raise signals.received
         await session.clock.sleep(LOOK_EVERY)
     session.observer.notify(Resumed(seconds=session.clock.now() - began))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
+from masivo_stream.model.pause import PauseAnswer
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.summary import Summary
 
@@ -56,6 +57,33 @@ class FleetResult(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountResult, ...]
 
 
+class AccountPause(Struct, frozen=True, kw_only=True):
+    """Whether one account of a fleet is paused now, or why that cannot be changed."""
+
+    name: str
+    exit_code: int = 0
+    answer: PauseAnswer | UnsetType = UNSET
+    failure: AccountFailure | UnsetType = UNSET
+    begun: bool = True
+    """Whether there is a run; one that begins in a pause waits for its end."""
+
+
+class FleetPause(Struct, frozen=True, kw_only=True):
+    """What `fleet pause` and `fleet resume` have done, in the sequence of the fleet file."""
+
+    schema: int = 1
+    exit_code: int
+    """The worst of all accounts."""
+    accounts: tuple[AccountPause, ...]
+    command: str = ""
+    """The command that resumes these accounts; empty if it has run."""
+
+
+def worst_of(exit_codes: Iterable[int]) -> int:
+    """Return the worst exit code; 0 if there is no exit code."""
+    return int(max(map(ExitCode, exit_codes), key=_FROM_GOOD_TO_BAD.index, default=ExitCode.COMPLETE))
+
+
 def fail(name: str, error: MasivoStreamError, *, command: str = "") -> AccountResult:
     """Return the result of an account on which a command could not work; `command` tries again."""
     failure = AccountFailure(
@@ -67,5 +95,4 @@ def fail(name: str, error: MasivoStreamError, *, command: str = "") -> AccountRe
 def join(accounts: Iterable[AccountResult]) -> FleetResult:
     """Return the result of a fleet."""
     found = tuple(accounts)
-    worst = max((ExitCode(each.exit_code) for each in found), key=_FROM_GOOD_TO_BAD.index, default=ExitCode.COMPLETE)
-    return FleetResult(exit_code=int(worst), accounts=found)
+    return FleetResult(exit_code=worst_of(each.exit_code for each in found), accounts=found)

@@ -69,11 +69,11 @@ def describe_fleet(rows: tuple[AccountRow, ...], *, version: str, began: float, 
         now=now,
         accounts=rows,
         ends_at=max(known) if known and len(known) == len(ends) else None,
-        share=_share(rows),
+        share=describe_fleet_share(rows),
     )
 
 
-def _share(rows: Iterable[AccountRow]) -> float | None:
+def describe_fleet_share(rows: Iterable[AccountRow]) -> float | None:
     """Return the share of all records that have their outcome; 1 only if all have theirs."""
     known = [(row.share, row.read + (row.unread or 0)) for row in rows if row.share is not None]
     every = sum(records for _, records in known)

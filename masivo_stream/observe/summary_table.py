@@ -74,7 +74,7 @@ def _print_answers(console: Console, summary: Summary) -> None:
 def how_far(summary: Summary) -> Iterator[str]:
     """Yield how far a run is that has not ended, and when it is done, if it is at work."""
     if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
-        run = _with_figures_of(summary, summary.run)
+        run = with_figures_of(summary, summary.run)
         yield from ending_lines(run)
         if line := unread_line(run):
             yield line
@@ -89,7 +89,7 @@ def how_far(summary: Summary) -> Iterator[str]:
 def _to_do(summary: Summary) -> Iterator[tuple[str, str]]:
     """Yield what waits for a person; of a run at work with the commands, which are the last lines of any other."""
     if isinstance(summary, Status) and not isinstance(summary.run, UnsetType):
-        yield from to_do_lines(_with_figures_of(summary, summary.run))
+        yield from to_do_lines(with_figures_of(summary, summary.run))
     elif summary.target and (line := to_do_line(summary)):
         yield line, "red" if any(figures.in_doubt for figures in summary.kinds.values()) else "yellow"
 
@@ -100,7 +100,7 @@ def _silent(status: Status, run: RunSnapshot) -> float:
     return age if age > _USUAL else 0.0
 
 
-def _with_figures_of(status: Status, run: RunSnapshot) -> RunSnapshot:
+def with_figures_of(status: Status, run: RunSnapshot) -> RunSnapshot:
     """Return what a run at work shows, at the moment of the question, with the figures of the journal.
 
     A run shows what has changed within a second. So what it showed last is true until it shows something else: only

@@ -14,6 +14,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from fakes import event, record, write_export
 
+from masivo_stream.flow.commands.fleet_pause import resume_fleet
+from masivo_stream.flow.commands.fleet_status import fleet_status
+from masivo_stream.flow.fleet_file import load_fleet
 from masivo_stream.model.contract import Kind, sandbox_key
 from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
@@ -106,7 +109,7 @@ def test_a_fleet_is_planned_migrated_and_looked_at(fleet, accounts):
     assert [each["summary"]["outcome"] for each in after["accounts"]] == ["complete"] * 3
     again = fleet("migrate")
     assert (again.code, arrived(accounts)) == (0, [1, 2, 3])
-    assert "all             6     0" in again.out
+    assert re.search(r"^all +100 % +6 +0 +0 +0 +3 +exit code 0", again.out, re.MULTILINE)
 
 
 def test_each_log_line_names_its_account(fleet):
@@ -428,25 +431,67 @@ def events(ended, name):
 
 
 def test_limits_of_accounts_are_changed_while_they_run(fleet, accounts, tmp_path, beside):
-    """SIGHUP has the fleet file read again: each account takes over its own limits, also one that begins later.
+    """SIGHUP has the fleet file read again: each account takes over its own limits, also those that begin later.
 
     What else has changed is named, and counts from the next start on.
     """
-    write_export(tmp_path / "south.ndjson", [record(Kind.CUSTOMERS, each) for each in range(20)])
-    few = "settings.upload.max_body_bytes = 2000"
-    slow = dict.fromkeys(("south", "west"), f'settings.limits.limit = ["1/1000s"]\n{few}')
+    for name in NAMES:
+        write_export(tmp_path / f"{name}.ndjson", [record(Kind.CUSTOMERS, each) for each in range(20)])
+    slow = 'settings.limits.limit = ["1/1000s"]\nsettings.upload.max_body_bytes = 2000'
 
     def change():
         path = tmp_path / "fleet.toml"
-        path.write_text(path.read_text().replace("1/1000s", "100/s") + '# \nstate_dir = "elsewhere"\n')
+        path.write_text(path.read_text().replace("1/1000s", "100/s") + '\nstate_dir = "elsewhere"\n')
         os.kill(os.getpid(), signal.SIGHUP)
 
-    beside(lambda: all(map(accounts.customers, (1, 2))), change)
-    ended = fleet("migrate", "--log-format", "json", more=slow, first="at_once = 2\n")
-    assert (ended.code, arrived(accounts)) == (0, [1, 20, 3])
+    beside(lambda: accounts.customers(1), change)
+    more = dict.fromkeys(NAMES, slow)
+    ended = fleet("migrate", "--log-format", "json", more=more, first="at_once = 1\n")
+    assert (ended.code, arrived(accounts)) == (0, [20, 20, 20])
     reread = {line["account_name"]: (line["limit"], line["left"]) for line in events(ended, "settings_reread")}
-    assert reread["south"] == ("1/1000s -> 100/s", [])
-    assert reread["west"] == ("1/1000s -> 100/s", ["state_dir"])
+    change = "1/1000s -> 100/s"
+    assert reread == {"north": (change, []), "south": (change, []), "west": (change, ["state_dir"])}
+
+
+def test_accounts_are_paused_and_resumed_together(fleet, accounts, tmp_path, beside):
+    """Also those that have not begun: they wait when they begin. Some stay paused if only others are resumed."""
+    paused = fleet("pause")
+    assert (paused.code, paused.out.count("paused since")) == (0, 3)
+    assert paused.out.endswith("resume with: masivo-stream fleet resume fleet.toml\n")
+    shown = fleet("status")
+    assert (shown.code, shown.out.count("fleet resume")) == (6, 1)
+    assert "next: (north, south, west) resume it: it sends nothing until then" in shown.out
+    assert fleet("resume", "--only", "north", "--only", "west").out.splitlines() == [
+        "north  resumed; not begun", "west   resumed; not begun"
+    ]  # fmt: skip
+
+    def resume():
+        seen.append(arrived(accounts))
+        of_file = load_fleet("fleet.toml", environment={})
+        (south,) = [each for each in fleet_status(of_file).accounts if each.name == "south"]
+        seen.append((south.summary.next_steps[0].command, south.exit_code))
+        seen.append([each.answer.changed for each in resume_fleet(of_file).accounts])
+
+    seen = []
+    beside(lambda: accounts.customers(1) and accounts.customers(3), resume)
+    ended = fleet("migrate")
+    assert (ended.code, arrived(accounts)) == (0, [1, 2, 3])
+    assert len(events(ended, "paused")) == len(events(ended, "resumed")) == 1
+    command = "masivo-stream fleet resume fleet.toml --only south"
+    assert seen == [[1, 0, 3], (command, 0), [False, True, False]]
+
+
+def test_a_signal_ends_accounts_that_wait_for_the_end_of_a_pause(fleet, accounts, beside):
+    """They have sent nothing; the others have ended."""
+    assert fleet("pause", "--only", "south").code == 0
+
+    def others_ended():
+        return all(Path(f"fleet-state/{name}/report.html").exists() for name in ("north", "west"))
+
+    beside(others_ended, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    ended = fleet("migrate", "--json")
+    assert (ended.code, codes(json.loads(ended.out))) == (143, {"north": 0, "south": 143, "west": 0})
+    assert arrived(accounts) == [1, 0, 3]
 
 
 def test_on_a_terminal_warnings_are_sentences(fleet, accounts, command, monkeypatch):

@@ -160,6 +160,17 @@ def test_an_account_that_has_not_begun_is_begun(accounts, tmp_path):
     both_arrived(accounts)
 
 
+def test_an_account_that_is_paused_before_it_begins_is_resumed(accounts, tmp_path):
+    """By the command that is shown below it; then everything arrives."""
+    assert fleet(tmp_path, "pause", text=settings(accounts) + NORTH + SOUTH).returncode == 0
+    done = fleet(tmp_path, "status", "--json")
+    expect_advice(done, "resume it: it sends nothing until then")
+    for each in json.loads(done.stdout)["accounts"]:
+        assert paste(each["failure"]["command"], cwd=tmp_path).returncode == 0
+    assert fleet(tmp_path, "migrate").returncode == 0
+    both_arrived(accounts)
+
+
 @pytest.mark.parametrize("way", ["variable", "file"])
 def test_a_key_is_given_in_each_of_the_ways_listed(way, accounts, tmp_path):
     """The account without one is the only one that waits for it, and its command is shown."""

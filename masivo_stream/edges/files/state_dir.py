@@ -294,7 +294,10 @@ def own_state_dir(name: str, *, if_in_use: str = _WAIT) -> Iterator[StateDir]:
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise _unusable(path, f"is not a directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
+        hint = f"correct its permissions, or {_NAME_ONE}"
+        if getattr(error, "errno", None) == errno.EROFS:  # permissions are not what is wrong
+            hint = remedy_of(error, hint)
+        raise _unusable(path, f"cannot be used: {why}", hint) from error
     try:
         state = StateDir(path)
         state.last_words = _take(lock, path, if_in_use)
@@ -305,6 +308,19 @@ def own_state_dir(name: str, *, if_in_use: str = _WAIT) -> Iterator[StateDir]:
                 _replace(lock, state.last_words[:_BLOCK])
     finally:
         os.close(lock)
+
+
+def make_private_directory(path: Path) -> Path:
+    """Make a directory that other users cannot read, if it is not there yet; return its path.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _storage(path, error) from error
+    return path
 
 
 def is_owned(path: Path) -> str | None:

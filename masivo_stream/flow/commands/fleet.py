@@ -32,7 +32,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.retry_copies import writing_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.stop import SharedSignals, watch_loop_lag
-from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, OutageError
+from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError
 from masivo_stream.model.fleet import AccountFailure, AccountResult, FleetResult, fail, join
 from masivo_stream.model.notices import Notice
 from masivo_stream.model.summary import Summary
@@ -98,7 +98,7 @@ async def migrate_fleet(fleet: Fleet, runtime: FleetRuntime | None = None) -> Fl
                 found[account.name] = fail(account.name, error, command=command)
             else:
                 work = partial(_migrate, account, own, signals, runtime.watch)
-                found[account.name] = _name_key(await _isolated(account.name, work, command=command), account)
+                found[account.name] = name_key(await _isolated(account.name, work, command=command), account)
         if runtime.watch is not None:
             runtime.watch.ended(found[account.name])
 
@@ -179,7 +179,7 @@ async def _cancel_after(come: Callable[[], Awaitable[object]], scope: anyio.Canc
     scope.cancel()
 
 
-def _name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
+def name_key(result: AccountResult, account: FleetAccount) -> AccountResult:
     """Return the result with the account's own key where its steps speak of the key that other commands take."""
 
     def in_fleet(field: str, text: str) -> str:
@@ -236,7 +236,7 @@ async def plan_fleet(fleet: Fleet, progress: Callable[[str], None] = lambda _: N
         if (error := shared.get(account.name)) is not None:
             results.append(fail(account.name, error))
         else:
-            results.append(_name_key(await _isolated(account.name, partial(_plan, account)), account))
+            results.append(name_key(await _isolated(account.name, partial(_plan, account)), account))
     return join(results)
 
 
@@ -256,43 +256,6 @@ async def _plan(account: FleetAccount) -> AccountResult:
         found = await plan(account.settings, exports, credentials=credentials, files=files)
     found = structs.replace(found, warnings=[_in_fleet(each, account) for each in (*found.warnings, *warnings)])
     return AccountResult(name=account.name, exit_code=found.summary.exit_code, plan=found, summary=state)
-
-
-def fleet_status(fleet: Fleet) -> FleetResult:
-    """Return what has become of the run of every account, also while it is at work. Nothing is changed."""
-    return join(_status(fleet.file, account) for account in fleet.accounts)
-
-
-def _status(file: str, account: FleetAccount) -> AccountResult:
-    directory = account.settings.state.state_dir
-    if not (Path(directory) / JOURNAL).exists():
-        error = _why_not_begun(account) or OutageError(
-            "not begun", operation="read the state", place=directory, hint="begin it"
-        )
-        again = shlex.join(["masivo-stream", "fleet", "migrate", file, "--only", account.name])
-        return fail(account.name, error, command=again)
-    try:
-        found = status(directory)
-    except MasivoStreamError as error:
-        return fail(account.name, error)
-    return _name_key(AccountResult(name=account.name, exit_code=found.exit_code, summary=found), account)
-
-
-def _why_not_begun(account: FleetAccount) -> MasivoStreamError | None:
-    """Return why an account cannot begin, if that can be seen without asking object storage."""
-    try:
-        account.credentials()
-        if is_url(account.directory):
-            return None
-        named = exports_of(account)
-        customers, events, transactions = (
-            [path for path in paths if not is_url(path)]
-            for paths in (named.customers, named.events, named.transactions)
-        )
-        Exports(customers=customers, events=events, transactions=transactions).find(account.settings.retry)
-    except MasivoStreamError as error:
-        return type(error)(f"not begun: {error}", operation=error.operation, place=error.place, hint=error.hint)
-    return None
 
 
 def exports_of(account: FleetAccount) -> Exports:

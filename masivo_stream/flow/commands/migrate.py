@@ -82,7 +82,7 @@ async def migrate(
         observer=observer,
         runtime=runtime,
     ) as session:
-        await wait_while_paused(session)
+        await wait_while_paused(session, handle_signals if isinstance(handle_signals, SharedSignals) else None)
         matched = await match_inputs(session, inputs) if inputs else await find_known(session)
         reporting, failure = session.runtime.reporting, None
         if missing is not None:

@@ -47,8 +47,13 @@ def status(state_dir: str, *, runtime: Runtime | None = None) -> Status:
 
 def add_pause(summary: Summary, pause: Pause, state_dir: str) -> Summary:
     """Return a summary that says that nothing is sent, and how that ends."""
-    who = f" by {pause.by}" if pause.by else ""
-    paused = f"paused since {pause.since.astimezone():%Y-%m-%d %H:%M %Z}{who}"
+    paused = describe_since(pause)
     message = f"{paused}; {summary.message}" if summary.message else paused
     resume = NextStep(text="resume the run: it sends nothing until then", command=resume_command(state_dir))
     return structs.replace(summary, message=message, next_steps=(resume, *summary.next_steps))
+
+
+def describe_since(pause: Pause) -> str:
+    """Return since when a run is paused, and by whom."""
+    who = f" by {pause.by}" if pause.by else ""
+    return f"paused since {pause.since.astimezone():%Y-%m-%d %H:%M %Z}{who}"
