@@ -56,6 +56,14 @@ MUTATIONS = (
         (KNOWN + "what_an_earlier_process_has_sent_is_known_before_the_first_request",),
     ),
     Mutation(
+        "the checks take no time",
+        "observe/end_forecast.py",
+        "now + self._checks.left(now))",
+        "now)",
+        "While exports are checked for an hour, an end is said that moves away.",
+        ("observe/test_end_forecast.py::test_the_checks_come_before_the_first_request",),
+    ),
+    Mutation(
         "other runs on the account are not counted",
         "observe/end_forecast.py",
         "        slots = self._slots(left)\n",

@@ -39,6 +39,8 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Flags that every command about this run needs. They hold no secret."""
     state_dir: str = ""
     """Where the run's state is."""
+    reads_back: bool = False
+    """Whether a sample is read back at the end."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):

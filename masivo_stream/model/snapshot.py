@@ -149,7 +149,8 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     windows: tuple[WindowUse, ...] = ()
     in_flight: int = 0
     ends_at: float | None = None
-    """When the last request leaves at the account's limits; None if that cannot be forecast."""
+    """When the run is done: the last request has left at the account's limits, and a sample is read back; None if that
+    cannot be forecast."""
     throttled: int = 0
     stall: float = 0.0
     """Longest time for which one task kept the event loop busy, in seconds."""

@@ -19,6 +19,7 @@ from masivo_stream.model.notices import (
     Visible,
 )
 from masivo_stream.model.snapshot import MovedEnd, requests_left
+from masivo_stream.observe.checks_pace import ChecksPace
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.outage import OutageWatch
 from masivo_stream.observe.phases import Phases
@@ -28,7 +29,7 @@ _STALE = 1.0
 """Seconds for which a forecast is used again, if nothing that it depends on has changed."""
 
 _SHOWS = 10.0
-"""Seconds that the effects of a kind usually take to show before the next one begins."""
+"""Seconds that the effects of a kind usually take to show before the next one begins, and a sample at the end."""
 
 _ENOUGH_BESIDE = 20
 """Departures that say something of the pace if other runs use the account: turns are not as regular as windows are."""
@@ -56,6 +57,9 @@ class EndForecast:
         self._sent = self._taken = 0
         """Requests of this run since then; and of other runs before."""
         self._refused = 0
+        self._shows = _SHOWS
+        """Seconds that the effects of a kind take to show: what the last wait took."""
+        self._checks = ChecksPace()
         self._held = self._visible = self._paused = 0.0
         """Seconds for which the server let nothing through, effects were waited for, and the run was paused."""
         self._made: tuple[object, float, Ends] = (None, 0.0, (None, None))
@@ -64,6 +68,7 @@ class EndForecast:
     def feed(self, notice: Notice, now: float) -> None:
         """Take in a notice that comes at `now`."""
         self._outage.feed(notice, now)
+        self._checks.feed(notice, now)
         match notice:
             case QuotaUsed():
                 self.windows.feed(notice, now)
@@ -84,8 +89,9 @@ class EndForecast:
                 self._paused += seconds
             case SettingsReread(changed=changed) if changed:
                 self._end.settings_changed()
-            case Visible(seconds=seconds):
+            case Visible(seconds=seconds, confirmed=confirmed):
                 self._visible += seconds
+                self._shows = seconds if confirmed else self._shows
             case _:
                 pass
 
@@ -121,7 +127,7 @@ class EndForecast:
             return None, None
         present, left = self._phases.present, self._phases.left
         own = None if present is None else requests_left(present)
-        begin = max(now, self._waits.visible_until or now)
+        begin = max(now, self._waits.visible_until or now, now + self._checks.left(now))
         waits = begin > now, self._phases.waits
         depends_on = (present and present.kind, own, left, self.windows.version, *waits, self.others)
         was, made, ends = self._made
@@ -131,7 +137,7 @@ class EndForecast:
                 self._last_departure(left, now, begin, shift) if left is not None else None,
             )
             if ends[1] is not None and self.windows.known:
-                ends = ends[0], ends[1] + _SHOWS * self._phases.waits
+                ends = ends[0], ends[1] + self._shows * (self._phases.waits + self._phases.reads_back)
             self._made = (depends_on, now, ends)
         return ends
 
@@ -152,6 +158,7 @@ class EndForecast:
         sent = sum(phase.figures.requests for phase in self._phases.snapshots)
         return Causes(
             seconds={
+                "the exports are checked as a whole, before anything is sent": self._checks.seconds(now),
                 "there was no answer for a while": self._outage.seconds(now),
                 "the server let no request through for a while": self._held,
                 "effects take their time to show": self._visible,

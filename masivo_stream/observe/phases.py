@@ -29,6 +29,8 @@ class Phases:
         """Begin without any kind."""
         self._phases: dict[Kind, KindSnapshot] = {}
         self._expected: Mapping[Kind, Expected] = {}
+        self.reads_back = False
+        """Whether a sample is read back at the end."""
         self.measured = False
         """Whether what the exports hold was announced, if it is known."""
 
@@ -78,7 +80,8 @@ class Phases:
     def feed(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
         """Take in a notice."""
         match notice:
-            case RunStarted(kinds=kinds):
+            case RunStarted(kinds=kinds, reads_back=reads_back):
+                self.reads_back = reads_back
                 self._phases, self._expected, self.measured = {}, {}, False
                 for ahead in kinds:
                     self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
