@@ -22,6 +22,15 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "the disk fails: look into the kernel's log (dmesg), have it repaired, then start the same command again"
         ): "stopping::another_failure_of_a_disk_is_repaired",
+        "the disk can only be read: have it mounted for writing, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "give this user the right to write there, then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
+        "raise the number of open files (ulimit -n), then start the same command again": (
+            "stopping::another_failure_of_a_disk_is_repaired"
+        ),
     },
     "observe/mend_list.py": {
         (
@@ -153,7 +162,7 @@ TABLE: dict[str, dict[str, str]] = {
         "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "choose another file": "tools::a_tool_works_as_its_hint_says",
-        "generate two exports": "checks::the_flags_for_planted_faults_are_corrected",
+        "generate two exports, one with each of them": "checks::the_flags_for_planted_faults_are_corrected",
         "give --faults FILE": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "give --planted FILE": "checks::the_flags_for_planted_faults_are_corrected",
         "leave --skipped out": "checks::the_flags_for_planted_faults_are_corrected",
@@ -660,7 +669,9 @@ TABLE: dict[str, dict[str, str]] = {
         "write {…} below [{…}]": "settings::a_settings_file_of_another_tool_is_rewritten",
     },
     "edges/files/dead_letter_file.py": {
-        "free up disk space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "free up disk space in the state directory, then start again with the same command": (
+            "stopping::a_disk_full_of_dead_letters_is_freed"
+        ),
         "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file": (
             "correcting::corrected_dead_letters_are_not_overwritten"
         ),

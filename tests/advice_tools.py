@@ -133,6 +133,38 @@ def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
     )  # fmt: skip
 
 
+LIMITED = "raise the largest size of a file (ulimit -f, or LimitFSIZE= of a service), then start the same command again"
+"""What a command says that `run_on_a_small_disk` has stopped."""
+
+
+@contextmanager
+def small_disk(place, kib):
+    """Let a directory, or one file, be on a disk of this number of KiB; then there is room again.
+
+    What is in the directory is gone then; what is in the file stays.
+    """
+    disk = place if not place.suffix else place.with_name(f".{place.name}.disk")
+    disk.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=700", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this user cannot mount a small disk")
+    mounted = [disk]
+    try:
+        if disk != place:
+            for file in (disk / place.name, place):
+                file.touch(mode=0o600)
+            subprocess.run(["mount", "--bind", str(disk / place.name), str(place)], check=True)
+            mounted.insert(0, place)
+        yield
+    finally:
+        content = place.read_bytes() if disk != place else b""
+        for each in mounted:
+            subprocess.run(["umount", "-l", str(each)], check=True)
+        if disk != place:
+            place.write_bytes(content)
+            disk.rmdir()
+
+
 def let_time_pass(shared, seconds):
     """Move what a server has asked to wait, as it is noted for an account, this number of seconds into the past."""
     (quota,) = shared.glob("*.quota.db")

@@ -190,8 +190,8 @@ MUTATIONS = (
     Mutation(
         "findings are in their place before they are complete",
         "edges/files/findings_file.py",
-        "        self._directory, self._path = directory, directory / _PART\n",
-        "        self._directory, self._path = directory, directory / FINDINGS\n",
+        "        self._directory, self._path, self._why_not = directory, directory / _PART, why_not\n",
+        "        self._directory, self._path, self._why_not = directory, directory / FINDINGS, why_not\n",
         "A run that is killed in its checks believes the part that was written.",
         (FOUND + "an_unfinished_file_does_not_count",),
     ),

@@ -1,7 +1,8 @@
 """`masivo-stream generate`."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple
 from cyclopts import Parameter
 
 from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 if TYPE_CHECKING:
     from masivo_stream.model.contract import Kind
@@ -72,12 +74,12 @@ def generate(
         faults = f"{output}.faults.ndjson"
     if wrong.plant is not None:
         if invalid:
-            raise _wrong("--plant and --invalid cannot be combined", "generate two exports")
+            raise _wrong("--plant and --invalid cannot be combined", "generate two exports, one with each of them")
         if output is None and wrong.planted is None:
             raise _wrong("--plant on standard output needs a file for the list of findings", "give --planted FILE")
         wanted = _Wanted(Kind(kind), records, seed, skipped)
         return _plant(wanted, wrong.plant, output, wrong.planted or f"{output}.planted.ndjson")
-    with ExitStack() as files:
+    with _naming(output), ExitStack() as files:
         stream: BinaryIO = sys.stdout.buffer if output is None else _open(output, files)
         faults_stream = None if faults is None else _open(faults, files)
         try:
@@ -119,7 +121,7 @@ def _plant(wanted: _Wanted, plant: str, output: str | None, planted: str) -> int
         raise _wrong(f"--plant is wrong: {error}", f"shares of 0 to 0.9, by name: {', '.join(PLANTS)}") from error
     if wanted.kind is Kind.CUSTOMERS and wanted.skipped:
         raise _wrong("--plant mixes no deleted customers in", "leave --skipped out")
-    with ExitStack() as files:
+    with _naming(output), ExitStack() as files:
         stream: BinaryIO = sys.stdout.buffer if output is None else _open(output, files)
         written = write_planted(
             stream,
@@ -145,7 +147,23 @@ def _open(name: str, files: ExitStack) -> BinaryIO:
             f"cannot write: {error.strerror}",
             operation="generate an export",
             place=name,
-            hint="choose another file",
+            hint=remedy_of(error, "choose another file"),
+        ) from error
+
+
+@contextmanager
+def _naming(output: str | None) -> Iterator[None]:
+    """Name the file that cannot be written; standard output has no name."""
+    try:
+        yield
+    except OSError as error:
+        if output is None:
+            raise
+        raise StorageError(
+            f"cannot write: {error.strerror}",
+            operation="generate an export",
+            place=output,
+            hint=remedy_of(error, "choose another file"),
         ) from error
 
 

@@ -74,10 +74,13 @@ def run(arguments: list[str]) -> int:
         return ExitCode.COMPLETE
     except OSError as error:  # for example a full disk behind standard output
         from masivo_stream.cli.output import release_output
+        from masivo_stream.model.short_disk import remedy_of
 
         release_output()
         _complain(
-            f"cannot continue: {error.strerror or error}", str(error.filename or ""), "fix the cause, then start again"
+            f"cannot continue: {error.strerror or error}",
+            str(error.filename or ""),
+            remedy_of(error, "fix the cause, then start again"),
         )
         return ExitCode.OUTAGE
     except Exception:  # noqa: BLE001 - the last resort: a bug becomes exit code 1, with its traceback

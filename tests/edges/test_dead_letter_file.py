@@ -247,7 +247,7 @@ def test_a_full_disk_is_reported(tmp_path):
     letters = DeadLetterFile(Folder(tmp_path, "/dev/full"), Kind.EVENTS, wall)
     with pytest.raises(StorageError, match="cannot write dead letters: No space left on device") as caught:
         letters.append([rejected()])
-    assert caught.value.place == "dead-letter.events.ndjson"
+    assert caught.value.place == str(tmp_path / "dead-letter.events.ndjson")
     with pytest.raises(StorageError):  # a device cannot be synced
         letters.close()
 

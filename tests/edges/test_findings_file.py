@@ -1,5 +1,6 @@
 """The findings on disk: complete or not there, in order whatever the order of writing, and for their owner only."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -151,3 +152,10 @@ def test_a_full_disk_is_an_error(tmp_path, monkeypatch):
     assert (raised.value.place, list(tmp_path.iterdir())) == (str(tmp_path), [])
     with pytest.raises(StorageError):
         FindingsWriter(tmp_path / "not there")
+    limited = OSError(errno.EFBIG, "File too large")  # SQLite says "disk I/O error" only
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    with FindingsWriter(tmp_path, lambda _path: limited) as writer:
+        writer.finish(about())
+        with pytest.raises(StorageError, match="File too large") as raised:
+            writer.finish(about())  # SQLite fails: it is closed
+    assert "ulimit -f" in raised.value.hint

@@ -23,8 +23,8 @@ from advice_tools import (
     make_record,
     next_command,
     paste,
-    run_on_a_small_disk,
     sending,
+    small_disk,
 )
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
 from fakes import write_export
@@ -591,7 +591,9 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
             "--drain-time",
             "0",
         ]
-        done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
+        (tmp_path / "state").mkdir(mode=0o700)
+        with small_disk(tmp_path / "state" / "skipped.customers.ndjson", 600):
+            done = run("migrate", *flags, key=served.key, **QUICK)
         assert done.returncode == 6, done.stderr
         expect_advice(done, "free up disk space in the state directory, then start again with the same command")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0

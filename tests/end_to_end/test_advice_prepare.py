@@ -4,7 +4,6 @@
 import gzip
 import json
 import os
-import random
 import re
 import shutil
 import sqlite3
@@ -14,12 +13,13 @@ from contextlib import closing
 
 import duckdb
 import pytest
-from advice_tools import expect_advice, paste, run_on_a_small_disk
+from advice_tools import expect_advice, paste, run_on_a_small_disk, small_disk
 from end_to_end_tools import COMMAND, clean_environment, run
 
-from masivo_stream.model.errors import InputError
+from masivo_stream.model.errors import InputError, StorageError
+from masivo_stream.prepare.engine.database import Database
 from masivo_stream.prepare.engine.spill_dir import SpillDirectory
-from masivo_stream.prepare.mapping.frame import NO_REWARD
+from masivo_stream.prepare.mapping.frame import NO_REWARD, Engine
 from masivo_stream.prepare.sources.source_files import SourceFile, read_blocks
 
 pytestmark = pytest.mark.slow
@@ -405,20 +405,19 @@ def make_long(here):
 def test_a_full_disk_is_given_room(here):
     """Once there is room, the same command continues: in the output directory, and in that of the database."""
     make_long(here)
-    done = run_on_a_small_disk(200, "prepare", "mapping.toml", "-o", "export", "-q", cwd=here)
+    with small_disk(here / "export", 400):
+        done = prepare(here)
     assert done.returncode == 6
     expect_advice(done, "free space, or allow writing there; then start the same command again: it continues")
     check_written(here)
-    chance = random.Random(1)
-    rows = (f"{n},{chance.randbytes(500).hex()},a{n}@b.co,2020-01-01 10:00:00,1,on\n" for n in range(2, 500))
-    (here / "people.csv").write_text(PEOPLE + "".join(rows))
-    done = run_on_a_small_disk(100, "prepare", "mapping.toml", "-o", "export", "-q", cwd=here)
-    assert done.returncode == 6
-    expect_advice(
-        done, "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
-    )
-    change(here, "[engine]", '[engine]\nspill_dir = "elsewhere"')
-    check_written(here)
+    query = "CREATE TABLE t AS SELECT range, hash(range)::VARCHAR AS h FROM range(400000) ORDER BY h"
+    with small_disk(here / "spill", 200), Database(Engine(memory="20MB", threads=1), here / "spill", []) as database:
+        with pytest.raises(StorageError) as caught:
+            database.execute(query)
+        text = "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
+        assert caught.value.hint == text
+    with Database(Engine(memory="20MB", threads=1), here / "spill", []) as database:
+        database.execute(query)
 
 
 def test_what_is_broken_in_the_spill_directory_is_removed(here):

@@ -501,7 +501,7 @@ def test_a_full_disk_is_said_and_survived(shop, tmp_path, blocks):
         ["bash", "-c", line, "bash", *arguments], cwd=shop, check=False, capture_output=True, text=True
     )
     assert done.returncode == 6, done.stderr
-    assert "hint: free space" in done.stderr
+    assert "hint: raise the largest size of a file" in done.stderr
     assert "Traceback" not in done.stderr
     assert not re.search(r"@example|Núñez", done.stderr)
     subprocess.run(arguments, cwd=shop, check=True, capture_output=True)

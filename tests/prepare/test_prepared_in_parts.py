@@ -481,7 +481,7 @@ def test_a_full_disk_of_a_part_is_said_and_survived(here, monkeypatch):
     line = 'ulimit -f 6; exec "$@"'
     done = subprocess.run(["bash", "-c", line, "bash", *arguments], check=False, capture_output=True, text=True)
     assert done.returncode == 6, done.stderr
-    assert "hint: free space" in done.stderr
+    assert "hint: raise the largest size of a file" in done.stderr
     assert not re.search(r"@example|Núñez|Traceback", done.stderr)
     subprocess.run(arguments, check=True, capture_output=True)
     monkeypatch.setattr(running, "ROWS_OF_A_PARTITION", 400_000)  # as the command has it

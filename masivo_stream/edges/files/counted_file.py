@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import islice
 
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 _BLOCK = 1 << 20
 _AT_ONCE = 1000
@@ -87,4 +88,9 @@ class CountedFile:
 
     def _failed(self, error: OSError) -> StorageError:
         known = self._failure
-        return StorageError(f"{known}: {error.strerror}", operation=known.operation, place=known.place, hint=known.hint)
+        return StorageError(
+            f"{known}: {error.strerror}",
+            operation=known.operation,
+            place=known.place,
+            hint=remedy_of(error, known.hint),
+        )

@@ -49,8 +49,8 @@ class DeadLetterFile(CountedFile):
             StorageError(
                 "cannot write dead letters",
                 operation="write dead letters",
-                place=name,
-                hint="free up disk space in the state directory",
+                place=str(directory.path / name),
+                hint="free up disk space in the state directory, then start again with the same command",
             ),
         )
 

@@ -8,7 +8,7 @@ the order in which they are found, and sorted once at the end. The run looks the
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.findings import CheckName, HeldLine
+from masivo_stream.model.short_disk import remedy_of
 
 FINDINGS = "findings.db"
 UNDER_WAY = "findings.under-way"
@@ -147,13 +148,13 @@ class About(Struct, frozen=True):
 class FindingsWriter:
     """Write findings, then finish. Use it as a context: what is not finished is removed."""
 
-    def __init__(self, directory: Path) -> None:
-        """Write in `directory`.
+    def __init__(self, directory: Path, why_not: Callable[[Path], OSError | None] | None = None) -> None:
+        """Write in `directory`. `why_not` finds out why a file cannot be written: SQLite does not say it.
 
         Raises:
             StorageError: nothing can be written there.
         """
-        self._directory, self._path = directory, directory / _PART
+        self._directory, self._path, self._why_not = directory, directory / _PART, why_not
         with self._writing():
             for name in (_PART, f"{_PART}-journal"):
                 (directory / name).unlink(missing_ok=True)
@@ -213,10 +214,16 @@ class FindingsWriter:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            cause: Exception = error
+            if isinstance(error, sqlite3.Error) and self._why_not is not None:
+                cause = self._why_not(self._path) or error
+            why = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
             raise StorageError(
                 f"cannot keep what the checks find on disk: {why}",
                 operation="check the exports as a whole",
                 place=str(self._directory),
-                hint="free space there, then start the same command again; or leave the checks out: --skip-checks all",
+                hint=remedy_of(
+                    cause,
+                    "free space there, then start the same command again; or leave the checks out: --skip-checks all",
+                ),
             ) from error

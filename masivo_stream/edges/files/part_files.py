@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 SUFFIX = ".answer"
 
@@ -91,7 +92,9 @@ def write_answer(directory: Path, name: str, content: bytes) -> None:
             f"the answer of the part cannot be written: {error.strerror}",
             operation="validate a part",
             place=str(directory),
-            hint="free space there, or correct the path and its permissions; then start the same command again",
+            hint=remedy_of(
+                error, "free space there, or correct the path and its permissions; then start the same command again"
+            ),
         ) from error
 
 

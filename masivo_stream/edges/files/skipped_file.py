@@ -46,7 +46,7 @@ class SkippedFile(CountedFile):
             StorageError(
                 "cannot write the list of skipped records",
                 operation="write skipped records",
-                place=name,
+                place=str(directory.path / name),
                 hint="free up disk space in the state directory, then start again with the same command",
             ),
         )

@@ -93,12 +93,5 @@ class Spill:
             f"cannot keep what the checks need on disk{size}: {error.strerror}",
             operation="check the exports as a whole",
             place=str(self._place),
-            hint=_hint(error, of_part=self._of_part),
+            hint=remedy_of(error, _OF_PART if self._of_part else _FULL),
         )
-
-
-def _hint(error: OSError, *, of_part: bool) -> str:
-    """Return what helps: a part that is smaller needs less; a limit is no lack of space."""
-    if of_part:
-        return _OF_PART
-    return remedy_of(error, _FULL)

@@ -294,7 +294,10 @@ def own_state_dir(name: str, *, if_in_use: str = _WAIT) -> Iterator[StateDir]:
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise _unusable(path, f"is not a directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
+        hint = f"correct its permissions, or {_NAME_ONE}"
+        if getattr(error, "errno", None) == errno.EROFS:  # permissions are not what is wrong
+            hint = remedy_of(error, hint)
+        raise _unusable(path, f"cannot be used: {why}", hint) from error
     try:
         state = StateDir(path)
         state.last_words = _take(lock, path, if_in_use)

@@ -23,6 +23,7 @@ answer questions; `commit` makes changes durable; `errors` translates failures.
 from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.edges.journal.open import open_journal
 from masivo_stream.edges.journal.read import JournalReader
+from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.edges.journal.write import Journal
 
-__all__ = ["Journal", "JournalHistory", "JournalReader", "open_journal"]
+__all__ = ["Journal", "JournalHistory", "JournalReader", "open_journal", "why_not"]

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from masivo_stream.core.sent_purchases import CONTENT_CHECK, NOTE_BYTES
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.short_disk import remedy_of
 
 NAME = "purchases"
 """The directory of these files."""
@@ -97,7 +98,8 @@ class NotesWriter:
                 _write(self._file, block, self._end)
             except OSError as error:
                 raise _failed(
-                    error.strerror or str(error), "free up disk space for shared_dir: later runs note purchases again"
+                    error.strerror or str(error),
+                    remedy_of(error, "free up disk space for shared_dir: later runs note purchases again"),
                 ) from error
         except StorageError:
             with suppress(OSError):

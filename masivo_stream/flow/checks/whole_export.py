@@ -29,6 +29,7 @@ from masivo_stream.core.parts.answer_format import PartChecks
 from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.findings_file import About, FindingsWriter
 from masivo_stream.edges.files.spill import Spill
+from masivo_stream.edges.journal import why_not
 from masivo_stream.flow.checks.policy import CheckPolicy
 from masivo_stream.flow.in_thread import InThread
 from masivo_stream.flow.observer import Observer
@@ -179,7 +180,7 @@ class WholeExport:
         self._notes.flush()
         self._lines.finish()
         meter = WorkMeter("checking all files together", 2 * self._spill.parts, "parts", observer=observer, clock=clock)
-        with FindingsWriter(self._directory) as writer:
+        with FindingsWriter(self._directory, why_not) as writer:
             repeated, customers = self._look_at_customers()
             emails = await self._settle_all(lambda words: find_emails(words, repeated, self._chooser), writer, meter)
             dead = Lines(emails)

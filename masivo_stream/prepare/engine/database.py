@@ -5,8 +5,6 @@ prints moments in its own zone, so the zone is set to UTC; extensions would be d
 is turned off. The SQL of a mapping can read nothing but its sources.
 """
 
-import errno
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from masivo_stream.model.errors import BugError, ConfigurationError, InputError, MasivoStreamError, StorageError
+from masivo_stream.model.short_disk import named_in, remedy_of
 from masivo_stream.prepare.engine.casts import literal
 from masivo_stream.prepare.engine.spill_dir import cannot_write
 from masivo_stream.prepare.mapping.frame import Engine
@@ -234,12 +233,16 @@ def name_engine() -> str:
 
 
 def _full(text: str) -> StorageError:
-    if "No space left" in text and (named := re.search(r'file \\?"(.*?)\\?"', text)):
-        return cannot_write(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Path(named[1]))
+    cause = named_in(text)
+    if cause is not None and (file := re.search(r'file \\?"(.*?)\\?"', text)):
+        return cannot_write(cause, Path(file[1]))
     return StorageError(
         f"cannot write what does not fit into memory: {text[:LONGEST_MESSAGE]}",
         operation="prepare",
-        hint="free space, or name another spill_dir in [engine]; then start the same command again: it continues",
+        hint=remedy_of(
+            cause or OSError(),
+            "free space, or name another spill_dir in [engine]; then start the same command again: it continues",
+        ),
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.short_disk import remedy_of
 from masivo_stream.prepare.settling.closing import TableFigures
 from masivo_stream.prepare.settling.remarks import RemarkSums
 
@@ -171,5 +172,5 @@ def cannot_write(error: OSError, path: Path) -> StorageError:
         f"cannot be written: {error.strerror}",
         operation="prepare",
         place=str(path),
-        hint="free space, or allow writing there; then start the same command again: it continues",
+        hint=remedy_of(error, "free space, or allow writing there; then start the same command again: it continues"),
     )
