@@ -153,7 +153,8 @@ static PyObject *marks_of(const Line *lines, Py_ssize_t count, const Totals *tot
 /* What `Looked` in core/checks/quick_look.py has, in its order. */
 static PyObject *looked_of(const Call *call, const Line *lines, Py_ssize_t count, const Totals *totals)
 {
-    PyObject *doubted = PyList_New(0), *rewards = PyList_New(0), *marks = marks_of(lines, count, totals), *result = NULL;
+    PyObject *doubted = PyList_New(0), *rewards = PyList_New(0), *result = NULL;
+    PyObject *marks = marks_of(lines, count, totals);
     int complete = doubted != NULL && rewards != NULL && marks != NULL;
     for (Py_ssize_t i = 0; complete && i < count; i++)
         if (lines[i].customer == NULL)
@@ -187,7 +188,8 @@ static PyObject *look_at(Prover *prover, PyObject *given, const Hash *hash)
         return NULL;
     run_count = PyTuple_Size(held);
     if ((runs = new_array(run_count, sizeof(Run))) == NULL || (count = runs_take(held, runs)) < 0
-        || (lines = new_array(count, sizeof(Line))) == NULL || (call.guesses = new_array(prover->guess_count, 1)) == NULL)
+        || (lines = new_array(count, sizeof(Line))) == NULL
+        || (call.guesses = new_array(prover->guess_count, 1)) == NULL)
         goto done;
     for (Py_ssize_t i = 0; i < run_count; done += PyTuple_Size(runs[i++].bodies))
         if (!run_lines(&runs[i], lines + done))
@@ -388,7 +390,8 @@ static PyObject *hash_of(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *value, *one, *other = NULL, *held_one = NULL, *held_other = NULL, *result = NULL;
     Hash hash;
     Span text_one, text_other;
-    if (!PyArg_ParseTuple(args, "y#pO", &key, &length, &shared, &value) || !hash_begin(&hash, (Text)key, length, shared))
+    if (!PyArg_ParseTuple(args, "y#pO", &key, &length, &shared, &value)
+        || !hash_begin(&hash, (Text)key, length, shared))
         return NULL;
     one = value;
     if (PyTuple_Check(value) && !PyArg_ParseTuple(value, "UU", &one, &other))
