@@ -1711,6 +1711,14 @@ TABLE: dict[str, dict[str, str]] = {
 }
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
+    "observe/attention_words.py": {
+        (
+            "the run goes on without them; when it has ended, see what is known about them, then decide"
+        ): "a notification of what core/next_steps.py advises when the run has ended",
+        (
+            "the run tries again by itself{…}: nothing is to do, unless the cause is on this side"
+        ): "a notification that nothing is to do",
+    },
     "cli/mend.py": {
         "--map takes OLD=NEW, each old value once": "the message above a hint",
         "--zone takes a time zone": "the message above a hint",

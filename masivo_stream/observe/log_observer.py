@@ -13,6 +13,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.moments import utc
 from masivo_stream.model.notices import (
+    AccountKnown,
     AccountShared,
     AccountUnguarded,
     BatchDeparted,
@@ -70,6 +71,7 @@ from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
     "run_started",
+    "account_known",
     "exports_measured",
     "object_awaited",
     "checks_started",
@@ -224,6 +226,8 @@ class LogObserver:
                 self._log.warning("notify_failed", to=to, why=why)
             case TracingFailed(why=why, spans=spans):
                 self._log.warning("tracing_failed", why=why, spans=spans)
+            case AccountKnown(account=account):
+                self._log.debug("account_known", account=account)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):

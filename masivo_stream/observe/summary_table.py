@@ -80,7 +80,8 @@ def how_far(summary: Summary) -> Iterator[str]:
         if line := unread_line(run):
             yield line
         yield from (warning_line(warning, run.now) for warning in run.warnings)
-        if line := waiting_line(run):
+        told = run.wait.what == "retry" and any(warning.again_at for warning in run.warnings)
+        if (line := waiting_line(run)) and not (told and not _silent(summary, summary.run)):
             since = f", {rough_duration(silent)} ago" if (silent := _silent(summary, summary.run)) else ""
             yield f"as of {clock_time(run, run.now)}{since}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:

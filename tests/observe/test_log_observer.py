@@ -12,6 +12,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.notices import (
+    AccountKnown,
     AccountShared,
     AccountUnguarded,
     Ahead,
@@ -128,6 +129,7 @@ CASES = [
             "account": "3f9a2c1d",
         },
     ),
+    (AccountKnown(account="4f2a"), {"event": "account_known", "level": "debug", "account": "4f2a"}),
     (
         ExportsMeasured(
             kinds={

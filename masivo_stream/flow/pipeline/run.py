@@ -91,6 +91,7 @@ class Run:
                 kinds=tuple(self._ahead()),
                 options=self._session.runtime.reporting.invocation.options,
                 state_dir=str(self._session.state.path),
+                outage_limit=self._settings.retry.outage_limit,
                 reads_back=self._settings.verify.sample > 0,
                 **name_account(self._journal.read),
             )
