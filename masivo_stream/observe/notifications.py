@@ -189,7 +189,7 @@ class Notifications:
             self._send_doubt()
 
     def _send_doubt(self) -> None:
-        """Send that records are in doubt, if that is so, with the figures that show them."""
+        """Send that records are in doubt, if that was held back, with the figures that show them."""
         if self._doubted:
             self._doubted = False
             self._put(self._describe(_DOUBT))

@@ -222,7 +222,7 @@ async def test_records_in_doubt_are_sent_with_what_is_known_of_them():
 
 
 async def test_a_pause_says_how_it_ends():
-    """Who it was is not sent."""
+    """The name of the person is not sent."""
     paused, resumed = await hear((1, PAUSED), (90, Resumed(seconds=90)))
     assert paused["message"].endswith(": nothing is sent until the run is resumed")
     assert (paused["command"], resumed["command"]) == ("masivo-stream resume s", "")
