@@ -1711,6 +1711,9 @@ TABLE: dict[str, dict[str, str]] = {
 }
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
+    "observe/warning_sentences.py": {
+        "the checks over all files found {…} {…}{…}: {…}masivo-stream status lists them": "where a list is",
+    },
     "observe/attention_words.py": {
         (
             "the run goes on without them; when it has ended, see what is known about them, then decide"

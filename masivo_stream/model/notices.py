@@ -92,6 +92,10 @@ class ChecksEnded(Struct, frozen=True, kw_only=True):
     seconds: float
     known: bool
     """Whether an earlier process has found this, of the same exports."""
+    wrong: dict[str, int] = {}
+    """The errors, by check."""
+    held: dict[str, int] = {}
+    """Records that are held back for these errors, by kind; records of which only items are held back do not count."""
 
 
 class KindStarted(Struct, frozen=True, kw_only=True):

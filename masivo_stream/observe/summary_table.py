@@ -50,7 +50,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
         if summary.target:
-            print_warnings(console, summary.checks)
+            print_warnings(console, summary.checks, with_errors=any(summary.unread.values()))
         else:
             print_checks(console, summary.checks, summary.fault_groups)
     if not isinstance(summary.canary, UnsetType):
