@@ -173,7 +173,8 @@ def describe_end(summary: Summary) -> str:
         summary.outcome == "interrupted" and summary.message and not summary.exit_code
     ):  # the message names the process that is working
         return printable(summary.message)
-    return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
+    between = ": " if summary.outcome in {"interrupted", "stopped"} else "; "
+    return f"{text}{f'{between}{printable(summary.message)}' if summary.message else ''}"
 
 
 def _describe_end_without_accepted(summary: Summary) -> str:

@@ -287,3 +287,13 @@ def test_a_moved_run_continues_by_its_next_command(online, customers, tmp_path, 
     ended = online(*step.split()[1:], "--json")
     assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
     assert not (tmp_path / "st").exists()
+
+
+def test_a_complete_run_that_is_started_again_says_that_it_sends_nothing(online, customers):
+    """So does a retry that has nothing to retry; the figures are those of all processes."""
+    nothing = "complete: every record is accepted or skipped; nothing was sent this time: nothing was left to send"
+    flags = ("--customers", customers, "--no-verify")
+    first = online("migrate", *flags)
+    assert (first.code, "this time" in first.out) == (0, False)
+    for again in (("migrate", *flags), ("retry", "--no-verify")):
+        assert nothing in " ".join(online(*again).out.split())

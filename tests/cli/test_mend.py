@@ -162,7 +162,7 @@ def test_what_is_given_up_is_not_sent_and_still_counted(migrated):
     assert (done.code, json.loads(done.out)["next_steps"]) == (3, [])
     shown = migrated("status").out
     assert "6 dead letters; 6 are given up" in shown
-    assert "\ncomplete: all 6 dead letters are given up, and nothing is left to do\nreport: " in shown
+    assert "\ncomplete; all 6 dead letters are given up, and nothing is left to do\nreport: " in shown
     assert "to do" not in shown.replace("left to do", "")
     assert migrated("report").code == 0
     page = Path("masivo-state/report.html").read_text()
