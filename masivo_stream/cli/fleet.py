@@ -178,7 +178,8 @@ async def _notifying(fleet: "Fleet", runs: "FleetRuns") -> "AsyncIterator[Callab
         for each in fleet.accounts:
             notify, state_dir = each.settings.notify, each.settings.state.state_dir
             if notify.notify or notify.notify_command:
-                made = Notifications(notify, state_dir, runs.accounts[each.name].builder.snapshot)
+                snapshot, ca_file = runs.accounts[each.name].builder.snapshot, each.settings.api.ca_file
+                made = Notifications(notify, state_dir, snapshot, ca_file=ca_file)
                 await sending.enter_async_context(made.sending(runs.observer_of(each.name).notify))
                 runs.add(each.name, made)
                 of_accounts[each.name] = made

@@ -84,7 +84,9 @@ async def _notifying(
 ) -> Summary:
     from masivo_stream.observe.notifications import Notifications
 
-    notifications = Notifications(settings.notify, settings.state.state_dir, builder.snapshot)
+    notifications = Notifications(
+        settings.notify, settings.state.state_dir, builder.snapshot, ca_file=settings.api.ca_file
+    )
     async with notifications.sending(observer.notify):
         return await work(Observers([observer, notifications]))
 

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command
+from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command, trusting
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import Notice, NotifyFailed, RunEnded, RunStarted
 from masivo_stream.model.notification import KindFigures, Notification
@@ -86,11 +86,11 @@ class Outbox:
             self._report_failure(self._receiver.name, "it had not taken it when the process ended")
 
 
-def receivers_of(settings: NotifySettings) -> list[Receiver]:
-    """Return the receivers that the settings name."""
+def receivers_of(settings: NotifySettings, ca_file: str = "") -> list[Receiver]:
+    """Return the receivers that the settings name; the authorities of `ca_file` are trusted beside the system's."""
     found: list[Receiver] = []
     if settings.notify:
-        found.append(UrlReceiver(settings.notify))
+        found.append(UrlReceiver(settings.notify, tls=trusting(ca_file) if ca_file else True))
     if settings.notify_command:
         found.append(CommandReceiver(split_command(settings.notify_command)))
     return found
@@ -108,13 +108,14 @@ class Notifications:
         receivers: Sequence[Receiver] | None = None,
         clock: Clock | None = None,
         patience: float = LAST_SECONDS,
+        ca_file: str = "",
     ) -> None:
         """Send about the run of `state_dir` to what `settings` name; `snapshot` returns its figures meanwhile.
 
         At the end, wait for receivers for at most `patience` seconds.
         """
         self._patience = patience
-        self._receivers = receivers_of(settings) if receivers is None else receivers
+        self._receivers = receivers_of(settings, ca_file) if receivers is None else receivers
         self._state_dir, self._snapshot, self._clock = state_dir, snapshot, clock or SystemClock()
         self._watch = AttentionWatch(notify_after=settings.notify_after)
         self._outboxes: list[Outbox] = []
