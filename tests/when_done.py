@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import random
 from contextlib import ExitStack, closing
 from functools import partial
 
+import anyio
 from fakes import FakeApi
 from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
@@ -12,7 +14,8 @@ from virtual_time import LoopClock, aside, run_virtually
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.edges.files.progress_file import write_progress
+from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.shared_dir.quota import open_quota
@@ -28,6 +31,9 @@ from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
+LOOK_AROUND = 60.0
+"""Seconds between two looks of a run for others."""
+
 EPOCH = 1_700_000_000
 """The wall time at which virtual time begins."""
 
@@ -38,6 +44,11 @@ class Watch:
     def __init__(self):
         self.builder, self.said, self.stop_after, self.run = None, [], None, None
         self.notices = []
+
+    def show(self, state):
+        """Show the latest snapshot to other processes."""
+        if self.said:
+            write_progress(state, self.builder.snapshot())
 
     def notify(self, notice):
         clock = LoopClock()
@@ -52,11 +63,23 @@ class Watch:
             self.run._stop.begin(Interrupted("SIGINT", ExitCode.INTERRUPTED))
 
 
+class Unpunctual(LoopClock):
+    """Wakes a little late, as on any machine: else one of two processes would always ask first."""
+
+    def __init__(self, chance):
+        super().__init__()
+        self.chance = chance
+
+    async def sleep(self, seconds):
+        await super().sleep(seconds + self.chance.random() / 1000)
+
+
 class Runs:
     """Runs over one state directory, one after the other, at an account with windows."""
 
-    def __init__(self, path, *, limit, answer=None, latency=lambda: 0.3, **flags):
-        self.path, self.answer, self.latency = path, answer, latency
+    def __init__(self, path, *, limit, answer=None, latency=lambda: 0.3, quota=None, **flags):
+        path.mkdir(exist_ok=True)
+        self.path, self.answer, self.latency, self.quota = path, answer, latency, quota or path / "quota.db"
         self.state = path / "state"
         self.state.mkdir(mode=0o700)
         self.settle(limit=limit, **flags)
@@ -79,23 +102,33 @@ class Runs:
 
     def live(self, *, stop_after=None):
         """Run one process to its end, or until it is stopped; return what it was seen to say."""
-        watch = Watch()
-        if stop_after is not None:
-            watch.stop_after = self.now + stop_after
-        self.watches.append(watch)
+        watch = self.watch(stop_after)
         summary = run_virtually(lambda: self._live(watch), begin=self.now)
         self.now = watch.said[-1][0] + 60.0
         return watch, summary
 
-    async def _live(self, watch):
-        clock = LoopClock()
+    def watch(self, stop_after=None):
+        watch = Watch()
+        if stop_after is not None:
+            watch.stop_after = self.now + stop_after
+        self.watches.append(watch)
+        return watch
+
+    async def join(self, watch, *, after):
+        """Run one process beside others, in their virtual time."""
+        await anyio.sleep(after)
+        watch.summary = await self._live(watch, Unpunctual(random.Random(after)))
+
+    async def _live(self, watch, clock=None):
+        clock = clock or LoopClock()
         api = Server(clock, self)
         (self.path / "shared").mkdir(exist_ok=True)
         with ExitStack() as files:
-            state = StateDir(self.state)
+            state = files.enter_context(own_state_dir(str(self.state)))
             journal = open_journal(self.state / "journal.db", clock.wall, commit_by=partial(GroupCommit, aside=aside))
             files.callback(journal.close)
-            quota = files.enter_context(closing(open_quota(self.path / "quota.db", clock, boot="boot")))
+            quota = files.enter_context(closing(open_quota(self.quota, clock, boot="boot")))
+            quota.join(self.state)
             limiters = make_limiters(self.settings, clock, quota, observer=watch)
             inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
             sources = {}
@@ -107,8 +140,18 @@ class Runs:
             files.callback(session.guard_purchases().close)
             checks = files.enter_context(closing(ChecksBeforeSending(session, sources)))
             run = watch.run = Run(session, sources, checks)
-            await run.go(handle_signals=False)
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(self._look_around, watch, clock)
+                await run.go(handle_signals=False)
+                beside.cancel_scope.cancel()
             return run.summary()
+
+    async def _look_around(self, watch, clock):
+        """Show the run to others, and look for others, as real time does; only if there may be any."""
+        while self.quota.parent != self.path:
+            watch.show(self.state)
+            watch.run._levers.look_for_others()
+            await clock.sleep(LOOK_AROUND)
 
 
 class Server(FakeApi):

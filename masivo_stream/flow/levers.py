@@ -2,6 +2,7 @@
 
 * `masivo-stream pause` leaves a file in the state directory. It is looked for twice a second. While it is there, the
   switch that all requests look at is off.
+* Another run that uses the account is no lever, but is looked for here, too: it changes when this run is done.
 * SIGHUP has the settings read again. Limits and uploaders change at once. Everything else that has changed is named,
   and counts from the next start on. If the settings cannot be read, nothing changes.
 """
@@ -17,14 +18,18 @@ from masivo_stream.core.next_steps import resume_command
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.config import leaves
 from masivo_stream.edges.files.pause_file import read_pause
+from masivo_stream.flow.other_runs import find_left
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import SharedSignals
 from masivo_stream.model.errors import MasivoStreamError
-from masivo_stream.model.notices import Paused, Resumed, SettingChange, SettingsReread, SettingsUnread
+from masivo_stream.model.notices import OtherRuns, Paused, Resumed, SettingChange, SettingsReread, SettingsUnread
 from masivo_stream.model.settings import Settings
 
 LOOK_EVERY = 0.5
 """Seconds between two looks for a pause."""
+
+LOOK_FOR_OTHERS = 2.0
+"""Seconds between two looks for other runs."""
 
 CHANGEABLE = {"limits": ("limit", "general_limit", "time_zone"), "upload": ("uploaders",)}
 """The settings that a run at work takes over, by section."""
@@ -47,6 +52,8 @@ class RunLevers:
         self._hung_up = anyio.Event()
         self._off_before = 0.0
         """For how long the switch was off before this pause."""
+        self._others = False
+        """Whether there were other runs."""
         self.uploading: Uploading | None = None
         """What sends at the moment, None if nothing does."""
 
@@ -60,10 +67,24 @@ class RunLevers:
             # In virtual time, a look every half second would be all that a test does.
             if isinstance(self._session.clock, SystemClock):
                 tasks.start_soon(self._look_for_pauses)
+                tasks.start_soon(self._look_for_others)
             while True:
                 await self._hung_up.wait()
                 self._hung_up = anyio.Event()
                 await self.reread()
+
+    async def _look_for_others(self) -> None:
+        while True:
+            await self._session.clock.sleep(LOOK_FOR_OTHERS)
+            self.look_for_others()
+
+    def look_for_others(self) -> None:
+        """Give notice of what other runs on the account have left to send, as long as there are any."""
+        found = tuple(find_left(self._session.limiters.general.others()))
+        if found or self._others:
+            self._others = bool(found)
+            self._session.limiters.take_turns(len(found))
+            self._session.observer.notify(OtherRuns(left=found))
 
     async def _look_for_pauses(self) -> None:
         while True:

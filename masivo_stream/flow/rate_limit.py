@@ -70,6 +70,10 @@ class QuotaPort(Protocol):
         """Let nothing depart for a while, from any process."""
         ...
 
+    def others(self) -> list[str]:
+        """Return the state directories of other processes."""
+        ...
+
 
 class QuotaClient:
     """A shared quota; it is used until it fails for the first time."""
@@ -108,6 +112,12 @@ class QuotaClient:
         """As the quota does."""
         self._call(lambda quota: quota.hold(scope, seconds))
 
+    def others(self) -> list[str]:
+        """As the quota does; without a quota, no other process is known."""
+        found: list[str] = []
+        self._call(lambda quota: found.extend(quota.others()))
+        return found
+
     def _call(self, what: Callable[[QuotaPort], None]) -> None:
         if self._quota is not None:
             try:
@@ -144,10 +154,13 @@ class LimitScope:
             if other.answered is None:
                 self._unanswered[other.number] = ticket
             else:
-                self.pacer.lost(ticket, other.answered)
+                self.pacer.arrived(ticket, other.answered)
         for other in news.answered:
-            answered = other.departed + UNSEEN if other.answered is None else other.answered
-            self.pacer.lost(self._unanswered.pop(other.number), answered)
+            ticket = self._unanswered.pop(other.number)
+            if other.answered is None:
+                self.pacer.lost(ticket, other.departed + UNSEEN)
+            else:
+                self.pacer.arrived(ticket, other.answered)
         for number in news.withdrawn:
             self.pacer.withdraw(self._unanswered.pop(number))
 
@@ -212,8 +225,17 @@ class Departure:
             self._quota.answered(self._numbers)
 
 
+_COURTESY, _LONGEST_COURTESY = 0.02, 0.05
+"""For how long a process that has just used a slot leaves the next one to others: the part of the time between two
+slots, and the seconds that it is at most."""
+
+
 class RateLimiter:
-    """Lets requests depart when the pacers allow it."""
+    """Lets requests depart when the pacers allow it.
+
+    If other runs wait for the same slots, they take turns: whoever has used a slot later waits a little longer.
+    Otherwise the process that is a millisecond quicker would use all of them, and the others none.
+    """
 
     def __init__(
         self,
@@ -238,6 +260,10 @@ class RateLimiter:
         self._noticed = -math.inf
         self.switch = switch or SendingSwitch(clock)
         self._sleepers: set[anyio.CancelScope] = set()
+        self.other_runs = 0
+        """Other runs at work that wait for the same slots."""
+        self._others_since = math.inf
+        """Departures of other processes since the last one of this process."""
         self.look_again()
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
@@ -255,6 +281,7 @@ class RateLimiter:
                 await self._sleep(min(slot, self._longest_sleep))
                 await self.switch.wait_until_on()
             departure = Departure(self.scopes, self._clock, self._quota, slot)
+            self._others_since = 0
             self._notify()
         try:
             yield departure
@@ -302,9 +329,19 @@ class RateLimiter:
                 )
             for scope, news in zip(self._shared, heard, strict=False):  # no news if no quota is shared
                 scope.hear(news)
-            return max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
+                self._others_since += len(news.departed) if scope is self.scopes[0] else 0
+            wait = max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
+            return max(wait, self._courtesy(now)) if self.other_runs else wait
 
         return self._quota.reserve([scope.lane for scope in self._shared], decide)
+
+    def _courtesy(self, now: float) -> float:
+        """Return for how many seconds the next slot is left to others, whose turn it is."""
+        pacer, turns = self.scopes[0].pacer, self.other_runs - self._others_since
+        if turns <= 0 or not pacer.limited:
+            return 0.0
+        longest = min(_LONGEST_COURTESY, _COURTESY * pacer.seconds_each)
+        return pacer.earliest(now) + longest * turns / self.other_runs - now
 
     def _notify(self, wait: float = 0.0) -> None:
         if self._observer is None:
@@ -332,6 +369,10 @@ class RateLimiter:
 
             self._quota.reserve([scope.lane], hear)
         return self._quota.departures(lane)
+
+    def others(self) -> list[str]:
+        """Return the state directories of other processes on this machine that use the account."""
+        return self._quota.others()
 
     def hold(self, seconds: float) -> None:
         """Let nothing leave for a while, in any of the scopes."""
@@ -366,6 +407,11 @@ class RateLimiters(Struct, frozen=True):
     def switch(self) -> SendingSwitch:
         """What lets all of these requests leave, or not."""
         return self.general.switch
+
+    def take_turns(self, other_runs: int) -> None:
+        """Leave slots to a number of other runs at work on the account, too."""
+        for limiter in self.kinds.values():
+            limiter.other_runs = other_runs
 
     def change(self, limits: LimitSettings, clock: Clock) -> None:
         """Keep to other windows from now on; what has departed and is known counts in them."""
@@ -415,6 +461,7 @@ def open_limiters(
             others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
             quota = open_quota(quota_path(shared, account), clock)
             claims.callback(quota.close)
+            quota.join(Path(settings.state.state_dir))
         except (OSError, StorageError) as error:
             lost(error)
         else:

@@ -3,6 +3,7 @@
 No notice holds a value of a record: positions, counts, ids of batches, durations.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -38,6 +39,8 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Flags that every command about this run needs. They hold no secret."""
     state_dir: str = ""
     """Where the run's state is."""
+    reads_back: bool = False
+    """Whether a sample is read back at the end."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):
@@ -381,6 +384,13 @@ class AccountShared(Struct, frozen=True, kw_only=True):
     """Other runs on this machine use the same account, and share its quota."""
 
 
+class OtherRuns(Struct, frozen=True, kw_only=True):
+    """What other runs on this machine have left to send to the account: every few seconds as long as there are any."""
+
+    left: tuple[Mapping[Kind, int | None], ...]
+    """For each of them, requests by kind; None if their number is not known."""
+
+
 class AccountUnguarded(Struct, frozen=True, kw_only=True):
     """Another run could send the same export to the same account unnoticed: the shared directory cannot be used."""
 
@@ -507,6 +517,7 @@ Notice = (
     | KindEnded
     | Stopping
     | AccountShared
+    | OtherRuns
     | AccountUnguarded
     | ExportOverlaps
     | PurchasesUnguarded

@@ -59,6 +59,11 @@ class KindSnapshot(Struct, frozen=True, kw_only=True):
     """Whether `unread` is counted, not estimated."""
 
 
+def requests_left(phase: KindSnapshot) -> int | None:
+    """Return the requests still to be sent for a kind; None if that is not known."""
+    return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
+
+
 class Wait(Struct, frozen=True, kw_only=True):
     """What the run waits for."""
 
@@ -144,7 +149,8 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     windows: tuple[WindowUse, ...] = ()
     in_flight: int = 0
     ends_at: float | None = None
-    """When the last request leaves at the account's limits; None if that cannot be forecast."""
+    """When the run is done: the last request has left at the account's limits, and a sample is read back; None if that
+    cannot be forecast."""
     throttled: int = 0
     stall: float = 0.0
     """Longest time for which one task kept the event loop busy, in seconds."""
@@ -179,3 +185,5 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Records that were not read yet, of all kinds; None if that is not known for each of them."""
     requests_left: int | None = None
     """Requests still to be sent, of all kinds; None if that is not known for each of them."""
+    other_runs: int = 0
+    """Other runs at work on the account, on this machine: `ends_at` counts on what they have left to send."""

@@ -46,13 +46,22 @@ def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
     if snapshot.ends_at is not None:
         about = "about " if snapshot.about else ""
         left = f"{about}{left_until(snapshot, snapshot.ends_at)} left, until {clock_time(snapshot, snapshot.ends_at)}"
-        return (", ".join(filter(None, (done, left))), *_moved(snapshot))
+        return (", ".join(filter(None, (done, left))), *_beside_others(snapshot), *_moved(snapshot))
     for phase in snapshot.phases:
         if phase.ends_at is not None:
             until = f"until {clock_time(snapshot, phase.ends_at)}"
             left = f"{left_until(snapshot, phase.ends_at)} left, {until}; the next kinds are not read yet"
             return (f"{phase.kind}: {left}",)
     return (done,) if done else ()
+
+
+def _beside_others(snapshot: RunSnapshot) -> tuple[str, ...]:
+    if not snapshot.other_runs:
+        return ()
+    others = "another run uses" if snapshot.other_runs == 1 else f"{snapshot.other_runs} other runs use"
+    return (
+        f"{others} this account: what {'it has' if snapshot.other_runs == 1 else 'they have'} left to send is counted",
+    )
 
 
 def _moved(snapshot: RunSnapshot) -> tuple[str, ...]:

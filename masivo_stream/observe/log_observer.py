@@ -38,6 +38,7 @@ from masivo_stream.model.notices import (
     Notice,
     NotifyFailed,
     ObjectAwaited,
+    OtherRuns,
     Paused,
     Progressed,
     ProxyUnused,
@@ -199,7 +200,7 @@ class LogObserver:
                 self._log.info(
                     "read_back", kind=kind, number=number, records=records, found=found, seconds=round(seconds, 3)
                 )
-            case Progressed() | SecondPassed():
+            case Progressed() | OtherRuns() | SecondPassed():
                 pass  # too often to read; see MinutePassed
             case MinutePassed():
                 if self._snapshot is not None:

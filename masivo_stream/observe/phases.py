@@ -18,7 +18,7 @@ from masivo_stream.model.notices import (
     Visible,
     WaitingVisible,
 )
-from masivo_stream.model.snapshot import KindSnapshot
+from masivo_stream.model.snapshot import KindSnapshot, requests_left
 from masivo_stream.model.summary import KindSummary
 
 
@@ -29,6 +29,8 @@ class Phases:
         """Begin without any kind."""
         self._phases: dict[Kind, KindSnapshot] = {}
         self._expected: Mapping[Kind, Expected] = {}
+        self.reads_back = False
+        """Whether a sample is read back at the end."""
         self.measured = False
         """Whether what the exports hold was announced, if it is known."""
 
@@ -78,7 +80,8 @@ class Phases:
     def feed(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
         """Take in a notice."""
         match notice:
-            case RunStarted(kinds=kinds):
+            case RunStarted(kinds=kinds, reads_back=reads_back):
+                self.reads_back = reads_back
                 self._phases, self._expected, self.measured = {}, {}, False
                 for ahead in kinds:
                     self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
@@ -128,8 +131,3 @@ class Phases:
             return {"requests_needed": None, "unread": None, "exact": False}
         needed = phase.figures.requests + left.requests
         return {"requests_needed": needed, "unread": left.unread, "exact": left.exact}
-
-
-def requests_left(phase: KindSnapshot) -> int | None:
-    """Return the requests still to be sent for a kind; None if that is not known."""
-    return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)

@@ -56,6 +56,11 @@ class QuotaWindows:
         return bool(self._reported)
 
     @property
+    def by_kind(self) -> bool:
+        """Whether each kind has windows of its own."""
+        return self.known and "migration" not in self._reported
+
+    @property
     def timed(self) -> bool:
         """Whether a window holds in some hours of the day only."""
         return any(window.hours is not None for each in self._reported.values() for window in each.use.windows)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.pacing.moved_end import CHANGED, OTHERWISE, Causes, EndWatch
+from masivo_stream.core.pacing.moved_end import BEGUN, CHANGED, OTHERS, OTHERWISE, OVER, Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import ENOUGH, typical_gap, typical_lag
 from masivo_stream.model.window import Window
 
@@ -76,3 +76,11 @@ def test_settings_that_were_changed_are_the_reason_of_the_next_move():
     assert watch.moved.why == CHANGED
     watch.look(2.0, 3000.0, Causes())
     assert watch.moved.why == OTHERWISE
+
+
+def test_another_run_moves_the_end_both_ways():
+    """It has begun, or takes no more requests: the direction says which."""
+    watch = EndWatch(0.0)
+    for ends_at, slots, why in ((1000.0, 0, None), (1500.0, 100, BEGUN), (1200.0, 40, OVER)):
+        watch.look(1.0, ends_at, Causes(requests={OTHERS: slots}, each=5.0))
+        assert (watch.moved and watch.moved.why) == why

@@ -256,3 +256,19 @@ def test_a_damaged_file_is_reported_to_a_reader(tmp_path):
     with pytest.raises(StorageError, match="quota"):
         read_quota(tmp_path / "quota.db", Clocks())
     assert [file.name for file in tmp_path.iterdir()] == ["quota.db"]
+
+
+def test_processes_know_where_the_others_are_at_work(tmp_path):
+    """While they have the file open. One that was killed is known until the next one is at work in its place."""
+    clocks = Clocks()
+    with life(tmp_path, clocks) as first:
+        first.join(tmp_path / "first")
+        killed = open_quota(tmp_path / "quota.db", clocks, boot="boot")
+        killed.join(tmp_path / "second")
+        with life(tmp_path, clocks) as second:
+            assert second.others() == [str(tmp_path / "first"), str(tmp_path / "second")]
+            second.join(tmp_path / "second")
+            assert second.others() == [str(tmp_path / "first")]
+            assert first.others() == [str(tmp_path / "second")]
+        assert first.others() == []
+        killed.close()

@@ -3,10 +3,16 @@
 The end that is said first is within a tenth of the truth, and it never moves by more than a tenth without a reason.
 """
 
+import random
+from functools import partial
+
+import anyio
 import pytest
 from fakes import NO_CONNECTION, REFUSED, event, record, transaction
-from when_done import EPOCH, Runs
+from virtual_time import run_virtually
+from when_done import EPOCH, LOOK_AROUND, Runs
 
+from masivo_stream.core.pacing.moved_end import BEGUN, OVER
 from masivo_stream.model.contract import Kind
 
 C, E, T = Kind
@@ -127,3 +133,72 @@ def test_during_an_outage_no_end_is_promised(tmp_path):
     }
     check([watch], first=0.4)
     assert "there was no answer for a while" in {shown.moved.why for _, shown in watch.said if shown.moved}
+
+
+def beside(path, begins, *, counts=(100, 100), stops=None, **flags):
+    """Run two at once on one account; the second begins later. Return what each was seen to say."""
+    chance = random.Random(0)
+    fixed = SMALL | {"quota": path / "quota.db", "latency": lambda: chance.uniform(0.01, 0.03)}
+    both = [Runs(path / name, **(fixed | flags)) for name in ("first", "second")]
+    for runs, count in zip(both, counts, strict=True):
+        three_kinds(runs, count=count)
+    watches = [runs.watch() for runs in both]
+    watches[1].stop_after = stops
+
+    async def go():
+        async with anyio.create_task_group() as tasks:
+            for runs, watch, after in zip(both, watches, (0.0, begins), strict=True):
+                tasks.start_soon(partial(runs.join, watch, after=after))
+
+    run_virtually(go)
+    return watches
+
+
+def said_after(watch, moment):
+    """Return what was said next after a moment, and when the run ended."""
+    return next(shown for at, shown in watch.said if at > moment and shown.ends_at is not None), watch.said[-1][0]
+
+
+def departures(watch):
+    """Return when requests left, about."""
+    sent = [(moment, sum(phase.figures.requests for phase in shown.phases)) for moment, shown in watch.said]
+    return [moment for (moment, number), (_, before) in zip(sent[1:], sent, strict=False) if number > before]
+
+
+@pytest.mark.parametrize(
+    ("begins", "counts", "flags"),
+    [
+        (1500.0, (100, 100), {"limit": "1/180s"}),
+        (900.0, (150, 30), {"limit": "1/180s"}),
+        (900.0, (100, 100), {"limit": "1/180s", "scope": "endpoint"}),
+    ],
+    ids=["later", "a short one", "by kind"],
+)
+def test_two_runs_on_one_account_know_of_each_other(tmp_path, begins, counts, flags):
+    """They take turns. Both say the true end as soon as both are at work; that of the first has moved, and says why."""
+    first, second = beside(tmp_path, begins, counts=counts, **flags)
+    at = begins + 2 * LOOK_AROUND
+    for watch in (first, second):
+        assert watch.summary.outcome == "complete"
+        shown, end = said_after(watch, at)
+        assert shown.other_runs == 1
+        assert abs(shown.ends_at - EPOCH - end) <= TENTH * (end - watch.said[0][0]) + 30.0
+    moved = next(shown.moved for _, shown in first.said if shown.moved)
+    assert (moved.why, begins <= moved.at - EPOCH <= at + 180.0) == (BEGUN, True)
+    if "scope" not in flags:
+        until = min(watch.said[-1][0] for watch in (first, second))
+        turns = sorted((moment, n) for n, watch in enumerate((first, second)) for moment in departures(watch))
+        both = "".join(str(number) for moment, number in turns if at < moment < until)
+        assert len(both) > 5 or begins < 1000.0
+        assert not {"000", "111"} & {both[place : place + 3] for place in range(len(both))}
+
+
+def test_a_run_that_is_alone_again_says_so(tmp_path):
+    """The other one was stopped: the end is earlier than was said."""
+    first, second = beside(tmp_path, 0.5, stops=2000.0, limit="1/180s")
+    assert second.summary.outcome == "interrupted"
+    moves = [shown.moved for _, shown in first.said if shown.moved and shown.moved.at > EPOCH + 2000]
+    assert (moves[-1].why, moves[-1].now < moves[-1].was) == (OVER, True)
+    shown, end = said_after(first, 2000.0 + 2 * LOOK_AROUND)
+    assert shown.other_runs == 0
+    assert abs(shown.ends_at - EPOCH - end) <= TENTH * end

@@ -89,3 +89,16 @@ def test_what_was_not_read_is_a_line_of_its_own():
 def test_a_share_is_neither_nothing_nor_all_unless_it_is(part, whole, text):
     """Rounded down, except for what would become nothing."""
     assert share_of(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("others", "line"),
+    [
+        (1, "another run uses this account: what it has left to send is counted"),
+        (3, "3 other runs use this account: what they have left to send is counted"),
+    ],
+)
+def test_that_the_account_is_shared_is_said_with_the_end(others, line):
+    """It is a part of the answer: without them, the end is earlier."""
+    assert ending_lines(changed(other_runs=others))[1] == line
+    assert line not in ending_lines(changed(other_runs=others, ends_at=None))

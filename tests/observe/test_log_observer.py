@@ -38,6 +38,7 @@ from masivo_stream.model.notices import (
     Notice,
     NotifyFailed,
     ObjectAwaited,
+    OtherRuns,
     Paused,
     Progressed,
     ProxyUnused,
@@ -421,7 +422,7 @@ def test_a_notice_is_one_line(notice, line):
 
 def test_every_notice_and_every_event_has_its_case():
     """The cases cover all notices and all events; progress has a test of its own, and work is not logged."""
-    apart = {Progressed, MinutePassed, SecondPassed, WorkProgressed}
+    apart = {Progressed, MinutePassed, OtherRuns, SecondPassed, WorkProgressed}
     assert {type(notice) for notice, _ in CASES} == set(typing.get_args(Notice)) - apart
     assert logged(WorkProgressed(step="validating", done=1, of=2, unit="bytes")) == []
     assert [line["event"] for _, line in CASES] == [event for event in EVENTS if event != "progress"]

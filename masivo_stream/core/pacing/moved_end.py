@@ -17,6 +17,10 @@ LEAST = 30.0
 """Seconds by which it may move in any case: no person plans by them."""
 
 CHANGED = "the settings were changed"
+OTHERS = "other runs"
+"""The cause that other runs take slots: it is named by the direction in which it moves the end."""
+
+BEGUN, OVER = "another run on this account has begun", "another run on this account takes no more requests"
 OTHERWISE = "requests leave at another pace than expected: other runs may use the quota of the account"
 
 
@@ -64,4 +68,6 @@ class EndWatch:
         for why, requests in causes.requests.items():
             since[why] = (requests - self._causes.requests.get(why, 0)) * causes.each
         why = max(since, key=lambda each: since[each] / moved, default="")
-        return why if why and since[why] / moved > NOTABLE else OTHERWISE
+        if not why or since[why] / moved <= NOTABLE:
+            return OTHERWISE
+        return (BEGUN if moved > 0 else OVER) if why == OTHERS else why

@@ -180,6 +180,11 @@ class Pacer:
         """The seconds of the longest window; 0.0 if there is no window."""
         return max((window.seconds for window in self._windows), default=0.0)
 
+    @property
+    def seconds_each(self) -> float:
+        """The seconds between two requests that the fastest window allows at least; 0.0 if there is no window."""
+        return min((window.seconds / window.limit for window in self._windows if window.limit), default=0.0)
+
     def reserve(self, now: float) -> float:
         """Return the seconds to wait before asking again; 0.0 means that a request may depart now.
 

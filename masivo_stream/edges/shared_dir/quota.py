@@ -41,11 +41,13 @@ CREATE TABLE IF NOT EXISTS departures (
 _HOLDS = """
 CREATE TABLE IF NOT EXISTS holds (scope TEXT PRIMARY KEY, boot TEXT, mono REAL, wall REAL, seconds REAL) WITHOUT ROWID
 """
+_RUNS = "CREATE TABLE IF NOT EXISTS runs (owner TEXT PRIMARY KEY, state_dir TEXT) WITHOUT ROWID"
 _SCHEMA = (
     _DEPARTURES,
     "CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, id)",
     "CREATE INDEX IF NOT EXISTS departures_mono ON departures (mono)",
     _HOLDS,
+    _RUNS,
 )
 _FORGET_OLDER = ("DROP TABLE IF EXISTS departures", f"PRAGMA user_version = {_VERSION}")
 _HOLD = """
@@ -169,8 +171,31 @@ class QuotaFile:
         with _translated():
             self._connection.execute(_HOLD, (scope, self._boot, *until, seconds))
 
+    def join(self, state_dir: Path) -> None:
+        """Note where this process is at work, until the file is closed. A killed one is forgotten when it is replaced.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        place = str(state_dir.absolute())
+        with _translated():
+            self._connection.execute("DELETE FROM runs WHERE state_dir = ?", (place,))
+            self._connection.execute("INSERT INTO runs VALUES (?, ?)", (self._owner, place))
+
+    def others(self) -> list[str]:
+        """Return the state directories of the other processes that have joined, killed ones among them.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with _translated():
+            rows = self._connection.execute("SELECT state_dir FROM runs WHERE owner != ?", (self._owner,)).fetchall()
+        return sorted(place for (place,) in rows)
+
     def close(self) -> None:
-        """Close the file."""
+        """Leave, and close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("DELETE FROM runs WHERE owner = ?", (self._owner,))
         self._connection.close()
 
     def _wall(self) -> float:

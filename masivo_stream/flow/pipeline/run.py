@@ -91,11 +91,13 @@ class Run:
                 kinds=tuple(self._ahead()),
                 options=self._session.runtime.reporting.invocation.options,
                 state_dir=str(self._session.state.path),
+                reads_back=self._settings.verify.sample > 0,
                 **name_account(self._journal.read),
             )
         )
         self._budget.begin()
         expected = await expect(self._session.state, self._journal.read, self._sources, self._settings)
+        self._levers.look_for_others()
         self._measured(expected)
         if self._checks is not None:
             await self._checks.make()

@@ -81,7 +81,11 @@ function showHero(snapshot) {
   const moved = snapshot.moved ?? null;
   const reason = ended ? "" : noEnd(snapshot) || (moved && snapshot.now - moved.at < RECENTLY ?
     `the end has moved from ${when(moved.was, snapshot.now)} to ${when(moved.now, snapshot.now)}: ${printable(moved.why)}` : "");
-  setText(byId("forecast"), reason && reason[0].toUpperCase() + reason.slice(1) + ".");
+  const beside = ended || !known || !snapshot.other_runs ? "" : snapshot.other_runs === 1
+    ? "another run uses this account: what it has left to send is counted"
+    : `${snapshot.other_runs} other runs use this account: what they have left to send is counted`;
+  const sentences = [beside, reason].filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1) + ".");
+  setText(byId("forecast"), sentences.join(" "));
 }
 
 /** The parts that move between two pictures; `now` is the run's clock. */
@@ -126,7 +130,7 @@ function showToDo(snapshot) {
   const create = () => make("li", "", make("p"), make("code", "command"));
   syncChildren(list, all, ([text, command]) => `${text} ${command}`, create, (row, [text, command]) => {
     setText(row.firstChild, text && text[0].toUpperCase() + text.slice(1));
-    setText(row.lastChild, command);
+    setCommand(row.lastChild, command);
     row.lastChild.hidden = !command;
   });
   list.hidden = !all.length;
