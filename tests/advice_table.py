@@ -162,7 +162,7 @@ TABLE: dict[str, dict[str, str]] = {
         "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "choose another file": "tools::a_tool_works_as_its_hint_says",
-        "generate two exports": "checks::the_flags_for_planted_faults_are_corrected",
+        "generate two exports, one with each of them": "checks::the_flags_for_planted_faults_are_corrected",
         "give --faults FILE": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "give --planted FILE": "checks::the_flags_for_planted_faults_are_corrected",
         "leave --skipped out": "checks::the_flags_for_planted_faults_are_corrected",
