@@ -784,8 +784,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/shared_dir/sent_exports.py": {
         "free up disk space for shared_dir, or correct its permissions; the run continues without this protection": (
-            "between::a_run_continues_without_the_memory_of_accounts"
+            "between::a_run_continues_without_a_memory_of_accounts_that_cannot_be_opened"
         ),
+        (
+            "restore sent.db in shared_dir from a backup, or remove it with sent.db-wal and sent.db-shm: then no export"
+            " is recognised that was sent before; the run continues without this protection"
+        ): "between::a_run_continues_without_the_memory_of_accounts",
     },
     "edges/files/skipped_file.py": {
         "free up disk space in the state directory, then start again with the same command": (
