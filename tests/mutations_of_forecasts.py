@@ -10,8 +10,8 @@ MUTATIONS = (
     Mutation(
         "what was read counts as unread",
         "core/accounting/forecast.py",
-        "    records = 0 if ended else min(expected.records, max(0, expected.records - figures.read))\n",
-        "    records = min(expected.records, max(0, expected.records - figures.read))\n",
+        "        records = 0 if 0 < size <= bytes_read else unread(figures, expected, size - bytes_read)\n",
+        "        records = unread(figures, expected, size - bytes_read)\n",
         "A run whose export holds less than the plan counted never gets to its end.",
         (LEFT + "the_forecast_is_exact_when_everything_was_read",),
     ),
