@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
     from masivo_stream.flow.commands.check import check
     from masivo_stream.flow.commands.dead_letters import dead_letter_rows, dead_letters
+    from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet, plan_fleet
+    from masivo_stream.flow.commands.fleet_status import fleet_status
     from masivo_stream.flow.commands.mend import Mend, TableFile, mend, undo_mend
     from masivo_stream.flow.commands.migrate import migrate
     from masivo_stream.flow.commands.plan import plan
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from masivo_stream.flow.commands.verify_totals import verify_totals
     from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
     from masivo_stream.flow.exports import Exports, OnlyMissing
+    from masivo_stream.flow.fleet_file import Fleet, load_fleet
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.readback.totals_choice import TotalsChoice
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.experiments import Experiment, Trials
+    from masivo_stream.model.fleet import FleetResult
     from masivo_stream.model.mending import DeadLetterList, Mended
     from masivo_stream.model.parts import WrittenPart
     from masivo_stream.model.plan import Plan
@@ -76,11 +80,15 @@ __all__ = [
     "dead_letter_rows",
     "dead_letters",
     "draw_report",
+    "fleet_status",
     "load_credentials",
+    "load_fleet",
     "load_settings",
     "mend",
     "migrate",
+    "migrate_fleet",
     "plan",
+    "plan_fleet",
     "report",
     "resolve",
     "retry",
@@ -105,6 +113,8 @@ __all__ = [
     "ExitCode",
     "Experiment",
     "Exports",
+    "Fleet",
+    "FleetResult",
     "GiveUp",
     "Kind",
     "KindSummary",
@@ -140,6 +150,7 @@ __all__ = [
     "Clock",
     "DryRunFiles",
     "FakeClock",
+    "FleetRuntime",
     "Observer",
     "Reporting",
     "Runtime",
@@ -173,6 +184,9 @@ _HOMES = {
     "Experiment": "model.experiments",
     "Exports": "flow.exports",
     "FakeClock": "edges.clock",
+    "Fleet": "flow.fleet_file",
+    "FleetResult": "model.fleet",
+    "FleetRuntime": "flow.commands.fleet",
     "GiveUp": "core.mending.correct",
     "InputError": "model.errors",
     "Kind": "model.contract",
@@ -217,11 +231,15 @@ _HOMES = {
     "dead_letter_rows": "flow.commands.dead_letters",
     "dead_letters": "flow.commands.dead_letters",
     "draw_report": "observe.report_page",
+    "fleet_status": "flow.commands.fleet_status",
     "load_credentials": "edges.secret",
+    "load_fleet": "flow.fleet_file",
     "load_settings": "edges.config",
     "mend": "flow.commands.mend",
     "migrate": "flow.commands.migrate",
+    "migrate_fleet": "flow.commands.fleet",
     "plan": "flow.commands.plan",
+    "plan_fleet": "flow.commands.fleet",
     "report": "flow.commands.report",
     "resolve": "flow.commands.resolve",
     "retry": "flow.commands.retry",

@@ -162,7 +162,7 @@ TABLE: dict[str, dict[str, str]] = {
         "use 0 or more": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "choose another file": "tools::a_tool_works_as_its_hint_says",
-        "generate two exports": "checks::the_flags_for_planted_faults_are_corrected",
+        "generate two exports, one with each of them": "checks::the_flags_for_planted_faults_are_corrected",
         "give --faults FILE": "commands::a_wrong_command_is_corrected_as_its_hint_says",
         "give --planted FILE": "checks::the_flags_for_planted_faults_are_corrected",
         "leave --skipped out": "checks::the_flags_for_planted_faults_are_corrected",
@@ -784,8 +784,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/shared_dir/sent_exports.py": {
         "free up disk space for shared_dir, or correct its permissions; the run continues without this protection": (
-            "between::a_run_continues_without_the_memory_of_accounts"
+            "between::a_run_continues_without_a_memory_of_accounts_that_cannot_be_opened"
         ),
+        (
+            "restore sent.db in shared_dir from a backup, or remove it with sent.db-wal and sent.db-shm: then no export"
+            " is recognised that was sent before; the run continues without this protection"
+        ): "between::a_run_continues_without_the_memory_of_accounts",
     },
     "edges/files/skipped_file.py": {
         "free up disk space in the state directory, then start again with the same command": (

@@ -21,6 +21,14 @@ FAULTS = "edges/test_api_faults.py::test_"
 
 DISK = (
     Mutation(
+        "a database that is there is opened and closed to see whether it is",
+        "edges/sqlite_file.py",
+        "os.O_CREAT | os.O_EXCL | os.O_CLOEXEC",
+        "os.O_CREAT | os.O_CLOEXEC",
+        "The process loses its locks; the next one removes the log, and what accounts have received is forgotten.",
+        ("edges/test_sqlite_file.py::test_another_process_does_not_believe_that_it_is_alone",),
+    ),
+    Mutation(
         "a dead letter is not synced",
         "edges/files/counted_file.py",
         "            os.fsync(self._file)\n            self._synced = length",

@@ -73,6 +73,14 @@ MUTATIONS = (
         ("flow/test_fleet_again.py::test_each_account_gets_what_the_file_had_at_its_signal_or_later",),
     ),
     Mutation(
+        "each account of a fleet reports the outage of all",
+        "observe/attention.py",
+        "        return len(accounts) == 1\n",
+        "        return True\n",
+        "Forty accounts, one outage: forty calls at night.",
+        ("observe/test_notifications.py::test_what_several_accounts_have_is_reported_once_in_a_fleet",),
+    ),
+    Mutation(
         "a signal leaves accounts waiting for the end of a pause",
         "flow/levers.py",
         "        if signals is not None and signals.received is not None:\n",

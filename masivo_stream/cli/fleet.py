@@ -3,8 +3,8 @@
 import os
 import resource
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -134,6 +134,7 @@ def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callab
     from masivo_stream.cli.watched import Pointer, hang_ups_ignored
     from masivo_stream.flow.commands.fleet import FleetRuntime, migrate_fleet
     from masivo_stream.monitor.fleet_server import beside_monitor
+    from masivo_stream.observe.fleet_notifications import fleet_notifying
 
     _make_room_for_files(fleet)
     _give_memory_back()
@@ -149,7 +150,10 @@ def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callab
         pointer = Pointer() if sys.stderr.isatty() and not common.quiet else None
 
         async def work() -> "FleetResult":
-            async with beside_monitor(fleet.settings.monitor.monitor, runs, pointer), _notifying(fleet, runs) as ended:
+            monitored = beside_monitor(fleet.settings.monitor.monitor, runs, pointer)
+            own = {each.name: each.settings for each in fleet.accounts}
+            notifying = fleet_notifying(fleet.file, fleet.settings, own, runs)
+            async with _traced(runs), monitored, notifying as ended:
                 found = await migrate_fleet(fleet, runtime)
                 await ended(found)
                 return found
@@ -158,31 +162,20 @@ def _migrate(fleet: "Fleet", run: RunFlags, common: CommonFlags, reread: "Callab
 
 
 @asynccontextmanager
-async def _notifying(fleet: "Fleet", runs: "FleetRuns") -> "AsyncIterator[Callable[[FleetResult], Awaitable[None]]]":
-    """Send the notifications of each account meanwhile; yield what sends those of accounts that could not begin."""
-    import asyncio
+async def _traced(runs: "FleetRuns") -> "AsyncIterator[None]":
+    """Send the spans of all accounts meanwhile, if the environment names a collector."""
+    from masivo_stream.cli.watched import make_span_export, spans_wanted
 
-    from msgspec import UnsetType
+    if not spans_wanted():
+        yield
+        return
+    from masivo_stream.observe.batch_spans import BatchSpans, tracing
 
-    from masivo_stream.observe.notifications import Notifications
-
-    of_accounts: dict[str, Notifications] = {}
-
-    async def ended(found: "FleetResult") -> None:
-        for result in found.accounts:
-            if result.name in of_accounts and not isinstance(result.failure, UnsetType):
-                of_accounts[result.name].stopped(result.exit_code, result.failure.message, result.failure.hint)
-        await asyncio.gather(*(each.finish() for each in of_accounts.values()))  # together, not one after the other
-
-    async with AsyncExitStack() as sending:
-        for each in fleet.accounts:
-            notify, state_dir = each.settings.notify, each.settings.state.state_dir
-            if notify.notify or notify.notify_command:
-                made = Notifications(notify, state_dir, runs.accounts[each.name].builder.snapshot)
-                await sending.enter_async_context(made.sending(runs.observer_of(each.name).notify))
-                runs.add(each.name, made)
-                of_accounts[each.name] = made
-        yield ended
+    async with tracing(make_span_export, runs.own_log.notify) as export:
+        if export is not None:
+            for name in runs.accounts:
+                runs.add(name, BatchSpans(export, account_name=name))
+        yield
 
 
 FILES = 100

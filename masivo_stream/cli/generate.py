@@ -74,7 +74,7 @@ def generate(
         faults = f"{output}.faults.ndjson"
     if wrong.plant is not None:
         if invalid:
-            raise _wrong("--plant and --invalid cannot be combined", "generate two exports")
+            raise _wrong("--plant and --invalid cannot be combined", "generate two exports, one with each of them")
         if output is None and wrong.planted is None:
             raise _wrong("--plant on standard output needs a file for the list of findings", "give --planted FILE")
         wanted = _Wanted(Kind(kind), records, seed, skipped)

@@ -18,6 +18,7 @@ from masivo_stream.model.summary import Summary
 
 if TYPE_CHECKING:
     from masivo_stream.monitor.address import Address
+    from masivo_stream.observe.batch_spans import Exporting
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 
@@ -38,11 +39,8 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
 
         work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
     calm_collector()
-    if any(name.startswith(_TRACING) for name in os.environ):
-        from masivo_stream.model.span import tracing_wanted
-
-        if tracing_wanted(os.environ):
-            work = partial(_traced, work)
+    if spans_wanted():
+        work = partial(_traced, work)
     if settings.notify.notify or settings.notify.notify_command:
         work = partial(_notifying, settings, builder, work)
     notes = ProgressNotes(builder.snapshot, settings.state.state_dir)
@@ -67,16 +65,31 @@ _TRACING = "OTEL_"
 """How the standard variables of OpenTelemetry begin: without one, nothing of it is imported."""
 
 
+def spans_wanted() -> bool:
+    """Return whether the environment names a collector of spans."""
+    if not any(name.startswith(_TRACING) for name in os.environ):
+        return False
+    from masivo_stream.model.span import tracing_wanted
+
+    return tracing_wanted(os.environ)
+
+
+def make_span_export() -> "Exporting":
+    """Return what sends spans to the collector.
+
+    Raises:
+        ImportError: OpenTelemetry is not installed.
+    """
+    from masivo_stream.edges.otel_export import SpanExport
+
+    return SpanExport()
+
+
 async def _traced(work: Callable[[Observer], Awaitable[Summary]], observer: Observer) -> Summary:
-    from masivo_stream.observe.batch_spans import Exporting, tracing
+    from masivo_stream.observe.batch_spans import BatchSpans, tracing
 
-    def make() -> Exporting:
-        from masivo_stream.edges.otel_export import SpanExport
-
-        return SpanExport()
-
-    async with tracing(make, observer.notify) as spans:
-        return await work(observer if spans is None else Observers([observer, spans]))
+    async with tracing(make_span_export, observer.notify) as export:
+        return await work(observer if export is None else Observers([observer, BatchSpans(export)]))
 
 
 async def _notifying(

@@ -7,8 +7,9 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-NotifiedEvent = Literal["ended", "stopped", "attention", "cleared"]
-"""The run went through · it stopped before its end · it goes on and a person should look · that is over."""
+NotifiedEvent = Literal["ended", "stopped", "attention", "cleared", "fleet_ended"]
+"""The run went through · it stopped before its end · it goes on and a person should look · that is over · all
+accounts of a fleet have ended."""
 
 
 class KindFigures(Struct, frozen=True, kw_only=True):
@@ -21,6 +22,14 @@ class KindFigures(Struct, frozen=True, kw_only=True):
     in_doubt: int
     pending: int
     requests: int
+
+
+class EndedAccount(Struct, frozen=True, kw_only=True):
+    """How one account of a fleet has ended."""
+
+    account_name: str
+    exit_code: int
+    message: str = ""
 
 
 class Notification(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -47,3 +56,9 @@ class Notification(Struct, frozen=True, kw_only=True, omit_defaults=False):
     command: str = ""
     """The next command, if there is one."""
     kinds: dict[str, KindFigures] = {}
+    fleet: str | UnsetType = UNSET
+    """The fleet file; only in a fleet."""
+    account_name: str | UnsetType = UNSET
+    """The account's name in it; only of an account of a fleet."""
+    accounts: tuple[EndedAccount, ...] | UnsetType = UNSET
+    """Only of `fleet_ended`, in the sequence of the fleet file. `kinds` are then the sums."""

@@ -78,3 +78,35 @@ def reason_of(exit_code: int) -> str:
     if exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
         return "interrupted"
     return ExitCode(exit_code).name.lower()
+
+
+class SharedOccasions:
+    """What comes to several accounts of a fleet and is one thing for a person: an outage, a pause.
+
+    It is reported once, with the first account that has it, and its end once, with the last one. Everything else is
+    reported for each account.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been reported yet."""
+        self._lasting: dict[str, set[str]] = {}
+        """By reason, the accounts that have it."""
+
+    def passes(self, name: str, occasion: Occasion) -> bool:
+        """Take in an occasion of an account; return whether to report it."""
+        if occasion.event in {"ended", "stopped"}:
+            for accounts in self._lasting.values():
+                accounts.discard(name)
+            return True
+        if occasion.reason not in _OF_SEVERAL:
+            return True
+        accounts = self._lasting.setdefault(occasion.reason, set())
+        if occasion.event == "cleared":
+            had = name in accounts
+            accounts.discard(name)
+            return had and not accounts
+        accounts.add(name)
+        return len(accounts) == 1
+
+
+_OF_SEVERAL = frozenset({"outage", "paused"})

@@ -43,9 +43,9 @@ class Exporting(Protocol):
 class BatchSpans:
     """An observer that makes a span of each request."""
 
-    def __init__(self, export: Exporting, clock: Clock | None = None) -> None:
-        """Give spans to `export`."""
-        self._export, self._clock = export, clock or SystemClock()
+    def __init__(self, export: Exporting, clock: Clock | None = None, *, account_name: str = "") -> None:
+        """Give spans to `export`; `account_name` is that of an account of a fleet."""
+        self._export, self._clock, self._name = export, clock or SystemClock(), account_name
         self._numbers: dict[str, int] = {}
         self._last = 0
         self._about: dict[str, Value] = {}
@@ -61,6 +61,7 @@ class BatchSpans:
         ended = self._clock.wall().timestamp()
         attributes: dict[str, Value] = {
             **{name: value for name, value in self._about.items() if value},
+            **({"masivo.account_name": self._name} if self._name else {}),
             "masivo.kind": sent.kind.value,
             "masivo.batch.number": self._number(sent),
             "masivo.batch.records": sent.records,
@@ -96,8 +97,8 @@ class BatchSpans:
 @asynccontextmanager
 async def tracing(
     make: Callable[[], Exporting], log: Callable[[Notice], None], *, patience: float = LAST_SECONDS
-) -> AsyncIterator[BatchSpans | None]:
-    """Yield an observer whose spans go to what `make` returns; None if that cannot be.
+) -> AsyncIterator[Exporting | None]:
+    """Yield what takes spans, as `make` returns it; None if that cannot be.
 
     At the end, wait for the collector for at most `patience` seconds. `log` gets one notice of what is lost.
     """
@@ -112,7 +113,7 @@ async def tracing(
         yield None
         return
     try:
-        yield BatchSpans(export)
+        yield export
     finally:
         loop, closed = asyncio.get_running_loop(), asyncio.Event()
         export.begin_close(lambda: loop.call_soon_threadsafe(closed.set))

@@ -106,8 +106,12 @@ class FleetRuns:
         """Return what receives the notices of an account's run."""
         watch = self.accounts[name]
         watch.begun = True
-        log = LogObserver(_NamedLog(self._log, name), watch.builder.snapshot)
-        return _Receivers([watch.builder, log, *self._sentences(name), *self._further.get(name, [])])
+        return _Receivers([watch.builder, self.log_of(name), *self._further.get(name, [])])
+
+    def log_of(self, name: str) -> NoticeReceiver:
+        """Return what logs the notices of an account, and warns of them, without changing what is shown of it."""
+        log = LogObserver(_NamedLog(self._log, name), self.accounts[name].builder.snapshot)
+        return _Receivers([log, *self._sentences(name)])
 
     def _sentences(self, name: str) -> list[NoticeReceiver]:
         return [] if self._warnings is None else [_OfAccount(name, self._warnings)]

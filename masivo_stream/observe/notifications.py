@@ -7,18 +7,20 @@ ended, the process waits for what is left, at most `LAST_SECONDS`.
 import asyncio
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
+from masivo_stream.model.fleet import AccountResult, FleetResult
 from masivo_stream.model.notices import Notice, NotifyFailed, RunEnded, RunStarted
-from masivo_stream.model.notification import KindFigures, Notification
+from masivo_stream.model.notification import EndedAccount, KindFigures, Notification
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import NotifySettings
 from masivo_stream.model.snapshot import RunSnapshot
@@ -96,6 +98,15 @@ def receivers_of(settings: NotifySettings) -> list[Receiver]:
     return found
 
 
+class FleetPlace(Struct, frozen=True, kw_only=True):
+    """Of which account of which fleet notifications are; empty if there is no fleet."""
+
+    fleet: str | UnsetType = UNSET
+    account_name: str | UnsetType = UNSET
+    passes: Callable[[Occasion], bool] = lambda _occasion: True
+    """Returns whether an occasion of this account is one for the whole fleet, or another account has reported it."""
+
+
 class Notifications:
     """An observer of one run that sends notifications while `sending` lasts."""
 
@@ -108,12 +119,13 @@ class Notifications:
         receivers: Sequence[Receiver] | None = None,
         clock: Clock | None = None,
         patience: float = LAST_SECONDS,
+        place: FleetPlace | None = None,
     ) -> None:
         """Send about the run of `state_dir` to what `settings` name; `snapshot` returns its figures meanwhile.
 
         At the end, wait for receivers for at most `patience` seconds.
         """
-        self._patience = patience
+        self._patience, self._place = patience, place or FleetPlace()
         self._receivers = receivers_of(settings) if receivers is None else receivers
         self._state_dir, self._snapshot, self._clock = state_dir, snapshot, clock or SystemClock()
         self._watch = AttentionWatch(notify_after=settings.notify_after)
@@ -146,7 +158,8 @@ class Notifications:
         if isinstance(notice, RunStarted):
             self._target, self._account = notice.target, notice.account
         for occasion in self._watch.feed(notice, self._clock.now()):
-            self._put(self._describe(occasion, notice.summary if isinstance(notice, RunEnded) else None))
+            if self._place.passes(occasion):
+                self._put(self._describe(occasion, notice.summary if isinstance(notice, RunEnded) else None))
 
     async def finish(self) -> None:
         """Wait for what is left. A second call does nothing."""
@@ -155,8 +168,26 @@ class Notifications:
 
     def stopped(self, exit_code: int, message: str, hint: str) -> None:
         """Report that the command has ended with an error, and without a summary."""
-        document = self._document(Occasion("stopped", reason_of(exit_code)))
+        occasion = Occasion("stopped", reason_of(exit_code))
+        self._place.passes(occasion)
+        document = self._document(occasion)
         self._put(msgspec.structs.replace(document, exit_code=exit_code, message=message, hint=hint))
+
+    def fleet_ended(self, found: FleetResult, command: str) -> None:
+        """Report that all accounts of a fleet have ended; `command` shows what to do."""
+        summaries = [each.summary for each in found.accounts if not isinstance(each.summary, UnsetType)]
+        document = self._document(Occasion("fleet_ended", reason_of(found.exit_code)))
+        accounts = tuple(
+            EndedAccount(account_name=each.name, exit_code=each.exit_code, message=_message(each))
+            for each in found.accounts
+        )
+        kinds = {kind: _sums(each.kinds.get(kind) for each in summaries) for kind in [each.value for each in Kind]}
+        kinds = {kind: figures for kind, figures in kinds.items() if figures.read}
+        self._put(
+            msgspec.structs.replace(
+                document, exit_code=found.exit_code, command=command, accounts=accounts, kinds=kinds
+            )
+        )
 
     def _describe(self, occasion: Occasion, summary: Summary | None) -> Notification:
         document = self._document(occasion)
@@ -187,6 +218,8 @@ class Notifications:
             target=self._target,
             account=self._account,
             exit_code=UNSET,
+            fleet=self._place.fleet,
+            account_name=self._place.account_name,
         )
 
     def _put(self, document: Notification) -> None:
@@ -200,3 +233,14 @@ class Notifications:
 
 def _figures(figures: KindSummary) -> KindFigures:
     return KindFigures(**{name: getattr(figures, name) for name in KindFigures.__struct_fields__})
+
+
+def _sums(found: Iterable[KindSummary | None]) -> KindFigures:
+    known = [each for each in found if each is not None]
+    return KindFigures(**{name: sum(getattr(each, name) for each in known) for name in KindFigures.__struct_fields__})
+
+
+def _message(account: AccountResult) -> str:
+    if not isinstance(account.failure, UnsetType):
+        return account.failure.message
+    return "" if isinstance(account.summary, UnsetType) else account.summary.message

@@ -109,8 +109,14 @@ def test_each_account_of_a_fleet_notifies(online, hook, sandbox, tmp_path, monke
     )
     ended = online("fleet", "migrate", "fleet.toml", "--no-verify")
     assert ended.code == 2
-    found = {(each["event"], each["reason"], each["state_dir"]) for each in hook.taken}
+    *of_accounts, last = hook.taken
+    found = {(each["event"], each["reason"], each["state_dir"], each["account_name"]) for each in of_accounts}
     assert found == {
-        ("stopped", "configuration", "fleet-state/two"),
-        ("ended", "complete", "fleet-state/one"),
+        ("stopped", "configuration", "fleet-state/two", "two"),
+        ("ended", "complete", "fleet-state/one", "one"),
     }, ended.err
+    assert {each["fleet"] for each in hook.taken} == {"fleet.toml"}
+    assert (last["event"], last["reason"], last["exit_code"]) == ("fleet_ended", "configuration", 2)
+    assert [(each["account_name"], each["exit_code"]) for each in last["accounts"]] == [("one", 0), ("two", 2)]
+    assert (last["kinds"]["customers"]["accepted"], last["command"]) == (1, "masivo-stream fleet status fleet.toml")
+    assert "c7007" not in str(hook.taken)

@@ -77,6 +77,16 @@ def test_each_request_has_a_span(online, customers, collector):
     assert not [line for line in map(json.loads, ended.err.splitlines()) if line["event"] == "tracing_failed"]
 
 
+def test_spans_of_a_fleet_name_their_account(online, customers, collector, sandbox, tmp_path, monkeypatch):
+    """All go to one collector; batches are counted by account."""
+    monkeypatch.setenv("MASIVO_API_KEY_ONE", sandbox.api_key)
+    (tmp_path / "fleet.toml").write_text(f'[[accounts]]\nname = "one"\ncustomers = ["{customers}"]\n')
+    assert online("fleet", "migrate", "fleet.toml", "--no-verify").code == 0
+    found = [scope for request in collector.requests for each in request.resource_spans for scope in each.scope_spans]
+    (span,) = [attributes_of(span) for scope in found for span in scope.spans]
+    assert (span["masivo.account_name"], span["masivo.batch.number"]) == ("one", 1)
+
+
 def test_a_collector_that_refuses_changes_nothing(online, customers, collector):
     """One line says how many spans are lost; the exit code is the run's."""
     collector.status = 400

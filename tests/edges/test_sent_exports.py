@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -152,3 +153,14 @@ def test_an_unusable_file_is_reported(content, tmp_path):
     with pytest.raises(StorageError) as caught:
         open_sent(tmp_path)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 40, 7, "text", b"\xc1"])
+def test_a_damaged_row_is_a_damaged_file(tmp_path, memory, damage):
+    """Whatever the bytes are; what is asked of the file says so, and what it says is no traceback."""
+    memory.note([export()], KEY)
+    with closing(sqlite3.connect(tmp_path / "shared" / NAME, isolation_level=None)) as connection:
+        connection.execute("UPDATE exports SET head = ?", (damage,))
+    for question in (lambda: memory.of_journal("j"), lambda: found(memory, KEY)):
+        with pytest.raises(StorageError, match="damaged"):
+            question()

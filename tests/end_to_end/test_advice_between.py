@@ -413,7 +413,10 @@ def test_a_user_without_a_home_names_a_directory(way, served, tmp_path):
 
 
 def test_a_run_continues_without_the_memory_of_accounts(served, tmp_path):
-    """The run warns. After the file is corrected, an export that the account has received is refused again."""
+    """The run warns. After the file is restored, an export that the account has received is refused again.
+
+    After it is removed, another run begins a new one.
+    """
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared)}
@@ -423,14 +426,37 @@ def test_a_run_continues_without_the_memory_of_accounts(served, tmp_path):
         path.write_bytes(b"rubbish " * 1000)
     with pytest.raises(StorageError) as caught:
         open_sent(shared)
-    hint = "free up disk space for shared_dir, or correct its permissions; the run continues without this protection"
-    assert caught.value.hint == hint
+    assert caught.value.hint == (
+        "restore sent.db in shared_dir from a backup, or remove it with sent.db-wal and sent.db-shm: then no export"
+        " is recognised that was sent before; the run continues without this protection"
+    )
     done = migrate(served, tmp_path, **environment)
     assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)
     for path, content in whole.items():
         path.write_bytes(content)
     assert begin(served, tmp_path, key=served.key, state="other", **environment).returncode == 2
     arrived(served, tmp_path)
+    for path in shared.glob("sent.db*"):
+        path.unlink()
+    done = begin(served, tmp_path, key=served.key, state="third", **environment)
+    assert (done.returncode, b"account_unguarded" in done.stderr) == (0, False)
+
+
+def test_a_run_continues_without_a_memory_of_accounts_that_cannot_be_opened(served, tmp_path):
+    """The run warns. When what was in the way is corrected, the next one does not."""
+    make_exports(tmp_path, kinds=["customers"])
+    shared = tmp_path / "shared"
+    (shared / "sent.db-wal").mkdir(parents=True)
+    with pytest.raises(StorageError) as caught:
+        open_sent(shared)
+    hint = "free up disk space for shared_dir, or correct its permissions; the run continues without this protection"
+    assert caught.value.hint == hint
+    done = migrate(served, tmp_path, MASIVO_SHARED_DIR=str(shared))
+    assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)
+    arrived(served, tmp_path)
+    (shared / "sent.db-wal").rmdir()
+    done = begin(served, tmp_path, key=served.key, state="other", MASIVO_SHARED_DIR=str(shared))
+    assert (done.returncode, b"account_unguarded" in done.stderr) == (0, False)
 
 
 # Purchases that an earlier run sent.

@@ -439,7 +439,7 @@ PLANTED = ["--plant", "split=0.1", "-o", "e"]
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        ([*PLANTED, "--invalid", "0.1"], "generate two exports", PLANTED),
+        ([*PLANTED, "--invalid", "0.1"], "generate two exports, one with each of them", PLANTED),
         (PLANTED[:2], "give --planted FILE", [*PLANTED[:2], "--planted", "found.ndjson"]),
         ([*PLANTED, "--skipped", "0.1"], "leave --skipped out", PLANTED),
     ],

@@ -50,9 +50,11 @@ def remember_values(chance):
     for _ in range(chance.randint(1, 60)):
         values = [chance.choice(begins) + str(chance.randint(0, most)) for _ in range(chance.randint(0, 200))]
         values += chance.sample(sorted(past.last), min(len(past.last), chance.randint(0, 20)))
-        since = past.others_since(values[0]) if values else None
-        if values and not is_lawful(values[0] in table, since, capacity, sure=sure):
-            return False
+        absent = set(table.absent(values))
+        for index, value in enumerate(values):
+            known = value in table
+            if known == (index in absent) or not is_lawful(known, past.others_since(value), capacity, sure=sure):
+                return False
         try:
             seen = (
                 set(table.seen_all(values))

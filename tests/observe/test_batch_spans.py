@@ -63,8 +63,8 @@ def test_what_is_remembered_is_bounded():
 async def test_a_collector_that_hangs_delays_the_end_by_its_limit_alone():
     """What it has not taken is reported once."""
     export, notices, began = Export(hangs=True), [], time.monotonic()
-    async with tracing(lambda: export, notices.append, patience=0.1) as spans:
-        spans.notify(sent("a"))
+    async with tracing(lambda: export, notices.append, patience=0.1) as made:
+        BatchSpans(made).notify(sent("a"))
         export.lost = 1
     assert time.monotonic() - began < 2
     assert [(type(notice), notice.spans) for notice in notices] == [(TracingFailed, 1)]

@@ -27,7 +27,7 @@ from masivo_stream.model.notices import (
 )
 from masivo_stream.model.settings import NotifySettings
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
-from masivo_stream.observe.attention import AttentionWatch, end_of
+from masivo_stream.observe.attention import AttentionWatch, Occasion, SharedOccasions, end_of
 from masivo_stream.observe.notifications import MOST_WAITING, TRIES, Notifications, receivers_of
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
@@ -260,3 +260,28 @@ def test_a_canary_and_a_budget_are_reasons_of_their_own():
     assert end_of(summary_of("stopped", 6, canary=canary)).reason == "canary"
     assert end_of(summary_of("stopped", 6, over_budget=OVER)).reason == "max_dead"
     assert end_of(summary_of("stopped", int(ExitCode.OUTAGE), canary=UNSET)).reason == "outage"
+
+
+OCCASIONS = st.sampled_from([
+    Occasion("attention", "outage"), Occasion("cleared", "outage"), Occasion("attention", "paused"),
+    Occasion("cleared", "paused"), Occasion("attention", "in_doubt"), Occasion("stopped", "outage"),
+])  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), OCCASIONS), max_size=30))
+def test_what_several_accounts_have_is_reported_once_in_a_fleet(steps):
+    """At most one outage and one pause are open for the person at any time; ends and doubt always pass."""
+    shared, has = SharedOccasions(), {"outage": set(), "paused": set()}
+    for name, occasion in steps:
+        before = {reason: set(names) for reason, names in has.items()}
+        if occasion.event == "stopped":
+            for names in has.values():
+                names.discard(name)
+        elif occasion.reason in has:
+            (has[occasion.reason].add if occasion.event == "attention" else has[occasion.reason].discard)(name)
+        expected = True
+        if occasion.event == "attention" and occasion.reason in has:
+            expected = has[occasion.reason] == {name}
+        elif occasion.event == "cleared":
+            expected = before[occasion.reason] == {name}
+        assert shared.passes(name, occasion) == expected

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from msgspec import structs
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.fault_groups import FaultGroup, FaultGroups
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, NextStep
 from masivo_stream.observe.dead_letter_rows import MOST_GROUPS
 from masivo_stream.observe.report_page import draw_report
 
@@ -134,6 +135,15 @@ def test_text_from_outside_stays_text(word):
     assert Counter(name for name, _ in found.attributes) == Counter(name for name, _ in harmless.attributes)
     assert printable(word) in found.text
     assert printable(found.text.replace("\n", "")) == found.text.replace("\n", "")
+
+
+def test_a_command_is_copied_as_it_is():
+    """Its flags stay whole at the end of a line, and nothing is added to it."""
+    command = "masivo-stream retry --state-dir 'a  --b' --drain-time 0.0"
+    page = draw_report(made_report(next_steps=(NextStep(text="send", command=command),)))
+    (shown,) = re.findall(r'<code class="command">(.*?)</code>', page)
+    assert html.unescape(re.sub(r"<.*?>", "", shown)) == command
+    assert shown.count("<span>") == 4
 
 
 def test_an_empty_run_has_a_page():

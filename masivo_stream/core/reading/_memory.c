@@ -53,7 +53,7 @@
 
 /* Raise it, and the one in memory.py, whenever something is asked, answered or remembered in another way: whoever
  * updates a checkout may still have the extension that was built before. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 #define TABLES 256
 #define STAMP_MASK ((uint64_t)TABLES - 1) /* the bits of a digest that are the number of its table */
@@ -406,17 +406,21 @@ static PyObject *values_seen(PyObject *self, PyObject *value)
     return found == NO_MEMORY ? PyErr_NoMemory() : PyBool_FromLong(found == SAME);
 }
 
-PyDoc_STRVAR(seen_all_doc, "seen_all(values, /)\n--\n\nReturn the indexes of values that were given before, and remember"
-                           " all of them, in order.");
-
-static PyObject *values_seen_all(PyObject *self, PyObject *values)
+static int is_there(const Memory *memory, uint64_t digest)
 {
-    Memory *memory = (Memory *)self;
+    const Table *table = &memory->tables[digest & STAMP_MASK];
+    uint64_t low = digest & ~STAMP_MASK;
+    return table->size > 0 && is_at(table, find(table, low), low);
+}
+
+/* Return the indexes of those values that came before, and remember all; or of those that did not, and remember none. */
+static PyObject *indexes_of(Memory *memory, PyObject *values, int absent)
+{
     uint64_t digests[AT_ONCE];
     if (!is_list(values))
         return NULL;
-    PyObject *seen = PyList_New(0);
-    if (seen == NULL)
+    PyObject *indexes = PyList_New(0);
+    if (indexes == NULL)
         return NULL;
     for (Py_ssize_t start = 0, count = 0; start < PyList_Size(values); start += count) {
         for (count = 0; count < AT_ONCE && start + count < PyList_Size(values); count++) {
@@ -425,32 +429,41 @@ static PyObject *values_seen_all(PyObject *self, PyObject *values)
             announce(memory, digests[count]);
         }
         for (Py_ssize_t i = 0; i < count; i++) {
-            Found found = note(memory, digests[i], 0);
-            if (found == NO_MEMORY)
+            Found found = absent ? NEW : note(memory, digests[i], 0);
+            if (found == NO_MEMORY) {
                 PyErr_NoMemory();
-            if (found == NO_MEMORY || (found == SAME && !append(seen, PyLong_FromSsize_t(start + i))))
+                goto failed;
+            }
+            int wanted = absent ? !is_there(memory, digests[i]) : found == SAME;
+            if (wanted && !append(indexes, PyLong_FromSsize_t(start + i)))
                 goto failed;
         }
     }
-    return seen;
+    return indexes;
 failed:
-    Py_DECREF(seen);
+    Py_DECREF(indexes);
     return NULL;
 }
+
+PyDoc_STRVAR(seen_all_doc, "seen_all(values, /)\n--\n\nReturn the indexes of values that were given before, and remember"
+                           " all of them, in order.");
+
+static PyObject *values_seen_all(PyObject *self, PyObject *values) { return indexes_of((Memory *)self, values, 0); }
+
+PyDoc_STRVAR(absent_doc, "absent(values, /)\n--\n\nReturn the indexes of values that were not given before.");
+
+static PyObject *values_absent(PyObject *self, PyObject *values) { return indexes_of((Memory *)self, values, 1); }
 
 static int values_contains(PyObject *self, PyObject *value)
 {
     uint64_t digest;
-    if (!digest_of(value, &digest))
-        return -1;
-    const Table *table = &((Memory *)self)->tables[digest & STAMP_MASK];
-    uint64_t low = digest & ~STAMP_MASK;
-    return table->size > 0 && is_at(table, find(table, low), low);
+    return digest_of(value, &digest) ? is_there((Memory *)self, digest) : -1;
 }
 
 static PyMethodDef VALUES_METHODS[] = {
     {"seen", values_seen, METH_O, seen_doc},
     {"seen_all", values_seen_all, METH_O, seen_all_doc},
+    {"absent", values_absent, METH_O, absent_doc},
     {"__sizeof__", memory_sizeof, METH_NOARGS, sizeof_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -52,6 +52,10 @@ class ValueMemory(Protocol):
         """Return the indexes of values that were given before, as `seen` does with one after the other."""
         ...
 
+    def absent(self, values: list[str], /) -> list[int]:
+        """Return the indexes of values that were not given before."""
+        ...
+
     def __contains__(self, value: str, /) -> bool:
         """Return whether `value` was given before."""
         ...
@@ -102,6 +106,10 @@ class Duplicates:
     def seen_all(self, values: list[str]) -> list[int]:
         """Return the indexes of values that were given before, and remember all."""
         return [index for index, value in enumerate(values) if self.seen(value)]
+
+    def absent(self, values: list[str]) -> list[int]:
+        """Return the indexes of values that were not given before."""
+        return [index for index, value in enumerate(values) if value not in self]
 
     def __contains__(self, value: str) -> bool:
         """Return whether `value` was given before."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from masivo_stream.core.reading._memory import PurchaseTable, ValueTable
 
-_INTERFACE = 2
+_INTERFACE = 3
 """An extension with another one was built from other sources, and is not used."""
 
 try:

@@ -15,6 +15,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from masivo_stream.edges.sqlite_file import make_private
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.findings import CheckName, HeldLine
 from masivo_stream.model.short_disk import remedy_of
@@ -158,8 +159,7 @@ class FindingsWriter:
         with self._writing():
             for name in (_PART, f"{_PART}-journal"):
                 (directory / name).unlink(missing_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            os.close(os.open(self._path, flags, 0o600))
+            make_private(self._path)
             self._connection = sqlite3.connect(self._path, isolation_level=None)
             # What is written counts only when all of it is durable (`finish`), so there is nothing to roll back.
             for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):

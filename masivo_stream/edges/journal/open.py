@@ -13,6 +13,7 @@ from masivo_stream.edges.journal.commit import GroupCommit, is_short, primary, s
 from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
 from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.edges.journal.write import Journal
+from masivo_stream.edges.sqlite_file import make_private
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT})
@@ -53,7 +54,7 @@ def open_journal(
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     return _prepared(connection, path, writable=True)
 

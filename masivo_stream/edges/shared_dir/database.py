@@ -1,11 +1,12 @@
 """Open one of the directory's SQLite files, which several processes use at the same time."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from masivo_stream.edges.sqlite_file import make_private
 
 
 def open_database(
@@ -18,7 +19,7 @@ def open_database(
         OSError: its directory cannot be used.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

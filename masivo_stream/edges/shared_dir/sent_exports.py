@@ -46,6 +46,11 @@ _FIELDS = (
 
 _RUNS = "runs.journal, state_dir FROM runs JOIN exports ON exports.journal = runs.journal"
 
+_NO_ROOM = "free up disk space for shared_dir, or correct its permissions; the run continues without this protection"
+_DAMAGED = (
+    "restore sent.db in shared_dir from a backup, or remove it with sent.db-wal and sent.db-shm: then no export is"
+    " recognised that was sent before; the run continues without this protection"
+)
 _pack = msgspec.msgpack.encode
 _read_head = msgspec.msgpack.Decoder(ExportHead).decode
 _read_trail = msgspec.msgpack.Decoder(tuple[Step, ...]).decode
@@ -124,7 +129,7 @@ class SentExportsFile:
         """
         with _translated():
             rows = self._connection.execute(f"SELECT {_FIELDS} WHERE exports.journal = ?", (journal,)).fetchall()
-        return [_export(row) for row in rows]
+            return [_export(row) for row in rows]
 
     def run(self, journal: str) -> SentRun | None:
         """Return where a run was and how much it had sent; None if nothing is noted of it.
@@ -217,7 +222,7 @@ class SentExportsFile:
                     "SELECT trail FROM exports WHERE journal = ? AND kind = ? AND source = ?", at
                 ).fetchone()
                 if row is not None:
-                    trail = _read_trail(row[0])
+                    trail = _read_trail(_bytes(row[0]))
                     for step in steps:
                         trail = add_step(trail, step)
                     self._connection.execute(
@@ -308,14 +313,21 @@ def _make_tables(connection: sqlite3.Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        usable = isinstance(error, sqlite3.OperationalError)
         raise StorageError(
-            f"what accounts have received cannot be noted: {error}",
+            f"what accounts have received cannot be noted: {error if usable else 'the file is damaged'}",
             operation="keep exports from being sent twice",
             place=NAME,
-            hint="free up disk space for shared_dir, or correct its permissions; the run continues without this"
-            " protection",
+            hint=_NO_ROOM if usable else _DAMAGED,
         ) from error
+
+
+def _bytes(value: object) -> bytes:
+    """Return a value of a column that holds bytes. SQLite keeps other values there, too, such as those of damage."""
+    if not isinstance(value, bytes):
+        raise sqlite3.DatabaseError("a row is damaged")
+    return value
 
 
 def _export(row: Sequence[Any]) -> SentExport:
@@ -325,10 +337,10 @@ def _export(row: Sequence[Any]) -> SentExport:
         kind=kind,
         source=source,
         receiver=receiver,
-        head=_read_head(head),
+        head=_read_head(_bytes(head)),
         path=path,
         at=at,
-        trail=_read_trail(trail),
+        trail=_read_trail(_bytes(trail)),
         lines=lines,
         state_dir=state_dir,
     )

@@ -200,7 +200,10 @@ class _Reading:
     async def _read(self, shown: Watch, held: HeldOfKind | None) -> DryRun:
         validation = self.settings.validation
         sent = None if self._sent is None else SentFindings(self._sent, validation.duplicate_purchase)
-        expected = ExpectedCustomers(remember=validation.remember_ids) if Kind.CUSTOMERS in self.inputs else None
+        expected = None
+        if Kind.CUSTOMERS in self.inputs:
+            pure_python = self.settings.source.pure_python
+            expected = ExpectedCustomers(remember=validation.remember_ids, pure_python=pure_python)
         budget = ErrorBudget(validation.max_dead, dict.fromkeys(self.inputs, KindCount()))
         ahead = await self._choose_canary(held)
         kinds: dict[str, KindDryRunResult] = {}

@@ -23,7 +23,7 @@ from masivo_stream.flow.sources import number_sources
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
-from masivo_stream.model.entries import Entries, EntryRun, LineResults, Packable, one_by_one, opened
+from masivo_stream.model.entries import Entries, EntryColumns, EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.fault_groups import FaultGroups
@@ -31,7 +31,7 @@ from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.plan import DeadReason, PlannedCanary
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
-from masivo_stream.model.results import Entry, Rejected, reject_entry
+from masivo_stream.model.results import Rejected, reject_entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import KindSummary
 
@@ -235,9 +235,10 @@ class KindDryRun:
         self._pack(lines.to_pack, dead_letters)
 
     def _count_unlisted(self, entries: Iterable[Packable], expected: ExpectedCustomers) -> None:
-        for each in opened(entries, expected.is_unlisted):
-            if isinstance(each, Entry) and expected.is_unlisted(each.customer):
-                known = self._unlisted or UnlistedCustomers(0, each.file, each.line)
+        for each in entries:
+            columns = (each.customers, each.lines) if isinstance(each, EntryColumns) else ([each.customer], [each.line])
+            for index in expected.unlisted(columns[0]):
+                known = self._unlisted or UnlistedCustomers(0, each.file, columns[1][index])
                 self._unlisted = UnlistedCustomers(known.records + 1, known.file, known.line)
 
     def _to_dead_letter(self, rejected: list[Rejected], dead_letters: DryRunDeadLetters) -> None:

@@ -47,6 +47,12 @@ function bar(role, label) {
   return trough;
 }
 
+/** Set a command, only if it has changed; at the end of a line its flags stay whole. */
+function setCommand(element, text) {
+  if (element.textContent === text) return;
+  element.replaceChildren(...text.split(/ (?=--)/).flatMap((part, at) => [...(at ? [" "] : []), make("span", "", part)]));
+}
+
 function setBar(trough, part, whole, text) {
   const shown = whole > 0 ? Math.min(1, Math.max(0, part / whole)) : 0;
   trough.firstChild.style.width = `${shown * 100}%`;

@@ -130,7 +130,7 @@ function showToDo(snapshot) {
   const create = () => make("li", "", make("p"), make("code", "command"));
   syncChildren(list, all, ([text, command]) => `${text} ${command}`, create, (row, [text, command]) => {
     setText(row.firstChild, text && text[0].toUpperCase() + text.slice(1));
-    setText(row.lastChild, command);
+    setCommand(row.lastChild, command);
     row.lastChild.hidden = !command;
   });
   list.hidden = !all.length;
