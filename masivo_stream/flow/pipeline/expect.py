@@ -183,7 +183,7 @@ async def _read(found: Input, places: int) -> TextSample:
 
 
 def _count_copies(kind: Kind, sources: Sequence[Source], settings: Settings, journal: JournalReader) -> Expected | None:
-    """Return what a kind holds of which all but new copies was read; None if it has no new copies, or they cannot be read."""
+    """Return what a kind holds if all but new copies was read; None if it has no new copies, or they cannot be read."""
     consumed, known = journal.consumed(kind), summarise_kinds(journal).get(kind.value)
     copies = [source for source in sources if source.is_copy and source.number not in consumed]
     if not copies or known is None:
