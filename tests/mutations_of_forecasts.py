@@ -56,6 +56,14 @@ MUTATIONS = (
         (KNOWN + "what_an_earlier_process_has_sent_is_known_before_the_first_request",),
     ),
     Mutation(
+        "how late requests of earlier processes left is forgotten",
+        "observe/quota_windows.py",
+        "        lag = typical_lag(past, reported.use.windows) or reported.use.lag\n",
+        "        lag = typical_lag(past, reported.use.windows)\n",
+        "Answers are slow: each start says an end that is a fifth too early.",
+        (DONE + "slow_answers_move_the_end_with_their_reason",),
+    ),
+    Mutation(
         "the checks take no time",
         "observe/end_forecast.py",
         "now + self._checks.left(now))",
