@@ -165,10 +165,10 @@ class LimitScope:
         for number in news.withdrawn:
             self.pacer.withdraw(self._unanswered.pop(number))
 
-    def closed(self, now: float) -> str:
-        """Return the window with hours that makes a request wait now, with its time zone; empty if none does."""
-        window = self.pacer.closed(now) if self.pacer.timed else None
-        return "" if window is None else f"{window} {self.time_zone}"
+    def awaited(self, now: float) -> str:
+        """Return the window that a request waits for, with its time zone; empty if that is one without hours."""
+        window = self.pacer.awaited(now) if self.pacer.timed else None
+        return "" if window is None or window.hours is None else f"{window} {self.time_zone}"
 
     def use(self, now: float) -> ScopeUse:
         """Return what is used of the windows."""
@@ -353,9 +353,8 @@ class RateLimiter:
             return
         now = self._clock.now()
         if wait:
-            earliest = max(scope.pacer.earliest(now) for scope in self.scopes)
-            why = next((text for scope in self.scopes if (text := scope.closed(now))), "")
-            self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now), why=why))
+            last = max(self.scopes, key=lambda scope: scope.pacer.earliest(now))
+            self._observer.notify(SlotAwaited(seconds=max(wait, last.pacer.earliest(now) - now), why=last.awaited(now)))
         if 0 < wait < _NOTICE_EVERY:
             return  # the departure after this short wait gives the notice
         if self._shared and now - self._noticed >= _NOTICE_EVERY:

@@ -112,6 +112,11 @@ class EndForecast:
         return self._end.moved
 
     @property
+    def away_since(self) -> float | None:
+        """Since when there is no answer; None while there is."""
+        return self._outage.since if self._outage.what else None
+
+    @property
     def no_end(self) -> str:
         """Why no end is forecast, if a person should know."""
         if self._waits.stopping or self._waits.paused is not None:
