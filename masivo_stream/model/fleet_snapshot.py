@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot, RunWarning
+from masivo_stream.model.snapshot import KindSnapshot, PauseShown, RunSnapshot, RunWarning
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):
@@ -87,11 +87,11 @@ _ALMOST = 1 - 1e-9
 
 
 def describe_account(
-    name: str, run: RunSnapshot | None, *, exit_code: int | None, failure: str, command: str = ""
+    name: str, run: RunSnapshot | None, *, exit_code: int | None, failure: str, message: str = "", command: str = ""
 ) -> AccountRow:
     """Return the row of an account: of its run if there is one, and of its result if there is one.
 
-    `command` is what its result says to start first.
+    `message` is why its run has stopped, `command` what its result says to start first.
     """
     if run is None:
         state = failure or ("not begun" if exit_code is None else "ended")
@@ -115,7 +115,7 @@ def describe_account(
         requests=sum(each.requests for each in figures),
         requests_needed=_needed(run.phases),
         ends_at=run.ends_at,
-        attention=failure or _attention(run, dead=dead, in_doubt=in_doubt),
+        attention=failure or message or _attention(run, dead=dead, in_doubt=in_doubt),
         share=run.share,
         unread=run.unread,
         about=run.about,
@@ -142,9 +142,19 @@ def _command(run: RunSnapshot, *, in_doubt: int) -> str:
     return next((step.command for step in run.to_do if step.command), "") if in_doubt else ""
 
 
+def _paused(pause: PauseShown) -> str:
+    return f"paused by {pause.by}" if pause.by else "paused"
+
+
+_SAY_IT_ALL = ("retry", "visible", "read_back", "drain")
+"""Waits whose words name the kind, or are about the whole run."""
+
+
 def _at_work(run: RunSnapshot) -> str:
     if run.paused is not None:
-        return "paused"
+        return _paused(run.paused)
+    if run.wait.what in _SAY_IT_ALL:
+        return run.wait.text
     present = next((phase for phase in run.phases if phase.state in {"working", "visible"}), None)
     if present is None:
         return run.wait.text or "beginning"
@@ -155,8 +165,7 @@ def _attention(run: RunSnapshot, *, dead: int, in_doubt: int) -> str:
     if in_doubt:
         return f"{in_doubt:,} in doubt"
     if run.paused is not None:
-        who = f" by {run.paused.by}" if run.paused.by else ""
-        return f"paused{who}"
+        return _paused(run.paused)
     if run.wait.what == "retry":
         return run.wait.text
     return f"{dead:,} dead letter{'s' if dead > 1 else ''}" if dead else ""

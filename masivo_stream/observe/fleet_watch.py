@@ -62,6 +62,7 @@ class AccountWatch:
             run,
             exit_code=None if result is None else result.exit_code,
             failure=failure,
+            message="" if result is None or isinstance(result.summary, UnsetType) else result.summary.message,
             command="" if result is None else first_command(result),
         )
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command
+from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command, trusting
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.fleet import AccountResult, FleetResult
@@ -100,11 +100,11 @@ class Outbox:
             self._report_failure(self._receiver.name, "it had not taken it when the process ended")
 
 
-def receivers_of(settings: NotifySettings) -> list[Receiver]:
-    """Return the receivers that the settings name."""
+def receivers_of(settings: NotifySettings, ca_file: str = "") -> list[Receiver]:
+    """Return the receivers that the settings name; the authorities of `ca_file` are trusted beside the system's."""
     found: list[Receiver] = []
     if settings.notify:
-        found.append(UrlReceiver(settings.notify))
+        found.append(UrlReceiver(settings.notify, tls=trusting(ca_file) if ca_file else True))
     if settings.notify_command:
         found.append(CommandReceiver(split_command(settings.notify_command)))
     return found

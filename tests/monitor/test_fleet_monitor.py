@@ -16,6 +16,7 @@ from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.fleet import AccountResult, fail
 from masivo_stream.model.fleet_snapshot import AccountRow, FleetSnapshot, describe_account
 from masivo_stream.model.notices import MinutePassed, MonitorListens
+from masivo_stream.model.snapshot import PauseShown, Wait
 from masivo_stream.model.summary import Summary
 from masivo_stream.monitor.fleet_endpoints import FleetEndpoints
 from masivo_stream.monitor.fleet_server import beside_monitor
@@ -28,11 +29,11 @@ ROWS = (
     AccountRow(name="north", state="customers: next slot", read=4000, accepted=3000, requests=3, requests_needed=40,
                ends_at=1_700_003_600.0),
     AccountRow(name="south", state="events: waits after 503", read=9000, accepted=9000, dead=12, requests=9,
-               attention="waits after 503"),
+               attention="waits after 503", no_end="no finishing time yet"),
     AccountRow(name="west", state="complete", ended=True, exit_code=0, read=10, accepted=10, requests=1,
                requests_needed=1),
     AccountRow(name="east", state="in doubt", ended=True, exit_code=4, read=10, accepted=9, in_doubt=1, requests=2,
-               attention="1 in doubt"),
+               attention="1 in doubt", command="masivo-stream retry --fleet f.toml:east"),
     AccountRow(name="far-north", state="the token call was answered with 401", ended=True, exit_code=7,
                attention="the token call was answered with 401"),
     AccountRow(name="far-south", state="not begun"),
@@ -61,8 +62,14 @@ async def test_the_overview_has_a_row_for_each_account():
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "script-src 'sha256-" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
-    assert [page.index(f">{row.name}</a>") for row in ROWS] == sorted(page.index(f">{row.name}</a>") for row in ROWS)
+    table = page[page.index("<tbody>") :]
+    assert [table.index(f">{row.name}</a>") for row in ROWS] == sorted(table.index(f">{row.name}</a>") for row in ROWS)
     assert "3 of 6 accounts have ended" in page
+    assert (
+        page.index("What you must do") < page.index("masivo-stream retry --fleet f.toml:east") < page.index("<table>")
+    )
+    assert "Until <time datetime=2023-11-14T23:13:20Z>14 Nov 23:13 UTC</time>" in page
+    assert "no finishing time yet" in page
     assert msgspec.json.decode(document, type=FleetSnapshot) == FLEET
 
 
@@ -197,3 +204,12 @@ def test_a_row_shows_what_needs_a_person():
     assert row.requests == sum(each.requests for each in figures)
     failed = describe_account("north", run, exit_code=7, failure="401")
     assert (failed.state, failed.attention, failed.ended) == ("401", "401", True)
+    stopped = describe_account("north", run, exit_code=7, failure="", message="denied", command="do this")
+    assert (stopped.attention, stopped.command) == ("denied", "do this")
+    pause = PauseShown(since=0.0, by="ana@shop", command="masivo-stream resume s")
+    paused = describe_account(
+        "north", msgspec.structs.replace(run, paused=pause, ends_at=None), exit_code=None, failure=""
+    )
+    assert (paused.state, paused.no_end, paused.command) == ("paused by ana@shop", "paused", pause.command)
+    wait = Wait(what="retry", text="customers: refused, next try")
+    assert describe_account("n", msgspec.structs.replace(run, wait=wait), exit_code=None, failure="").state == wait.text

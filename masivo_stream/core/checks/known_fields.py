@@ -67,7 +67,12 @@ def known_fields(kind: Kind) -> KnownObject:
 
 def watching_schema(kind: Kind, learnt: Mapping[FieldName, type]) -> Any:  # noqa: ANN401 - a class made here
     """Return a lean schema that refuses fields which are neither known nor `learnt`; these have the types given."""
-    return _watching(known_fields(kind), LEAN[kind], learnt)
+    return _watching(known_fields(kind), LEAN[kind], learnt) if learnt else _strictest_schema(kind)
+
+
+@cache
+def _strictest_schema(kind: Kind) -> Any:  # noqa: ANN401 - a class made here
+    return _watching(known_fields(kind), LEAN[kind], {})
 
 
 def _object(structs: list[inspect.StructType], path: str) -> KnownObject:

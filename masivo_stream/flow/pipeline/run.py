@@ -191,7 +191,10 @@ class Run:
 
     def samples(self) -> dict[Kind, list[Entry]]:
         """Return some of what was accepted, by kind; nothing if the run was stopped, or is paused."""
-        if self._stop.cause is not None or self._session.limiters.switch.off:
+        if self._stop.cause is not None:
+            return {}
+        self._levers.look_for_pause()  # a person may have resumed the run since the last look
+        if self._session.limiters.switch.off:
             return {}
         samples = {kind: recorder.ledger.candidates.sample for kind, recorder in self._recorders.items()}
         return {kind: drawn for kind, drawn in samples.items() if drawn}

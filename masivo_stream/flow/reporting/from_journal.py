@@ -87,12 +87,11 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     last = read_stopped(state, kinds, closes=closes) or read_report(state, kinds)
     if last is not None:
         return last
-    ended = all(journal.read.read_all(Kind(kind)) for kind in kinds) and not any(
-        each.pending for each in kinds.values()
-    )
+    named = [kind for kind in Kind if journal.read.sources(kind)]  # of some, no line may have been read yet
+    ended = all(map(journal.read.read_all, named)) and not any(each.pending for each in kinds.values())
     if ended and kinds:
         return summarise(kinds, None, closes=closes)
-    if not any(journal.read.sources(kind) for kind in Kind):
+    if not named:
         return Summary(
             outcome="interrupted",
             exit_code=ExitCode.OUTAGE,
