@@ -1228,8 +1228,8 @@ TABLE: dict[str, dict[str, str]] = {
             "between::an_input_that_this_run_has_sent_is_left_out"
         ),
         (
-            "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
-            " start migrate with --again"
+            "the journal of that run is gone: name its state directory with --state-dir if it was moved, or restore it,"
+            " and continue there; to send it once more, start migrate with --again"
         ): "between::a_lost_journal_is_restored",
         (
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
@@ -1711,6 +1711,17 @@ TABLE: dict[str, dict[str, str]] = {
 }
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
+    "observe/warning_sentences.py": {
+        "the checks over all files found {…} {…}{…}: {…}masivo-stream status lists them": "where a list is",
+    },
+    "observe/attention_words.py": {
+        (
+            "the run goes on without them; when it has ended, see what is known about them, then decide"
+        ): "a notification of what core/next_steps.py advises when the run has ended",
+        (
+            "the run tries again by itself{…}: nothing is to do, unless the cause is on this side"
+        ): "a notification that nothing is to do",
+    },
     "cli/mend.py": {
         "--map takes OLD=NEW, each old value once": "the message above a hint",
         "--zone takes a time zone": "the message above a hint",

@@ -223,6 +223,7 @@ _M_MMAP_THRESHOLD = -3
 def _runtime_of(file: str, run: RunFlags, common: CommonFlags) -> "Callable[[str], Runtime]":
     """Return what makes the runtime of an account: its report names commands for that account alone."""
     from masivo_stream.cli.reporting import draw, spell_flags
+    from masivo_stream.flow.commands_of_run import find_working_directory
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.flow.runtime import Runtime
     from masivo_stream.model.summary import Invocation
@@ -230,7 +231,8 @@ def _runtime_of(file: str, run: RunFlags, common: CommonFlags) -> "Callable[[str
     def runtime(name: str) -> Runtime:
         again = ("masivo-stream", "fleet", "migrate", file, "--only", name, *spell_flags(common), *spell_flags(run))
         options = tuple(spell_flags(replace(common, fleet=f"{file}:{name}")))
-        return Runtime(reporting=Reporting(invocation=Invocation(again=again, options=options), draw=draw))
+        words = Invocation(again=again, options=options, directory=find_working_directory())
+        return Runtime(reporting=Reporting(invocation=words, draw=draw))
 
     return runtime
 

@@ -23,6 +23,7 @@ def reporting(
 
     `catalogue` is the file with the names of rewards.
     """
+    from masivo_stream.flow.commands_of_run import find_working_directory
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.summary import Invocation
 
@@ -30,7 +31,9 @@ def reporting(
         tuple(word for group in groups if group is not None for word in spell_flags(group)) for groups in (shared, own)
     )
     return Reporting(
-        invocation=Invocation(again=("masivo-stream", command, *named, *options), options=options),
+        invocation=Invocation(
+            again=("masivo-stream", command, *named, *options), options=options, directory=find_working_directory()
+        ),
         draw=draw,
         catalogue=catalogue or "",
     )

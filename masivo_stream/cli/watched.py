@@ -95,9 +95,10 @@ async def _traced(work: Callable[[Observer], Awaitable[Summary]], observer: Obse
 async def _notifying(
     settings: Settings, builder: "SnapshotBuilder", work: Callable[[Observer], Awaitable[Summary]], observer: Observer
 ) -> Summary:
-    from masivo_stream.observe.notifications import Notifications
+    from masivo_stream.observe.notifications import Notifications, receivers_of
 
-    notifications = Notifications(settings.notify, settings.state.state_dir, builder.snapshot)
+    receivers = receivers_of(settings.notify, settings.api.ca_file)
+    notifications = Notifications(settings.notify, settings.state.state_dir, builder.snapshot, receivers=receivers)
     async with notifications.sending(observer.notify):
         return await work(Observers([observer, notifications]))
 

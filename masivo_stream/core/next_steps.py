@@ -101,13 +101,25 @@ def _decide(kinds: Mapping[str, KindSummary], options: Sequence[str]) -> Iterato
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
 
 
-def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
+def count_all_given_up(summary: Summary) -> int:
+    """Return how many dead letters are given up if a run has ended and nothing else is left of it; else 0."""
+    if summary.outcome != "dead_letters" or _with_dead_letters(summary):
+        return 0
+    return sum(summary.fault_groups.given_up.values())
+
+
+def _with_dead_letters(summary: Summary) -> list[str]:
+    """Return the kinds that have dead letters that are not given up."""
     given_up = summary.fault_groups.given_up
-    dead = [
+    return [
         kind
         for kind, each in summary.kinds.items()
         if given_up.get(kind, 0) < max(each.dead, sum(each.reasons.values()))
     ]
+
+
+def _correct(summary: Summary, options: Sequence[str], state_dir: str) -> Iterator[NextStep]:
+    dead = _with_dead_letters(summary)
     if not dead:
         return
     text = "see the dead letters by cause, and correct all of one cause at once, or give them up"

@@ -83,6 +83,14 @@ class UrlReceiver:
         return NotTaken(f"it answers {status}", again=status in _LATER)
 
 
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the system's authorities, and those of a file, if it can be read."""
+    context = ssl.create_default_context()
+    with suppress(OSError):  # ssl.SSLError is one; the client of the API says what is wrong with the file
+        context.load_verify_locations(ca_file)
+    return context
+
+
 def _name_of(error: Exception) -> str:
     """Return a failure in words without its text, which quotes the URL."""
     cause = error.__cause__ or error

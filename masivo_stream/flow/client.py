@@ -29,7 +29,7 @@ from masivo_stream.flow.rate_limit import RateLimiter, RateLimiters, open_limite
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure, Stop, Throttled
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, MasivoStreamError
-from masivo_stream.model.notices import ProxyUnused
+from masivo_stream.model.notices import AccountKnown, ProxyUnused
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import ApiSettings, Settings
 
@@ -285,8 +285,13 @@ async def open_connection(
     Raises:
         ConfigurationError: another run is sending one of the exports to this account.
     """
+
+    async def admit(token: str) -> None:
+        await binding.admit(token)
+        observer.notify(AccountKnown(account=binding.noted.shown))
+
     with open_limiters(settings, binding.credentials, exports, observer, binding.clock) as limiters:
         async with open_client(
-            settings.api, binding.credentials, binding.clock, limiters, admit=binding.admit, note=note
+            settings.api, binding.credentials, binding.clock, limiters, admit=admit, note=note
         ) as client:
             yield ApiConnection(client, limiters)

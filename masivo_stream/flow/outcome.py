@@ -33,6 +33,11 @@ def summarise_kinds(journal: JournalReader) -> dict[str, KindSummary]:
     return found
 
 
+def count_requests(kinds: Mapping[str, KindSummary]) -> int:
+    """Return how many requests were sent for all kinds."""
+    return sum(figures.requests for figures in kinds.values())
+
+
 def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
     """Return the warnings about unusual acceptances, one for each kind and sort."""
     return tuple(

@@ -15,6 +15,7 @@ from msgspec import Struct
 from masivo_stream.core.next_steps import quote, revert_command, same_command
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader, open_journal
+from masivo_stream.flow.commands_of_run import commands_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.ports import Clock
@@ -119,7 +120,7 @@ def warn_of_left(journal: JournalReader) -> Iterator[str]:
 
 def blocked(reverts: RevertState, journal: Journal, place: str) -> ConfigurationError | None:
     """Return why a run cannot continue; None if it can continue, or start over."""
-    invocation = journal.read.facts().invocation
+    invocation = commands_of(journal, place)
     if reverts.open is not None:
         period = reverts.open
         again = quote(revert_command(invocation, place, period.start, period.end))
@@ -159,7 +160,7 @@ def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> st
     """Return the command that takes back the customers migrated after `begin` and sent before `sent`."""
     moments = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begin, sent + _AROUND))
     period = (moment.replace("+00:00", "Z") for moment in moments)
-    return quote(revert_command(journal.read.facts().invocation, place, *period))
+    return quote(revert_command(commands_of(journal, place), place, *period))
 
 
 def all_but_counted(journal: Journal, place: str) -> str:
@@ -173,7 +174,7 @@ def all_but_counted(journal: Journal, place: str) -> str:
 
 def only_missing(journal: Journal, place: str) -> str:
     """Return the command that sends what was taken back; described in words if it cannot be shown as it is."""
-    invocation = journal.read.facts().invocation
+    invocation = commands_of(journal, place)
     for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
         if command := quote((*same_command(words, place), "--only-missing")):
             return command

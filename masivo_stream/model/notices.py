@@ -39,8 +39,17 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """Flags that every command about this run needs. They hold no secret."""
     state_dir: str = ""
     """Where the run's state is."""
+    outage_limit: float = 0.0
+    """Seconds without an answer after which the run stops; 0 if that is not known."""
     reads_back: bool = False
     """Whether a sample is read back at the end."""
+
+
+class AccountKnown(Struct, frozen=True, kw_only=True):
+    """A token shows which account it is. A run that begins does not know it, unless it is given a token."""
+
+    account: str
+    """The beginning of the account's fingerprint."""
 
 
 class ExportsMeasured(Struct, frozen=True, kw_only=True):
@@ -83,6 +92,10 @@ class ChecksEnded(Struct, frozen=True, kw_only=True):
     seconds: float
     known: bool
     """Whether an earlier process has found this, of the same exports."""
+    wrong: dict[str, int] = {}
+    """The errors, by check."""
+    held: dict[str, int] = {}
+    """Records that are held back for these errors, by kind; records of which only items are held back do not count."""
 
 
 class KindStarted(Struct, frozen=True, kw_only=True):
@@ -116,6 +129,8 @@ class ScopeUse(Struct, frozen=True, kw_only=True):
     """Seconds for which no request leaves, whatever the windows allow."""
     time_zone: str = ""
     """Whose clocks the hours of windows are on; empty if no window has hours."""
+    lag: float = 0.0
+    """By how many seconds requests of earlier runs left later than the windows allowed; 0.0 if that is not known."""
 
 
 class QuotaUsed(Struct, frozen=True, kw_only=True):
@@ -492,6 +507,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
+    | AccountKnown
     | ExportsMeasured
     | ObjectAwaited
     | ChecksStarted

@@ -83,6 +83,14 @@ class PauseShown(Struct, frozen=True, kw_only=True):
     """The command that ends it."""
 
 
+class OutageShown(Struct, frozen=True, kw_only=True):
+    """The API, or object storage, does not answer at this moment."""
+
+    since: float
+    until: float | None = None
+    """When the run gives up, if there is no answer before; None if that is not known."""
+
+
 class Anomaly(Struct, frozen=True, kw_only=True):
     """What a person should know of, once for each cause."""
 
@@ -172,6 +180,8 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     """Whether `ends_at` and what is left are estimates; they are not once all exports are read."""
     no_end: str = ""
     """That no end is forecast, and why, if a person should know; empty with `ends_at`."""
+    outage: OutageShown | None = None
+    """The outage that lasts; None while everything answers."""
     moved: MovedEnd | None = None
     """When and why the forecast end has moved last."""
     warnings: tuple[RunWarning, ...] = ()

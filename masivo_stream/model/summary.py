@@ -26,6 +26,8 @@ class Invocation(Struct, frozen=True, kw_only=True):
     """The words of the command that continues the run; empty if a program started it, not a person."""
     options: tuple[str, ...] = ()
     """Flags that every command about this run needs: its state directory, the API's address, limits."""
+    directory: str = ""
+    """The working directory in which these words hold; empty if it is not known."""
 
 
 OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]

@@ -100,11 +100,17 @@ def unrepeated(warnings: Iterable[str], checks: ExportChecks | UnsetType) -> Ite
     return (warning for warning in warnings if not any(words in warning for words in said))
 
 
-def print_warnings(console: Console, checks: ExportChecks) -> None:
-    """Print what a run has sent although it may be wrong; what it has held back is among the dead letters."""
+def print_warnings(console: Console, checks: ExportChecks, *, with_errors: bool = False) -> None:
+    """Print what a run has sent although it may be wrong; what it has held back is among the dead letters.
+
+    Before a run has read all of its exports, only `with_errors` shows all of what it will hold back.
+    """
+    errors = [each for each in checks.results if with_errors and each.severity == "error"]
+    if errors:
+        console.print("found before anything was sent; what is held back is a dead letter once it is read:")
     warnings = [each for each in checks.results if each.severity == "warning" and each.check not in _SHOWN_AS_RECORDS]
-    _print_results(console, warnings)
-    if warnings:
+    _print_results(console, (*errors, *warnings))
+    if errors or warnings:
         console.print()
 
 

@@ -14,6 +14,7 @@ from masivo_stream.model.contract import MOST_IN_ACCOUNT, ReferenceSort
 from masivo_stream.model.experiments import TriedAccount
 from masivo_stream.model.moments import duration
 from masivo_stream.model.references import FindingReason, ReferenceFinding
+from masivo_stream.observe.plan_table import describe_windows
 
 MOST_NAMED = 20
 """Rewards and tiers of the account that are named, and findings of one sort; `--json` has all."""
@@ -93,8 +94,7 @@ def _quota(account: CheckedAccount) -> str:
     quota = account.quota
     if not quota.known:
         return f"quota: it cannot be read ({printable(quota.unreadable)})"
-    calls = {"general": " (all calls)"}
-    used = [f"{left.used:,} of {left.window}{calls.get(left.scope, '')}" for left in quota.windows]
+    used = describe_windows(quota)
     held = [f"the server asked us to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
     return f"quota used, as far as this machine knows: {', '.join([*used, *held]) or 'none'}"
 

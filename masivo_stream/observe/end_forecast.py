@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from masivo_stream.core.pacing.moved_end import OTHERS, Causes, EndWatch
+from masivo_stream.core.pacing.moved_end import OTHERS, SLOW, Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.core.pacing.shared_pace import Left, OtherLeft, slots_until_done, turns_of
 from masivo_stream.model.contract import Kind
@@ -57,6 +57,8 @@ class EndForecast:
         self._sent = self._taken = 0
         """Requests of this run since then; and of other runs before."""
         self._refused = 0
+        self._latencies: deque[float] = deque(maxlen=LATEST)
+        """Seconds of the latest answers."""
         self._shows = _SHOWS
         """Seconds that the effects of a kind take to show: what the last wait took."""
         self._checks = ChecksPace()
@@ -75,8 +77,9 @@ class EndForecast:
             case BatchDeparted():
                 self._departures.append(now)
                 self._sent += 1
-            case BatchSent(outcome=outcome):
+            case BatchSent(outcome=outcome, seconds=seconds):
                 self._refused += outcome.startswith("refused")
+                self._latencies.append(seconds)
             case OtherRuns(left=left):
                 if len(left) != len(self.others):
                     self._taken += sum(self._taken_since())
@@ -107,6 +110,11 @@ class EndForecast:
     def moved(self) -> MovedEnd | None:
         """When and why the end has moved last."""
         return self._end.moved
+
+    @property
+    def away_since(self) -> float | None:
+        """Since when there is no answer; None while there is."""
+        return self._outage.since if self._outage.what else None
 
     @property
     def no_end(self) -> str:
@@ -159,6 +167,7 @@ class EndForecast:
         return Causes(
             seconds={
                 "the exports are checked as a whole, before anything is sent": self._checks.seconds(now),
+                SLOW: (sent + left) * self._waits_for_answers(),
                 "there was no answer for a while": self._outage.seconds(now),
                 "the server let no request through for a while": self._held,
                 "effects take their time to show": self._visible,
@@ -171,6 +180,13 @@ class EndForecast:
             },
             each=(ends_at - now) / left,
         )
+
+    def _waits_for_answers(self) -> float:
+        """Return for how many seconds a request usually waits because of answers."""
+        present = self._phases.present
+        if present is None or not self._latencies or self.others:
+            return 0.0
+        return min(self.windows.lag(present.kind, [*self._departures]), max(self._latencies))
 
     def _slots_of_others(self, left: int) -> int:
         """Return how many slots other runs will take until this one is done."""

@@ -42,7 +42,7 @@ def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
         paused = describe_pause(snapshot.paused.since, snapshot.paused.by)
         return "; ".join(filter(None, (done, paused))), f"resume with: {snapshot.paused.command}"
     if snapshot.no_end:
-        return ("; ".join(filter(None, (done, snapshot.no_end))),)
+        return ("; ".join(filter(None, (done, snapshot.no_end))), *_outage(snapshot))
     if snapshot.ends_at is not None:
         about = "about " if snapshot.about else ""
         left = f"{about}{left_until(snapshot, snapshot.ends_at)} left, until {clock_time(snapshot, snapshot.ends_at)}"
@@ -62,6 +62,15 @@ def _beside_others(snapshot: RunSnapshot) -> tuple[str, ...]:
     return (
         f"{others} this account: what {'it has' if snapshot.other_runs == 1 else 'they have'} left to send is counted",
     )
+
+
+def _outage(snapshot: RunSnapshot) -> tuple[str, ...]:
+    """Return since when there is no answer, until when the run goes on, and that a person need do nothing."""
+    outage = snapshot.outage
+    if outage is None:
+        return ()
+    until = "" if outage.until is None else f" until {clock_time(snapshot, outage.until)}"
+    return (f"no answer since {clock_time(snapshot, outage.since)}; it tries again by itself{until}",)
 
 
 def _moved(snapshot: RunSnapshot) -> tuple[str, ...]:

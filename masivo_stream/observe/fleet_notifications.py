@@ -14,7 +14,7 @@ from masivo_stream.model.settings import NotifySettings, Settings
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.observe.attention import SharedOccasions
 from masivo_stream.observe.fleet_watch import FleetRuns
-from masivo_stream.observe.notifications import FleetPlace, Notifications
+from masivo_stream.observe.notifications import FleetPlace, Notifications, receivers_of
 
 
 @asynccontextmanager
@@ -49,12 +49,14 @@ async def fleet_notifying(
                 continue
             passes = partial(shared[notify.notify, notify.notify_command].passes, name)
             place = FleetPlace(fleet=file, account_name=name, passes=passes)
-            made = Notifications(notify, own.state.state_dir, watch.builder.snapshot, place=place)
+            receivers = receivers_of(notify, own.api.ca_file)
+            made = Notifications(notify, own.state.state_dir, watch.builder.snapshot, receivers=receivers, place=place)
             await sending.enter_async_context(made.sending(runs.log_of(name).notify))
             runs.add(name, made)
             of_accounts[name] = made
         if _wanted(settings.notify):
-            made = Notifications(settings.notify, "", _nothing_is_shown, place=FleetPlace(fleet=file))
+            receivers, place = receivers_of(settings.notify, settings.api.ca_file), FleetPlace(fleet=file)
+            made = Notifications(settings.notify, "", _nothing_is_shown, receivers=receivers, place=place)
             await sending.enter_async_context(made.sending(runs.own_log.notify))
             of_fleet.append(made)
         yield ended

@@ -13,6 +13,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.moments import utc
 from masivo_stream.model.notices import (
+    AccountKnown,
     AccountShared,
     AccountUnguarded,
     BatchDeparted,
@@ -66,10 +67,11 @@ from masivo_stream.model.notices import (
     WorkProgressed,
 )
 from masivo_stream.model.snapshot import RunSnapshot
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, Summary
 
 EVENTS = (
     "run_started",
+    "account_known",
     "exports_measured",
     "object_awaited",
     "checks_started",
@@ -224,6 +226,8 @@ class LogObserver:
                 self._log.warning("notify_failed", to=to, why=why)
             case TracingFailed(why=why, spans=spans):
                 self._log.warning("tracing_failed", why=why, spans=spans)
+            case AccountKnown(account=account):
+                self._log.debug("account_known", account=account)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):
@@ -251,7 +255,9 @@ class LogObserver:
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):
-                self._log.info("run_ended", outcome=summary.outcome, exit_code=summary.exit_code)
+                self._log.info(
+                    "run_ended", outcome=summary.outcome, exit_code=summary.exit_code, **_what_to_do(summary)
+                )
             case MonitorListens(url=url, exposed=exposed):
                 (self._log.warning if exposed else self._log.info)("monitor_listens", url=url, exposed=exposed)
             case MonitorFailed(path=path, error=error):
@@ -354,6 +360,15 @@ def _ending(snapshot: RunSnapshot) -> dict[str, object]:
         **({"no_end": snapshot.no_end} if snapshot.no_end else {}),
         **({"end_moved": moved.why} if moved is not None and snapshot.now - moved.at <= _RECENT else {}),
     }
+
+
+def _what_to_do(summary: Summary) -> dict[str, str]:
+    """Return why a run has not gone through, or what it has left, and what to do: the words of its notification."""
+    if summary.outcome == "complete":
+        return {}
+    command = next((step.command for step in summary.next_steps if step.command), "")
+    words = {"message": summary.message, "hint": summary.hint, "command": command}
+    return {name: text for name, text in words.items() if text}
 
 
 def _figures(figures: KindSummary) -> dict[str, int | float]:

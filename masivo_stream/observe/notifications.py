@@ -15,17 +15,26 @@ from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command
+from masivo_stream.edges.notify import CommandReceiver, NotTaken, Receiver, UrlReceiver, split_command, trusting
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.fleet import AccountResult, FleetResult
-from masivo_stream.model.notices import Notice, NotifyFailed, RunEnded, RunStarted
+from masivo_stream.model.notices import (
+    AccountKnown,
+    KindEnded,
+    Notice,
+    NotifyFailed,
+    Progressed,
+    RunEnded,
+    RunStarted,
+)
 from masivo_stream.model.notification import EndedAccount, KindFigures, Notification
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import NotifySettings
 from masivo_stream.model.snapshot import RunSnapshot
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.observe.attention import AttentionWatch, Occasion, reason_of
+from masivo_stream.observe.attention_words import words_for
 
 TRIES, FIRST_PAUSE = 3, 1.0
 """Tries per document, and the seconds before the second one; doubled before the third one."""
@@ -35,6 +44,9 @@ MOST_WAITING = 16
 
 LAST_SECONDS = 10.0
 """How long the end of the process waits for receivers."""
+
+
+_DOUBT = Occasion("attention", "in_doubt")
 
 
 class Outbox:
@@ -88,11 +100,11 @@ class Outbox:
             self._report_failure(self._receiver.name, "it had not taken it when the process ended")
 
 
-def receivers_of(settings: NotifySettings) -> list[Receiver]:
-    """Return the receivers that the settings name."""
+def receivers_of(settings: NotifySettings, ca_file: str = "") -> list[Receiver]:
+    """Return the receivers that the settings name; the authorities of `ca_file` are trusted beside the system's."""
     found: list[Receiver] = []
     if settings.notify:
-        found.append(UrlReceiver(settings.notify))
+        found.append(UrlReceiver(settings.notify, tls=trusting(ca_file) if ca_file else True))
     if settings.notify_command:
         found.append(CommandReceiver(split_command(settings.notify_command)))
     return found
@@ -131,6 +143,8 @@ class Notifications:
         self._watch = AttentionWatch(notify_after=settings.notify_after)
         self._outboxes: list[Outbox] = []
         self._target = self._account = ""
+        self._doubted = False
+        """Whether records are in doubt of which nothing was sent yet: the figures do not show them at once."""
         self._log: Callable[[Notice], None] = lambda _notice: None
 
     @asynccontextmanager
@@ -155,19 +169,40 @@ class Notifications:
 
     def notify(self, notice: Notice) -> None:
         """Take in a notice."""
-        if isinstance(notice, RunStarted):
-            self._target, self._account = notice.target, notice.account
-        for occasion in self._watch.feed(notice, self._clock.now()):
-            if self._place.passes(occasion):
-                self._put(self._describe(occasion, notice.summary if isinstance(notice, RunEnded) else None))
+        match notice:
+            case RunStarted(target=target, account=account):
+                self._target, self._account = target, account or self._account
+            case AccountKnown(account=account):
+                self._account = account
+            case RunEnded():
+                self._send_doubt()
+            case _:
+                pass
+        for occasion in filter(self._place.passes, self._watch.feed(notice, self._clock.now())):
+            if occasion == _DOUBT:
+                self._doubted = True
+            elif isinstance(notice, RunEnded):
+                self._put(self._describe_end(occasion, notice.summary))
+            else:
+                self._put(self._describe(occasion, notice))
+        if isinstance(notice, Progressed | KindEnded) and notice.figures.in_doubt:
+            self._send_doubt()
+
+    def _send_doubt(self) -> None:
+        """Send that records are in doubt, if that was held back, with the figures that show them."""
+        if self._doubted:
+            self._doubted = False
+            self._put(self._describe(_DOUBT))
 
     async def finish(self) -> None:
         """Wait for what is left. A second call does nothing."""
+        self._send_doubt()
         outboxes, self._outboxes = self._outboxes, []
         await asyncio.gather(*(outbox.end(self._patience) for outbox in outboxes))
 
     def stopped(self, exit_code: int, message: str, hint: str) -> None:
         """Report that the command has ended with an error, and without a summary."""
+        self._send_doubt()
         occasion = Occasion("stopped", reason_of(exit_code))
         self._place.passes(occasion)
         document = self._document(occasion)
@@ -189,13 +224,19 @@ class Notifications:
             )
         )
 
-    def _describe(self, occasion: Occasion, summary: Summary | None) -> Notification:
+    def _describe(self, occasion: Occasion, notice: Notice | None = None) -> Notification:
+        snapshot = self._snapshot()
+        words = words_for(occasion, notice, snapshot)
+        return msgspec.structs.replace(
+            self._document(occasion),
+            message=words.message,
+            hint=words.hint,
+            command=words.command,
+            kinds={phase.kind.value: _figures(phase.figures) for phase in snapshot.phases},
+        )
+
+    def _describe_end(self, occasion: Occasion, summary: Summary) -> Notification:
         document = self._document(occasion)
-        if summary is None:
-            phases = self._snapshot().phases
-            return msgspec.structs.replace(
-                document, kinds={phase.kind.value: _figures(phase.figures) for phase in phases}
-            )
         return msgspec.structs.replace(
             document,
             exit_code=summary.exit_code,

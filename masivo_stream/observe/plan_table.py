@@ -117,9 +117,18 @@ def _quota(quota: QuotaLeft) -> str:
     if not quota.known:
         why = "it cannot be read" if quota.unreadable else "no API key is given"
         return f"quota: {why}, assumed to be unused"
-    used = [f"{left.used:,} of {left.window}{_ALL_CALLS if left.scope == 'general' else ''}" for left in quota.windows]
+    used = describe_windows(quota)
     held = [f"the server asked us to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
     return f"quota used, as far as this machine knows: {', '.join([*used, *held]) or 'none'}"
+
+
+def describe_windows(quota: QuotaLeft) -> list[str]:
+    """Return how much is used of each window; of a pause, only when it is."""
+    of = [
+        left.window if left.window.endswith(" pause") else f"{left.used:,} of {left.window}" for left in quota.windows
+    ]
+    calls = [_ALL_CALLS if left.scope == "general" else "" for left in quota.windows]
+    return [f"{window}{all_calls}" for window, all_calls in zip(of, calls, strict=True)]
 
 
 def _print_left_out(console: Console, kind: str, figures: KindSummary, plan: KindPlan) -> None:

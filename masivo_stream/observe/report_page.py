@@ -12,6 +12,7 @@ from markupsafe import Markup
 from msgspec import UnsetType
 
 from masivo_stream.core.accounting.forecast import percent
+from masivo_stream.core.next_steps import count_all_given_up
 from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
@@ -66,6 +67,8 @@ def draw_report(report: Report) -> str:
 def _title(report: Report, share: float | None) -> str:
     """Return what a person reads first: the share that is done, and how the run ended."""
     words = "Run under way" if report.owner else _TITLES[report.outcome]
+    if count_all_given_up(report):
+        words = "Complete, with dead letters given up"
     return words if share is None else f"{percent(share)} % done: {words[0].lower()}{words[1:]}"
 
 

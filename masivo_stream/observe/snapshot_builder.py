@@ -17,6 +17,7 @@ from masivo_stream.core.next_steps import open_steps
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.memory import resident_bytes
 from masivo_stream.model.notices import (
+    AccountKnown,
     BatchDeparted,
     BatchSent,
     LoopStalled,
@@ -25,7 +26,7 @@ from masivo_stream.model.notices import (
     RunStarted,
 )
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.snapshot import Anomaly, MovedEnd, RunSnapshot, RunWarning
+from masivo_stream.model.snapshot import Anomaly, MovedEnd, OutageShown, RunSnapshot, RunWarning
 from masivo_stream.model.summary import Invocation, NextStep, Summary
 from masivo_stream.observe.current_wait import CurrentWait
 from masivo_stream.observe.end_forecast import EndForecast
@@ -49,7 +50,7 @@ class SnapshotBuilder:
         self._past_warnings: deque[RunWarning] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
-        self._started = RunStarted(kinds=())
+        self._started, self._account = RunStarted(kinds=()), ""
         self._summary: Summary | None = None
         self._lock = Lock()
         self._warnings = WarningCounts()
@@ -69,6 +70,9 @@ class SnapshotBuilder:
         match notice:
             case RunStarted():
                 self._started = notice
+                self._account = notice.account or self._account
+            case AccountKnown(account=account):
+                self._account = account
             case BatchDeparted(in_flight=in_flight):
                 self._in_flight = in_flight
             case BatchSent():
@@ -116,11 +120,12 @@ class SnapshotBuilder:
             outcome="" if self._summary is None else self._summary.outcome,
             paused=self._waits.paused,
             target=self._started.target,
-            account=self._started.account,
+            account=self._account,
             to_do=self._to_do(),
             warnings=tuple(_later(warning, shift) for warning in self._warnings.lasting),
             about=not self._phases.exact,
             no_end=self._forecast.no_end if run_ends is None else "",
+            outage=self._outage(shift),
             moved=_shifted(self._forecast.moved, shift),
             share=self._phases.share,
             unread=self._phases.unread,
@@ -135,6 +140,12 @@ class SnapshotBuilder:
             Anomaly(at=warning.at + shift, event=warning.event, text=counted(warning))
             for warning in found[-MOST_ANOMALIES:]
         )
+
+    def _outage(self, shift: float) -> OutageShown | None:
+        since, limit = self._forecast.away_since, self._started.outage_limit
+        if since is None or self._summary is not None:
+            return None
+        return OutageShown(since=since + shift, until=since + shift + limit if limit else None)
 
     def _to_do(self) -> tuple[NextStep, ...]:
         """Return what a person has to do, by the figures of this moment."""

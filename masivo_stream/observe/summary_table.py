@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.accounting.forecast import percent
+from masivo_stream.core.next_steps import count_all_given_up
 from masivo_stream.core.redact import printable
 from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration, rough_duration
@@ -49,7 +50,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     _print_left_out(console, summary)
     if not isinstance(summary.checks, UnsetType):
         if summary.target:
-            print_warnings(console, summary.checks)
+            print_warnings(console, summary.checks, with_errors=any(summary.unread.values()))
         else:
             print_checks(console, summary.checks, summary.fault_groups)
     if not isinstance(summary.canary, UnsetType):
@@ -79,7 +80,8 @@ def how_far(summary: Summary) -> Iterator[str]:
         if line := unread_line(run):
             yield line
         yield from (warning_line(warning, run.now) for warning in run.warnings)
-        if line := waiting_line(run):
+        told = run.wait.what == "retry" and any(warning.again_at for warning in run.warnings)
+        if (line := waiting_line(run)) and not (told and not _silent(summary, summary.run)):
             since = f", {rough_duration(silent)} ago" if (silent := _silent(summary, summary.run)) else ""
             yield f"as of {clock_time(run, run.now)}{since}: {line}"
     elif summary.target and summary.share is not None and summary.share < 1:
@@ -164,14 +166,15 @@ def describe_end(summary: Summary) -> str:
         "interrupted": "interrupted",
         "stopped": "stopped",
     }
-    text = words[summary.outcome]
+    text = "complete" if count_all_given_up(summary) else words[summary.outcome]
     if summary.outcome in ("complete", "dead_letters") and not any(each.accepted for each in summary.kinds.values()):
         text = _describe_end_without_accepted(summary) or text
     if (
         summary.outcome == "interrupted" and summary.message and not summary.exit_code
     ):  # the message names the process that is working
         return printable(summary.message)
-    return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
+    between = ": " if summary.outcome in {"interrupted", "stopped"} else "; "
+    return f"{text}{f'{between}{printable(summary.message)}' if summary.message else ''}"
 
 
 def _describe_end_without_accepted(summary: Summary) -> str:

@@ -21,6 +21,9 @@ from masivo_stream.model.notices import (
 )
 from masivo_stream.observe.anomalies import anomaly
 
+_MOST_CHECKS = 3
+"""Checks that are named in a line, those with most errors first."""
+
 API = "api"
 """The group of causes that are over when the API answers."""
 
@@ -55,8 +58,7 @@ def warning_of(notice: Notice) -> Warned | None:
             others = f", and counts {foreign:,} requests that this machine did not send" if foreign else ""
             return _lasting(("quota_corrected",), f"the API accepts no request for {duration(seconds)}{others}")
         case ChecksEnded(errors=errors) if errors:
-            noun = "error" if errors == 1 else "errors"
-            return _once("checks_ended", f"the checks over all files found {errors:,} {noun}: the summary lists them")
+            return _once("checks_ended", _of_checks(notice))
         case CanaryEnded(passed=False):
             return _once("canary_ended", "the canary does not show as it was sent: the run stops")
         case MonitorFailed(path=path):
@@ -66,6 +68,18 @@ def warning_of(notice: Notice) -> Warned | None:
         case _:
             found = anomaly(notice)
             return None if found is None else _once(*found)
+
+
+def _of_checks(ended: ChecksEnded) -> str:
+    """Return what the checks found, what is not sent for it, and where it is listed."""
+    named = sorted(ended.wrong.items(), key=lambda each: -each[1])
+    kinds = [f"{count:,} {check.replace('_', ' ')}" for check, count in named[:_MOST_CHECKS]]
+    more = ["others"] if len(named) > _MOST_CHECKS else []
+    found = f" ({', '.join((*kinds, *more))})" if kinds else ""
+    held = " and ".join(f"{count:,} of {kind}" for kind, count in ended.held.items())
+    back = f"records are held back, and will be dead letters: {held}; " if held else ""
+    noun = "error" if ended.errors == 1 else "errors"
+    return f"the checks over all files found {ended.errors:,} {noun}{found}: {back}masivo-stream status lists them"
 
 
 def _of_answer(sent: BatchSent) -> Warned | None:

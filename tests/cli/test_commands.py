@@ -1,5 +1,6 @@
 """Every command as a function: its exit code, what goes to standard output, and what to standard error."""
 
+import gzip
 import json
 
 import pytest
@@ -88,6 +89,13 @@ def test_a_dead_letter_is_corrected_and_sent(online, customers, tmp_path):
     letters.write_text(json.dumps({**letter, "raw": letter["raw"].replace("e-mail", "email")}) + "\n")
     ended = online("retry", "--json")
     assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+    (measured,) = [line for line in map(json.loads, ended.err.splitlines()) if line["event"] == "exports_measured"]
+    assert [measured[name] for name in ("records", "requests", "records_unread", "requests_left")] == [
+        {"customers": 1},
+        {"customers": 1},
+        1,
+        1,
+    ]
 
 
 def test_what_sends_nothing_need_not_wait_for_a_run_at_work(online, customers, tmp_path):
@@ -261,3 +269,38 @@ def test_exports_are_checked_as_a_whole(command, tmp_path, name):
     assert "control totals customers transactions" in words
     assert "earned spent left balances" in words
     assert "checks" not in command(name, *named, "--json", "--skip-checks", "all").out
+
+
+def test_a_moved_run_continues_by_its_next_command(online, customers, tmp_path, monkeypatch):
+    """From another directory, too: `status` and the report name what works there, followed literally."""
+    whole = gzip.compress(b"")
+    broken = tmp_path / "events.ndjson.gz"
+    broken.write_bytes(whole[:-1])
+    run = ("migrate", "--customers", "customers.ndjson", "--events", broken.name, "--state-dir", "st", "--no-verify")
+    assert online(*run).code == 5
+    (tmp_path / "st").rename(tmp_path / "moved")
+    broken.write_bytes(whole)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = json.loads(online("status", "--state-dir", "../moved", "--json").out)
+    step = told["next_steps"][0]["command"]
+    assert step == (
+        f"masivo-stream migrate --customers {tmp_path}/customers.ndjson --events {tmp_path}/events.ndjson.gz"
+        " --no-verify --state-dir ../moved"
+    )
+    assert told["report"] == "../moved/report.html"
+    report = json.loads(online("report", "--state-dir", "../moved", "--json").out)
+    assert report["next_steps"][0]["command"] == step
+    ended = online(*step.split()[1:], "--json")
+    assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+    assert not (tmp_path / "st").exists()
+
+
+def test_a_complete_run_that_is_started_again_says_that_it_sends_nothing(online, customers):
+    """So does a retry that has nothing to retry; the figures are those of all processes."""
+    nothing = "complete: every record is accepted or skipped; nothing was sent this time: nothing was left to send"
+    flags = ("--customers", customers, "--no-verify")
+    first = online("migrate", *flags)
+    assert (first.code, "this time" in first.out) == (0, False)
+    for again in (("migrate", *flags), ("retry", "--no-verify")):
+        assert nothing in " ".join(online(*again).out.split())

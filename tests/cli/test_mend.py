@@ -160,7 +160,14 @@ def test_what_is_given_up_is_not_sent_and_still_counted(migrated):
     assert migrated("mend", "customers", "--give-up", "the rest", "--yes").code == 0
     done = migrated("status", "--json")
     assert (done.code, json.loads(done.out)["next_steps"]) == (3, [])
-    assert "6 dead letters; 6 are given up" in migrated("status").out
+    shown = migrated("status").out
+    assert "6 dead letters; 6 are given up" in shown
+    assert "\ncomplete; all 6 dead letters are given up, and nothing is left to do\nreport: " in shown
+    assert "to do" not in shown.replace("left to do", "")
+    assert migrated("report").code == 0
+    page = Path("masivo-state/report.html").read_text()
+    assert "Complete, with dead letters given up" in page
+    assert "start masivo-stream retry" not in page
     assert migrated("mend", "--undo", "--yes").code == 0  # it can be put back, also after a retry
     assert json.loads(migrated("status", "--json").out)["fault_groups"]["given_up"] == {"customers": 3}
 

@@ -1,6 +1,9 @@
 """`--notify` and `--notify-command` of whole commands: what arrives, what is shown of them, and what they cannot do."""
 
 import json
+import shutil
+import ssl
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -30,7 +33,7 @@ def hook():
     server = HTTPServer(("127.0.0.1", 0), Hook)
     server.taken, server.status = [], 200
     server.url = f"http://127.0.0.1:{server.server_port}/T000/hush-hush?token=secret"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
     server.shutdown()
@@ -66,6 +69,28 @@ def test_a_receiver_that_fails_changes_nothing(online, hook, customers):
     assert ended.code == 0
     (failed,) = [line for line in map(json.loads, ended.err.splitlines()) if line["event"] == "notify_failed"]
     assert (failed["to"], failed["why"]) == (f"http://127.0.0.1:{hook.server_port}", "it answers 404")
+
+
+def test_a_receiver_of_an_own_authority_is_trusted_by_the_ca_file(online, hook, customers, tmp_path):
+    """Over TLS, by the whole command. Without the file nothing is delivered, and the run ends as it would."""
+    openssl, pem = shutil.which("openssl"), tmp_path / "own.pem"
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([openssl, *request, *names, "-keyout", pem, "-out", f"{pem}.crt"], check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + Path(f"{pem}.crt").read_bytes())
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    hook.socket = tls.wrap_socket(hook.socket, server_side=True)
+    url = f"https://localhost:{hook.server_port}/hush-hush"
+    flags = ("--limit", "none", "--no-verify", "--notify", url, "--log-format", "json")
+    ended = online("migrate", "--customers", customers, *flags)
+    (failed,) = [line for line in map(json.loads, ended.err.splitlines()) if line["event"] == "notify_failed"]
+    assert (ended.code, failed["why"], hook.taken) == (0, "its certificate cannot be verified", [])
+    ended = online("migrate", "--customers", customers, *flags, "--ca-file", f"{pem}.crt")
+    assert (ended.code, "notify_failed" in ended.err) == (0, False)
+    assert [document["reason"] for document in hook.taken] == ["complete"]
 
 
 def test_a_migration_that_cannot_begin_is_notified(online, hook, customers, monkeypatch, tmp_path):

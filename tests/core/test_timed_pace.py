@@ -80,6 +80,25 @@ def test_requests_keep_to_the_windows_in_force_and_never_wait_without_one(window
 
 
 @settings(max_examples=100, deadline=None)
+@given(some_windows, st.floats(0, 2 * DAY), st.lists(st.floats(0, HOUR), max_size=20))
+def test_the_window_that_is_waited_for_is_the_one_that_decides(windows, now, pauses):
+    """Without it, the request could leave earlier; if no window is waited for, it could leave now."""
+    pacer, departures = Pacer(windows, table()), []
+    for pause in pauses:
+        now += pause
+        awaited, earliest = pacer.awaited(now), pacer.earliest(now)
+        assert (awaited is None) is (earliest <= now)
+        if awaited is None:
+            pacer.arrived(pacer.depart(now), now)
+            departures.append(now)
+            continue
+        others = Pacer([window for window in windows if window != awaited], table())
+        for moment in departures:
+            others.arrived(others.depart(moment), moment)
+        assert others.earliest(now) < earliest
+
+
+@settings(max_examples=100, deadline=None)
 @given(some_windows, st.floats(0, 2 * DAY))
 def test_a_caller_that_waits_as_asked_departs_at_the_first_moment_that_is_allowed(windows, now):
     """Just before, some window in force is full, or a moment earlier was; the wait is asked for once."""
@@ -190,6 +209,6 @@ def test_requests_of_earlier_hours_are_remembered_however_many_come_between():
         assert pacer.reserve(moment) == 0
         pacer.arrived(pacer.depart(moment), moment)
     assert pacer.reserve(32 * HOUR) == pytest.approx(12 * HOUR, abs=1)
-    assert [str(window) for window in [pacer.closed(32 * HOUR)]] == ["08:00-20:00 3/2d"]
-    assert pacer.closed(45 * HOUR) is None
+    assert [str(window) for window in [pacer.awaited(32 * HOUR)]] == ["08:00-20:00 3/2d"]
+    assert pacer.awaited(45 * HOUR) is None
     assert all(later > earlier for earlier, later in pairwise(pacer.moments(0.0)))

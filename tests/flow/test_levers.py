@@ -35,9 +35,17 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.notices import BatchDeparted, Paused, Resumed, RunEnded, SettingsReread, SettingsUnread
+from masivo_stream.model.notices import (
+    BatchDeparted,
+    KindEnded,
+    Paused,
+    Resumed,
+    RunEnded,
+    SettingsReread,
+    SettingsUnread,
+)
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
-from masivo_stream.sandbox import SandboxOptions, parse_limits, running
+from masivo_stream.sandbox import SandboxOptions, parse_faults, parse_limits, running
 
 # Limits, in virtual time.
 
@@ -421,3 +429,18 @@ async def test_a_start_in_a_paused_directory_waits(run, tmp_path):
         tasks.start_soon(resume_later)
         summary = await go(run, observer, settings_file(tmp_path, limit="100/s"))
     assert (summary.outcome, len(observer.all(Resumed)), len(observer.all(RunEnded))) == ("complete", 1, 1)
+
+
+async def test_a_sample_is_read_back_if_a_pause_has_ended_at_last(tmp_path):
+    """Between the last look and the end of the run: no later look would find that."""
+    options = SandboxOptions(
+        limits=parse_limits("none"), visible_after=0.0, faults=parse_faults(["delay=0.7,where=answer"])
+    )
+    async with running(options) as sandbox:
+        run, observer = Migration(tmp_path, sandbox), Watching()
+        run.generate(20, kinds=(Kind.CUSTOMERS,))
+        state = str(tmp_path / "state")
+        observer.once(BatchDeparted, lambda: pause(state))
+        observer.once(KindEnded, lambda: resume(state))
+        summary = await go(run, observer, settings_file(tmp_path, limit="none"), sample=3)
+    assert (len(observer.all(Paused)), summary.verified.looked_at, summary.verified.confirmed) == (1, 3, 3)

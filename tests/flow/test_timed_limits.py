@@ -76,6 +76,25 @@ async def test_each_hour_has_the_limit_that_is_in_force():
     assert why == {"", "00:00-02:00 1/30s Europe/Madrid", "02:00-04:00 pause Europe/Madrid"}
 
 
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [
+        ("1/5s,23:14-23:20 pause", "23:14-23:20 pause Europe/Madrid"),  # a wait that begins before the pause
+        ("1/120s,23:14-23:20 pause", "23:14-23:20 pause Europe/Madrid"),
+        ("1/20m,23:00-24:00 1/2s", ""),
+        ("1/2s,23:00-24:00 1/20m", "23:00-24:00 1/20m Europe/Madrid"),
+        ("1/20m,23:14-23:20 pause", ""),
+    ],
+)
+async def test_the_limit_that_a_request_waits_for_is_named(limit, named):
+    """And no other one, however many are full."""
+    clock, moments, memory = FakeClock(), [], Remembering()
+    limiter = make_limiters(settings_of(limit=limit), clock, observer=memory).kinds[Kind.EVENTS]
+    await run_in(clock, lambda: send(clock, limiter, clock.now() + 300, moments))
+    longest = max((each for each in memory.notices if isinstance(each, SlotAwaited)), key=lambda each: each.seconds)
+    assert longest.why == named
+
+
 async def test_runs_on_one_account_and_later_ones_share_windows_with_hours(tmp_path):
     """Two at the same time, then another one: together they keep to the window of the hours."""
     clock, moments = FakeClock(), []

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import sqlite3
+from contextlib import closing
 from itertools import accumulate
 from operator import itemgetter
 
@@ -13,7 +15,7 @@ from when_done import Runs
 
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.files.progress_file import PROGRESS, read_progress, write_progress
-from masivo_stream.edges.files.state_dir import owner_of_this_process
+from masivo_stream.edges.files.state_dir import JOURNAL, owner_of_this_process
 from masivo_stream.flow.commands.status import status
 from masivo_stream.flow.pipeline.expect import PLAN
 from masivo_stream.model.contract import Kind
@@ -209,3 +211,16 @@ def test_a_view_that_cannot_be_written_or_read_is_left_out(tmp_path):
     write_progress(tmp_path / "gone", SNAPSHOT)
     (tmp_path / PROGRESS).write_bytes(b"{")
     assert read_progress(tmp_path, owner_of_this_process()) is None
+
+
+def test_a_run_that_is_killed_between_two_kinds_is_not_complete(tmp_path):
+    """All that was begun has its outcome, and of the next kind only the inputs are noted."""
+    runs = runs_of(tmp_path)
+    events = runs.exports.pop(E)
+    runs.live()
+    assert status(str(runs.state)).outcome == "complete"
+    with closing(sqlite3.connect(runs.state / JOURNAL)) as journal, journal:
+        journal.execute("UPDATE sources SET kind = 'events', path = ?, name = ?", (events.encode(), events))
+    found = status(str(runs.state))
+    assert (found.outcome, found.exit_code) == ("interrupted", 6)
+    assert found.message == "the last process was killed"

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import KindSnapshot, MovedEnd, RunSnapshot, Wait
+from masivo_stream.model.snapshot import KindSnapshot, MovedEnd, OutageShown, RunSnapshot, Wait
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.end_lines import clock_time, ending_lines, share_of, unread_line
 
@@ -54,6 +54,14 @@ def test_no_end_is_promised_during_an_outage():
     """But how far the run is."""
     away = changed(ends_at=None, no_end="no finishing time while the API does not answer")
     assert ending_lines(away) == ("38 % done; no finishing time while the API does not answer",)
+    since = OutageShown(since=NOW - 60)
+    assert ending_lines(msgspec.structs.replace(away, outage=since))[1:] == (
+        "no answer since 17:12:20 -05; it tries again by itself",
+    )
+    until = OutageShown(since=NOW - 60, until=NOW + 3540)
+    assert ending_lines(msgspec.structs.replace(away, outage=until))[1:] == (
+        "no answer since 17:12:20 -05; it tries again by itself until 18:12:20 -05",
+    )
     assert ending_lines(msgspec.structs.replace(away, share=None)) == (
         "no finishing time while the API does not answer",
     )

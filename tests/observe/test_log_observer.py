@@ -12,6 +12,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.mending import DeadLetterCounts
 from masivo_stream.model.notices import (
+    AccountKnown,
     AccountShared,
     AccountUnguarded,
     Ahead,
@@ -66,7 +67,7 @@ from masivo_stream.model.notices import (
     WaitingVisible,
     WorkProgressed,
 )
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.model.window import Window
 from masivo_stream.observe.log_observer import EVENTS, LogObserver
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
@@ -128,6 +129,7 @@ CASES = [
             "account": "3f9a2c1d",
         },
     ),
+    (AccountKnown(account="4f2a"), {"event": "account_known", "level": "debug", "account": "4f2a"}),
     (
         ExportsMeasured(
             kinds={
@@ -426,6 +428,25 @@ def test_every_notice_and_every_event_has_its_case():
     assert {type(notice) for notice, _ in CASES} == set(typing.get_args(Notice)) - apart
     assert logged(WorkProgressed(step="validating", done=1, of=2, unit="bytes")) == []
     assert [line["event"] for _, line in CASES] == [event for event in EVENTS if event != "progress"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given", "shown"),
+    [
+        ("stopped", ("401: the token is not accepted", "check the key", "masivo-stream migrate"), 3),
+        ("interrupted", ("stopped by SIGINT", "", "masivo-stream migrate"), 2),
+        ("dead_letters", ("", "", ""), 0),
+        ("complete", ("", "", "masivo-stream verify"), 0),
+    ],
+)
+def test_the_end_says_why_and_what_to_do(outcome, given, shown):
+    """As the notification does; nothing if the run is complete."""
+    message, hint, command = given
+    steps = (NextStep(text="look"), NextStep(text="go on", command=command))
+    summary = Summary(outcome=outcome, exit_code=7, kinds={}, closes=True, message=message, hint=hint, next_steps=steps)
+    (line,) = logged(RunEnded(summary=summary))
+    words = [line[name] for name in ("message", "hint", "command") if name in line]
+    assert words == [text for text in given if text][:shown]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 
 import pytest
@@ -11,16 +12,20 @@ from msgspec import UNSET
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.notify import NotTaken
+from masivo_stream.flow.observer import Observers
 from masivo_stream.model.canary import CanaryResult
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.notices import (
+    AccountKnown,
+    Ahead,
     BatchSent,
     BatchWaits,
     MinutePassed,
     NotifyFailed,
     Paused,
+    Progressed,
     Resumed,
     RunEnded,
     RunStarted,
@@ -178,6 +183,60 @@ async def test_the_document_is_as_documented():
             }
         },
     }  # fmt: skip
+
+
+RUN = RunStarted(
+    kinds=(Ahead(kind=Kind.EVENTS, files=1, size=9),),
+    target="t",
+    options=("--state-dir", "state"),
+    state_dir="state",
+    outage_limit=3600,
+)
+
+
+async def hear(*steps):
+    """Return the documents that a receiver gets of notices, each after some seconds, as a run passes them on."""
+    clock, receiver = FakeClock(), Receiver()
+    builder = SnapshotBuilder(clock)
+    made = Notifications(NotifySettings(), "state", builder.snapshot, receivers=[receiver], clock=clock)
+    observers = Observers([builder, made])
+    async with made.sending(print):
+        for after, notice in [(0, RUN), (0, AccountKnown(account="4f2a")), *steps]:
+            clock.advance(after)
+            observers.notify(notice)
+    assert {document["account"] for document in receiver.taken} == {"4f2a"}
+    return receiver.taken
+
+
+async def test_records_in_doubt_are_sent_with_what_is_known_of_them():
+    """Only when the figures show them: the answer comes before them. Then the end has its own document."""
+    doubtful = Progressed(kind=Kind.EVENTS, figures=KindSummary(read=256, in_doubt=256), bytes_read=9)
+    for last, others in ((doubtful, 0), (RunEnded(summary=SUMMARY), 1)):
+        document, *more = await hear((1, sent("in doubt")), (1, doubtful), (1, last))
+        assert (document["event"], document["reason"], len(more)) == ("attention", "in_doubt", others)
+        assert document["kinds"]["events"]["in_doubt"] == 256
+        assert document["message"] == "256 records are in doubt (256 of events): they may or may not have been applied"
+        assert document["command"] == "masivo-stream resolve --state-dir state"
+    (document,) = await hear((1, sent("in doubt")))  # the process ends before
+    assert document["reason"] == "in_doubt"
+
+
+async def test_a_pause_says_how_it_ends():
+    """The name of the person is not sent."""
+    paused, resumed = await hear((1, PAUSED), (90, Resumed(seconds=90)))
+    assert paused["message"].endswith(": nothing is sent until the run is resumed")
+    assert (paused["command"], resumed["command"]) == ("masivo-stream resume s", "")
+    assert resumed["message"] == "resumed after 1 min 30 s: the run goes on"
+
+
+async def test_an_outage_says_since_when_and_until_when():
+    """And that nothing is to do."""
+    attention, cleared = await hear((1, WAITS), (700, WAITS), (60, sent("accepted")))
+    assert re.fullmatch(
+        r"there has been no answer since 22:13:21 \S+: events: connection refused", attention["message"]
+    ), attention
+    assert re.match(r"the run tries again by itself until 23:13:21 \S+: nothing is to do", attention["hint"])
+    assert cleared["message"] == "there are answers again: the run goes on"
 
 
 async def test_a_command_that_cannot_begin_is_reported():

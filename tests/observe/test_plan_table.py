@@ -107,6 +107,10 @@ def test_the_largest_figures_fit_a_small_terminal():
             ),
             "12 of 1000/h, 1,000 of 1000/d (all calls), the server asked us to wait 1 min 30 s",
         ),
+        (
+            QuotaLeft(known=True, windows=[WindowLeft(scope="migration", window="22:00-06:00 pause", used=0)]),
+            "quota used, as far as this machine knows: 22:00-06:00 pause",
+        ),
     ],
 )
 def test_the_known_quota_is_shown(quota, words):

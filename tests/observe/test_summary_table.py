@@ -195,6 +195,9 @@ def test_a_run_shows_sent_records_that_may_be_wrong():
     assert "2 email_case" in of_run
     assert "c.ndjson:7" in of_run
     assert not [word for word in ("balance_mismatch", "customer_deleted", "totals") if word in of_run]
+    left = shown(print_summary, summary(target="https://a.test", checks=checks, unread={"events": 5}))
+    assert "found before anything was sent" in left
+    assert "error: 2 balance_mismatch" in left
     validated = shown(print_summary, summary(checks=checks))
     assert all(word in validated for word in ("2 balance_mismatch", "2 customer_deleted", "2 email_case"))
 

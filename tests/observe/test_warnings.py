@@ -77,7 +77,22 @@ def _in_madrid(monkeypatch):
         (ObjectAwaited(url="s3://x", why="503 SlowDown", seconds=1.0), "object storage: 503 SlowDown"),
         (
             ChecksEnded(findings={"x": 2}, errors=2, seconds=1.0, known=False),
-            "the checks over all files found 2 errors: the summary lists them",
+            "the checks over all files found 2 errors: masivo-stream status lists them",
+        ),
+        (
+            ChecksEnded(
+                findings={"unknown_customer": 14_053, "email_case": 9, "duplicate_id": 53},
+                errors=14_106,
+                seconds=1.0,
+                known=False,
+                wrong={"duplicate_id": 53, "unknown_customer": 14_053},
+                held={"customers": 53, "events": 14_053},
+            ),
+            (
+                "the checks over all files found 14,106 errors (14,053 unknown customer, 53 duplicate id): records are"
+                " held back, and will be dead letters: 53 of customers and 14,053 of events; masivo-stream status"
+                " lists them"
+            ),
         ),
         (CanaryEnded(passed=False, learnt=()), "the canary does not show as it was sent: the run stops"),
         (MonitorFailed(path="/metrics", error="KeyError"), "the monitor cannot answer /metrics; the run goes on"),

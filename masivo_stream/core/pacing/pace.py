@@ -181,6 +181,11 @@ class Pacer:
         return max((window.seconds for window in self._windows), default=0.0)
 
     @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows that count."""
+        return self._windows
+
+    @property
     def seconds_each(self) -> float:
         """The seconds between two requests that the fastest window allows at least; 0.0 if there is no window."""
         return min((window.seconds / window.limit for window in self._windows if window.limit), default=0.0)
@@ -213,14 +218,13 @@ class Pacer:
             for window, flights in self._timed.items()
         ]
 
-    def closed(self, now: float) -> Window | None:
-        """Return the window with hours that lets nothing depart for longest; None if none does."""
-        closed = [
-            (opens, number, window)
-            for number, (window, opens) in enumerate(self._timed_opens(now, known_only=False))
-            if opens > now and self._timetable.in_force(window, now)
-        ]
-        return max(closed)[2] if closed else None
+    def awaited(self, now: float) -> Window | None:
+        """Return the window that decides when the next request may depart; None if none does, or the server's word."""
+        earliest, decides = max(self._held_until, now), None
+        for window in self._windows:
+            if window.hours is None and (opens := self._opens(window, self._flights, now, known_only=False)) > earliest:
+                earliest, decides = opens, window
+        return self._timetable.find_allowed(earliest, self._timed_opens(now, known_only=False))[1] or decides
 
     def _opens(self, window: Window, flights: deque[_Flight], now: float, *, known_only: bool) -> float:
         """Return the moment from which on a window has room for a request more; `flights` are those it counts."""

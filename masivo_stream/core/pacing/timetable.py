@@ -53,16 +53,20 @@ class Timetable:
 
         `opens` are the windows with hours, each with the moment from which on there is room for one request more.
         """
+        return self.find_allowed(earliest, opens)[0]
+
+    def find_allowed(self, earliest: float, opens: Iterable[tuple[Window, float]]) -> tuple[float, Window | None]:
+        """Return that moment, and the window that decides it; None if none of them is waited for."""
         closed = [(window, opening) for window, opening in opens if opening > earliest]
-        moved = bool(closed)
+        moved, decides = bool(closed), None
         while moved:
             moved = False
             for window, opening in closed:
                 if opening > earliest:
                     holds, end = self.stretch(window, earliest)
                     if holds:
-                        earliest, moved = min(opening, end + _AFTER), True
-        return earliest
+                        earliest, moved, decides = min(opening, end + _AFTER), True, window
+        return earliest, decides
 
 
 NO_HOURS = Timetable()

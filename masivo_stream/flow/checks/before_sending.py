@@ -180,8 +180,16 @@ class ChecksBeforeSending:
 
     def _notify_end(self, checked: ExportChecks, *, seconds: float, known: bool) -> None:
         counts = {each.check.value: each.count for each in checked.results}
-        ended = ChecksEnded(findings=counts, errors=checked.errors, seconds=seconds, known=known)
-        self._session.observer.notify(ended)
+        self._session.observer.notify(
+            ChecksEnded(
+                findings=counts,
+                errors=checked.errors,
+                seconds=seconds,
+                known=known,
+                wrong={each.check.value: each.count for each in checked.results if each.severity == "error"},
+                held={} if self._findings is None else self._findings.held_lines(),
+            )
+        )
 
     def _can_check(self, kind: Kind, inputs: Sequence[Input]) -> bool:
         """Return whether all of a kind can be read twice: what came from a pipe, also to an earlier process, cannot."""

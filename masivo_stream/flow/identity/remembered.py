@@ -236,7 +236,10 @@ def advise(found: SentExport, *, own: str, longer: bool) -> str:
     if found.journal == own:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
-        return f"the journal of that run is gone: restore its state directory and continue there; {again}"
+        return (
+            "the journal of that run is gone: name its state directory with --state-dir if it was moved, or restore it,"
+            f" and continue there; {again}"
+        )
     how = "write the missing lines to a further object beside" if is_url(found.path) else "append the missing lines to"
     first = f"{how} {named(found.path)}, then " if longer else ""
     return f"{first}continue there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"

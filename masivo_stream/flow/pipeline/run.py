@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.flow.levers import RunLevers
-from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
+from masivo_stream.flow.outcome import agrees, count_requests, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import KindUploading, KindWatch, open_kind
 from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.canary import Canary, note_overruled
@@ -76,6 +76,7 @@ class Run:
         self._backoff = make_backoff(session.settings, session.runtime.chance)
         budgets = session.settings.validation.max_dead
         self._budget = watch_budget(budgets, session.journal.read, sources, self._stop)
+        self._requests_before = count_requests(summarise_kinds(session.journal.read))
         self._recorders: dict[Kind, Recorder] = {}
         """What is kept of a kind when it is done; the ids that its decoder remembers are not kept."""
 
@@ -91,6 +92,7 @@ class Run:
                 kinds=tuple(self._ahead()),
                 options=self._session.runtime.reporting.invocation.options,
                 state_dir=str(self._session.state.path),
+                outage_limit=self._settings.retry.outage_limit,
                 reads_back=self._settings.verify.sample > 0,
                 **name_account(self._journal.read),
             )
@@ -189,7 +191,10 @@ class Run:
 
     def samples(self) -> dict[Kind, list[Entry]]:
         """Return some of what was accepted, by kind; nothing if the run was stopped, or is paused."""
-        if self._stop.cause is not None or self._session.limiters.switch.off:
+        if self._stop.cause is not None:
+            return {}
+        self._levers.look_for_pause()  # a person may have resumed the run since the last look
+        if self._session.limiters.switch.off:
             return {}
         samples = {kind: recorder.ledger.candidates.sample for kind, recorder in self._recorders.items()}
         return {kind: drawn for kind, drawn in samples.items() if drawn}
@@ -203,5 +208,7 @@ class Run:
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
             closes = closes and all(agrees(self._journal.read, Kind(kind), figures) for kind, figures in kinds.items())
         summary = summarise(kinds, self._stop.cause or failure, closes=closes)
+        if self._requests_before == count_requests(kinds) != 0 and not summary.message:
+            summary = msgspec.structs.replace(summary, message="nothing was sent this time: nothing was left to send")
         result = UNSET if self.canary is None else self.canary.result
         return msgspec.structs.replace(summary, canary=result)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from masivo_stream.core.redact import named
 from masivo_stream.edges.files.findings_file import UNDER_WAY
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
@@ -47,7 +48,7 @@ def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     last = find_summary(state, journal, owner=owner)
     summary = explain(journal, state, msgspec.structs.replace(last, warnings=()))
     if last.report and (state.path / PAGE).exists():
-        summary = msgspec.structs.replace(summary, report=last.report)
+        summary = msgspec.structs.replace(summary, report=named(str(state.path / PAGE)))
     if owner:
         summary = msgspec.structs.replace(summary, next_steps=())
     return owner, summary
@@ -86,12 +87,11 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     last = read_stopped(state, kinds, closes=closes) or read_report(state, kinds)
     if last is not None:
         return last
-    ended = all(journal.read.read_all(Kind(kind)) for kind in kinds) and not any(
-        each.pending for each in kinds.values()
-    )
+    named = [kind for kind in Kind if journal.read.sources(kind)]  # of some, no line may have been read yet
+    ended = all(map(journal.read.read_all, named)) and not any(each.pending for each in kinds.values())
     if ended and kinds:
         return summarise(kinds, None, closes=closes)
-    if not any(journal.read.sources(kind) for kind in Kind):
+    if not named:
         return Summary(
             outcome="interrupted",
             exit_code=ExitCode.OUTAGE,

@@ -19,13 +19,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream import __version__
 from masivo_stream.core.checks.name_rewards import name_rewards
-from masivo_stream.core.next_steps import next_steps
+from masivo_stream.core.next_steps import count_all_given_up, next_steps
 from masivo_stream.core.redact import mask_urls, named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.catalogue_file import recall_names
 from masivo_stream.edges.files.findings_file import read_findings
 from masivo_stream.edges.files.state_dir import StateDir, read_last_words
 from masivo_stream.edges.journal import Journal, JournalReader
+from masivo_stream.flow.commands_of_run import commands_of
 from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
@@ -54,7 +55,9 @@ def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime)
     """Return what a report shows of what a process was started with."""
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
-        invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
+        invocation=msgspec.structs.replace(
+            invocation, again=_showable(invocation.again), options=_showable(invocation.options)
+        ),
         settings=_spell_all(settings),
         changed=tuple(
             name
@@ -139,11 +142,14 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
         ConfigurationError: the journal is damaged.
     """
     summary = msgspec.structs.replace(summary, fault_groups=find_fault_groups(journal.read, state, summary.kinds))
+    if given_up := count_all_given_up(summary):
+        what = "the only dead letter is" if given_up == 1 else f"all {given_up:,} dead letters are"
+        summary = msgspec.structs.replace(summary, hint="", message=f"{what} given up, and nothing is left to do")
     return msgspec.structs.replace(
         add_what_is_left(journal.read, summary),
         examples=find_examples(journal, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
-        next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
+        next_steps=next_steps(summary, commands_of(journal, str(state.path)), str(state.path)),
         report="",
         checks=read_checks(state.path),
         warnings=tuple(
