@@ -29,6 +29,7 @@ from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.errors import ExitCode, Interrupted
+from masivo_stream.model.notices import KindEnded, RunEnded
 from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 LOOK_AROUND = 60.0
@@ -44,6 +45,8 @@ class Watch:
     def __init__(self):
         self.builder, self.said, self.stop_after, self.run = None, [], None, None
         self.notices = []
+        self.every = 0.0
+        """Seconds between two looks, if each notice is too much to look at."""
 
     def show(self, state):
         """Show the latest snapshot to other processes."""
@@ -56,8 +59,8 @@ class Watch:
         if self.builder is None:
             self.builder = SnapshotBuilder(clock, resident=lambda: 1)
         self.builder.notify(notice)
-        shown = self.builder.snapshot()
-        self.said.append((clock.now(), shown))
+        if not self.said or clock.now() - self.said[-1][0] >= self.every or isinstance(notice, RunEnded | KindEnded):
+            self.said.append((clock.now(), self.builder.snapshot()))
         if self.stop_after is not None and clock.now() >= self.stop_after:
             self.stop_after = None
             self.run._stop.begin(Interrupted("SIGINT", ExitCode.INTERRUPTED))

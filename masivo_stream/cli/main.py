@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 EXPORT_FLAGS = ("--customers", "--events", "--transactions")
 
 
+_SENDS_NOTHING = frozenset({"validate", "plan", "check"})
+"""Commands that people stop before they migrate."""
+
+
 def build_app(command: str = "") -> "App":
     """Return the parser. Only `command` is imported; the other commands are listed by name."""
     from cyclopts import App
 
-    app = App(name="masivo-stream", help=ABOUT, version=__version__, help_format="markdown")
+    app = App(
+        name="masivo-stream",
+        help=ABOUT,
+        version=__version__,
+        help_format="markdown",
+        suppress_keyboard_interrupt=False,  # `run` says that a command was interrupted
+    )
     for name, summary in COMMANDS.items():
         module = name.replace("-", "_")
         if name == command:
@@ -65,7 +75,8 @@ def run(arguments: list[str]) -> int:
         _complain(str(error), error.place, error.hint, operation_of(error, arguments))
         return error.exit_code
     except KeyboardInterrupt:
-        _complain("interrupted", "", "")
+        nothing = ": nothing was sent" if _command(arguments) in _SENDS_NOTHING else ""
+        print(f"interrupted{nothing}", file=sys.stderr)  # noqa: T201 - the program's own output
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `generate | head`: the reader has seen enough
         from masivo_stream.cli.output import forget_output

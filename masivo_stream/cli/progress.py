@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from masivo_stream.cli.output import LateLog
+from masivo_stream.cli.output import LateLog, shows_sentences, write_error
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.settings import LogSettings
 
@@ -39,4 +39,9 @@ def showing_work_and_log(log: LogSettings, *, quiet: bool, warnings_only: bool =
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
     with showing_work(log, quiet=quiet) as line:
-        yield Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late), line])
+        if shows_sentences(log, terminal=terminal):
+            from masivo_stream.observe.terminal_warnings import TerminalWarnings
+
+            yield Observers([builder, TerminalWarnings(write_error), line])
+        else:
+            yield Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late), line])

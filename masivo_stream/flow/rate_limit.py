@@ -19,11 +19,12 @@ from msgspec import Struct
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
+from masivo_stream.core.pacing.seen_pace import lag_of_history
 from masivo_stream.core.pacing.timetable import Timetable
 from masivo_stream.edges.export.source import STDIN
 from masivo_stream.edges.secret import Credentials, name_quota
 from masivo_stream.edges.shared_dir.claims import claim
-from masivo_stream.edges.shared_dir.quota import Lane, News, QuotaFile, open_quota
+from masivo_stream.edges.shared_dir.quota import KEPT_SECONDS, Lane, News, QuotaFile, open_quota
 from masivo_stream.edges.time_zone import find_zone, timetable_of
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import find_shared_dir
@@ -135,7 +136,7 @@ class LimitScope:
 
     def __init__(self, name: str, pacer: Pacer, time_zone: str = "") -> None:
         """Go by `pacer`; the quota knows the scope as `name`. Hours of windows are on the clocks of `time_zone`."""
-        self.pacer, self.time_zone = pacer, time_zone
+        self.pacer, self.time_zone, self.lag = pacer, time_zone, 0.0
         self.lane = Lane(name, pacer.horizon)
         self._unanswered: dict[int, int] = {}
         """Tickets of departures of other processes by their numbers."""
@@ -179,6 +180,7 @@ class LimitScope:
             foreign=tuple(use.foreign for use in uses),
             held=max(0.0, self.pacer.held_until - now),
             time_zone=self.time_zone if self.pacer.timed else "",
+            lag=self.lag,
         )
 
 
@@ -314,6 +316,9 @@ class RateLimiter:
             return math.inf  # nothing departs
 
         self._quota.reserve([scope.lane for scope in self._shared], listen)
+        for scope in self._shared:
+            history = self._quota.departures(Lane(scope.lane.scope, KEPT_SECONDS))
+            scope.lag = lag_of_history(history, scope.pacer.windows)
         self._notify()
 
     def _reserve(self) -> list[int] | float:

@@ -17,11 +17,16 @@ EVERY = 0.2
 class WorkMeter:
     """Counts one step, and announces how far it is."""
 
-    def __init__(self, step: str, of: int, unit: WorkUnit, *, observer: Observer, clock: Clock) -> None:
-        """Count up to `of`; 0 if that is not known. The first notice comes with the first count."""
+    def __init__(
+        self, step: str, of: int, unit: WorkUnit, *, observer: Observer, clock: Clock, before: int = 0
+    ) -> None:
+        """Count up to `of`; 0 if that is not known. The first notice comes with the first count.
+
+        `before` were counted in earlier steps, if `of` counts several of them together.
+        """
         self._step, self._of, self._unit = step, of, unit
         self._observer, self._clock = observer, clock
-        self._done, self._announced = 0, -math.inf
+        self._done, self._announced = before, -math.inf
 
     def add(self, more: int) -> None:
         """Count further bytes, records or parts."""
@@ -33,7 +38,11 @@ class WorkMeter:
         now = self._clock.now()
         if now - self._announced >= EVERY or done == self._of:
             self._announced = now
-            self._observer.notify(WorkProgressed(step=self._step, done=done, of=self._of, unit=self._unit))
+            self.announce()
+
+    def announce(self) -> None:
+        """Announce how far the step is: it ends here, and others follow that are counted with it."""
+        self._observer.notify(WorkProgressed(step=self._step, done=self._done, of=self._of, unit=self._unit))
 
 
 @contextmanager

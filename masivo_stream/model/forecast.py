@@ -4,8 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Basis = Literal["sample", "checks", "plan"]
-"""A few stretches of the exports were read · the checks over all files have read them · `plan` has packed them."""
+Basis = Literal["sample", "checks", "plan", "retry"]
+"""A few stretches of the exports were read · the checks over all files have read them · `plan` has packed them · all of
+them were read, and these are the dead letters that a retry reads once more."""
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -22,6 +23,8 @@ class Expected(Struct, frozen=True, kw_only=True):
     """Requests that these take."""
     size: int
     """Bytes of text; 0 if they were not counted."""
+    dead: int = 0
+    """Of a retry: the dead letters when it took them. Those that it reads are no longer among them."""
     weight: int = 0
     """As how many bytes of text this estimate counts beside what is read since; 0 if all was counted."""
 

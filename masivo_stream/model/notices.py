@@ -129,6 +129,8 @@ class ScopeUse(Struct, frozen=True, kw_only=True):
     """Seconds for which no request leaves, whatever the windows allow."""
     time_zone: str = ""
     """Whose clocks the hours of windows are on; empty if no window has hours."""
+    lag: float = 0.0
+    """By how many seconds requests of earlier runs left later than the windows allowed; 0.0 if that is not known."""
 
 
 class QuotaUsed(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from masivo_stream.core.pacing.moved_end import OTHERS, Causes, EndWatch
+from masivo_stream.core.pacing.moved_end import OTHERS, SLOW, Causes, EndWatch
 from masivo_stream.core.pacing.seen_pace import LATEST, typical_gap
 from masivo_stream.core.pacing.shared_pace import Left, OtherLeft, slots_until_done, turns_of
 from masivo_stream.model.contract import Kind
@@ -62,6 +62,8 @@ class EndForecast:
         """Requests of this run since then; and of other runs before."""
         self._refused = self._in_a_row = 0
         """Refused requests: all of them, and those since the last one with another answer."""
+        self._latencies: deque[float] = deque(maxlen=LATEST)
+        """Seconds of the latest answers."""
         self._shows = _SHOWS
         """Seconds that the effects of a kind take to show: what the last wait took."""
         self._checks = ChecksPace()
@@ -80,10 +82,11 @@ class EndForecast:
             case BatchDeparted():
                 self._departures.append(now)
                 self._sent += 1
-            case BatchSent(outcome=outcome):
+            case BatchSent(outcome=outcome, seconds=seconds):
                 refused = outcome.startswith("refused")
                 self._refused += refused
                 self._in_a_row = self._in_a_row + 1 if refused else 0
+                self._latencies.append(seconds)
             case OtherRuns(left=left):
                 if len(left) != len(self.others):
                     self._taken += sum(self._taken_since())
@@ -175,6 +178,7 @@ class EndForecast:
         return Causes(
             seconds={
                 "the exports are checked as a whole, before anything is sent": self._checks.seconds(now),
+                SLOW: (sent + left) * self._waits_for_answers(),
                 "there was no answer for a while": self._outage.seconds(now),
                 "the server let no request through for a while": self._held,
                 "effects take their time to show": self._visible,
@@ -187,6 +191,13 @@ class EndForecast:
             },
             each=(ends_at - now) / left,
         )
+
+    def _waits_for_answers(self) -> float:
+        """Return for how many seconds a request usually waits because of answers."""
+        present = self._phases.present
+        if present is None or not self._latencies or self.others:
+            return 0.0
+        return min(self.windows.lag(present.kind, [*self._departures]), max(self._latencies))
 
     def _slots_of_others(self, left: int) -> int:
         """Return how many slots other runs will take until this one is done."""

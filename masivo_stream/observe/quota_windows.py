@@ -6,7 +6,7 @@ day only.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from msgspec import Struct, structs
@@ -92,10 +92,15 @@ class QuotaWindows:
             moment = last_departure(number, scopes, now=moment, timetable=self._timetable)
         return moment
 
+    def lag(self, kind: Kind, departures: Sequence[float]) -> float:
+        """Return by how many seconds these requests of a kind have left later than its windows would allow."""
+        windows = (reported.use.windows for reported in self._of(kind) if reported.use.scope != "general")
+        return max((typical_lag(departures, each) for each in windows), default=0.0)
+
     def _scheduled(self, reported: _Reported, now: float) -> ScheduledScope:
         """Return a scope whose windows are as much longer as requests usually leave later."""
         past = _past(reported.departures, now)
-        lag = typical_lag(past, reported.use.windows)
+        lag = typical_lag(past, reported.use.windows) or reported.use.lag
         windows = tuple(structs.replace(each, seconds=each.seconds + lag) for each in reported.use.windows)
         return ScheduledScope(windows, past, reported.held_until)
 

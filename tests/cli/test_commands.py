@@ -89,6 +89,13 @@ def test_a_dead_letter_is_corrected_and_sent(online, customers, tmp_path):
     letters.write_text(json.dumps({**letter, "raw": letter["raw"].replace("e-mail", "email")}) + "\n")
     ended = online("retry", "--json")
     assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+    (measured,) = [line for line in map(json.loads, ended.err.splitlines()) if line["event"] == "exports_measured"]
+    assert [measured[name] for name in ("records", "requests", "records_unread", "requests_left")] == [
+        {"customers": 1},
+        {"customers": 1},
+        1,
+        1,
+    ]
 
 
 def test_what_sends_nothing_need_not_wait_for_a_run_at_work(online, customers, tmp_path):

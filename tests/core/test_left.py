@@ -16,7 +16,7 @@ CONTRACT = CONTRACTS[Kind.EVENTS]
 counts = st.integers(0, 10_000_000)
 
 
-any_basis = st.sampled_from(["sample", "checks", "plan"])
+any_basis = st.sampled_from(["sample", "checks", "plan", "retry"])
 
 
 @st.composite
@@ -126,3 +126,18 @@ def test_the_ratio_of_requests_is_found_in_a_sample(kind, sizes, most, ratio):
     """Full requests; bodies that are too small for them; customers that stay whole and do not fit together."""
     found = request_ratio(CONTRACTS[kind], sizes, max_body_bytes=most)
     assert found == pytest.approx(ratio, rel=0.05)
+
+
+@given(lines=st.integers(1, 10_000), read=st.integers(0, 10_000), sized=st.booleans())
+def test_what_a_retry_reads_again_is_counted_down(lines, read, sized):
+    """By the bytes of the copies, or, if the exports' text is not known, by the dead letters that are left."""
+    read = min(lines, read)
+    expected = Expected(
+        basis="retry", records=lines, sendable=lines, items=lines, requests=lines, size=lines * 10, dead=lines + 5
+    )
+    figures = KindSummary(read=50_000, pending=read, accepted=49_995 - lines, dead=lines + 5 - read)
+    size = 1_000_000 if sized else 0
+    done = size - (lines - read) * 10 if sized else 0
+    left = forecast(CONTRACT, figures, bytes_read=done, size=size, expected=expected)
+    assert left.unread == lines - read
+    assert left.exact

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.pacing.moved_end import BEGUN, CHANGED, OTHERS, OTHERWISE, OVER, Causes, EndWatch
-from masivo_stream.core.pacing.seen_pace import ENOUGH, typical_gap, typical_lag
+from masivo_stream.core.pacing.seen_pace import ENOUGH, lag_of_history, typical_gap, typical_lag
 from masivo_stream.model.window import Window
 
 FIVE, HOUR = Window(1, 5.0), Window(1000, 3600.0)
@@ -84,3 +84,11 @@ def test_another_run_moves_the_end_both_ways():
     for ends_at, slots, why in ((1000.0, 0, None), (1500.0, 100, BEGUN), (1200.0, 40, OVER)):
         watch.look(1.0, ends_at, Causes(requests={OTHERS: slots}, each=5.0))
         assert (watch.moved and watch.moved.why) == why
+
+
+def test_a_history_says_something_if_it_has_used_the_windows_up():
+    """Requests an hour apart are not late: nothing waited."""
+    assert lag_of_history(every(5.5, 30), (FIVE, HOUR)) == pytest.approx(0.5)
+    assert lag_of_history(every(5.5, 30, wait=3000.0), (FIVE,)) == pytest.approx(0.5)
+    assert lag_of_history(every(3600, 30), (FIVE,)) == 0.0
+    assert lag_of_history([], ()) == 0.0

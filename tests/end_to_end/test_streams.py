@@ -2,10 +2,11 @@
 
 import json
 import shlex
+import signal
 import subprocess
 
 import pytest
-from end_to_end_tools import COMMAND, clean_environment, expected_ledger, run
+from end_to_end_tools import COMMAND, clean_environment, expected_ledger, run, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -211,3 +212,18 @@ def test_a_proxy_of_the_environment_is_not_used_but_reported(place):
     kept = place("cat third/report.json third/report.html").stdout
     assert b"127.0.0.1:9" in kept
     assert b"s3cret" not in kept
+
+
+def test_ctrl_c_says_that_nothing_was_sent(tmp_path):
+    """A person who stops a validation sees that it was stopped, and by what code."""
+    process = subprocess.Popen(
+        [COMMAND, "validate", "--customers", "-", "--state-dir", "look"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=clean_environment(),
+    )
+    wait_until((tmp_path / "look").exists, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"interrupted: nothing was sent\n")

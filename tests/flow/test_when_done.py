@@ -12,7 +12,7 @@ from fakes import NO_CONNECTION, REFUSED, event, record, transaction
 from virtual_time import run_virtually
 from when_done import EPOCH, LOOK_AROUND, Runs
 
-from masivo_stream.core.pacing.moved_end import BEGUN, OVER
+from masivo_stream.core.pacing.moved_end import BEGUN, OVER, SLOW
 from masivo_stream.model.contract import Kind
 
 C, E, T = Kind
@@ -135,6 +135,20 @@ def test_during_an_outage_no_end_is_promised(tmp_path):
     assert "there was no answer for a while" in {shown.moved.why for _, shown in watch.said if shown.moved}
 
 
+def test_slow_answers_move_the_end_with_their_reason(tmp_path):
+    """Nothing is known of them at first. The next process knows, and says the true end from the first second."""
+    chance = random.Random(1)
+    runs = Runs(tmp_path, limit="1/30s", latency=lambda: chance.uniform(0.5, 15.0), **SMALL)
+    three_kinds(runs, count=300)
+    watch, _ = runs.live(stop_after=1200)
+    assert {shown.moved.why for _, shown in watch.said if shown.moved} == {SLOW}
+    again, summary = runs.live()
+    assert summary.outcome == "complete"
+    first = next(shown for _, shown in again.said if shown.ends_at is not None)
+    begun, end = again.said[0][0], again.said[-1][0]
+    assert abs(first.ends_at - EPOCH - end) <= TENTH * (end - begun)
+
+
 def beside(path, begins, *, counts=(100, 100), stops=None, **flags):
     """Run two at once on one account; the second begins later. Return what each was seen to say."""
     chance = random.Random(0)
@@ -143,6 +157,8 @@ def beside(path, begins, *, counts=(100, 100), stops=None, **flags):
     for runs, count in zip(both, counts, strict=True):
         three_kinds(runs, count=count)
     watches = [runs.watch() for runs in both]
+    for watch in watches:
+        watch.every = 5.0
     watches[1].stop_after = stops
 
     async def go():

@@ -37,7 +37,10 @@ def forecast(
         None if nothing is known: nothing was read yet, or the size is unknown.
     """
     if expected is not None and expected.exact:
-        records, sendable, items = _difference(figures, expected, ended=0 < size <= bytes_read)
+        unread = _unread_again if expected.basis == "retry" else _difference
+        records = 0 if 0 < size <= bytes_read else unread(figures, expected, size - bytes_read)
+        part = records / expected.records if records else 0.0
+        sendable, items = expected.sendable * part, expected.items * part
     else:
         size = size or (expected.size if expected is not None else 0)
         weight = 0 if expected is None else expected.weight
@@ -71,11 +74,19 @@ def percent(share: float) -> int:
     return math.floor(share * 100 + 1e-9)
 
 
-def _difference(figures: KindSummary, expected: Expected, *, ended: bool) -> tuple[int, float, float]:
-    """Return how many records were not read, how many of these are sent, and the items in those, as counted before."""
-    records = 0 if ended else min(expected.records, max(0, expected.records - figures.read))
-    share = records / expected.records if records else 0.0
-    return records, expected.sendable * share, expected.items * share
+def _difference(figures: KindSummary, expected: Expected, _bytes: int) -> int:
+    """Return how many records were not read, by their number as it was counted before."""
+    return min(expected.records, max(0, expected.records - figures.read))
+
+
+def _unread_again(figures: KindSummary, expected: Expected, bytes_left: int) -> int:
+    """Return how many dead letters a retry has still to read: by their bytes if these are known, else by their number.
+
+    One that becomes a dead letter again counts as not read in the second case.
+    """
+    if bytes_left > 0:
+        return min(expected.records, -(-expected.records * bytes_left // max(1, expected.size)))
+    return min(expected.records, max(0, expected.records - (expected.dead - figures.dead)))
 
 
 def _estimate(figures: KindSummary, expected: Expected | None, share: float) -> tuple[int, float, float]:

@@ -16,6 +16,7 @@ NOTABLE = 0.1
 LEAST = 30.0
 """Seconds by which it may move in any case: no person plans by them."""
 
+SLOW = "answers are slow, or take different times, and each slot waits for them"
 CHANGED = "the settings were changed"
 OTHERS = "other runs"
 """The cause that other runs take slots: it is named by the direction in which it moves the end."""

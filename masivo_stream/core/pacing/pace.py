@@ -181,6 +181,11 @@ class Pacer:
         return max((window.seconds for window in self._windows), default=0.0)
 
     @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows that count."""
+        return self._windows
+
+    @property
     def seconds_each(self) -> float:
         """The seconds between two requests that the fastest window allows at least; 0.0 if there is no window."""
         return min((window.seconds / window.limit for window in self._windows if window.limit), default=0.0)

@@ -36,6 +36,13 @@ def typical_lag(departures: Sequence[float], windows: Sequence[Window]) -> float
     return median(lags) if len(lags) >= ENOUGH else 0.0
 
 
+def lag_of_history(departures: Sequence[float], windows: Sequence[Window]) -> float:
+    """Return the same for departures of earlier runs; 0.0 also if these have not used the windows up."""
+    shortest = min((each.seconds for each in windows if each.limit), default=0.0)
+    lag = typical_lag(departures, windows)
+    return lag if lag < shortest else 0.0
+
+
 def typical_gap(departures: Sequence[float]) -> float | None:
     """Return the seconds between two departures, long waits left out; None if too few have left."""
     latest = departures[-LATEST:]

@@ -10,13 +10,14 @@ Law: validated by a worker, or by any number of workers in turns, lines have the
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import compress
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import CustomerMemory
+from masivo_stream.core.reading.prover import stretches
 from masivo_stream.core.reading.purchases import Signs
 from masivo_stream.core.reading.reject import LineFault, check_customer, reject_duplicate, reject_line, skip_line
 from masivo_stream.core.reading.strict import Origin, Rules
@@ -268,8 +269,7 @@ class _ResultReader:
         if self._known is None:
             odd = {index: self._lengthen(result, run.line(index)) for index, result in odd_results.items()}
         else:
-            emails = self._results.emails[plain] or repeat(None)
-            columns = zip(customers, items, emails, strict=False)
+            columns = customers, items, self._results.emails[plain]
             customers, items, odd = self._note_each(run, odd_results, columns, self._known)
         return lay_out(run, odd, customers, items, file=self._origin.file, source=self._origin.source)
 
@@ -277,26 +277,32 @@ class _ResultReader:
         self,
         run: LineRun,
         odd_results: dict[int, _Odd],
-        plain: Iterator[tuple[str, int, str | None]],
+        plain: tuple[list[str], list[int], list[str]],
         known: CustomerMemory,
     ) -> tuple[list[str], list[int], dict[int, LineResult]]:
-        """Note the customer of each line, in order; return customers and items of entries, and all other results."""
+        """Note the customer of each line, in order; return customers and items of entries, and all other results.
+
+        `plain` are the customers, items and emails of the lines that are not odd.
+        """
         customers: list[str] = []
         items: list[int] = []
         odd: dict[int, LineResult] = {}
-        for index in range(len(run.bodies)):
-            if index in odd_results:
-                odd[index] = self._lengthen(odd_results[index], run.line(index))
-                continue
-            customer, count, email = next(plain)
-            reason = known.note(customer, email)
-            if reason is None:
-                customers.append(customer)
-                items.append(count)
-            else:
-                odd[index] = reject_duplicate(
-                    run.line(index), self._origin.file, reason, items=count, customer=customer
+        taken = 0
+        for lines, odd_lines in stretches(sorted(odd_results), len(run.bodies)):
+            part = slice(taken, taken + len(lines))
+            own, counts = plain[0][part], plain[1][part]
+            reasons = known.note_all(own, plain[2][part])
+            for index, reason in reasons.items():
+                line = run.line(lines[index])
+                odd[lines[index]] = reject_duplicate(
+                    line, self._origin.file, reason, items=counts[index], customer=own[index]
                 )
+            new = [index not in reasons for index in range(len(own))]
+            customers.extend(compress(own, new))
+            items.extend(compress(counts, new))
+            for index in odd_lines:
+                odd[index] = self._lengthen(odd_results[index], run.line(index))
+            taken = part.stop
         return customers, items, odd
 
     def _lengthen(self, odd: _Odd, line: Line) -> LineResult:

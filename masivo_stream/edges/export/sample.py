@@ -59,6 +59,17 @@ def sample_text(source: Input, places: int) -> TextSample:
         return _unpacked(source, stored, compression)
 
 
+def count_lines_of_file(source: Input) -> int:
+    """Return the lines of a file that is not compressed. Each ends with a newline.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with stored_bytes(source) as stored:
+        blocks = (stored.read_at(offset, LONG_STRETCH) for offset in range(0, source.size, LONG_STRETCH))
+        return sum(block.count(b"\n") for block in blocks)
+
+
 def _stretches(stored: StoredExport, size: int, places: int) -> tuple[bytes, ...]:
     if size <= places * STRETCH:
         return (_whole_lines(stored.read_at(0, size), first=True, last=True),)

@@ -135,18 +135,20 @@ class VerifyWork:
             chosen = self._all(accepted) if self._sample is None else self._drawn(accepted, _draw(self._sample, kind))
             self._begin_to_count(kind)
             await self._read_back(check, chosen)
+            self._meter.announce()
 
     def _begin_to_count(self, kind: Kind) -> None:
-        """Count the records of a kind that are read back, so that a person sees how many are left."""
-        session, sample = self._session, self._sample
-        known = summarise_kinds(session.journal.read).get(kind)
-        records = 0 if known is None else known.accepted
+        """Count the records of a kind, of all that are read back, so that a person sees how many are left."""
+        known, sample = summarise_kinds(self._session.journal.read), self._sample
+        accepted = {each: known[each].accepted if each in known else 0 for each in Kind}
+        chosen = [count if sample is None else min(count, sample.records) for count in accepted.values()]
         self._meter = WorkMeter(
             f"reading {kind} back",
-            records if sample is None else min(records, sample.records),
+            sum(chosen),
             "records",
-            observer=session.observer,
-            clock=session.clock,
+            observer=self._session.observer,
+            clock=self._session.clock,
+            before=sum(chosen[: list(Kind).index(kind)]),
         )
 
     async def _drawn(self, accepted: AcceptedRecords, draw: Sampling[Entry]) -> AsyncIterator[Entry]:

@@ -11,20 +11,23 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import anyio.to_thread
 import msgspec
 from msgspec import Struct, structs
 
 from masivo_stream import __version__
+from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.packing.pack import full_requests
 from masivo_stream.core.packing.sample_cost import request_ratio
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.edges.export.identity import encode_identity, identify_input
-from masivo_stream.edges.export.sample import TextSample, sample_text
+from masivo_stream.edges.export.sample import TextSample, count_lines_of_file, sample_text
 from masivo_stream.edges.export.source import Input, is_compressed, is_file
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
+from masivo_stream.flow.outcome import summarise_kinds
 from masivo_stream.flow.pipeline.read_exports import make_decoder
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -59,7 +62,10 @@ class PlannedExports(Struct, frozen=True, kw_only=True):
 async def expect(
     state: StateDir, journal: JournalReader, sources: Mapping[Kind, Sequence[Source]], settings: Settings
 ) -> dict[Kind, Expected]:
-    """Return what the exports of each kind hold; kinds of which nothing is known are left out."""
+    """Return what the exports of each kind hold; kinds of which nothing is known are left out.
+
+    Copies of dead letters that a retry sends belong to them. If they are all that is left, they are counted.
+    """
     planned = _planned(state, sources, settings)
     noted = journal.expected()
     found: dict[Kind, Expected] = {}
@@ -69,7 +75,11 @@ async def expect(
             found[kind] = planned[kind]
         elif known is not None and known.of == _digest(of_kind):
             found[kind] = known.expected
-        elif of_kind and not journal.read_all(kind) and not any(source.is_copy for source in of_kind):
+        elif journal.read_all(kind):
+            counted = _count_copies(kind, of_kind, settings, journal)
+            if counted is not None:
+                found[kind] = counted
+        elif of_kind and not any(source.is_copy for source in of_kind):
             sampled = await _sample(kind, of_kind, settings)
             if sampled is not None:
                 found[kind] = sampled
@@ -88,7 +98,7 @@ def recount(expected: Mapping[Kind, Expected], counted: Mapping[Kind, CountedExp
     found = dict(expected)
     for kind, each in counted.items():
         before = expected.get(kind)
-        if before is None or before.basis == "plan":
+        if before is None or before.basis in {"plan", "retry"}:
             continue
         full = full_requests(CONTRACTS[kind], records=before.sendable, items=before.items)
         least = full_requests(CONTRACTS[kind], records=each.records, items=each.items)
@@ -172,6 +182,25 @@ async def _read(found: Input, places: int) -> TextSample:
     return await anyio.to_thread.run_sync(sample_text, found, places, abandon_on_cancel=True)
 
 
+def _count_copies(kind: Kind, sources: Sequence[Source], settings: Settings, journal: JournalReader) -> Expected | None:
+    """Return what a kind holds if all but new copies was read; None if it has no new copies, or they cannot be read."""
+    consumed, known = journal.consumed(kind), summarise_kinds(journal).get(kind.value)
+    copies = [source for source in sources if source.is_copy and source.number not in consumed]
+    if not copies or known is None:
+        return None
+    taken = _Sampled(kind, settings)
+    try:
+        for source in copies:
+            taken.take(source, sample_text(source.input, _PLACES))
+        copied = taken.expected(copies, copies)
+        lines = sum(count_lines_of_file(source.input) for source in copies)
+    except (OSError, MasivoStreamError):  # the run meets it, too, and reports it
+        return None
+    if copied is None or not copied.records:
+        return None
+    return structs.replace(copied, basis="retry", records=lines, dead=known.dead, weight=0)
+
+
 class _Sampled:
     """Adds up what stretches of exports hold."""
 
@@ -193,7 +222,8 @@ class _Sampled:
         for stretch in sample.stretches:
             lines = LineSplitter(max_line_bytes=self._settings.validation.max_line_bytes)
             pieces = [*lines.cut(stretch), *lines.flush()]
-            results = self._decoder.validate_all(pieces, source.name, source.number)
+            validate = partial(validate_dead_letters, self._decoder) if source.is_copy else self._decoder.validate_all
+            results = validate(pieces, source.name, source.number)
             self._records += count_lines(results) * share
             for result in results:
                 self._sizes += _sent(result)
