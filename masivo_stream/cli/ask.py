@@ -19,10 +19,10 @@ def agreed(question: str) -> bool:
     """
     if not is_asked():
         return False
-    sys.stderr.write(f"{question} Type yes: ")
-    sys.stderr.flush()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        sys.stderr.write(f"{question} Type yes: ")
+        sys.stderr.flush()
         return sys.stdin.readline().strip().lower() == "yes"
     except KeyboardInterrupt:
         sys.stderr.write("\nNothing was changed.\n")
