@@ -15,7 +15,7 @@ from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import summarise, summarise_kinds
 from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report, read_stopped
-from masivo_stream.flow.revert_state import RevertState, all_but_counted, blocked, read_revert_state
+from masivo_stream.flow.revert_state import RevertState, all_again, all_but_counted, blocked, read_revert_state
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.ports import Clock
@@ -118,7 +118,7 @@ def _describe_revert(reverts: RevertState, journal: Journal, place: str) -> tupl
     if (error := blocked(reverts, journal, place)) is not None:
         return str(error), error.hint
     if reverts.counted:
-        return "all of this run was taken back", "the command that started the run migrates everything again"
+        return "all of this run was taken back", all_again(journal, place)
     if reverts.whole:
         message = "all of this run was taken back, except customers who have made a transaction of their own since"
         return message, all_but_counted(journal, place)
