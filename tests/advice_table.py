@@ -56,6 +56,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'
         ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+        (
+            'save it as "CSV UTF-8", or convert it: iconv -f utf-16 -t utf-8'
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
     },
     "flow/mending/open_state.py": {
         (
@@ -1724,7 +1727,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "cli/mend.py": {
         "--map takes OLD=NEW, each old value once": "the message above a hint",
-        "--zone takes a time zone": "the message above a hint",
+        "--zone takes an offset, not a name": "the message above a hint",
         " --state-dir {…}": "a flag in other advice, which names the run",
     },
     "observe/mend_list.py": {

@@ -200,6 +200,15 @@ def test_values_are_taken_from_a_table_by_id(migrated):
     ] * 2
 
 
+def test_lines_without_a_correction_are_not_called_missing(migrated):
+    """Their ids are in the table: only the correction is not."""
+    migrated("dead-letters", "--csv", "-o", "list.csv")
+    text = Path("list.csv").read_text(encoding="utf-8-sig").splitlines()
+    Path("list.csv").write_text("\n".join([text[0], f"{text[1]}2020-01-01T10:00:00Z", *text[2:]]) + "\n")
+    found = json.loads(migrated("mend", "customers", "--csv", "list.csv", "--dry-run", "--json").out)
+    assert (found["changed"], found["left"]) == (1, {"no correction is filled in for it": 5})
+
+
 def test_the_list_for_the_owner_comes_back_filled_in(migrated):
     """Without a word about the format: `correction` is the last column."""
     done = migrated("dead-letters", "--csv", "-o", "list.csv")
