@@ -33,6 +33,17 @@ GROUPS = {
 }
 """Flags that several commands share, in the order in which they are shown. The first three are what matters most."""
 
+IDLE = "No effect here"
+"""The flags that a command takes because others do, so that one list of flags fits both; they change nothing of it."""
+
+_PACKING = "workers max-body-bytes max-dead skip-checks duplicate-purchase"
+_VALIDATING = f"{_PACKING} unknown-fields discounted-value transaction-types max-line-bytes"
+_IDLE = {
+    **dict.fromkeys(("status", "report"), _VALIDATING),
+    **dict.fromkeys(("mend", "dead-letters"), _PACKING),
+    **dict.fromkeys(("check", "verify"), "max-dead"),
+}
+
 _VALUES = {
     "FILE": ("customers events transactions catalogue api-key-file ca-file config faults planted store port-file svg"),
     "PATH": "output",
@@ -83,7 +94,7 @@ def help_of(app: "App", command: str, *, short: bool = False, width: int | None 
     about = [text for text in texts if text not in example]
     described = [_wrapped(text, width) for text in (_usage(command, flags), *(about[:1] if short else about))]
     described += [text.replace("Example: ", "Example:\n  ") for text in example]  # not wrapped: it is to be pasted
-    groups = _in_groups(flags, exports_first=command in _OF_EXPORTS)
+    groups = _in_groups(flags, frozenset(_IDLE.get(command, "").split()), exports_first=command in _OF_EXPORTS)
     shown = [flag for members in groups.values() for flag in members][: _FIRST if short else None]
     for head, members in groups.items():
         if explained := [flag for flag in members if flag in shown]:
@@ -118,16 +129,17 @@ def _paragraphs(docstring: str) -> Iterator[str]:
             yield plain.replace("`", "")
 
 
-def _in_groups(flags: list["Argument"], *, exports_first: bool) -> dict[str, list["Argument"]]:
+def _in_groups(flags: list["Argument"], idle: frozenset[str], *, exports_first: bool) -> dict[str, list["Argument"]]:
     """Return the flags by group, in the order of the table; a command's own come first, in the order of its code."""
     place = {name: (head, at) for head, names in GROUPS.items() for at, name in enumerate(names.split())}
     first, *others = GROUPS
     heads = (first, OWN, *others) if exports_first else (OWN, first, *others)
-    found: dict[str, list[tuple[int, Argument]]] = {head: [] for head in heads}
+    found: dict[str, list[tuple[int, Argument]]] = {head: [] for head in (*heads, IDLE)}
     for flag in flags:
         own = flag.required or flag.index is not None
-        head, at = (OWN, 0) if own else place.get(flag.name.lstrip("-"), (OWN, 0))
-        found[head].append((at, flag))
+        name = flag.name.lstrip("-")
+        head, at = (OWN, 0) if own else place.get(name, (OWN, 0))
+        found[IDLE if name in idle else head].append((at, flag))
     return {
         head: [flag for _, flag in sorted(members, key=lambda member: member[0])]
         for head, members in found.items()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.cli.help import GROUPS, OWN, help_of
+from masivo_stream.cli.help import GROUPS, IDLE, OWN, help_of
 from masivo_stream.cli.lines import wrap
 from masivo_stream.cli.main import COMMANDS, build_app
 
@@ -35,7 +35,7 @@ def test_help_explains_every_flag_once(name):
     named = {flag.name for flag in flags_of(name) if flag.index is None}
     assert sorted(explained) == sorted(named)
     for head in re.findall(r"^(\w[^:\n]*)$(?=\n  )", text, re.MULTILINE):
-        assert head in {OWN, *GROUPS}
+        assert head in {OWN, *GROUPS, IDLE}
     for flag in flags_of(name):
         assert (flag.parameter.help or "").split()[0].strip("`") in text, flag.name
 

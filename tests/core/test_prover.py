@@ -1,5 +1,6 @@
 """The extension that proves lines: what it calls clean is clean, and most of what is clean it calls so."""
 
+import importlib.util
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import msgspec
@@ -22,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct, structs
 
+from masivo_stream.core import reading
 from masivo_stream.core.reading import prover as prover_module
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.marks import read_raw_mark
@@ -404,6 +407,18 @@ def test_no_field_is_named_in_the_source():
     code = re.sub(r"/\*.*?\*/", "", SOURCE, flags=re.DOTALL)
     texts = set(re.findall(r'"(\w+)"', code))
     assert not texts & {"id", "email", "events", "transactions", "amount", "issued_at", "purchase_id", "PURCHASE"}
+
+
+def test_an_extension_of_other_sources_is_not_used(monkeypatch):
+    """It may have any names, or none of those that are wanted."""
+    old = ModuleType(f"{reading.__name__}._prover")
+    monkeypatch.setitem(sys.modules, old.__name__, old)
+    monkeypatch.setattr(reading, "_prover", old, raising=False)
+    spec = importlib.util.spec_from_file_location("prover_beside_an_old_extension", prover_module.__file__)
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert not again.is_built()
+    assert again.describe_validator().endswith("built from other sources")
 
 
 class Own(Struct):

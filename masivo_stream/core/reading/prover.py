@@ -29,13 +29,14 @@ _INTERFACE = 4
 _BUILT = _FITS = False
 try:
     from masivo_stream.core.reading import _prover
-    from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` uses these from here
-    from masivo_stream.core.reading._prover import divide as divide  # noqa: PLC0414
-    from masivo_stream.core.reading._prover import hash_of as hash_of  # noqa: PLC0414
 except ImportError:  # it was not built, or does not fit this Python
     pass
 else:
     _BUILT, _FITS = True, getattr(_prover, "INTERFACE", 1) == _INTERFACE
+    if _FITS:  # another one may have other names
+        from masivo_stream.core.reading._prover import Prover as Prover  # noqa: PLC0414 - `quick_look` has these from here
+        from masivo_stream.core.reading._prover import divide as divide  # noqa: PLC0414
+        from masivo_stream.core.reading._prover import hash_of as hash_of  # noqa: PLC0414
 
 MOST_FIELDS = 64
 """Fields of one object that the extension takes."""
