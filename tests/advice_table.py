@@ -1453,6 +1453,10 @@ TABLE: dict[str, dict[str, str]] = {
         "next:\n  masivo-stream migrate --from {…}": "prepare::what_was_prepared_is_migrated",
     },
     "observe/resolution_list.py": {
+        (
+            "since then, these or other events changed the metrics of {found} of {looked_at} customers: it was probably"
+            " applied; look two or three of them up in the account, then use --accept; --resend would count them twice"
+        ): "deciding::events_that_have_left_a_trace_are_looked_up_and_accepted",
         "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::a_batch_that_is_found_in_the_account_is_accepted"
         ),
