@@ -214,6 +214,9 @@ TABLE: dict[str, dict[str, str]] = {
             " --recursive; migrate --from takes the URL of its copy"
         ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
+        (
+            "this writes a mapping to begin with: masivo-stream prepare --init three-tables {…} -o mapping.toml"
+        ): "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name one that all of them share: --parts parts": ("scheduler::a_preparation_names_a_directory_for_its_parts"),
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",

@@ -341,6 +341,21 @@ def test_what_a_retry_would_send_is_what_it_sends(migrated):
     assert json.loads(done.out)["kinds"]["customers"]["accepted"] == 4
 
 
+def test_a_retry_of_a_run_that_was_stopped_says_what_else_it_sends(online, request):
+    """The run continues with it: what is pending, and what is not read yet."""
+    made = [{**record(Kind.CUSTOMERS, number), "id": f"{request.node.name}-{number}"} for number in range(9)]
+    for each in made[:3]:
+        each["email"] = f"{each['id']}@example.com"
+        each["registration_date"] = ZONELESS
+    write_export(Path("customers.ndjson"), made)
+    flags = ("--customers", "customers.ndjson", "--max-dead", "1", "--no-verify", "--quiet")
+    assert online("migrate", *flags).code == 6
+    found = json.loads(online("retry", "--dry-run", "--json").out)
+    assert found["pending"] + found["unread"] == 6
+    shown = " ".join(online("retry", "--dry-run").out.split())
+    assert "nothing sent: retry would send 0 of 3 dead letters and with it, the run continues: 6 pending" in shown
+
+
 def test_dead_letters_that_a_retry_has_taken_cannot_be_undone(migrated):
     """Nor can those that were edited since; nothing is changed then."""
     correct(migrated, "invalid_value", "registration_date", "--zone", "Z")
