@@ -88,7 +88,7 @@ class DeadLetterList(Struct, frozen=True, kw_only=True):
     pending: int = 0
     """Records of the run that are read and not sent: a retry sends them, too."""
     unread: int = 0
-    """Records that are not read yet, as far as that is known: the same holds for them."""
+    """Records that are not read yet: the same holds for them; 0 if that is not known."""
     unread_exact: bool = False
     """Whether these are counted, not estimated."""
 
