@@ -14,7 +14,6 @@ from masivo_stream.cli.main import run
 from masivo_stream.model.contract import Kind
 from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
-
 LEFT_FROZEN = count(1)
 """Counts the tests that leave frozen objects behind."""
 
