@@ -254,7 +254,7 @@ def _check_zone(zone: str) -> str:
     from masivo_stream.core.mending.new_values import is_zone
 
     if not is_zone(zone):
-        raise _wrong("--zone takes a time zone", "write Z, or an offset such as -05:00")
+        raise _wrong("--zone takes an offset, not a name", "write Z, or an offset such as -05:00")
     return zone
 
 
