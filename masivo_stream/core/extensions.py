@@ -23,5 +23,5 @@ def describe_extensions(found: Mapping[str, bool]) -> str:
     if not missing:
         return f"all {len(found)} at work"
     if len(missing) == len(found):
-        return "none was built: install the package again where there is a C compiler, and it is faster"
+        return "no extension was built: install the package again where there is a C compiler, and it is faster"
     return f"{', '.join(missing)} not built, or built from other sources: install the package again"
