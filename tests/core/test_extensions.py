@@ -11,7 +11,9 @@ PACKAGE = Path(masivo_stream.__file__).parent
 def test_what_is_missing_is_named():
     assert describe_extensions({"one": True, "other": True}) == "all 2 at work"
     assert describe_extensions({"one": True, "other": False, "third": False}).startswith("other, third not built, or")
-    assert describe_extensions({"one": False, "other": False}).startswith("no extension was built: install the package again")
+    assert describe_extensions({"one": False, "other": False}).startswith(
+        "no extension was built: install the package again"
+    )
 
 
 def test_each_extension_of_the_package_is_known():
