@@ -56,6 +56,9 @@ TABLE: dict[str, dict[str, str]] = {
         (
             'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'
         ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
+        (
+            'save it as "CSV UTF-8", or convert it: iconv -f utf-16 -t utf-8'
+        ): "mending::a_wrong_table_is_corrected_as_its_hint_says",
     },
     "flow/mending/open_state.py": {
         (
@@ -211,6 +214,9 @@ TABLE: dict[str, dict[str, str]] = {
             " --recursive; migrate --from takes the URL of its copy"
         ): "objects::tables_in_a_bucket_are_prepared_as_the_hints_say",
         "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
+        (
+            "this writes a mapping to begin with: masivo-stream prepare --init three-tables {…} -o mapping.toml"
+        ): "prepare::a_command_is_completed",
         "name another file with -o": "prepare::a_command_is_completed",
         "name one that all of them share: --parts parts": ("scheduler::a_preparation_names_a_directory_for_its_parts"),
         "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
@@ -1450,6 +1456,10 @@ TABLE: dict[str, dict[str, str]] = {
         "next:\n  masivo-stream migrate --from {…}": "prepare::what_was_prepared_is_migrated",
     },
     "observe/resolution_list.py": {
+        (
+            "since then, these or other events changed the metrics of {found} of {looked_at} customers: it was probably"
+            " applied; look two or three of them up in the account, then use --accept; --resend would count them twice"
+        ): "deciding::events_that_have_left_a_trace_are_looked_up_and_accepted",
         "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::a_batch_that_is_found_in_the_account_is_accepted"
         ),
@@ -1724,7 +1734,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "cli/mend.py": {
         "--map takes OLD=NEW, each old value once": "the message above a hint",
-        "--zone takes a time zone": "the message above a hint",
+        "--zone takes an offset, not a name": "the message above a hint",
         " --state-dir {…}": "a flag in other advice, which names the run",
     },
     "observe/mend_list.py": {

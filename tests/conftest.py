@@ -28,9 +28,10 @@ SLOW = "mark.slow"
 
 # The time of an example depends on the machine and its load. So there is no deadline, and Hypothesis calls a strategy
 # too slow only if it takes 30 seconds for a few examples. CI draws the same examples every time, so more of them find
-# nothing new there: they are for a developer.
-for profile, examples in (("default", 100), ("ci", 50)):
-    settings.register_profile(profile, settings.get_profile(profile), deadline=None, max_examples=examples)
+# nothing new there: they are for a developer. `--hypothesis-profile few` is for one more Python.
+for profile, examples in (("default", 100), ("ci", 50), ("few", 15)):
+    base = settings.get_profile("default" if profile == "default" else "ci")
+    settings.register_profile(profile, base, deadline=None, max_examples=examples)
 settings.load_profile(settings.get_current_profile_name())
 
 

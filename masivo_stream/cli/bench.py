@@ -1,7 +1,6 @@
 """`masivo-stream bench`: how fast this machine validates, packs and sends."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from masivo_stream.cli.ask import agreed
 from masivo_stream.cli.options import ExportFlags, Switch
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
@@ -171,12 +171,8 @@ def _aim(target: TargetFlags, *, own_data: bool) -> "BenchTarget | None":
 
 
 def _agreed(url: str, *, own_data: bool) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
     what = "the records of your exports" if own_data else "made-up records"
-    sys.stderr.write(f"Send {what} again and again, as fast as possible, to {url}? Type yes: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() == "yes"
+    return agreed(f"Send {what} again and again, as fast as possible, to {url}?")
 
 
 @contextmanager

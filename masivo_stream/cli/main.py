@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 EXPORT_FLAGS = ("--customers", "--events", "--transactions")
 
 
-_SENDS_NOTHING = frozenset({"validate", "plan", "check"})
-"""Commands that people stop before they migrate."""
+_INTERRUPTED = {
+    **dict.fromkeys(("validate", "plan", "check"), "interrupted: nothing was sent"),
+    **dict.fromkeys(("migrate", "retry"), "interrupted: the same command continues from here"),
+}
+"""What Ctrl-C leaves. While a migration sends, it stops in an orderly way instead, and has a summary."""
 
 
 def build_app(command: str = "") -> "App":
@@ -75,8 +78,8 @@ def run(arguments: list[str]) -> int:
         _complain(str(error), error.place, error.hint, operation_of(error, arguments))
         return error.exit_code
     except KeyboardInterrupt:
-        nothing = ": nothing was sent" if _command(arguments) in _SENDS_NOTHING else ""
-        print(f"interrupted{nothing}", file=sys.stderr)  # noqa: T201 - the program's own output
+        what = _INTERRUPTED.get(_command(arguments), "interrupted")
+        print(what, file=sys.stderr)  # noqa: T201 - the program's own output
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # `generate | head`: the reader has seen enough
         from masivo_stream.cli.output import forget_output

@@ -1,6 +1,5 @@
 """`masivo-stream mend`."""
 
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from masivo_stream.cli.ask import agreed
 from masivo_stream.cli.options import CommonFlags, Switch, ValidationFlags, settings_from
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.errors import ConfigurationError
@@ -170,7 +170,7 @@ def _agree(flags: MendFlags, found: "Mended") -> bool:
     from masivo_stream.observe.mend_list import print_mended
 
     print_mended(Console(stderr=True, highlight=False), found)
-    if not _agreed(f"Change {found.changed:,} dead letters?"):
+    if not agreed(f"Change {found.changed:,} dead letters?"):
         raise ConfigurationError(
             "not confirmed: nothing was changed", operation=_OPERATION, hint="answer yes, or give --yes"
         )
@@ -198,7 +198,7 @@ def _undo(settings: "Settings", flags: MendFlags, common: CommonFlags) -> int:
 
     def agree(last: "MadeCorrection") -> bool:
         what = f"Undo correction {last.number} ({last.what}, {last.dead_letters:,} dead letters of {last.kind})?"
-        if not flags.yes and not flags.dry_run and not _agreed(what):
+        if not flags.yes and not flags.dry_run and not agreed(what):
             raise ConfigurationError(
                 "not confirmed: nothing was changed", operation=_OPERATION, hint="answer yes, or give --yes"
             )
@@ -254,7 +254,7 @@ def _check_zone(zone: str) -> str:
     from masivo_stream.core.mending.new_values import is_zone
 
     if not is_zone(zone):
-        raise _wrong("--zone takes a time zone", "write Z, or an offset such as -05:00")
+        raise _wrong("--zone takes an offset, not a name", "write Z, or an offset such as -05:00")
     return zone
 
 
@@ -266,11 +266,3 @@ def _check_reason(reason: str) -> str:
 
 def _wrong(what: str, hint: str) -> ConfigurationError:
     return ConfigurationError(what, operation="read the command", hint=hint)
-
-
-def _agreed(question: str) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    sys.stderr.write(f"{question} Type yes: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() == "yes"

@@ -103,9 +103,11 @@ def prepare(
     if start.print_sql is not None:
         return _print_preset(start.print_sql)
     if start.init is not None:
+        _check_no_table(start.init, "a preset")
         return _init(start.init, paths, output)
     if len(paths) != 1:
         raise _wrong("needs one mapping", "masivo-stream prepare --init shopify src/ -o mapping.toml writes one")
+    _check_no_table(paths[0], "a mapping")
     common = common or CommonFlags()
     settings = settings_from(common, validation, SchedulerFlags(scheduler=in_parts.scheduler))
     if in_parts.scheduler and not in_parts.parts:
@@ -383,6 +385,23 @@ def _show_as_lines() -> "ShowStep":
         sys.stderr.write(f"{step.share:4.0%} {step.step}{left}\n")
 
     return show
+
+
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".json", ".ndjson", ".jsonl", ".db", ".sqlite", ".sqlite3", ".xlsx")
+
+
+def _check_no_table(name: str, wanted: str) -> None:
+    """Check that a name is not that of a table, which people give in the place of what is `wanted`."""
+    if name.lower().removesuffix(".gz").removesuffix(".zst").endswith(_TABLES):
+        import shlex
+
+        from masivo_stream.core.reading.object_urls import shown_url
+
+        shown = shlex.quote(shown_url(name))
+        raise _wrong(
+            f"takes {wanted} here, and {shown} is a table",
+            f"this writes a mapping to begin with: masivo-stream prepare --init three-tables {shown} -o mapping.toml",
+        )
 
 
 def _wrong(what: str, hint: str) -> ConfigurationError:

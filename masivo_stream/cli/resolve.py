@@ -1,12 +1,12 @@
 """`masivo-stream resolve`."""
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from masivo_stream.cli.ask import agreed, is_asked
 from masivo_stream.cli.options import (
     CommonFlags,
     ConfirmationFlags,
@@ -101,8 +101,4 @@ def resolve(
 
 def _agreed(batches: list[str]) -> bool:
     """Return whether a person agrees. A script that names batches has decided already."""
-    if sys.stdin is None or not sys.stdin.isatty():
-        return True
-    sys.stderr.write(f"Send {', '.join(batches)} again? What was already applied then counts twice. Type yes: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() == "yes"
+    return not is_asked() or agreed(f"Send {', '.join(batches)} again? What was already applied then counts twice.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from masivo_stream.cli.ask import agreed
 from masivo_stream.cli.options import AccountFlags, CommonFlags, SendingFlags, Switch, ValidationFlags, settings_from
 from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
@@ -119,8 +120,4 @@ def _describe_others(others: "Sequence[OtherRun]") -> str:
 
 
 def _agreed(start: str, end: str, base_url: str) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    sys.stderr.write(f"Take back every customer migrated from {start} to {end} at {base_url}? Type yes: ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() == "yes"
+    return agreed(f"Take back every customer migrated from {start} to {end} at {base_url}?")

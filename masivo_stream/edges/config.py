@@ -20,6 +20,7 @@ import msgspec
 from msgspec import inspect
 
 from masivo_stream.core.reading.object_urls import is_folder_url, is_url
+from masivo_stream.core.redact import named
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.hours import cover_the_day
@@ -387,6 +388,9 @@ def _check(settings: Settings) -> None:
         raise _wrong("is longer than longest_delay", "first_delay", "lower first_delay, or raise longest_delay")
 
 
+_AS_IN_A_SHELL = "write the path of a program and its arguments as in a shell; for more than that, give a script"
+
+
 def _check_notify(notify: NotifySettings) -> None:
     """Check who is notified. What is given is not shown: the path of such a URL is often its password."""
     parts = _split(notify.notify) if notify.notify else None
@@ -396,13 +400,15 @@ def _check_notify(notify: NotifySettings) -> None:
         return
     try:
         words = shlex.split(notify.notify_command)
-    except ValueError:
-        words = []
+    except ValueError as error:
+        raise _wrong("has a quote that is not closed", "notify_command", _AS_IN_A_SHELL) from error
     if not words or shutil.which(words[0]) is None:
+        # What is like `TOKEN=…` or a URL is no program, and may be a password.
+        shown = bool(words) and not {"=", ":", "@"} & set(words[0])
         raise _wrong(
-            "begins with no program that can be started",
+            f"begins with {named(words[0])}, which cannot be started" if shown else "begins with no program",
             "notify_command",
-            "write the path of a program and its arguments as in a shell; for more than that, give a script",
+            _AS_IN_A_SHELL,
         )
 
 

@@ -26,7 +26,7 @@ class WorkMeter:
         """
         self._step, self._of, self._unit = step, of, unit
         self._observer, self._clock = observer, clock
-        self._done, self._announced = before, -math.inf
+        self._done, self._announced, self._hindered = before, -math.inf, ""
 
     def add(self, more: int) -> None:
         """Count further bytes, records or parts."""
@@ -42,7 +42,15 @@ class WorkMeter:
 
     def announce(self) -> None:
         """Announce how far the step is: it ends here, and others follow that are counted with it."""
-        self._observer.notify(WorkProgressed(step=self._step, done=self._done, of=self._of, unit=self._unit))
+        self._observer.notify(
+            WorkProgressed(step=self._step, done=self._done, of=self._of, unit=self._unit, hindered=self._hindered)
+        )
+
+    def hinder(self, why: str) -> None:
+        """Announce that the step does not go on at present, or with an empty text that it does again."""
+        if why != self._hindered:
+            self._hindered = why
+            self.announce()
 
 
 @contextmanager

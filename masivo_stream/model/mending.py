@@ -85,6 +85,12 @@ class DeadLetterList(Struct, frozen=True, kw_only=True):
     causes: tuple[DeadLetterCause, ...] = ()
     causes_left_out: int = 0
     corrections: tuple[MadeCorrection, ...] = ()
+    pending: int = 0
+    """Records of the run that are read and not sent: a retry sends them, too."""
+    unread: int = 0
+    """Records that are not read yet: the same holds for them; 0 if that is not known."""
+    unread_exact: bool = False
+    """Whether these are counted, not estimated."""
 
 
 class EditExample(Struct, frozen=True, kw_only=True):

@@ -363,6 +363,8 @@ class WorkProgressed(Struct, frozen=True, kw_only=True):
     of: int
     """0 if that is not known."""
     unit: WorkUnit
+    hindered: str = ""
+    """Why it does not go on at present; empty if it does."""
 
 
 class NotifyFailed(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,10 @@ _SHOWS = 10.0
 _ENOUGH_BESIDE = 20
 """Departures that say something of the pace if other runs use the account: turns are not as regular as windows are."""
 
+_MOST_REFUSED = 10
+"""Refusals in a row beyond which no end is promised. One bad record in a batch of 1000 is found with fewer."""
+
+_REFUSED = "no finishing time while the API refuses every request"
 _UNMEASURED = "no finishing time yet: a sample of the exports is being read"
 _UNKNOWN = "no finishing time: how much the exports hold is not known"
 
@@ -56,7 +60,8 @@ class EndForecast:
         """The same when they were seen first."""
         self._sent = self._taken = 0
         """Requests of this run since then; and of other runs before."""
-        self._refused = 0
+        self._refused = self._in_a_row = 0
+        """Refused requests: all of them, and those since the last one with another answer."""
         self._latencies: deque[float] = deque(maxlen=LATEST)
         """Seconds of the latest answers."""
         self._shows = _SHOWS
@@ -78,7 +83,9 @@ class EndForecast:
                 self._departures.append(now)
                 self._sent += 1
             case BatchSent(outcome=outcome, seconds=seconds):
-                self._refused += outcome.startswith("refused")
+                refused = outcome.startswith("refused")
+                self._refused += refused
+                self._in_a_row = self._in_a_row + 1 if refused else 0
                 self._latencies.append(seconds)
             case OtherRuns(left=left):
                 if len(left) != len(self.others):
@@ -123,6 +130,8 @@ class EndForecast:
             return ""
         if self._outage.what:
             return self._outage.what
+        if self._in_a_row > _MOST_REFUSED:
+            return _REFUSED
         if not self._phases.known or self._phases.left is not None:
             return ""
         return _UNKNOWN if self._phases.measured else _UNMEASURED
@@ -132,6 +141,8 @@ class EndForecast:
 
     def _forecast(self, now: float, shift: float) -> Ends:
         if self._waits.stopping or self._waits.paused is not None or self._outage.what:
+            return None, None
+        if self._in_a_row > _MOST_REFUSED:
             return None, None
         present, left = self._phases.present, self._phases.left
         own = None if present is None else requests_left(present)

@@ -4,6 +4,7 @@ Accounts that a person should look at come first.
 """
 
 from collections.abc import Callable
+from textwrap import wrap
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -50,7 +51,8 @@ def draw_fleet(fleet: FleetSnapshot, *, lines: int, width: int = 80) -> Renderab
     """Return what is shown of a fleet in a number of lines and columns."""
     rows = sorted(fleet.accounts, key=_urgency)
     room = max(1, lines - _AROUND)
-    above = [*((line, "bold") for line in fleet_end_lines(fleet)), *fleet_step_lines(rows)][: max(1, room // 2)]
+    answers = [(part, "bold") for line in fleet_end_lines(fleet) for part in wrap(line, width)]
+    above = [*answers, *fleet_step_lines(rows)][: max(1, room // 2)]
     below = fleet_warning_lines(fleet, most=min(_MOST_WARNINGS, room // 4))
     most = max(1, room - len(above) - len(below))
     shown, hidden = rows[:most], rows[most:]

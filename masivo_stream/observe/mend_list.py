@@ -66,6 +66,10 @@ def print_planned(console: Console, found: DeadLetterList) -> None:
         _print_kind(console, kind, counts, [cause for cause in found.causes if cause.kind == kind])
     sent, waiting = (sum(getattr(each, name) for each in found.kinds.values()) for name in ("sent", "waiting"))
     console.print(Text(f"nothing sent: retry would send {sent:,} of {waiting:,} {_letters(waiting)}", style="bold"))
+    about = "" if found.unread_exact else "about "
+    rest = ((found.pending, "{:,} pending records"), (found.unread, f"{about}{{:,}} that are not read yet"))
+    if left := " and ".join(text.format(count) for count, text in rest if count):
+        print_hanging(console, f"and with it, the run continues: {left}", "")
 
 
 def _print_kind(console: Console, kind: str, counts: DeadLetterCounts, causes: Sequence[DeadLetterCause]) -> None:

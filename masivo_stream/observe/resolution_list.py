@@ -5,11 +5,15 @@ from rich.text import Text
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.resolution import Evidence, InDoubtBatch, Resolution, Verdict
+from masivo_stream.observe.hanging_text import print_hanging
 
 _EVIDENCE = {
     Verdict.PRESENT: "all {found} records checked are in the account: the batch was applied; use --accept",
     Verdict.PARTLY: "{found} of {looked_at} records checked are in the account: wait and check again, or look up all",
-    Verdict.LIKELY: "since then, these or other events changed the metrics of {found} of {looked_at} customers",
+    Verdict.LIKELY: (
+        "since then, these or other events changed the metrics of {found} of {looked_at} customers: it was probably"
+        " applied; look two or three of them up in the account, then use --accept; --resend would count them twice"
+    ),
     Verdict.ABSENT: "none of {looked_at} records checked is in the account: after hours, a sign that it did not arrive",
     Verdict.UNKNOWN: "nothing that was read back is evidence: look up the batch in the account",
 }
@@ -39,7 +43,7 @@ def _print_doubt(console: Console, doubt: InDoubtBatch) -> None:
     console.print(Text(f"  why: {printable(doubt.why)}"))
     for file, first, last in doubt.places:
         console.print(Text(f"  {printable(file)}, lines {first} to {last}"))
-    console.print(Text(f"  evidence: {_explain(doubt.evidence)}"))
+    print_hanging(console, _explain(doubt.evidence), "  evidence: ")
 
 
 def _explain(evidence: Evidence) -> str:

@@ -59,7 +59,7 @@ def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
     below = [*((line, "dim") for line in (unread_line(snapshot),) if line), *((line, "yellow") for line in warnings)]
     return Group(
         Text(),
-        *(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in first),
+        *(Text(line, style=style) for line, style in first),
         *(Text(line, style=style, overflow="fold") for line, style in to_do_lines(snapshot)),
         _table(snapshot, wide=width >= _WIDE),
         *(Text(line, style=style) for line, style in below),

@@ -6,6 +6,7 @@ A cause may last, as an outage does: its notices repeat, and are counted. The lo
 from msgspec import Struct
 
 from masivo_stream.core.redact import printable
+from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.moments import duration
 from masivo_stream.model.notices import (
     BatchSent,
@@ -87,6 +88,9 @@ def _of_answer(sent: BatchSent) -> Warned | None:
     if outcome == "accepted":
         text = f"{kind}: accepted by an answer that is not the documented one ({sent.remark})"
         return _lasting(("batch_sent", kind, outcome, sent.remark), text) if sent.remark else None
+    if outcome == "in doubt" and CONTRACTS[kind].repeatable:
+        text = f"{kind}: {sent.records:,} record{'' if sent.records == 1 else 's'} may have arrived, and are sent again"
+        return _lasting(("batch_sent", kind, outcome, sent.remark), f"{text}: {sent.remark}")
     if outcome == "in doubt":
         are = "record is" if sent.records == 1 else "records are"
         return _lasting(

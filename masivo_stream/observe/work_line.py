@@ -79,7 +79,9 @@ class StepPace:
         if latest.of:
             share = min(latest.done / latest.of, 1.0)
             words.append(f"{min(99, int(100 * share)):2d} %")
-        if spent >= _LEAST_SECONDS and done and (rate := _RATES[latest.unit]) is not None:
+        if latest.hindered:
+            words.append(printable(latest.hindered))
+        elif spent >= _LEAST_SECONDS and done and (rate := _RATES[latest.unit]) is not None:
             words.append(rate(done / spent))
         if (left := self.left(now)) is not None:
             words.append(f"about {_rough(left)} left")
@@ -90,9 +92,9 @@ class StepPace:
         return self._latest.done - self._first.done
 
     def left(self, now: float) -> float | None:
-        """Return about how many seconds of work are left; None if that is not known yet."""
+        """Return about how many seconds of work are left; None if that is not known yet, or no more."""
         latest, spent, done = self._latest, now - self._began, self._done
-        if spent < _LEAST_SECONDS or not done or not latest.of or done < _LEAST_SHARE * latest.of:
+        if latest.hindered or spent < _LEAST_SECONDS or not done or not latest.of or done < _LEAST_SHARE * latest.of:
             return None
         return max(0.0, latest.of - latest.done) * spent / done
 

@@ -200,6 +200,15 @@ def test_values_are_taken_from_a_table_by_id(migrated):
     ] * 2
 
 
+def test_lines_without_a_correction_are_not_called_missing(migrated):
+    """Their ids are in the table: only the correction is not."""
+    migrated("dead-letters", "--csv", "-o", "list.csv")
+    text = Path("list.csv").read_text(encoding="utf-8-sig").splitlines()
+    Path("list.csv").write_text("\n".join([text[0], f"{text[1]}2020-01-01T10:00:00Z", *text[2:]]) + "\n")
+    found = json.loads(migrated("mend", "customers", "--csv", "list.csv", "--dry-run", "--json").out)
+    assert (found["changed"], found["left"]) == (1, {"no correction is filled in for it": 5})
+
+
 def test_the_list_for_the_owner_comes_back_filled_in(migrated):
     """Without a word about the format: `correction` is the last column."""
     done = migrated("dead-letters", "--csv", "-o", "list.csv")
@@ -330,6 +339,21 @@ def test_what_a_retry_would_send_is_what_it_sends(migrated):
     (event_,) = [json.loads(line) for line in done.err.splitlines() if '"retry_planned"' in line]
     assert (event_["to_send"], event_["corrected_faulty"]) == (2, 1)
     assert json.loads(done.out)["kinds"]["customers"]["accepted"] == 4
+
+
+def test_a_retry_of_a_run_that_was_stopped_says_what_else_it_sends(online, request):
+    """The run continues with it: what is pending, and what is not read yet."""
+    made = [{**record(Kind.CUSTOMERS, number), "id": f"{request.node.name}-{number}"} for number in range(9)]
+    for each in made[:3]:
+        each["email"] = f"{each['id']}@example.com"
+        each["registration_date"] = ZONELESS
+    write_export(Path("customers.ndjson"), made)
+    flags = ("--customers", "customers.ndjson", "--max-dead", "1", "--no-verify", "--quiet")
+    assert online("migrate", *flags).code == 6
+    found = json.loads(online("retry", "--dry-run", "--json").out)
+    assert found["pending"] + found["unread"] == 6
+    shown = " ".join(online("retry", "--dry-run").out.split())
+    assert "nothing sent: retry would send 0 of 3 dead letters and with it, the run continues: 6 pending" in shown
 
 
 def test_dead_letters_that_a_retry_has_taken_cannot_be_undone(migrated):

@@ -120,6 +120,22 @@ def test_a_wrong_receiver_is_refused_without_being_shown(online, customers, flag
     assert flags[0] in ended.err
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("./missing.sh --pass hush", "begins with ./missing.sh, which cannot be started"),
+        ("'hush", "has a quote that is not closed"),
+        ("TOKEN=hush ./send.sh", "begins with no program"),
+        ("https://hooks.example/hush", "begins with no program"),
+    ],
+)
+def test_a_wrong_command_is_named(online, customers, text, says):
+    """But only what is the name of a program."""
+    ended = online("migrate", "--customers", customers, "--notify-command", text)
+    assert says in " ".join(ended.err.split())
+    assert "hush" not in ended.err
+
+
 def test_each_account_of_a_fleet_notifies(online, hook, sandbox, tmp_path, monkeypatch):
     """One that is done, and one that cannot begin."""
     monkeypatch.delenv("MASIVO_API_KEY")

@@ -155,6 +155,21 @@ def test_a_batch_that_is_there_is_accepted_instead_of_resent(tmp_path):
         arrived(served, tmp_path)
 
 
+def test_events_that_have_left_a_trace_are_looked_up_and_accepted(tmp_path):
+    """Purchases change the customers' metrics. The account (here its ledger) shows that they are there."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    with serving(tmp_path, *lost("events", "yes")) as served:
+        assert migrate(served, tmp_path).returncode == 4
+        advice = (
+            "since then, these or other events changed the metrics of {found} of {looked_at} customers: it was probably"
+            " applied; look two or three of them up in the account, then use --accept; --resend would count them twice"
+        )
+        expect_advice(show(served, tmp_path), advice)
+        assert served.ledger()["events"]
+        assert show(served, tmp_path, "--accept", "all").returncode == 0
+        arrived(served, tmp_path)
+
+
 @pytest.mark.parametrize("applied", ["yes", "no"])
 def test_records_that_cannot_be_read_back_are_looked_up_in_the_account(applied, tmp_path):
     """Events without purchases leave no trace. The account (here its ledger) shows whether they are there."""

@@ -135,6 +135,10 @@ WRONG_TABLES = [
         'write a cell that holds the separator or a quote in quotes: "a, b" and "a ""b"""',
     ),
     (b"id,gender\nc0,M\n", "write the value that the field takes; an empty cell leaves the field as it is"),
+    (
+        "id,gender\nc0,MALE\n".encode("utf-16"),
+        'save it as "CSV UTF-8", or convert it: iconv -f utf-16 -t utf-8',
+    ),
     (b"id,gender\nc\xe90,MALE\n", 'save it as "CSV UTF-8", or convert it: iconv -f latin1 -t utf-8'),
 ]
 """Tables, and the advice about each."""

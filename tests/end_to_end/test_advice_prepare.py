@@ -327,6 +327,12 @@ def test_a_command_is_completed(here):
     done = run("prepare", "--init", name, ".", "-o", "begun.toml", cwd=here)
     assert done.returncode == 0
     expect_advice(done, "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n")
+    (here / "mapping.toml").unlink()
+    advice = "this writes a mapping to begin with: masivo-stream prepare --init three-tables {…} -o mapping.toml"
+    for words in (["people.csv", "-o", "export"], ["--init", "people.csv", "-o", "mapping.toml"]):
+        (table,) = expect_advice(run("prepare", *words, cwd=here), advice)
+    assert paste(advice.partition(": ")[2].replace("{…}", table), cwd=here).returncode == 0
+    assert "people.csv" in (here / "mapping.toml").read_text()
 
 
 def test_what_was_prepared_is_migrated(here, served):

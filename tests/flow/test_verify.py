@@ -34,14 +34,15 @@ def migration(tmp_path):
 
 
 class WorkSeen:
-    """Keeps how far each step of the work is."""
+    """Keeps how far each step of the work is, and what has hindered it."""
 
     def __init__(self):
-        self.latest = {}
+        self.latest, self.hindered = {}, []
 
     def notify(self, notice):
         if isinstance(notice, WorkProgressed):
             self.latest[notice.step] = (notice.done, notice.of)
+            self.hindered.append(notice.hindered)
 
 
 def all_confirmed(summary, found):
@@ -174,6 +175,17 @@ async def test_an_edited_export_is_not_compared(migration):
         found = await run.verify()
         assert (found.exit_code, found.kinds) == (5, {})
         assert found.message.startswith(f"{path}: the export is not the one")
+
+
+async def test_a_read_without_an_answer_is_said_while_it_lasts(migration):
+    """No time is promised meanwhile; then the work goes on."""
+    async with migration("reset,on=read,at=3") as run:
+        run.generate(5, kinds=[Kind.CUSTOMERS])
+        summary, seen = await run.migrate(), WorkSeen()
+        found = await run.verify(observer=seen)
+        all_confirmed(summary, found)
+        assert {each for each in seen.hindered if each} == {"no answer: connection lost; it is tried again"}
+        assert seen.hindered[-1] == ""
 
 
 async def test_a_key_without_the_right_to_read_is_reported(migration):

@@ -247,8 +247,10 @@ async def test_only_what_has_its_outcome_is_green(browser):
         doubtful = msgspec.structs.replace(first, figures=msgspec.structs.replace(first.figures, in_doubt=1))
         painted.shown = msgspec.structs.replace(done, phases=(doubtful, *others), outcome="")
         await expect(page.locator("#phases .figures .warn")).to_have_text("in doubt1")
+        await expect(page.locator("#phases .percent").first).to_have_text("99 %")
         assert await page.evaluate(COLOUR) != green
         painted.shown = done
         await expect(page.locator("#todo-title")).to_have_text("What you can do")
+        assert "next slot" not in await page.locator("#windows").inner_text()
         assert await accessibility.find_faults(page) == []
     assert complaints == []

@@ -7,6 +7,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.forecast import Expected
 from masivo_stream.model.notices import (
     Ahead,
+    BatchSent,
     ChecksEnded,
     ChecksStarted,
     ExportsMeasured,
@@ -104,3 +105,20 @@ def test_a_step_of_which_nothing_is_known_delays_nothing():
     run.clock.advance(10.0)
     run.notify(WorkProgressed(step="x", done=77, of=0, unit="bytes"))
     assert run.left == pytest.approx(alone)
+
+
+def sent(outcome):
+    return BatchSent(kind=C, batch="b", records=1, items=1, size=1, outcome=outcome, seconds=0.1, status=403)
+
+
+def test_no_end_is_promised_while_every_request_is_refused():
+    """A firewall may refuse all of them. A batch with a bad record is refused a few times, and goes on."""
+    run = Run()
+    run.notify(*[sent("refused")] * 10)
+    assert run.left > 0
+    run.notify(sent("refused"))
+    shown = run.builder.snapshot()
+    assert (shown.ends_at, shown.no_end) == (None, "no finishing time while the API refuses every request")
+    run.notify(sent("accepted"))
+    assert run.left > 0
+    assert run.builder.snapshot().no_end == ""

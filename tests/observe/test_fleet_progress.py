@@ -77,6 +77,14 @@ def test_the_first_line_says_how_far_and_until_when():
     ]
 
 
+def test_the_answer_is_whole_on_a_narrow_terminal():
+    """It is what a person looks for first."""
+    rows = (row("north", share=0.5, read=100, unread=100, ends_at=1_700_000_050.0, about=True), row("new"))
+    shown = lines_of(draw_fleet(fleet(*rows), lines=20, width=44), width=44)
+    words = "50 % of what has begun is done, 1 account: about 50.0 s left, until 23:14:10 CET"
+    assert " ".join(shown[1:3]) == words
+
+
 def test_accounts_without_an_end_are_named_by_the_reason():
     """The others have theirs; what has not begun is not counted as done."""
     away = "no finishing time while the API does not answer"

@@ -58,6 +58,10 @@ def _in_madrid(monkeypatch):
         (ChecksEnded(findings={}, errors=0, seconds=1.0, known=False), None),
         (CanaryEnded(passed=True, learnt=()), None),
         (REFUSED, "events: connection refused"),
+        (
+            sent("in doubt", kind=C, remark="connection lost"),
+            "customers: 1,000 records may have arrived, and are sent again: connection lost",
+        ),
         (sent("in doubt", remark="no answer in time"), "events: 1,000 records are in doubt: no answer in time"),
         (sent("in doubt", remark="no answer in time", records=1), "events: 1 record is in doubt: no answer in time"),
         (sent("refused (422)"), "events: the API refuses a request (422)"),

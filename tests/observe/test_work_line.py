@@ -14,8 +14,8 @@ from masivo_stream.observe.work_line import StepPace, WorkLine
 MB = 1_000_000
 
 
-def work(done, of=1000 * MB, step="validating", unit="bytes"):
-    return WorkProgressed(step=step, done=done, of=of, unit=unit)
+def work(done, of=1000 * MB, step="validating", unit="bytes", hindered=""):
+    return WorkProgressed(step=step, done=done, of=of, unit=unit, hindered=hindered)
 
 
 def drawn(line, width=80):
@@ -61,6 +61,10 @@ HOSTILE = "reading \x1b[2J\u202ea"
         (
             [(0, work(900 * MB)), (3, work(0, **TOGETHER)), (3, work(32, **TOGETHER))],
             "checking all files together  50 %  about 3 s left",
+        ),
+        (
+            [(0, work(1, **BACK)), (60, work(101, **BACK)), (5, work(101, hindered="no answer", **BACK))],
+            "reading customers back  25 %  no answer",
         ),
         ([(0, work(0, step="load a")), (3, work(500 * MB, step="load b"))], "load b  50 %  167 MB/s  about 3 s left"),
         ([(0, work(0, step=HOSTILE)), (3, work(0, step=HOSTILE))], "reading \\u001b[2J\\u202ea   0 %"),

@@ -5,7 +5,7 @@ of a path. An action says what becomes of such a place. If that cannot be done a
 reason is counted.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -76,6 +76,8 @@ class FromTable(Struct, frozen=True):
     """Write what a table has for the customer's id, or for the place of the dead letter: texts by path."""
 
     rows: Mapping[RowKey, Mapping[FieldPath, str]]
+    unfilled: Collection[RowKey] = ()
+    """In the table, and without a correction."""
 
 
 class GiveUp(Struct, frozen=True):
@@ -186,6 +188,8 @@ class Corrector:
         if not isinstance(self._action, FromTable):
             return [(place, None) for place in dict.fromkeys(self._target.places(faults, record))]
         rows = [self._action.rows[key] for key in keys if key in self._action.rows]
+        if not rows and any(key in self._action.unfilled for key in keys):
+            raise CannotEditError("no correction is filled in for it")
         if not rows:
             raise CannotEditError("its id is not in the table" if keys[0] else "it has no id to find in the table")
         row = {path: new for each in rows for path, new in each.items()}

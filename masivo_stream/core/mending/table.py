@@ -56,6 +56,8 @@ class Table(Struct):
     lines: dict[RowKey, int]
     other_kinds: dict[str, int]
     """Corrections for records of other kinds: how many."""
+    unfilled: set[RowKey]
+    """What lines without a correction are about."""
 
 
 def read_table(text: Iterable[str], kind: Kind, schema: object) -> Table:
@@ -70,7 +72,7 @@ def read_table(text: Iterable[str], kind: Kind, schema: object) -> Table:
         raise TableError("the table is empty", 1, _COLUMNS)
     separator, columns = _read_header(first)
     reader = csv.reader(_with(first, lines), delimiter=separator, strict=True)
-    table = Table({}, {}, {})
+    table = Table({}, {}, {}, set())
     read = _RowReader(table, columns, kind, schema)
     longest = csv.field_size_limit(_LONGEST_CELL)
     try:
@@ -124,6 +126,8 @@ class _RowReader:
                 self._table.other_kinds[kind] = self._table.other_kinds.get(kind, 0) + 1
             else:
                 self._add(_key_of(row), _wanted(row, line), line)
+        else:
+            self._table.unfilled.add(_key_of(row))
 
     def _kind_of(self, row: dict[str, str], line: int) -> Kind:
         """Return for which kind a correction is."""

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from masivo_stream.core.mending.list_rows import FaultRow, rows_of
+from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.mending.causes import describe_cause, find_cause
 from masivo_stream.flow.mending.letter_file import LetterFile, Watched
 from masivo_stream.flow.mending.open_state import look_at
 from masivo_stream.flow.mending.survey import faults_now, make_checker, survey
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.outcome import summarise_kinds
+from masivo_stream.flow.reporting.what_is_left import find_left
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.mending import CauseDetail, DeadLetterList
@@ -33,7 +38,20 @@ def dead_letters(
     clock = (runtime or Runtime()).clock
     with look_at(settings.state.state_dir, clock) as (state, journal):
         read = None if journal is None else journal.read
-        return survey(state, read, settings.validation, _watched(observer, clock), unchanged=unchanged)
+        found = survey(state, read, settings.validation, _watched(observer, clock), unchanged=unchanged)
+        return found if read is None else _with_what_is_left(found, read)
+
+
+def _with_what_is_left(found: DeadLetterList, journal: JournalReader) -> DeadLetterList:
+    """Add what else a retry would send: the run continues."""
+    kinds = summarise_kinds(journal)
+    left = (find_left(journal, kinds) or {}).values()
+    return replace(
+        found,
+        pending=sum(figures.pending for figures in kinds.values()),
+        unread=sum(each.unread for each in left),
+        unread_exact=all(each.exact for each in left),
+    )
 
 
 def dead_letter_cause(

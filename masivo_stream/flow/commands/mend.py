@@ -225,7 +225,11 @@ class _MendWork:
         action = wanted.action
         if isinstance(action, TableFile):
             table = read_table_file(action.path, kind, schema)
-            action, self._lines, self._other_kinds = FromTable(table.rows), table.lines, table.other_kinds
+            action, self._lines, self._other_kinds = (
+                FromTable(table.rows, table.unfilled),
+                table.lines,
+                table.other_kinds,
+            )
         self._action = action
         self.what = _describe(action, wanted.field or (key[1] if key is not None else ""))
         self._corrector = Corrector(self._target, action, schema, self._checker)

@@ -30,6 +30,7 @@ from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.flow.work_progress import WorkMeter, measured_reading
+from masivo_stream.model.attempt import Answer, Attempt
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.results import Entry
@@ -134,8 +135,12 @@ class VerifyWork:
             )
             chosen = self._all(accepted) if self._sample is None else self._drawn(accepted, _draw(self._sample, kind))
             self._begin_to_count(kind)
-            await self._read_back(check, chosen)
+            with session.listening(self._hear):
+                await self._read_back(check, chosen)
             self._meter.announce()
+
+    def _hear(self, attempt: Attempt) -> None:
+        self._meter.hinder("" if isinstance(attempt, Answer) else f"no answer: {attempt.cause}; it is tried again")
 
     def _begin_to_count(self, kind: Kind) -> None:
         """Count the records of a kind, of all that are read back, so that a person sees how many are left."""

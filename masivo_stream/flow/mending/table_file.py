@@ -1,11 +1,15 @@
 """Read a table of corrections from a file."""
 
+import codecs
 from collections.abc import Iterator
 
 from masivo_stream.core.mending.table import Table, TableError, read_table
 from masivo_stream.core.redact import named
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a table begins that a spreadsheet has saved as "Unicode text"."""
 
 _OPERATION = "read the corrections"
 
@@ -32,6 +36,13 @@ def read_table_file(path: str, kind: Kind, schema: object) -> Table:
             str(error), operation=_OPERATION, place=f"{named(path)}:{error.line}", hint=error.hint
         ) from error
     except UnicodeDecodeError as error:
+        if error.object[:2] in _UTF_16:
+            raise InputError(
+                "the table is UTF-16",
+                operation=_OPERATION,
+                place=named(path),
+                hint='save it as "CSV UTF-8", or convert it: iconv -f utf-16 -t utf-8',
+            ) from error
         raise InputError(
             "the table is not UTF-8",
             operation=_OPERATION,

@@ -32,6 +32,14 @@ def open_for_reading(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, J
     """
     directory = Path(state_dir)
     if not (directory / JOURNAL).exists():
+        aside = max(directory.glob(f"reverted-*/{JOURNAL}"), key=lambda path: (len(str(path)), str(path)), default=None)
+        if aside is not None:
+            raise ConfigurationError(
+                f"all of the run in this state directory was taken back: its files are in {named(aside.parent.name)}",
+                operation="read the state",
+                place=state_dir,
+                hint="the command that started the run migrates everything again",
+            )
         raise ConfigurationError(
             "there is no run in this state directory",
             operation="read the state",

@@ -51,6 +51,10 @@ function headline(snapshot) {
 
 /** How far a kind is: part and whole. By requests if their number can be estimated, since reading is ahead of sending. */
 function reach(phase) {
+  if (phase.state === "done" && open(phase)) {
+    const { read, in_doubt: doubtful, pending } = phase.figures;
+    return [read - doubtful - pending, read];
+  }
   if (phase.state === "done" || phase.state === "visible") return [1, 1];
   if (phase.requests_needed) return [phase.figures.requests, phase.requests_needed];
   return [phase.bytes_read, phase.size];
@@ -202,10 +206,10 @@ function showWindows(snapshot) {
     trough.title = printable(use.scope);
     if (use.limit > 1 && use.limit <= FEW) slots(trough, use);
     row.moves = (now) => {
-      const left = use.free_at === null ? 0 : Math.max(0, use.free_at - now);
+      const left = use.free_at === null || snapshot.outcome ? 0 : Math.max(0, use.free_at - now);
       row.className = left > 0 && use.limit > 1 ? "full" : ""; // one in a few seconds: it is always full
       const text = `${count(use.used)} of ${count(use.limit)} used`;
-      const free = use.in_force ? "a slot is free" : "not at this hour";
+      const free = snapshot.outcome ? "the run has ended" : use.in_force ? "a slot is free" : "not at this hour";
       const next = left > 0 ? `next slot in ${countdown(left)}` : free;
       setText(line.lastChild, `${scope(use)} · ${use.limit <= 1 ? next : `${text}, ${next}`}`);
       if (use.limit === 1) setBar(trough, left, use.seconds, next); // the one slot, as it comes back
