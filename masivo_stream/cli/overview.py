@@ -57,6 +57,7 @@ def _details() -> str:
     import os
     import platform
 
+    from masivo_stream.core.extensions import describe_extensions, find_extensions
     from masivo_stream.core.reading.prover import describe_validator
     from masivo_stream.edges.config import load_settings
 
@@ -66,6 +67,7 @@ def _details() -> str:
             __version__,
             f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
             f"validator: {describe_validator(pure_python=load_settings(environment=own).source.pure_python)}",
+            f"extensions in C: {describe_extensions(find_extensions())}",
         ]
     )
 

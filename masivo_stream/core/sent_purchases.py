@@ -45,6 +45,12 @@ else:
     if getattr(_sent_notes, "INTERFACE", 0) == _INTERFACE:
         _made_in_c = _sent_notes.notes
 
+
+def is_made_in_c() -> bool:
+    """Return whether there is an extension that can be used."""
+    return _made_in_c is not None
+
+
 KEY_BYTES = 8
 _CONTENT_BYTES = 4
 NOTE_BYTES = KEY_BYTES + _CONTENT_BYTES
