@@ -238,6 +238,8 @@ class WaitingVisible(Struct, frozen=True, kw_only=True):
     seen: int
     probes: int
     next_probe: float
+    canary: float = 0.0
+    """Of a canary, the seconds that it has to show; it is read back again and again."""
 
 
 class Visible(Struct, frozen=True, kw_only=True):

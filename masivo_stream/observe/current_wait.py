@@ -62,6 +62,8 @@ class CurrentWait:
                 self._retry = (now + seconds, f"{kind}: {why}, next try")
             case ObjectAwaited(why=why, seconds=seconds):
                 self._retry = (now + seconds, f"object storage: {why}, next try")
+            case WaitingVisible(kind=kind, canary=longest) if longest:
+                self._visible = (now + longest, f"the canary's record of {kind} does not show yet: the run stops")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
                 progress = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
                 self._visible = (now + pause, f"{kind} becoming visible: {progress}")

@@ -40,6 +40,7 @@ from masivo_stream.model.notices import (
 from masivo_stream.model.snapshot import Wait
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.model.window import Window
+from masivo_stream.observe.end_lines import waiting_line
 from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuilder
 
 C, E = Kind.CUSTOMERS, Kind.EVENTS
@@ -120,6 +121,15 @@ def test_a_wait_without_probes_is_the_settling_time():
     """There is no probe to read."""
     made = builder(started(customers=10), WaitingVisible(kind=C, seen=0, probes=0, next_probe=60.0))
     assert made.snapshot().wait.text == "customers becoming visible: settling time ends"
+
+
+def test_a_canary_that_does_not_show_is_waited_for_until_it_stops_the_run():
+    """It is read back again and again: when next says less than when last."""
+    waits = WaitingVisible(kind=C, seen=0, probes=1, next_probe=1.0, canary=900.0)
+    made = builder(started(customers=10), waits)
+    assert waiting_line(made.snapshot()) == (
+        "the canary's record of customers does not show yet: the run stops in 15 min 0 s"
+    )
 
 
 def test_customers_that_cannot_be_read_back_are_an_anomaly():
@@ -238,7 +248,8 @@ def test_anomalies_are_causes_that_are_counted(outcomes):
     made = builder(*(sent(outcome, batch=f"b{n}") for n, outcome in enumerate(outcomes)))
     shown = made.snapshot()
     times = {
-        words: outcomes.count(outcome) for outcome, words in (("refused (422)", "refuses"), ("in doubt", "in doubt"))
+        words: outcomes.count(outcome)
+        for outcome, words in (("refused (422)", "refuses"), ("in doubt", "may have arrived"))  # customers: sent again
     }
     assert len(shown.anomalies) == sum(count > 0 for count in times.values())
     for anomaly in shown.anomalies:

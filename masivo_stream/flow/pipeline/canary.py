@@ -165,8 +165,9 @@ class Canary:
         if span is None:
             raise RuntimeError("what was accepted has a time")
         observer, began = self._session.observer, self._clock.now()
-        first = self._settings.visible.first_probe
-        observer.notify(WaitingVisible(kind=kind, seen=0, probes=1, next_probe=first))
+        visible = self._settings.visible
+        longest = visible.visible_timeout
+        observer.notify(WaitingVisible(kind=kind, seen=0, probes=1, next_probe=visible.first_probe, canary=longest))
         found = await self._wait(kind, entry, span)
         if found.seen is Seen.CONFIRMED:
             observer.notify(Visible(kind=kind, seconds=self._clock.now() - began, confirmed=True))
