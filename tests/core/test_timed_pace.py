@@ -86,8 +86,9 @@ def test_requests_keep_to_the_windows_in_force_and_never_wait_without_one(window
 
 @settings(max_examples=100, deadline=None)
 @given(some_windows, st.floats(0, 2 * DAY), st.lists(st.floats(0, HOUR), max_size=20))
+@example([Window(0, 900.0, Hours(0, 60)), Window(0, HOUR, Hours(0, 60))], 0.0, [0.0])
 def test_the_window_that_is_waited_for_is_the_one_that_decides(windows, now, pauses):
-    """Without it, the request could leave earlier; if no window is waited for, it could leave now."""
+    """Without it, the request could leave earlier, unless another one decides the same; without any, it could now."""
     pacer, departures = Pacer(windows, table()), []
     for pause in pauses:
         now += pause
@@ -100,7 +101,8 @@ def test_the_window_that_is_waited_for_is_the_one_that_decides(windows, now, pau
         others = Pacer([window for window in windows if window != awaited], table())
         for moment in departures:
             others.arrived(others.depart(moment), moment)
-        assert others.earliest(now) < earliest
+        without = others.earliest(now)
+        assert without < earliest or (without == earliest and others.awaited(now) is not None)  # two may end together
 
 
 @settings(max_examples=100, deadline=None)
