@@ -1293,6 +1293,7 @@ TABLE: dict[str, dict[str, str]] = {
         "swap --from and --to": "commands::an_invalid_period_is_corrected",
     },
     "flow/revert_state.py": {
+        "the command that started the run migrates everything again{…}": "stopping::a_reverted_run_begins_again",
         "name the exports, without --only-missing: the run continues with what is pending": (
             "reverting::the_flag_is_left_out_without_a_revert"
         ),
@@ -1316,7 +1317,6 @@ TABLE: dict[str, dict[str, str]] = {
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "start again with the same command: it continues from here": "stopping::a_killed_run_continues",
-        ("the command that started the run migrates everything again"): "stopping::a_reverted_run_begins_again",
     },
     "flow/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all records from a file": (

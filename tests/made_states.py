@@ -180,7 +180,7 @@ INTERRUPTED = _with_what_is_left(
         in_flight=0,
         ends_at=None,
         outcome="interrupted",
-        to_do=(CONTINUE, RESOLVE),
+        to_do=(CONTINUE, RESOLVE, MEND, RETRY),
     )
 )  # fmt: skip
 
@@ -346,8 +346,8 @@ REPORTS = {
         decisions=(DecisionNote(at=_iso(NOW - 60), what="accept", batch="77c0", detail="seen in the dashboard"),),
     ),
     "interrupted": _report(
-        INTERRUPTED, "interrupted", 6, message="stopped by SIGTERM", next_steps=(CONTINUE, RESOLVE), doubts=(DOUBT,),
-        fault_groups=GROUPS,
+        INTERRUPTED, "interrupted", 6, message="stopped by SIGTERM", next_steps=(CONTINUE, RESOLVE, MEND, RETRY),
+        doubts=(DOUBT,), fault_groups=GROUPS,
     ),
     "done": _report(DONE, "complete", 0, next_steps=(VERIFY,)),
 }  # fmt: skip

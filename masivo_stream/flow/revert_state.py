@@ -5,9 +5,11 @@ not those who have made a transaction of their own since (guides/migrate-custome
 customers. If all of them were taken back, it starts over; if some were, `flow.only_missing` finds out which.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -163,6 +165,19 @@ def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> st
     return quote(revert_command(commands_of(journal, place), place, *period))
 
 
+_REVERTED = "reverted"
+_ASIDE = re.compile(rf"{_REVERTED}-\d+")
+"""The directory into which the files of a run go that was taken back, within its own."""
+
+
+def all_again(journal: Journal, place: str) -> str:
+    """Return what to do if all of a run was taken back, also if its files were put aside already."""
+    path = Path(place)
+    home = str(path.parent) if _ASIDE.fullmatch(path.name) else place
+    command = quote(commands_of(journal, home).again)
+    return f"the command that started the run migrates everything again{f': {command}' if command else ''}"
+
+
 def all_but_counted(journal: Journal, place: str) -> str:
     """Return what to do if all of a run was taken back by its times, and the API did not say how many customers."""
     return (
@@ -202,7 +217,7 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
         raise error
     if reverts.whole:
         withdraw(name)
-        state.put_aside("reverted")
+        state.put_aside(_REVERTED)
 
 
 def check_taken_back(journal: Journal, place: str) -> RevertState:

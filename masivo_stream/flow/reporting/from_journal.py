@@ -15,7 +15,7 @@ from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import summarise, summarise_kinds
 from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report, read_stopped
-from masivo_stream.flow.revert_state import RevertState, all_but_counted, blocked, read_revert_state
+from masivo_stream.flow.revert_state import RevertState, all_again, all_but_counted, blocked, read_revert_state
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.ports import Clock
@@ -34,11 +34,13 @@ def open_for_reading(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, J
     if not (directory / JOURNAL).exists():
         aside = max(directory.glob(f"reverted-*/{JOURNAL}"), key=lambda path: (len(str(path)), str(path)), default=None)
         if aside is not None:
+            with closing(open_journal(aside, clock.wall, writable=False)) as journal:
+                hint = all_again(journal, str(aside.parent))
             raise ConfigurationError(
                 f"all of the run in this state directory was taken back: its files are in {named(aside.parent.name)}",
                 operation="read the state",
                 place=state_dir,
-                hint="the command that started the run migrates everything again",
+                hint=hint,
             )
         raise ConfigurationError(
             "there is no run in this state directory",
@@ -126,7 +128,7 @@ def _describe_revert(reverts: RevertState, journal: Journal, place: str) -> tupl
     if (error := blocked(reverts, journal, place)) is not None:
         return str(error), error.hint
     if reverts.counted:
-        return "all of this run was taken back", "the command that started the run migrates everything again"
+        return "all of this run was taken back", all_again(journal, place)
     if reverts.whole:
         message = "all of this run was taken back, except customers who have made a transaction of their own since"
         return message, all_but_counted(journal, place)
