@@ -1234,8 +1234,8 @@ TABLE: dict[str, dict[str, str]] = {
             "between::an_input_that_this_run_has_sent_is_left_out"
         ),
         (
-            "the journal of that run is gone: name its state directory with --state-dir if it was moved, or restore it,"
-            " and continue there; to send it once more, start migrate with --again"
+            "the journal of that run is gone: continue with its state directory where it is now, or restore it and"
+            " continue there; to send it once more, start migrate with --again"
         ): "between::a_lost_journal_is_restored",
         (
             "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"

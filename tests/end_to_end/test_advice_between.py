@@ -126,8 +126,8 @@ def test_a_lost_journal_is_restored(tmp_path):
         assert done.returncode == 2, done.stderr
         expect_advice(
             done,
-            "the journal of that run is gone: name its state directory with --state-dir if it was moved, or restore it,"
-            " and continue there; to send it once more, start migrate with --again",
+            "the journal of that run is gone: continue with its state directory where it is now, or restore it and"
+            " continue there; to send it once more, start migrate with --again",
         )
         shutil.rmtree(tmp_path / "state")
         (tmp_path / "copy").rename(tmp_path / "state")

@@ -237,8 +237,8 @@ def advise(found: SentExport, *, own: str, longer: bool) -> str:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
         return (
-            "the journal of that run is gone: name its state directory with --state-dir if it was moved, or restore it,"
-            f" and continue there; {again}"
+            "the journal of that run is gone: continue with its state directory where it is now, or restore it and"
+            f" continue there; {again}"
         )
     how = "write the missing lines to a further object beside" if is_url(found.path) else "append the missing lines to"
     first = f"{how} {named(found.path)}, then " if longer else ""
