@@ -403,8 +403,8 @@ def _check_notify(notify: NotifySettings) -> None:
     except ValueError as error:
         raise _wrong("has a quote that is not closed", "notify_command", _AS_IN_A_SHELL) from error
     if not words or shutil.which(words[0]) is None:
-        # What is like `TOKEN=…` or a URL is no program, and may be a password.
-        shown = bool(words) and not {"=", ":", "@"} & set(words[0])
+        # Only a path is shown: any other word, `TOKEN=…` or a URL may be a password in the wrong place.
+        shown = bool(words) and "/" in words[0] and not {"=", ":", "@"} & set(words[0])
         raise _wrong(
             f"begins with {named(words[0])}, which cannot be started" if shown else "begins with no program",
             "notify_command",
