@@ -70,6 +70,7 @@ def test_skipped_records_are_never_sent(served, export):
     assert len(served.ledger()["customers"]) == 1500
 
 
+@pytest.mark.slow
 def test_a_limited_account_sees_no_429(tmp_path, export):
     """At the account's own windows, a migration is never throttled."""
     directory = export(2500)
@@ -82,6 +83,7 @@ def test_a_limited_account_sees_no_429(tmp_path, export):
     assert applied(ledger) == expected_ledger(directory)
 
 
+@pytest.mark.slow
 def test_a_restart_keeps_the_pace(tmp_path, export):
     """Started again and again from two state directories, a migration gets no 429: the account has one quota."""
     directory = export(2500, kinds=["customers"])
@@ -100,6 +102,7 @@ def test_a_restart_keeps_the_pace(tmp_path, export):
     assert requests["201"] >= 3
 
 
+@pytest.mark.slow
 def test_a_throttled_account_is_waited_for(tmp_path, export):
     """Even if the limits are not known, the run waits out 429s, and everything arrives once."""
     directory = export(300)
