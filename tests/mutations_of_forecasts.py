@@ -88,6 +88,14 @@ MUTATIONS = (
         (DONE + "two_runs_on_one_account_know_of_each_other",),
     ),
     Mutation(
+        "a slot is left to a run that does not want it",
+        "flow/rate_limit.py",
+        "        return min(earliest, self._open_since) + longest",
+        "        return earliest + longest",
+        "With hours, two runs on one account wait for each other for ever.",
+        ("flow/test_rate_limit.py::test_a_run_that_takes_no_slots_blocks_no_other",),
+    ),
+    Mutation(
         "a plan counts whatever the settings are",
         "flow/pipeline/expect.py",
         "    about = msgspec.msgpack.encode((__version__, seen, rules))\n",

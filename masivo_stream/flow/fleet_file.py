@@ -126,9 +126,9 @@ def load_fleet(
     Raises:
         ConfigurationError: the file cannot be read, or something in it does not fit.
     """
-    if not is_url(file) and not Path(file).exists():
+    if not is_url(file) and not _exists(file):
         path, _, name = file.rpartition(":")
-        if path and Path(path).is_file():
+        if path and _exists(path):
             raise _wrong("the fleet file does not exist", file, f"write the account as {path} --only {name}")
         hint = "check the path of the fleet file, and the working directory"
         raise _wrong("the fleet file does not exist", file, hint)
@@ -214,7 +214,12 @@ def _read_key_file(name: str, place: str) -> Credentials:
 
 def _shown_key_file(name: str) -> str:
     """Return the name of a key file; a name that may be the key itself is not shown."""
-    return name if os.sep in name or Path(name).exists() else "key_file"
+    return name if os.sep in name or _exists(name) else "key_file"
+
+
+def _exists(name: str) -> bool:
+    """Return whether there is a file of this name, and it can be found: `Path.exists` raises if it is too long."""
+    return os.path.exists(name)  # noqa: PTH110 - see above
 
 
 def find_shared_keys(fleet: Fleet) -> dict[str, ConfigurationError]:

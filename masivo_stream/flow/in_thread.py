@@ -23,9 +23,8 @@ class InThread:
     def close(self) -> None:
         """Wait for the work that has begun, drop the rest, and end the thread."""
         self._thread.shutdown(cancel_futures=True)
-        for each in self._begun:
-            if each.done() and not each.cancelled():
-                each.exception()  # taken note of: an error before it ends the work already
+        for each in self._begun:  # some are done only when the loop has its next turn
+            each.add_done_callback(_take_note)
 
     async def give(self, work: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Do a piece of work after all that were given before. Waits if too many are not done yet.
@@ -49,3 +48,9 @@ class InThread:
         """
         while self._begun:
             await self._begun.popleft()
+
+
+def _take_note(done: "asyncio.Future[None]") -> None:
+    """Retrieve the error of work that is dropped: an error before it ends everything already."""
+    if not done.cancelled():
+        done.exception()

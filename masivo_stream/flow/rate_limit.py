@@ -266,6 +266,8 @@ class RateLimiter:
         """Other runs at work that wait for the same slots."""
         self._others_since = math.inf
         """Departures of other processes since the last one of this process."""
+        self._open_since = math.inf
+        """The first moment at which a slot was seen open since then."""
         self.look_again()
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
@@ -283,7 +285,7 @@ class RateLimiter:
                 await self._sleep(min(slot, self._longest_sleep))
                 await self.switch.wait_until_on()
             departure = Departure(self.scopes, self._clock, self._quota, slot)
-            self._others_since = 0
+            self._others_since, self._open_since = 0, math.inf
             self._notify()
         try:
             yield departure
@@ -341,12 +343,18 @@ class RateLimiter:
         return self._quota.reserve([scope.lane for scope in self._shared], decide)
 
     def _courtesy(self, now: float) -> float:
-        """Return for how many seconds the next slot is left to others, whose turn it is."""
+        """Return for how many seconds the next slot is left to others, whose turn it is.
+
+        That ends, whatever the others do: they may wait for something else. With hours, `earliest` is never before now,
+        so the moment counts at which the slot was seen open.
+        """
         pacer, turns = self.scopes[0].pacer, self.other_runs - self._others_since
         if turns <= 0 or not pacer.limited:
             return 0.0
+        earliest = pacer.earliest(now)
+        self._open_since = min(self._open_since, now) if earliest <= now else math.inf
         longest = min(_LONGEST_COURTESY, _COURTESY * pacer.seconds_each)
-        return pacer.earliest(now) + longest * turns / self.other_runs - now
+        return min(earliest, self._open_since) + longest * turns / self.other_runs - now
 
     def _notify(self, wait: float = 0.0) -> None:
         if self._observer is None:

@@ -3,12 +3,13 @@
 import asyncio
 import shlex
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from msgspec import UnsetType
 
+from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.fleet import FleetResult
 from masivo_stream.model.settings import NotifySettings, Settings
 from masivo_stream.model.snapshot import RunSnapshot
@@ -38,7 +39,10 @@ async def fleet_notifying(
                 of_accounts[result.name].stopped(result.exit_code, result.failure.message, result.failure.hint)
         for each in of_fleet:
             each.fleet_ended(found, shlex.join(["masivo-stream", "fleet", "status", file]))
-        # Together, not one after the other.
+        await finish()
+
+    async def finish() -> None:
+        """Wait for all receivers together, not for one after the other."""
         await asyncio.gather(*(each.finish() for each in (*of_accounts.values(), *of_fleet)))
 
     shared: defaultdict[tuple[str, str], SharedOccasions] = defaultdict(SharedOccasions)
@@ -59,7 +63,21 @@ async def fleet_notifying(
             made = Notifications(settings.notify, "", _nothing_is_shown, receivers=receivers, place=place)
             await sending.enter_async_context(made.sending(runs.own_log.notify))
             of_fleet.append(made)
-        yield ended
+        try:
+            yield ended
+        except MasivoStreamError as error:  # before any account began
+            for each in of_fleet or _one_for_each_receiver(of_accounts, accounts):
+                each.stopped(int(error.exit_code), str(error), error.hint)
+            await finish()
+            raise
+
+
+def _one_for_each_receiver(
+    made: Mapping[str, Notifications], accounts: Mapping[str, Settings]
+) -> Iterable[Notifications]:
+    """Return those of one account for each receiver: it hears once of what concerns all."""
+    found = {(accounts[name].notify.notify, accounts[name].notify.notify_command): each for name, each in made.items()}
+    return found.values()
 
 
 def _wanted(notify: NotifySettings) -> bool:

@@ -264,12 +264,28 @@ class Notifications:
         )
 
     def _put(self, document: Notification) -> None:
-        body = msgspec.json.encode(document)
+        try:
+            body = msgspec.json.encode(document)
+        except UnicodeEncodeError:  # a directory's name has bytes that are not UTF-8
+            body = msgspec.json.encode(_escaped(msgspec.to_builtins(document)))
         for outbox in self._outboxes:
             outbox.put(body)
 
     def _report_failure(self, to: str, why: str) -> None:
         self._log(NotifyFailed(to=to, why=why))
+
+
+def _escaped(value: object) -> object:
+    """Return a document in which bytes that are not UTF-8 are escaped."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {name: _escaped(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_escaped(each) for each in value]
+        case _:
+            return value
 
 
 def _figures(figures: KindSummary) -> KindFigures:

@@ -259,7 +259,7 @@ def test_a_damaged_file_is_reported_to_a_reader(tmp_path):
 
 
 def test_processes_know_where_the_others_are_at_work(tmp_path):
-    """While they have the file open. One that was killed is known until the next one is at work in its place."""
+    """While they have the file open. One that was killed stays known; whoever is in its place is not told of itself."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
         first.join(tmp_path / "first")
@@ -270,5 +270,30 @@ def test_processes_know_where_the_others_are_at_work(tmp_path):
             second.join(tmp_path / "second")
             assert second.others() == [str(tmp_path / "first")]
             assert first.others() == [str(tmp_path / "second")]
-        assert first.others() == []
+        assert first.others() == [str(tmp_path / "second")]
         killed.close()
+        assert first.others() == []
+
+
+def test_a_command_beside_a_run_does_not_hide_it(tmp_path):
+    """`check` uses the account from the same state directory, and ends before the run does."""
+    clocks = Clocks()
+    with life(tmp_path, clocks) as run, life(tmp_path, clocks) as other:
+        run.join(tmp_path / "state")
+        with life(tmp_path, clocks) as check:
+            check.join(tmp_path / "state")
+            assert run.others() == []
+        assert other.others() == [str(tmp_path / "state")]
+
+
+def test_of_many_killed_processes_in_one_place_some_are_known(tmp_path):
+    clocks = Clocks()
+    with life(tmp_path, clocks) as other:
+        killed = [open_quota(tmp_path / "quota.db", clocks, boot="boot") for _ in range(20)]
+        for each in killed:
+            each.join(tmp_path / "state")
+        assert other.others() == [str(tmp_path / "state")]
+        with closing(sqlite3.connect(tmp_path / "quota.db")) as connection:
+            assert connection.execute("SELECT count(*) FROM at_work").fetchone()[0] < 10
+        for each in killed:
+            each.close()

@@ -1,6 +1,7 @@
 """Departures through the rate limiter, in virtual time."""
 
 from contextlib import ExitStack, closing
+from datetime import UTC
 from itertools import pairwise
 
 import anyio
@@ -8,11 +9,13 @@ import pytest
 from fakes import Remembering
 
 from masivo_stream.core.pacing.pace import Pacer
+from masivo_stream.core.pacing.timetable import Timetable
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.rate_limit import LimitScope, QuotaClient, RateLimiter
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
+from masivo_stream.model.hours import Hours, stretch_at
 from masivo_stream.model.notices import QuotaUsed, SlotAwaited
 from masivo_stream.model.window import Window
 
@@ -68,6 +71,17 @@ async def test_a_request_waits_for_all_its_scopes_at_once():
     assert moments[1] == moments[0] + 0.01
     assert moments[2] - moments[0] >= 60.0
     assert [scope.pacer.snapshot(clock.now()).departures for scope in (migration, general)] == [2, 3]
+
+
+@pytest.mark.parametrize("timed", [(), (Window(1, 30.0, Hours(0, 120)),)])
+async def test_a_run_that_takes_no_slots_blocks_no_other(timed):
+    """It is at work, and waits for something else: its turns pass. Also if limits have hours, which hold or do not."""
+    clock = FakeClock()
+    table = Timetable(lambda hours, moment: stretch_at(hours, UTC, moment), lambda: 9 * 3600.0)
+    limiter = RateLimiter([LimitScope("migration", Pacer((Window(1, 5.0), *timed), table))], clock)
+    limiter.other_runs = 1
+    moments = await depart_many(clock, limiter, 20)
+    assert max(later - earlier for earlier, later in pairwise(moments)) <= 5.2
 
 
 async def test_an_unsent_request_uses_no_slot():

@@ -251,6 +251,17 @@ async def test_a_command_that_cannot_begin_is_reported():
     assert (document["message"], document["hint"]) == ("is in use by process 7", "wait")
 
 
+async def test_a_name_that_is_not_utf8_hides_no_error():
+    """Its bytes are escaped, as everywhere."""
+    receiver = Receiver()
+    made = Notifications(NotifySettings(), "state-\udcff", SnapshotBuilder(FakeClock()).snapshot, receivers=[receiver])
+    with pytest.raises(ConfigurationError):
+        async with made.sending(print):
+            raise ConfigurationError("is in use \udcfe", operation="open", hint="wait")
+    (document,) = receiver.taken
+    assert (document["state_dir"], document["message"]) == ("state-\\udcff", "is in use \\udcfe")
+
+
 class QuickClock(FakeClock):
     """Sleeps in no time."""
 

@@ -41,15 +41,21 @@ CREATE TABLE IF NOT EXISTS departures (
 _HOLDS = """
 CREATE TABLE IF NOT EXISTS holds (scope TEXT PRIMARY KEY, boot TEXT, mono REAL, wall REAL, seconds REAL) WITHOUT ROWID
 """
-_RUNS = "CREATE TABLE IF NOT EXISTS runs (owner TEXT PRIMARY KEY, state_dir TEXT) WITHOUT ROWID"
+_AT_WORK = "CREATE TABLE IF NOT EXISTS at_work (owner TEXT PRIMARY KEY, state_dir TEXT)"
 _SCHEMA = (
     _DEPARTURES,
     "CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, id)",
     "CREATE INDEX IF NOT EXISTS departures_mono ON departures (mono)",
     _HOLDS,
-    _RUNS,
+    _AT_WORK,
 )
 _FORGET_OLDER = ("DROP TABLE IF EXISTS departures", f"PRAGMA user_version = {_VERSION}")
+_MOST_ROWS = 8
+"""Processes that are known to be at work in one state directory; killed ones are among them."""
+_FORGET_RUNS = """
+DELETE FROM at_work WHERE state_dir = ?
+AND rowid NOT IN (SELECT rowid FROM at_work WHERE state_dir = ? ORDER BY rowid DESC LIMIT ?)
+"""
 _HOLD = """
 INSERT INTO holds (scope, boot, mono, wall, seconds) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (scope) DO UPDATE SET mono = excluded.mono, wall = excluded.wall, seconds = excluded.seconds
@@ -102,7 +108,7 @@ class QuotaFile:
     def __init__(self, connection: sqlite3.Connection, clock: Clock, boot: str) -> None:
         """Use `open_quota`."""
         self._connection, self._clock, self._boot = connection, clock, boot
-        self._owner = uuid4().hex
+        self._owner, self._place = uuid4().hex, ""
         self._followed: defaultdict[str, _Followed] = defaultdict(_Followed)
         with _translated(), transaction(connection):
             self._take_over()
@@ -172,30 +178,33 @@ class QuotaFile:
             self._connection.execute(_HOLD, (scope, self._boot, *until, seconds))
 
     def join(self, state_dir: Path) -> None:
-        """Note where this process is at work, until the file is closed. A killed one is forgotten when it is replaced.
+        """Note where this process is at work, until the file is closed.
+
+        Others may be at work there, too, such as one that only reads: each has a row of its own. Rows of killed ones
+        stay, and the oldest of these are removed.
 
         Raises:
             StorageError: the file cannot be written.
         """
-        place = str(state_dir.absolute())
+        self._place = str(state_dir.absolute())
         with _translated():
-            self._connection.execute("DELETE FROM runs WHERE state_dir = ?", (place,))
-            self._connection.execute("INSERT INTO runs VALUES (?, ?)", (self._owner, place))
+            self._connection.execute("INSERT INTO at_work VALUES (?, ?)", (self._owner, self._place))
+            self._connection.execute(_FORGET_RUNS, (self._place, self._place, _MOST_ROWS))
 
     def others(self) -> list[str]:
-        """Return the state directories of the other processes that have joined, killed ones among them.
+        """Return the other state directories in which processes have joined, killed ones among them.
 
         Raises:
             StorageError: the file cannot be read.
         """
         with _translated():
-            rows = self._connection.execute("SELECT state_dir FROM runs WHERE owner != ?", (self._owner,)).fetchall()
-        return sorted(place for (place,) in rows)
+            rows = self._connection.execute("SELECT state_dir FROM at_work WHERE owner != ?", (self._owner,)).fetchall()
+        return sorted({place for (place,) in rows} - {self._place})
 
     def close(self) -> None:
         """Leave, and close the file."""
         with suppress(sqlite3.Error):
-            self._connection.execute("DELETE FROM runs WHERE owner = ?", (self._owner,))
+            self._connection.execute("DELETE FROM at_work WHERE owner = ?", (self._owner,))
         self._connection.close()
 
     def _wall(self) -> float:
