@@ -39,11 +39,7 @@ async def fleet_notifying(
                 of_accounts[result.name].stopped(result.exit_code, result.failure.message, result.failure.hint)
         for each in of_fleet:
             each.fleet_ended(found, shlex.join(["masivo-stream", "fleet", "status", file]))
-        await finish()
-
-    async def finish() -> None:
-        """Wait for all receivers together, not for one after the other."""
-        await asyncio.gather(*(each.finish() for each in (*of_accounts.values(), *of_fleet)))
+        await _finish([*of_accounts.values(), *of_fleet])
 
     shared: defaultdict[tuple[str, str], SharedOccasions] = defaultdict(SharedOccasions)
     async with AsyncExitStack() as sending:
@@ -66,10 +62,19 @@ async def fleet_notifying(
         try:
             yield ended
         except MasivoStreamError as error:  # before any account began
-            for each in of_fleet or _one_for_each_receiver(of_accounts, accounts):
-                each.stopped(int(error.exit_code), str(error), error.hint)
-            await finish()
+            _stopped(error, of_fleet or _one_for_each_receiver(of_accounts, accounts))
+            await _finish([*of_accounts.values(), *of_fleet])
             raise
+
+
+async def _finish(made: Iterable[Notifications]) -> None:
+    """Wait for all receivers together, not for one after the other."""
+    await asyncio.gather(*(each.finish() for each in made))
+
+
+def _stopped(error: MasivoStreamError, made: Iterable[Notifications]) -> None:
+    for each in made:
+        each.stopped(int(error.exit_code), str(error), error.hint)
 
 
 def _one_for_each_receiver(

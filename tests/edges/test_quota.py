@@ -259,7 +259,7 @@ def test_a_damaged_file_is_reported_to_a_reader(tmp_path):
 
 
 def test_processes_know_where_the_others_are_at_work(tmp_path):
-    """While they have the file open. One that was killed stays known; whoever is in its place is not told of itself."""
+    """While they have the file open. One that was killed stays known; whoever is in its place does not find itself."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
         first.join(tmp_path / "first")
@@ -286,7 +286,7 @@ def test_a_command_beside_a_run_does_not_hide_it(tmp_path):
         assert other.others() == [str(tmp_path / "state")]
 
 
-def test_of_many_killed_processes_in_one_place_some_are_known(tmp_path):
+def test_a_few_of_many_killed_processes_in_one_place_are_known(tmp_path):
     clocks = Clocks()
     with life(tmp_path, clocks) as other:
         killed = [open_quota(tmp_path / "quota.db", clocks, boot="boot") for _ in range(20)]

@@ -36,7 +36,7 @@ async def test_no_more_waits_than_is_allowed():
 
 
 async def test_what_fails_is_raised_once_and_what_comes_after_it_is_dropped(caplog):
-    """Also if more fails: no word of an exception that nobody has retrieved."""
+    """Also if more fails: no word of an exception that was never retrieved."""
     beside = InThread("test", ahead=2)
 
     def fail():
