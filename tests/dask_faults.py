@@ -12,7 +12,7 @@ from pathlib import Path
 
 from distributed import WorkerPlugin
 
-AT_WORK = 0.15
+AT_WORK = 0.02
 """Seconds of CPU after which a worker stops: it has begun, and a large part is not done."""
 
 

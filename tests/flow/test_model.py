@@ -290,6 +290,10 @@ SOON_FOUND = 4
 """Begin with histories in which each of them is found soon. Any others would do, up to thirty times as many."""
 
 
+def statements_of(progress):
+    return [] if progress is None else [*progress.reached, *progress.once]
+
+
 class Forgetful(ModelJournal):
     """Delays the note before the request until the next call, which is the one after the answer."""
 
@@ -301,12 +305,12 @@ class Forgetful(ModelJournal):
         await super().send(*what)
 
     async def _write(self, own, progress=None, sync=None, *, outcome_of=""):
-        statements = [*own, *(progress or [])]
+        statements = [*own, *statements_of(progress)]
         if self.sending:
             self.sending, self.held = False, [*self.held, *statements]
             return
         held, self.held = self.held, ()
-        await super()._write([*held, *statements], [], sync, outcome_of=outcome_of)
+        await super()._write([*held, *statements], None, sync, outcome_of=outcome_of)
 
 
 class Belated(ModelJournal):
@@ -324,11 +328,11 @@ class Belated(ModelJournal):
         await super().remove(*what)
 
     async def _write(self, own, progress=None, sync=None, *, outcome_of=""):
-        statements, held, self.held = [*own, *(progress or [])], list(self.held), []
+        statements, held, self.held = [*own, *statements_of(progress)], list(self.held), []
         if self.settling:
             self.settling, self.held, statements = False, statements, []
         if held or statements:
-            await super()._write([*held, *statements], [], sync, outcome_of=outcome_of)
+            await super()._write([*held, *statements], None, sync, outcome_of=outcome_of)
 
 
 class KeepsTheTail(ModelJournal):
