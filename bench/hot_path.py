@@ -110,7 +110,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "remember ids": partial(signed.remember_ids, pure_python=False),
         "remember ids in Python": partial(signed.remember_ids, pure_python=True),
         "pack": pack,
-        "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
+        "the id of a batch: SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
         "note the places of batches": lambda: [send_statements(batch, "") for batch in batches],
     }
 
