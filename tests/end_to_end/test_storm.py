@@ -8,16 +8,16 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_migration_survives_a_storm(tmp_path):
-    """Killed at least eighteen times, in every kind and under many faults, it keeps all laws.
+    """Killed some fourteen times, in every kind and under many faults, it keeps all laws.
 
     There is more to send than in a long storm for each kill: a fast machine must not be done before the last one.
     """
-    report = Storm(tmp_path, kills=18, seed=2, batches_per_kill=25).run()
+    report = Storm(tmp_path, kills=14, seed=2, batches_per_kill=25).run()
     told = render(report)
     assert not report.findings, told
     struck = {where for (where, _), count in report.kills.items() if count}
     assert struck >= set(KINDS), told
-    assert report.kills.total() >= 15, told
+    assert report.kills.total() >= 12, told
     assert report.doubts.total() > 0, told
 
 
