@@ -34,8 +34,8 @@ class Round:
 def measure_round(export: Path, kind: str, parts: int, at_once: int) -> Round:
     """Measure one process, all parts, and taking them up."""
     with tempfile.TemporaryDirectory() as folder:
-        base = [measure.command(), "validate", f"--{kind}", str(export), "--workers", "1"]
-        one = run([*base, "--state-dir", f"{folder}/one"])
+        base = [measure.command(), "validate", f"--{kind}", str(export)]
+        one = run([*base, "--workers", "1", "--state-dir", f"{folder}/one"])
         began, done, waiting = time.monotonic(), list[Run](), list(range(1, parts + 1))
         running: list[tuple[subprocess.Popen[bytes], float]] = []
         while waiting or running:
