@@ -1,7 +1,6 @@
 """The progress and the tables of a fleet: what comes first, what is hidden, and that text from outside stays text."""
 
 import io
-import time
 
 import pytest
 from hypothesis import given
@@ -29,13 +28,7 @@ def console(width=80):
     return Console(file=io.StringIO(), width=width, height=20, force_terminal=False)
 
 
-@pytest.fixture(autouse=True)
-def _in_madrid(monkeypatch):
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("central_european_time")
 
 
 def lines_of(shown, **options):

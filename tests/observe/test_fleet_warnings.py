@@ -1,7 +1,5 @@
 """Warnings of a fleet on a terminal: one or two lines for a cause, whatever the number of accounts that have it."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,13 +21,7 @@ STOPPING = Stopping(why="SIGTERM", in_flight=0, drain_time=30.0)
 NAMES = ("north", "south", "west", "east", "center")
 
 
-@pytest.fixture(autouse=True)
-def _in_madrid(monkeypatch):
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("central_european_time")
 
 
 class Terminal:

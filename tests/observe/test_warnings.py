@@ -1,6 +1,5 @@
 """Warnings as sentences: one per cause, counted while they repeat, in local time; without ids of batches."""
 
-import time
 import typing
 
 import pytest
@@ -39,13 +38,7 @@ def sent(outcome, **fields):
     return BatchSent(outcome=outcome, **(about | fields))
 
 
-@pytest.fixture(autouse=True)
-def _in_madrid(monkeypatch):
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("central_european_time")
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,9 @@ class _Part:
             Tag.PURCHASE: self._purchase,
         }
         # Most notes are of emails, which others look at (`find_repeated`), and of purchases that come once.
-        again = notes.repeated(Tag.PURCHASE)
+        again = notes.repeated(Tag.PURCHASE) if self._chosen is None else None  # those that are chosen come again
         for index, key, tag, value in notes.rows(self._chosen):
-            if tag != _EMAIL and (tag != _PURCHASE or key in again):
+            if tag != _EMAIL and (again is None or tag != _PURCHASE or key in again):
                 handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
             self._compare_sums()
