@@ -56,10 +56,10 @@ def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
     if _some_meet(kind, entries.customers):
         pieces = [group.compose() for group in _groups(kind, entries)]
     else:
-        pieces = entries.bodies
-    pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
-    pieces[-1] += _CLOSE
-    return Batch(kind=kind, entries=entries, items=entries.items, body=b",".join(pieces))
+        pieces = entries.joined()
+    separated = [b","] * (2 * len(pieces) + 1)  # so that the body is copied once, not twice
+    separated[0], separated[1::2], separated[-1] = _OPEN, pieces, _CLOSE
+    return Batch(kind=kind, entries=entries, items=entries.items, body=b"".join(separated))
 
 
 def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:
