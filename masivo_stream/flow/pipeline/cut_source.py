@@ -136,7 +136,7 @@ async def cut_source(
 ) -> AsyncGenerator[LineBlock, None]:
     """Yield the lines of a source, block by block, not validated; those of a whole export are proved `beside`.
 
-    Then some blocks are read ahead, so it is for sources that keep nobody waiting.
+    Then some blocks are read ahead: a pipe whose writer pauses would hold back what it has written.
 
     Raises:
         InputError: as `validate_sources` does.

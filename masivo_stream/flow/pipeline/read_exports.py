@@ -59,7 +59,7 @@ class Validator(Protocol):
 
 
 class Helpers(Struct, frozen=True, kw_only=True):
-    """Who takes a part of the work off the loop of this process, if there is much of it."""
+    """Processes and threads that take a part of the work off the loop of this process, if there is much of it."""
 
     workers: int = 1
     """Processes that validate, this one included."""
@@ -258,7 +258,7 @@ def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
 
 
 def _is_at_hand(sources: Iterable[Source], worth: int) -> bool:
-    """Return whether there is much to validate that can be read ahead: nobody waits for what comes from a pipe."""
+    """Return whether there is much to validate, and no pipe, whose writer may pause."""
     return is_much(sources, worth) and all(is_file(source.input) for source in sources)
 
 
