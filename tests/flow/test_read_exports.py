@@ -89,7 +89,7 @@ async def test_a_thread_proves_the_same(tmp_path, block_bytes):
 
 @pytest.mark.skipif(not is_built(), reason="there is no extension that proves lines")
 async def test_the_thread_ends_with_its_reader(tmp_path):
-    """Also if nobody wants the rest, while it has work."""
+    """Also if the rest is not wanted, while it has work."""
     path = tmp_path / "export"
     path.write_bytes((GOOD + b"\n") * 5000)
     blocks = validate_sources(

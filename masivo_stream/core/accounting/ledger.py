@@ -108,8 +108,9 @@ class Ledger:
         )
         self._to_pack: list[Packable] = []
         self._unsettled = Unsettled()
-        self._lows: dict[str, Position] = {}
-        """The lowest position of each batch that was handed over and is not done with."""
+        self._lows: dict[int, tuple[Position, Batch]] = {}
+        """The lowest position of each batch that was handed over and is not done with, by the batch's identity: its id
+        is a hash of its body, which another thread computes later."""
         self._read_position, self._covered = resume.read_position, resume.covered
         self._consumed = dict(resume.consumed)
         self._catching_up = resume.start < resume.read_position
@@ -188,7 +189,8 @@ class Ledger:
 
     def _checkpoint(self) -> Position:
         """Return the lowest position without an outcome."""
-        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]
+        positions = [self._read_position, *(entry.place for entry in self._to_pack)]
+        positions.extend(low for low, _ in self._lows.values())
         if (low := self._packer.low()) is not None:
             positions.append(low)
         if self._catching_up:
@@ -317,17 +319,17 @@ class Ledger:
     def take_up_batches(self, batches: Iterable[Batch]) -> None:
         """Take up batches: their entries are unsettled from now on."""
         for batch in batches:
-            self._lows[batch.id] = batch.entries.low
+            self._lows[id(batch)] = (batch.entries.low, batch)
             self._unsettled.add(batch.entries)
 
     def narrow(self, batch: Batch, part: Batch) -> None:
         """Note that nothing but `part` is left in a batch that was handed over."""
-        del self._lows[batch.id]
-        self._lows[part.id] = part.entries.low
+        del self._lows[id(batch)]
+        self._lows[id(part)] = (part.entries.low, part)
 
     def done_with(self, batch: Batch) -> None:
         """Note that nothing is left in a batch that was handed over."""
-        del self._lows[batch.id]
+        del self._lows[id(batch)]
 
     def repack(self, entries: Sequence[Entry]) -> None:
         """Let entries of a batch go through the packer once more."""

@@ -11,6 +11,7 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import anyio
@@ -91,9 +92,12 @@ class PendingNote:
     """What waits to be committed, and its failure, if it fails."""
 
     def __init__(
-        self, own: list[Statement], progress: NotedProgress | None, sync: Callable[[], None] | None, outcome_of: str
+        self, own: Iterable[Statement], progress: NotedProgress | None, sync: Callable[[], None] | None, outcome_of: str
     ) -> None:
-        """Commit `own` and `progress`, after `sync`; `outcome_of` names the batch if this is a batch's outcome."""
+        """Commit `own` and `progress`, after `sync`; `outcome_of` names the batch if this is a batch's outcome.
+
+        `own` is iterated in the thread of the commit, once for each try.
+        """
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
         self.failure: StorageError | None = None
 
@@ -104,7 +108,7 @@ class PendingNote:
         """
         self.failure, self.sync = failure, None
         if not self.outcome_of:
-            self.own = []
+            self.own = ()
 
 
 class _Round:
@@ -138,17 +142,21 @@ class GroupCommit:
         self._owed: list[PendingNote] = []
         """Could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
-        self._disk = anyio.Lock(fast_acquire=True)
+
+    @cached_property
+    def _disk(self) -> anyio.Lock:
+        """Held while a round is committed. It is made for the first one: it imports what a mere reader does without."""
+        return anyio.Lock(fast_acquire=True)
 
     async def write(
         self,
-        own: list[Statement],
+        own: Iterable[Statement],
         progress: NotedProgress | None = None,
         sync: Callable[[], None] | None = None,
         *,
         outcome_of: str = "",
     ) -> None:
-        """Commit together with whatever else waits.
+        """Commit together with whatever else waits; `own` is iterated in the thread of the commit.
 
         Raises:
             StorageError: it could not be made durable. After that only outcomes are written.
@@ -224,12 +232,13 @@ class GroupCommit:
 
     def commit(self, notes: list[PendingNote]) -> None:
         """Make notes durable; called in a thread."""
+        statements = list(_statements(notes))  # before the file is locked: it takes a while
         for sync in {note.sync for note in notes if note.sync is not None}:
             sync()  # what the commit counts is on the disk before it
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for sql, parameters in _statements(notes):
+            for sql, parameters in statements:
                 execute(sql, parameters)
             execute("COMMIT")
         except BaseException:

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -111,6 +110,8 @@ def _spell(value: object) -> str:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - imports the parser of mail
+
     found = {
         "masivo-stream": __version__,
         "Python": platform.python_version(),
