@@ -16,7 +16,7 @@ PROGRESS = (
     ),
     Mutation(
         "a step keeps the pace of the one before",
-        "observe/work_line.py",
+        "observe/step_pace.py",
         "return (notice.of, notice.unit) == (latest.of, latest.unit) and notice.done >= latest.done",
         "return True",
         "The time that is left is that of other work.",
@@ -24,7 +24,7 @@ PROGRESS = (
     ),
     Mutation(
         "what was done before counts as done here",
-        "observe/work_line.py",
+        "observe/step_pace.py",
         "return self._latest.done - self._first.done",
         "return self._latest.done",
         "Work that goes on promises to be done too early.",

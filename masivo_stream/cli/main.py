@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from masivo_stream import __version__
-from masivo_stream.cli.collector import look_less_often
+from masivo_stream.cli.collector import leave_everything, spare_imports
 from masivo_stream.cli.overview import ABOUT, COMMANDS, answer
 from masivo_stream.cli.streams import settle_streams
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
@@ -51,13 +51,14 @@ def build_app(command: str = "") -> "App":
 def main() -> NoReturn:
     """Run the command of `sys.argv`. Always ends with one of the documented exit codes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
-    look_less_often()
+    spare_imports()
     settle_streams()
     signal.signal(signal.SIGTERM, _terminated)  # as PID 1, the kernel ignores it without a handler
     try:
         code = run(sys.argv[1:])
     except SystemExit as ended:  # of `_terminated`
         code = ended.code if isinstance(ended.code, int) else ExitCode.TERMINATED
+    leave_everything()
     if threading.active_count() > 1:  # a read of object storage that is not wanted any more: it may take two minutes
         sys.stdout.flush()
         sys.stderr.flush()

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec import UnsetType
 
-from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.model.account_check import AccountCheck
-from masivo_stream.model.bench_result import Bench
-from masivo_stream.model.day_totals import TotalsVerification
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.parts import WrittenPart
-from masivo_stream.model.pause import PauseAnswer
-from masivo_stream.model.plan import Plan
-from masivo_stream.model.resolution import Resolution
-from masivo_stream.model.settings import LogSettings
-from masivo_stream.model.summary import Summary
-from masivo_stream.model.verification import Verification
-from masivo_stream.observe.log_observer import LogObserver, SampleLog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from masivo_stream.flow.observer import Observer
+    from masivo_stream.model.account_check import AccountCheck
+    from masivo_stream.model.bench_result import Bench
+    from masivo_stream.model.day_totals import TotalsVerification
+    from masivo_stream.model.parts import WrittenPart
+    from masivo_stream.model.pause import PauseAnswer
+    from masivo_stream.model.plan import Plan
+    from masivo_stream.model.resolution import Resolution
+    from masivo_stream.model.settings import LogSettings
+    from masivo_stream.model.summary import Summary
+    from masivo_stream.model.verification import Verification
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 
@@ -40,7 +39,7 @@ def print_json(document: object, code: int = ExitCode.COMPLETE, *, question: boo
     return answer(write, code, question=question)
 
 
-def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int:
+def show_summary(summary: "Summary", *, json: bool, question: bool = False) -> int:
     """Print a summary, for people or for programs; return the exit code."""
     if json:
         return print_json(summary, summary.exit_code, question=question)
@@ -56,11 +55,10 @@ def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int
     return answer(write, summary.exit_code, question=question)
 
 
-def show_pause(found: PauseAnswer, *, json: bool) -> int:
+def show_pause(found: "PauseAnswer", *, json: bool) -> int:
     """Print whether a run is paused now; return the exit code."""
     if json:
         return print_json(found, question=True)
-    from masivo_stream.cli.console import Output
     from masivo_stream.core.next_steps import resume_command
     from masivo_stream.observe.pause_text import describe_pause
 
@@ -78,24 +76,22 @@ def show_pause(found: PauseAnswer, *, json: bool) -> int:
         )
         lines.append(f"resume with: {resume_command(found.state_dir)}")
     text = "\n".join(lines)
-    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
+    return answer(lambda: sys.stdout.write(f"{text}\n"), question=True)
 
 
-def show_part(written: WrittenPart, *, json: bool) -> int:
+def show_part(written: "WrittenPart", *, json: bool) -> int:
     """Print that a part was validated; return the exit code."""
     if json:
         return print_json(written, question=True)
-    from masivo_stream.cli.console import Output
-
     again = f" ({written.again:,} faulty or odd ones are validated again with all parts)" if written.again else ""
     text = (
         f"part {written.part} of {written.parts}: {written.lines:,} lines{again}; the answer has {written.bytes:,}"
         f" bytes{' and was there already' if written.known else ''}: {written.answer}"
     )
-    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
+    return answer(lambda: sys.stdout.write(f"{text}\n"), question=True)
 
 
-def show_plan(plan: Plan) -> int:
+def show_plan(plan: "Plan") -> int:
     """Print a plan for people; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.plan_table import print_plan
@@ -103,7 +99,7 @@ def show_plan(plan: Plan) -> int:
     return answer(lambda: print_plan(Output(), plan), plan.summary.exit_code, question=True)
 
 
-def show_resolution(found: Resolution) -> int:
+def show_resolution(found: "Resolution") -> int:
     """Print what was decided, and what is still in doubt; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.resolution_list import print_resolution
@@ -111,7 +107,7 @@ def show_resolution(found: Resolution) -> int:
     return answer(lambda: print_resolution(Output(), found), found.exit_code)
 
 
-def show_verification(found: Verification, *, json: bool) -> int:
+def show_verification(found: "Verification", *, json: bool) -> int:
     """Print what was read back, for people or for programs; return the exit code."""
     if json:
         return print_json(found, found.exit_code, question=True)
@@ -121,7 +117,7 @@ def show_verification(found: Verification, *, json: bool) -> int:
     return answer(lambda: print_verification(Output(), found), found.exit_code, question=True)
 
 
-def show_totals(found: TotalsVerification, *, json: bool) -> int:
+def show_totals(found: "TotalsVerification", *, json: bool) -> int:
     """Print how totals compare by day, for people or for programs; return the exit code."""
     if json:
         return print_json(found, found.exit_code, question=True)
@@ -131,7 +127,7 @@ def show_totals(found: TotalsVerification, *, json: bool) -> int:
     return answer(lambda: print_totals(Output(), found), found.exit_code, question=True)
 
 
-def show_check(found: AccountCheck, *, json: bool) -> int:
+def show_check(found: "AccountCheck", *, json: bool) -> int:
     """Print what a check of the account found, for people or for programs; return the exit code."""
     if json:
         return print_json(found, found.exit_code, question=True)
@@ -141,7 +137,7 @@ def show_check(found: AccountCheck, *, json: bool) -> int:
     return answer(lambda: print_check(Output(), found), found.exit_code, question=True)
 
 
-def show_bench(found: Bench) -> int:
+def show_bench(found: "Bench") -> int:
     """Print the results of a benchmark for people; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.bench_table import print_bench
@@ -226,20 +222,22 @@ def write_error(line: str) -> None:
     sys.stderr.write(line)
 
 
-def shows_sentences(log: LogSettings, *, terminal: bool) -> bool:
+def shows_sentences(log: "LogSettings", *, terminal: bool) -> bool:
     """Return whether warnings are shown as sentences: on a terminal, unless settings ask for log lines or details."""
     return terminal and log.log_format == "auto" and log.log_level in {"info", "warning"}
 
 
 @contextmanager
 def watching(
-    log: LogSettings, *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
-) -> Iterator[Observer]:
+    log: "LogSettings", *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
+) -> "Iterator[Observer]":
     """Yield an observer that shows progress and warnings on a terminal, and writes log lines elsewhere.
 
     On a terminal, too, it writes log lines if the settings ask for their format or for details. `builder` is notified,
     too, and its snapshot is what is shown; without it a new one is made.
     """
+    from masivo_stream.flow.observer import Observers
+    from masivo_stream.observe.log_observer import LogObserver, SampleLog
     from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
     builder = builder or SnapshotBuilder()

@@ -32,34 +32,36 @@ ENVELOPE_BYTES = len(_OPEN) + len(_CLOSE)
 
 
 class Batch(Struct, frozen=True, kw_only=True, dict=True):
-    """Entries that are sent together."""
+    """Entries that are sent together. A dry run packs as a run does, and needs neither body nor id."""
 
     kind: Kind
     entries: Entries
     items: int
-    body: bytes
+
+    @cached_property
+    def body(self) -> bytes:
+        """The request body."""
+        entries = self.entries
+        if CONTRACTS[self.kind].splittable and _some_meet(entries.customers):
+            pieces = [group.compose() for group in _groups(self.kind, entries)]
+        else:
+            pieces = entries.bodies
+        pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
+        pieces[-1] += _CLOSE
+        return b",".join(pieces)
 
     @cached_property
     def id(self) -> str:
-        """The id that names exactly this content from exactly these positions: equal input, equal ids.
-
-        It is computed when it is first needed: a dry run packs as a run does, and needs none.
-        """
+        """The id that names exactly this content from exactly these positions: equal input, equal ids."""
         digest = hashlib.sha256(_pack((self.kind, *_places(self.entries))))
         digest.update(self.body)  # SHA-256: CPUs have instructions for it, so it takes half the time of BLAKE2
         return digest.hexdigest()[:_ID_DIGITS]
 
 
 def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
-    """Compose the request body of entries."""
+    """Make a batch of entries."""
     entries = Entries(parts)
-    if _some_meet(kind, entries.customers):
-        pieces = [group.compose() for group in _groups(kind, entries)]
-    else:
-        pieces = entries.bodies
-    pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
-    pieces[-1] += _CLOSE
-    return Batch(kind=kind, entries=entries, items=entries.items, body=b",".join(pieces))
+    return Batch(kind=kind, entries=entries, items=entries.items)
 
 
 def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:
@@ -76,13 +78,13 @@ def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int
 
 def body_groups(kind: Kind, entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return, for each index in a body's list `customers`, the entries that are combined there."""
-    if _some_meet(kind, [entry.customer for entry in entries]):
+    if CONTRACTS[kind].splittable and _some_meet([entry.customer for entry in entries]):
         return [group.entries for group in _groups(kind, entries)]
     return [[entry] for entry in entries]
 
 
-def _some_meet(kind: Kind, customers: list[str]) -> bool:
-    return CONTRACTS[kind].splittable and len(set(customers)) < len(customers)
+def _some_meet(customers: list[str]) -> bool:
+    return len(set(customers)) < len(customers)
 
 
 class _Group:

@@ -9,7 +9,7 @@ from masivo_stream.edges.clock import SystemClock
 from masivo_stream.model.notices import Notice, WorkProgressed
 from masivo_stream.model.ports import Clock
 from masivo_stream.observe.log_observer import LogSink
-from masivo_stream.observe.work_line import StepPace
+from masivo_stream.observe.step_pace import StepPace
 
 WORK_EVENT = "work"
 """The event."""

@@ -10,7 +10,7 @@ from bisect import bisect_left
 
 import anyio
 import pytest
-from flow.windows_server import Account, Client, Silent
+from flow.windows_server import Account, Client, Silent, numbered
 from virtual_time import LoopClock, run_virtually
 
 from masivo_stream.core.sending.backoff import RetryPolicy
@@ -19,9 +19,7 @@ from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
-from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import Entries
 
 FLEET, BUSY, QUIET = 20, 200.0, 30.0
 COMMIT, BESIDE = 0.005, 0.15
@@ -66,8 +64,7 @@ async def send(account, disk, clock, road, *, until):
 
     async def upload():
         while clock.now() < until:
-            number = next(numbers)
-            await delivery.deliver(Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"%d" % number))
+            await delivery.deliver(numbered(next(numbers)))
 
     async with anyio.create_task_group() as uploaders:
         uploaders.start_soon(upload)

@@ -11,7 +11,7 @@ import pytest
 from fakes import Remembering
 from flow.migration import Migration
 from flow.test_rate_limit import depart_many
-from flow.windows_server import Silent
+from flow.windows_server import Silent, numbered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,9 +31,7 @@ from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.sending_switch import SendingSwitch, WorkingClock
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Unreachable
-from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import (
     BatchDeparted,
@@ -171,7 +169,7 @@ async def test_a_pause_is_no_outage():
         observer=Silent(),
         in_flight=1,
     )
-    history, batch = AttemptHistory(), Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"")
+    history, batch = AttemptHistory(), numbered(1)
     refused = Unreachable("connection refused")
     assert isinstance(delivery._decide(batch, refused, history), Retry)
     clock.advance(300)

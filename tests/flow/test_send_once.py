@@ -11,6 +11,7 @@ import anyio
 import msgspec
 import pytest
 from flow.migration import Migration
+from flow.windows_server import numbered
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
@@ -22,9 +23,7 @@ from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.remembered import receivers_of
 from masivo_stream.flow.identity.send_once import NotingJournal
-from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.progress import START, Figures, Progress
 from masivo_stream.model.states import NoteKind
@@ -151,7 +150,7 @@ async def test_a_request_that_could_not_be_noted_is_not_counted():
         read_position=START, checkpoint=START, figures=Figures(), consumed=(), dead_letters_bytes=0, dead=()
     )
     noting = NotingJournal(Journal(), lambda _: None, lambda *_: None, lambda: order.append("counted"))
-    await noting.send(Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
+    await noting.send(numbered(1), progress, lambda: None)
     await noting.send_again("b")
     assert order == ["noted", "counted"] * 2
 

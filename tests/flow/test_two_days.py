@@ -10,7 +10,7 @@ from contextlib import closing
 
 import anyio
 import pytest
-from flow.windows_server import Account, Client, Silent
+from flow.windows_server import Account, Client, Silent, numbered
 from virtual_time import LoopClock, run_virtually
 
 from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
@@ -21,9 +21,7 @@ from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
-from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import Entries
 from masivo_stream.model.window import parse_window
 
 DAYS = 2
@@ -53,8 +51,7 @@ async def live(tmp_path, account, windows, *, ends_after):
 
                 async def upload(delivery=delivery):
                     for number in queue:
-                        batch = Batch(kind=Kind.EVENTS, entries=Entries([]), items=0, body=b"%d" % number)
-                        await delivery.deliver(batch)
+                        await delivery.deliver(numbered(number))
 
                 left = DAYS * 86_400 - clock.now()
                 with anyio.move_on_after(min(left, ends_after() if ends_after else left)):

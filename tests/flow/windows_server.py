@@ -1,10 +1,20 @@
 """A server that enforces rate windows on arrivals, behind a road that takes its time, and one process's way to it."""
 
+import json
+
 import anyio
+from core.made import entry
 
 from masivo_stream.model.attempt import Answer
+from masivo_stream.model.batch import Batch, make_batch
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.window import parse_window
 from masivo_stream.sandbox.limits import Limiter, Passed
+
+
+def numbered(number: int) -> Batch:
+    """Make a batch that `Client` knows by its number."""
+    return make_batch(Kind.EVENTS, [entry(Kind.EVENTS, line=number)])
 
 
 class Account:
@@ -53,7 +63,8 @@ class Client:
         answered, came = [], anyio.Event()
 
         async def travel():
-            answered.append(await self.account.arrive(self.clock, int(body)))
+            (record,) = json.loads(body)["customers"]
+            answered.append(await self.account.arrive(self.clock, int(record["id"].removeprefix("c"))))
             came.set()
 
         self.road.start_soon(travel)

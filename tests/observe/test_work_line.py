@@ -9,7 +9,8 @@ from rich.console import Console
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.model.notices import MinutePassed, TotalsProgressed, WorkProgressed
-from masivo_stream.observe.work_line import StepPace, WorkLine
+from masivo_stream.observe.step_pace import StepPace
+from masivo_stream.observe.work_line import WorkLine
 
 MB = 1_000_000
 

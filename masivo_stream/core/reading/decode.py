@@ -38,7 +38,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, lay_out, one_by_one
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Line, LineResult, LineRun, Rejected, run_of
-from masivo_stream.model.schemas import CustomerRecord, EventsRecord, OrderFields, TransactionsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, OrderFields, TransactionsRecord, make_reader
 
 _HEADROOM = 50
 """Calls. Python counts calls and msgspec's nesting against one recursion limit. A record is validated this many calls
@@ -80,7 +80,7 @@ class Decoder:
         self._strict, self._signer = StrictDecoder(rules, memory), Signer()
         self._prover = make_prover(self.rules)
         self._schema = rules.schema
-        self._decode = bounded(msgspec.json.Decoder(self._schema).decode)
+        self._decode = bounded(make_reader(self._schema))
         checks: dict[Kind, Callable[[Any], int | RecordFacts | None]] = {
             Kind.CUSTOMERS: self._check_customer,
             Kind.EVENTS: self._check_events,

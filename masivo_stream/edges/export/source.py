@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-import aiofiles
 import anyio
 import anyio.lowlevel
 import msgspec
@@ -348,6 +347,8 @@ def _stream_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]
 
 async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
     """Read a file on disk. Never cancelled in the middle: the thread would go on reading from a closed descriptor."""
+    import aiofiles  # noqa: PLC0415 - imports asyncio, which commands that read no export do without
+
     with anyio.CancelScope(shield=True):
         file = await aiofiles.open(stored, "rb", buffering=0, closefd=False)
     while True:

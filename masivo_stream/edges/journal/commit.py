@@ -11,6 +11,7 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import anyio
@@ -141,7 +142,11 @@ class GroupCommit:
         self._owed: list[PendingNote] = []
         """Could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
-        self._disk = anyio.Lock(fast_acquire=True)
+
+    @cached_property
+    def _disk(self) -> anyio.Lock:
+        """Held while a round is committed. It is made for the first one: it imports what a mere reader does without."""
+        return anyio.Lock(fast_acquire=True)
 
     async def write(
         self,

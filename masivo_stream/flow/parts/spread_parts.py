@@ -16,7 +16,6 @@ from msgspec import structs
 from masivo_stream.core.reading.object_urls import is_url
 from masivo_stream.core.redact import printable
 from masivo_stream.edges.export.source import Input
-from masivo_stream.edges.scheduler.dask_client import open_scheduler
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.look_up import patience_of
@@ -76,6 +75,8 @@ async def _spread_and_take(
 
 async def _make(asked: PartRequest, missing: Sequence[int], place: str, settings: Settings, meter: WorkMeter) -> None:
     """Have missing parts made, and write their answers as they come."""
+    from masivo_stream.edges.scheduler.dask_client import open_scheduler  # noqa: PLC0415 - few runs have a scheduler
+
     asked = structs.replace(asked, inputs=tuple(map(_absolute, asked.inputs)))
 
     def request(part: int) -> PartRequest:

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -32,6 +31,7 @@ from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.what_is_left import add_what_is_left
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
+from masivo_stream.flow.runtime import Reporting
 from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
@@ -111,6 +111,8 @@ def _spell(value: object) -> str:
 
 
 def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - imports the parser of mail
+
     found = {
         "masivo-stream": __version__,
         "Python": platform.python_version(),
@@ -123,16 +125,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:  # for example if all is frozen into one file
             continue
     return found
-
-
-class Reporting(Struct, frozen=True, kw_only=True):
-    """What the program that starts a run contributes to its reports."""
-
-    invocation: Invocation = Invocation()
-    draw: Callable[[Report], str] | None = None
-    """Draws the page; None for no page."""
-    catalogue: str = ""
-    """Path of a JSON file that says what the account has: rewards have the names in it, from then on."""
 
 
 def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
