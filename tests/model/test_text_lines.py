@@ -50,7 +50,7 @@ def test_lines_are_not_shown():
     assert repr(text_lines([b"secret"])) == "<1 lines>"
 
 
-def test_where_lines_are_in_their_text():
+def test_lines_know_their_text_and_their_offsets():
     """A part has the whole text, and its own offsets."""
     plain = [b"a", b"bc", b""]
     text, offsets, begin = text_lines(plain, 5)[1:].in_text()
