@@ -260,7 +260,7 @@ async def open_recorder(
         KindFiles(dead_letters, in_doubt, skipped),
         session.clock,
         budget=watch.budget,
-        accepted=session.guard_purchases().accepted if kind is Kind.EVENTS else None,
+        purchases=session.guard_purchases() if kind is Kind.EVENTS else None,
     )
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))
