@@ -20,7 +20,6 @@ from pathlib import Path
 
 import contenders
 import measure
-import msgspec
 
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
@@ -32,13 +31,13 @@ from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.journal.write import send_statements
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Entries, LineResults
-from masivo_stream.model.schemas import EventsRecord, Order
+from masivo_stream.model.schemas import EventsRecord, Order, make_reader
 from masivo_stream.model.settings import Settings
 
 BARE = """
-import sys, msgspec
-from masivo_stream.model.schemas import EventsRecord, Order
-decode = msgspec.json.Decoder(EventsRecord[Order]).decode
+import sys
+from masivo_stream.model.schemas import EventsRecord, Order, make_reader
+decode = make_reader(EventsRecord[Order])
 for line in open(sys.argv[1], "rb"):
     decode(line)
 """
@@ -96,7 +95,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         return [batch for entries in validated for batch in packer.feed(entries).batches] + packer.flush()
 
     batches = pack()
-    decode = msgspec.json.Decoder(EventsRecord[Order]).decode
+    decode = make_reader(EventsRecord[Order])
     return {
         "cut into lines": split,
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],

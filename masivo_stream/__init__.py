@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.readback.totals_choice import TotalsChoice
-    from masivo_stream.flow.reporting.run_report import Reporting
-    from masivo_stream.flow.runtime import Runtime
+    from masivo_stream.flow.runtime import Reporting, Runtime
     from masivo_stream.model.account_check import AccountCheck
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
@@ -205,7 +204,7 @@ _HOMES = {
     "RemoveField": "core.mending.correct",
     "RenameField": "core.mending.correct",
     "Report": "model.report",
-    "Reporting": "flow.reporting.run_report",
+    "Reporting": "flow.runtime",
     "Resolution": "model.resolution",
     "Reverted": "flow.commands.revert",
     "Runtime": "flow.runtime",

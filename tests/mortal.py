@@ -29,12 +29,13 @@ class Life:
             self.dead = True
             raise Dead
 
-    def around(self, work):
-        """Return `work`, before which the process may die."""
+    def around(self, work, *, closing=False):
+        """Return `work`, before which the process may die; `closing`: it may be called again after that, in vain."""
 
         def mortal(*what):
-            self.operation()
-            work(*what)
+            if not (closing and self.dead):
+                self.operation()
+                work(*what)
 
         return mortal
 

@@ -66,7 +66,7 @@ class World:
                 sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
                 session = make_session(settled, state, journal, api, clock, observer=self.observer)
                 files.callback(session.guard_purchases().close)
-                session.guard_purchases().accepted = life.around(session.guard_purchases().accepted)
+                session.guard_purchases().write = life.around(session.guard_purchases().write, closing=True)
                 run = Run(session, sources, canary=self.canary)
                 await run.go(handle_signals=False)
                 return run.summary()

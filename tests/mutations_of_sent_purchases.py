@@ -27,11 +27,18 @@ MUTATIONS = (
     Mutation(
         "in C, a full block of a text is compressed before it is known whether it is the last one",
         "core/_sent_notes.c",
-        "        hash->used += taken;\n",
-        "        hash->used += taken;\n        if (hash->used == BLOCK) {\n            hash->length += BLOCK;\n"
-        "            compress(hash, 0);\n            hash->used = 0;\n        }\n",
+        "    return (text->size - 1) / BLOCK;\n",
+        "    return text->size / BLOCK;\n",
         "Purchases whose text fills a block have other keys than in Python: they are sent again.",
         ("core/test_sent_notes.py::test_texts_that_fill_a_block",),
+    ),
+    Mutation(
+        "in C, texts that are hashed together end together",
+        "core/_sent_notes.c",
+        "            if (number == last_block(lanes[lane])) {\n",
+        "            if (number == most) {\n",
+        "A short purchase next to a long one has another key than in Python: it is sent again.",
+        ("core/test_sent_notes.py::test_notes_are_those_that_python_makes",),
     ),
     Mutation(
         "in C, columns of two lengths are taken",
@@ -52,10 +59,10 @@ MUTATIONS = (
     Mutation(
         "purchases are noted after the journal knows them",
         "flow/pipeline/recorder.py",
-        "        if self._accepted is not None:\n            self._accepted(batch.entries.parts)\n\n",
-        "\n",
+        "            self._purchases.sync()\n",
+        "            pass\n",
         "The next run sends again what this one had accepted.",
-        (BEFORE + "an_old_purchase_in_a_new_export_is_held_back", BEFORE + "a_process_may_die_at_any_operation"),
+        (BEFORE + "a_process_may_die_at_any_operation",),
     ),
     Mutation(
         "a run compares with its own notes",

@@ -40,6 +40,15 @@ def test_a_command_explains_itself_without_importing_the_network():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["status", "pause"])
+def test_what_only_looks_at_a_run_imports_no_network(tmp_path, command):
+    """Such commands are called by hand and in loops: neither an event loop, nor what a report needs of the system."""
+    found = imported_by(command, "--state-dir", str(tmp_path))
+    assert f"masivo_stream.flow.commands.{command}" in found
+    assert not found & {"aiofiles", "aiohttp", "asyncio", "email.message", "importlib.metadata", "ssl"}
+
+
+@pytest.mark.slow
 def test_a_migration_begins_without_importing_tables_and_logs(tmp_path):
     """Up to where it opens its exports, no table, no log and no other command's part is imported."""
     found = imported_by("migrate", "--customers", str(tmp_path / "missing"), "--state-dir", str(tmp_path))

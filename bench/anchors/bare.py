@@ -14,15 +14,14 @@ import tempfile
 from pathlib import Path
 
 import aiohttp
-import msgspec
 
-from masivo_stream.model.schemas import EventsRecord, Order
+from masivo_stream.model.schemas import EventsRecord, Order, make_reader
 
 MAX_EVENTS = 1000
 IN_FLIGHT = 4
 BLOCK = 256 * 1024
 
-decode = msgspec.json.Decoder(EventsRecord[Order]).decode
+decode = make_reader(EventsRecord[Order])
 
 
 class Journal:

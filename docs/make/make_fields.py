@@ -244,7 +244,7 @@ def _shown(found: inspect.Type, kind: Kind) -> str:
     """Return what a type is called on the page."""
     found = found if isinstance(found, inspect.Metadata) else _plain(found)
     match _plain(found):
-        case inspect.StrType(pattern=str()):
+        case inspect.CustomType():
             return "UUID"
         case inspect.StrType(min_length=least):
             return "text, not empty" if least else "text"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.lines import LineSplitter
@@ -24,14 +23,14 @@ from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import Helpers, make_decoder, validate_sources
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.bench_result import PURE_PYTHON, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
 from masivo_stream.model.results import Line, LineRun
-from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, TransactionsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, TransactionsRecord, make_reader
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -130,7 +129,7 @@ def settings_of(job: Job, state: str) -> Settings:
 
 async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
     """Decode every line; the time of reading and splitting does not count."""
-    decode = msgspec.json.Decoder(_SCHEMAS[job.case.kind]).decode
+    decode = make_reader(_SCHEMAS[job.case.kind])
     for source in find_inputs(job.paths):
         lines = LineSplitter(max_line_bytes=settings.validation.max_line_bytes)
         async with aclosing(_pieces(source, lines, settings.source.block_bytes)) as pieces:
@@ -164,7 +163,7 @@ async def _validate(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
             decoder,
             block_bytes=settings.source.block_bytes,
             max_line_bytes=settings.validation.max_line_bytes,
-            workers=settings.upload.workers,
+            helpers=Helpers(workers=settings.upload.workers or 1),
         )
         async with aclosing(blocks) as validated_blocks:
             async for validated in validated_blocks:

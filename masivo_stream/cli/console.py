@@ -8,7 +8,7 @@ class Output(Console):
 
     def __init__(self) -> None:
         """Write to standard output."""
-        super().__init__(highlight=False)
+        super().__init__(highlight=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
         """Raise, and leave the decision to the caller."""

@@ -136,8 +136,7 @@ async def _migrate(settings: "Settings", credentials: "Credentials", exports: "E
     from masivo_stream.cli.output import watching
     from masivo_stream.cli.reporting import draw
     from masivo_stream.flow.commands.migrate import migrate
-    from masivo_stream.flow.reporting.run_report import Reporting
-    from masivo_stream.flow.runtime import Runtime
+    from masivo_stream.flow.runtime import Reporting, Runtime
 
     with watching(settings.log, quiet=False, warnings_only=True) as observer:
         return await migrate(

@@ -224,8 +224,7 @@ def _runtime_of(file: str, run: RunFlags, common: CommonFlags) -> "Callable[[str
     """Return what makes the runtime of an account: its report names commands for that account alone."""
     from masivo_stream.cli.reporting import draw, spell_flags
     from masivo_stream.flow.commands_of_run import find_working_directory
-    from masivo_stream.flow.reporting.run_report import Reporting
-    from masivo_stream.flow.runtime import Runtime
+    from masivo_stream.flow.runtime import Reporting, Runtime
     from masivo_stream.model.summary import Invocation
 
     def runtime(name: str) -> Runtime:

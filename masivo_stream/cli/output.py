@@ -59,7 +59,6 @@ def show_pause(found: "PauseAnswer", *, json: bool) -> int:
     """Print whether a run is paused now; return the exit code."""
     if json:
         return print_json(found, question=True)
-    from masivo_stream.cli.console import Output
     from masivo_stream.core.next_steps import resume_command
     from masivo_stream.observe.pause_text import describe_pause
 
@@ -77,21 +76,19 @@ def show_pause(found: "PauseAnswer", *, json: bool) -> int:
         )
         lines.append(f"resume with: {resume_command(found.state_dir)}")
     text = "\n".join(lines)
-    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
+    return answer(lambda: sys.stdout.write(f"{text}\n"), question=True)
 
 
 def show_part(written: "WrittenPart", *, json: bool) -> int:
     """Print that a part was validated; return the exit code."""
     if json:
         return print_json(written, question=True)
-    from masivo_stream.cli.console import Output
-
     again = f" ({written.again:,} faulty or odd ones are validated again with all parts)" if written.again else ""
     text = (
         f"part {written.part} of {written.parts}: {written.lines:,} lines{again}; the answer has {written.bytes:,}"
         f" bytes{' and was there already' if written.known else ''}: {written.answer}"
     )
-    return answer(lambda: Output().print(text, markup=False, highlight=False, soft_wrap=True), question=True)
+    return answer(lambda: sys.stdout.write(f"{text}\n"), question=True)
 
 
 def show_plan(plan: "Plan") -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.reporting.run_report import Reporting
+    from masivo_stream.flow.runtime import Reporting
     from masivo_stream.model.report import Report
 
 Flags = CommonFlags | ExportFlags | RunFlags | SendingFlags | ValidationFlags
@@ -24,7 +24,7 @@ def reporting(
     `catalogue` is the file with the names of rewards.
     """
     from masivo_stream.flow.commands_of_run import find_working_directory
-    from masivo_stream.flow.reporting.run_report import Reporting
+    from masivo_stream.flow.runtime import Reporting
     from masivo_stream.model.summary import Invocation
 
     options, named = (

@@ -12,7 +12,8 @@ Python defines how numbers are hashed, but not how tuples are. So notes carry a 
 way now, no content is called the same.
 
 At full speed, notes are a tenth of the work of a run. So an extension (`_sent_notes.c`) makes those of many events in
-one call, the same ones to the byte. Without it, or with `pure_python`, they are made here.
+one call, the same ones to the byte, mostly without the interpreter lock. Without it, or with `pure_python`, they are
+made here.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from itertools import chain, repeat
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from masivo_stream.core.checks.lean_records import LEAN
 from masivo_stream.core.reading.purchases import EventMemory, Signer, Signs, owners_of
@@ -84,6 +85,16 @@ def make_notes(salt: bytes, customers: list[str], items: list[int], purchases: l
     return b"".join(chain.from_iterable(zip(keys, ends, strict=True)))
 
 
+class SignedEvents(Struct, frozen=True):
+    """What notes are made of."""
+
+    customers: list[str] = []
+    items: list[int] = []
+    """The number of items of each customer."""
+    signs: Signs = field(default_factory=Signs)
+    """The signs of all items."""
+
+
 class PurchaseNotes:
     """Makes the notes of events that were accepted."""
 
@@ -95,19 +106,34 @@ class PurchaseNotes:
 
     def of(self, parts: Iterable[Packable]) -> bytes:
         """Return the notes of all items of entries, one after the other."""
-        return b"".join(map(self._of_part, parts))
+        return self.make(self.sign(parts))
 
-    def _of_part(self, part: Packable) -> bytes:
+    def sign(self, parts: Iterable[Packable]) -> SignedEvents:
+        """Return what the notes of entries are made of. Signs that were kept of them are kept no longer."""
+        signed = SignedEvents()
+        for part in parts:
+            if isinstance(part, EntryColumns):
+                signed.customers.extend(part.customers)
+                signed.items.extend(part.items)
+            else:
+                signed.customers.append(part.customer)
+                signed.items.append(part.items)
+            signs = self._signs(part)
+            signed.signs.purchases.extend(signs.purchases)
+            signed.signs.contents.extend(signs.contents)
+        return signed
+
+    def make(self, signed: SignedEvents) -> bytes:
+        """Return the notes of events; it may be called in another thread."""
+        return self._make(self._salt, signed.customers, signed.items, signed.signs.purchases, signed.signs.contents)
+
+    def _signs(self, part: Packable) -> Signs:
         signs = self._recent.take(part) if isinstance(part, EntryRun | Entry) else None
         if signs is None:
             for entry in one_by_one((part,)):
                 self._signer.sign_entry(entry, self._decode)  # type: ignore[arg-type]  # it looks at lean fields only
             signs = self._signer.take()
-        if isinstance(part, EntryColumns):
-            customers, items = part.customers, part.items
-        else:
-            customers, items = [part.customer], [part.items]
-        return self._make(self._salt, customers, items, signs.purchases, signs.contents)
+        return signs
 
 
 Found = tuple[int, EarlierRun]

@@ -9,12 +9,10 @@ import ipaddress
 import re
 import shlex
 import shutil
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 from msgspec import inspect
@@ -180,6 +178,8 @@ def read_toml(file: str, content: bytes | None = None) -> dict[str, Any]:
         if isinstance(error, UnicodeDecodeError) and found.startswith((b"\xff\xfe", b"\xfe\xff")) and found[2:]:
             raise _wrong("is UTF-16 text", file, "save it as UTF-8") from None
         raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
+    import tomllib  # noqa: PLC0415 - few commands have a file
+
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers too long, lists too deep
@@ -412,16 +412,21 @@ def _check_notify(notify: NotifySettings) -> None:
         )
 
 
-def _check_hours(limits: LimitSettings) -> None:
-    """Check that the time zone is known, and that the pauses of a day leave some time to send."""
-    name = limits.time_zone
+def _check_zone(name: str) -> None:
+    from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415 - few commands have a time zone
+
     try:
-        if name:
-            ZoneInfo(name)
+        ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # not a path in the data, a directory there, not there
         close = difflib.get_close_matches(name, available_timezones(), 1, 0.7)
         hint = f"did you mean {close[0]}?" if close else "write an IANA name, such as Europe/Madrid or UTC"
         raise _wrong("is no time zone", "time_zone", hint) from None
+
+
+def _check_hours(limits: LimitSettings) -> None:
+    """Check that the time zone is known, and that the pauses of a day leave some time to send."""
+    if limits.time_zone:
+        _check_zone(limits.time_zone)
     pauses = {
         place: [window.hours for window in windows if not window.limit and window.hours is not None]
         for place, windows in (("limit", limits.limit), ("general_limit", limits.general_limit))

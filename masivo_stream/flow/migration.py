@@ -14,7 +14,8 @@ from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources,
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
 from masivo_stream.flow.reporting.publish import publish_results
-from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
+from masivo_stream.flow.reporting.run_report import gather_facts, leave_report
+from masivo_stream.flow.runtime import Reporting
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.flow.stop import SharedSignals

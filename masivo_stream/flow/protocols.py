@@ -9,6 +9,7 @@ from masivo_stream.core.sending.backoff import Decision
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Packable
 from masivo_stream.model.examples import SkippedPlace
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.results import Entry, Rejected
@@ -130,6 +131,18 @@ class UnchangedSkipped:
 
     def sync(self) -> None:
         """Do nothing."""
+
+
+class PurchaseSink(Protocol):
+    """The notes of purchases that were accepted."""
+
+    def accepted(self, parts: Iterable[Packable]) -> None:
+        """Take the parts of a batch that was accepted."""
+        ...
+
+    def sync(self) -> None:
+        """Note what was taken; called from another thread."""
+        ...
 
 
 class InDoubtSink(Protocol):

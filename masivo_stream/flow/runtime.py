@@ -7,9 +7,20 @@ from anyio import CapacityLimiter
 from msgspec import Struct, field
 
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.model.ports import Clock
+from masivo_stream.model.report import Report
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Invocation
+
+
+class Reporting(Struct, frozen=True, kw_only=True):
+    """What the program that starts a run contributes to its reports."""
+
+    invocation: Invocation = Invocation()
+    draw: Callable[[Report], str] | None = None
+    """Draws the page; None for no page."""
+    catalogue: str = ""
+    """Path of a JSON file that says what the account has: rewards have the names in it, from then on."""
 
 
 class Runtime(Struct, frozen=True, kw_only=True):

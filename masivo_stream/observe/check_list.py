@@ -12,7 +12,8 @@ from masivo_stream.model.examples import BEFORE_IN_A_RUN, BEFORE_IN_EXPORTS
 from masivo_stream.model.fault_groups import FaultGroups
 from masivo_stream.model.findings import CheckName, CheckResult, ExportChecks, ExportFinding, FoundField, FoundLine
 from masivo_stream.model.reason import Reason
-from masivo_stream.observe.control_totals import decimal, name_of, print_control_totals
+from masivo_stream.observe.control_totals import print_control_totals
+from masivo_stream.observe.figure_words import decimal, name_of
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_PLACES = 3

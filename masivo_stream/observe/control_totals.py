@@ -5,16 +5,15 @@ They are what a person compares with the system that exported the files, and sig
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.core.checks.amounts import for_people
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import ExportChecks, FileTotals, KindTotals, RewardBalance, RewardSums, RewardTotals
+from masivo_stream.model.findings import ExportChecks, FileTotals, KindTotals, RewardBalance
+from masivo_stream.observe.figure_words import decimal, name_of, shown_figures
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_FILES = 10
@@ -27,7 +26,6 @@ MEANING = "of every record that is right by itself, also of those held back, and
 """Which records the totals are of."""
 
 _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
-FIGURES = ("earned", "spent", "left", "balances")
 _HEAD = " rewards          "
 
 
@@ -68,21 +66,6 @@ def describe_totals(totals: FileTotals) -> Iterator[str]:
     for each in totals.rewards:
         moved = f"earned {decimal(each.earned)}, spent {decimal(each.spent)}, "
         yield f"reward {name_of(each)}: {moved if totals.kind == 'transactions' else ''}left {decimal(each.left)}"
-
-
-def shown_figures(rewards: Sequence[RewardBalance]) -> list[str]:
-    """Return the names of the figures that are known, in their order."""
-    return [name for name in FIGURES if any(getattr(each, name) is not None for each in rewards)]
-
-
-def name_of(reward: RewardTotals | RewardBalance | RewardSums) -> str:
-    """Return the id of a reward, and its name if it has one."""
-    return f"{reward.reward} ({reward.name})" if reward.name else reward.reward
-
-
-def decimal(amount: Decimal | None) -> str:
-    """Return an amount for people; nothing for one that is not known."""
-    return "" if amount is None else for_people(amount, ",f")
 
 
 def _by_kind(kinds: Sequence[KindTotals]) -> Table:

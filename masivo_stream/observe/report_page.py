@@ -16,10 +16,9 @@ from masivo_stream.core.next_steps import count_all_given_up
 from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.control_totals import decimal, shown_figures
 from masivo_stream.observe.dead_letter_rows import make_dead_letter_table
+from masivo_stream.observe.figure_words import RECORD_OUTCOMES, decimal, describe_rest, equation, shown_figures
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.summary_table import RECORD_OUTCOMES, describe_rest, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}

@@ -1,6 +1,6 @@
 """Print the summary of a run. It fits 80 columns whatever the numbers: a column per kind, a row per figure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import UnsetType, structs
 from rich.box import Box
@@ -20,15 +20,13 @@ from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.check_list import details_of_groups, print_checks, print_warnings, unrepeated
 from masivo_stream.observe.end_lines import clock_time, ending_lines, unread_line, waiting_line
 from masivo_stream.observe.fault_list import print_fault_groups
+from masivo_stream.observe.figure_words import RECORD_OUTCOMES, describe_rest, equation, outcome_words
 from masivo_stream.observe.hanging_text import print_hanging
 from masivo_stream.observe.to_do_lines import to_do_line, to_do_lines
 from masivo_stream.observe.warning_counts import warning_line
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
-
-RECORD_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
-"""What can become of a record, in the order of the closing equation. An item cannot be blank."""
 
 _USUAL = 15.0
 """Seconds in which a run at work shows something, even if nothing has happened."""
@@ -123,26 +121,6 @@ def describe_share(summary: Summary) -> str:
     return f"{percent(summary.share or 0.0)} % done; {describe_rest(summary)}"
 
 
-def describe_rest(summary: Summary) -> str:
-    """Return how many records a run has, and how many of them have no outcome yet."""
-    figures = summary.kinds.values()
-    unread = sum(summary.unread.values())
-    about = "about " if unread and not summary.unread_exact else ""
-    rest = (
-        (unread, f"{about}{{}} not read yet"),
-        (sum(each.pending for each in figures), "{} pending"),
-        (sum(each.in_doubt for each in figures), "{} in doubt"),
-    )
-    words = [text.format(f"{count:,}") for count, text in rest if count]
-    every = unread + sum(each.read for each in figures)
-    return f"of {about}{every:,} records, {join_words(words)}"
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Return words as a list in a sentence."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
-
-
 def _print_places(console: Console, summary: Summary) -> None:
     """Print where to find what the run left."""
     for what, place in (("report", summary.report), ("published", summary.published)):
@@ -193,15 +171,6 @@ def _describe_end_without_accepted(summary: Summary) -> str:
     return f"{done}: every record is {what}"
 
 
-def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
-    """Return the closing equation with its numbers."""
-    known = list(figures)
-    prefix, outcomes = ("items_", RECORD_OUTCOMES[:-1]) if of_items else ("", RECORD_OUTCOMES)
-    read = sum(getattr(each, f"{prefix}read") for each in known)
-    terms = (f"{sum(getattr(each, prefix + outcome) for each in known):,} {_words(outcome)}" for outcome in outcomes)
-    return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
-
-
 def _ledger(summary: Summary) -> Table:
     """Return the table of figures, with the signs of the closing equation."""
     unread = summary.unread if summary.target and any(summary.unread.values()) else {}
@@ -221,7 +190,9 @@ def _ledger(summary: Summary) -> Table:
     for title, prefix, outcomes in (("records", "", RECORD_OUTCOMES), ("items", "items_", RECORD_OUTCOMES[:-1])):
         add(f"{title} read", _named(f"{prefix}read"))
         for sign, outcome in zip("=+++++", outcomes, strict=False):
-            add(f"  {sign} {_words(outcome)}", _named(prefix + outcome), alarming=outcome in {"dead", "in_doubt"})
+            add(
+                f"  {sign} {outcome_words(outcome)}", _named(prefix + outcome), alarming=outcome in {"dead", "in_doubt"}
+            )
         table.add_section()
         if unread and not prefix:
             counts = [unread.get(kind, 0) for kind in kinds]
@@ -302,10 +273,6 @@ def print_step(console: Console, step: NextStep) -> None:
     print_hanging(console, printable(step.text), "next: ")
     if step.command:
         console.print(Text(f"  {printable(step.command)}", style="bold"), soft_wrap=True)  # a person will paste it
-
-
-def _words(outcome: str) -> str:
-    return outcome.replace("_", " ")
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,7 @@ first fault is named. Within one request no customer and no email may come twice
 allows in several parts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -25,6 +25,7 @@ from masivo_stream.model.schemas import (
     LooseOrder,
     Order,
     TransactionsRecord,
+    make_reader,
 )
 from masivo_stream.model.schemas import Transaction as AnyTransaction
 from masivo_stream.sandbox.date_check import date_check
@@ -113,12 +114,12 @@ class _RecordCheck:
 
     def __init__(self, schema: type) -> None:
         self.schema = schema
-        self._decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder(schema)
+        self._read: Callable[[bytes], object] = make_reader(schema)
         self._dates = date_check(schema)
 
     def accepts(self, raw: Raw) -> bool:
         try:
-            self._decoder.decode(cut_last_moment(bytes(raw)))
+            self._read(cut_last_moment(bytes(raw)))
             value = msgspec.json.decode(raw)
             return self._dates(value) and not _too_deep(raw, value)
         except (ValueError, RecursionError):

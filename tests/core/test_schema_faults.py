@@ -1,7 +1,6 @@
 import json
 from typing import Annotated, Literal
 
-import msgspec
 import pytest
 from core.made import as_bytes, event, events, transaction, transactions
 from core.records import dates, kinds_and_records, nearly_valid
@@ -12,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from masivo_stream.core.reading.schema_faults import MOST_PROBLEMS, Problem, is_rfc3339, problems, spell
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, Timestamp, TransactionsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, Timestamp, TransactionsRecord, make_reader
 
 SCHEMAS = {
     Kind.CUSTOMERS: CustomerRecord,
@@ -29,7 +28,7 @@ class Thing(Struct, kw_only=True):
 
 def accepts(schema: object, body: bytes) -> bool:
     try:
-        msgspec.json.decode(body, type=schema)
+        make_reader(schema)(body)
     except ValueError:
         return False
     return True

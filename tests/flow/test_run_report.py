@@ -16,7 +16,8 @@ from masivo_stream.flow.reporting import find_examples as examples
 from masivo_stream.flow.reporting import group_faults
 from masivo_stream.flow.reporting.find_examples import find_examples
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
-from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, read_stopped
+from masivo_stream.flow.reporting.run_report import leave_report, read_report, read_stopped
+from masivo_stream.flow.runtime import Reporting
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import START, DeadLetterNote, Figures, KnownSource, Progress
 from masivo_stream.model.reason import REMEDIES, Reason

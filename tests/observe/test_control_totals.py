@@ -11,7 +11,8 @@ from rich.console import Console
 
 from masivo_stream.model.findings import ExportChecks
 from masivo_stream.observe.check_list import describe_finding, print_checks
-from masivo_stream.observe.control_totals import MOST_FILES, MOST_REWARDS, decimal, print_control_totals
+from masivo_stream.observe.control_totals import MOST_FILES, MOST_REWARDS, print_control_totals
+from masivo_stream.observe.figure_words import decimal
 
 REWARD = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.model.schemas import CustomerRecord, EventsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, make_reader
 from masivo_stream.prepare.mapping.frame import CustomersMapping, EventsMapping, Policies
 from masivo_stream.prepare.settling.closing import TableFigures, close
 from masivo_stream.prepare.settling.customers import is_email, lose_email
@@ -178,13 +178,13 @@ def test_an_order_is_written_or_left_out_with_a_reason(rows, policies, expected)
     left_out = [each for each in settled.remarks if each.action is Action.LEFT_OUT]
     if expected is None:
         assert left_out == []
-        record = msgspec.json.decode(encode(settled.events), type=EventsRecord)
+        record = make_reader(EventsRecord)(encode(settled.events))
         assert len(record.events[0].order.products) == len(rows)
     else:
         assert settled.events is None
         assert [each.why for each in left_out] == [expected] * len(rows)
         assert sum(each.money for each in left_out) == next((row.value for row in rows if row.value is not None), 0)
-    msgspec.json.decode(encode(settled.customer), type=CustomerRecord)
+    make_reader(CustomerRecord)(encode(settled.customer))
 
 
 def test_statuses_of_orders():

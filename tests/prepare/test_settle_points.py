@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.checks.amounts import in_units
-from masivo_stream.model.schemas import TransactionsRecord
+from masivo_stream.model.schemas import TransactionsRecord, make_reader
 from masivo_stream.prepare.mapping.frame import Policies
 from masivo_stream.prepare.settling.points import MOST_TRANSACTIONS, PointsMapping, RewardIds, settle_points
 from masivo_stream.prepare.settling.remarks import Action, Why
@@ -121,7 +121,7 @@ def test_what_is_written_is_valid(balances, ledger, chosen, words):
     """Each type fits its sign, and entries are in the order of their dates."""
     settled = settle_points(balances, ledger, REGISTERED, PointsMapping(REWARDS, words, chosen))
     if settled.transactions:
-        msgspec.json.decode(encode(WrittenTransactions("c", settled.transactions)), type=TransactionsRecord)
+        make_reader(TransactionsRecord)(encode(WrittenTransactions("c", settled.transactions)))
     moments = [each.issued_at.removesuffix("Z") for each in settled.transactions]
     assert moments == sorted(moments)
 

@@ -11,6 +11,7 @@ memory.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 
 import msgspec
 from msgspec import Struct
@@ -46,7 +47,11 @@ class LineReader:
         self._plain: Callable[[bytes], LeanRecord] = msgspec.json.Decoder(LEAN[kind]).decode
         self._learnt: dict[FieldName, type] = {}
         self._stand_ins: dict[type, tuple[FieldName, object]] = {}
-        self._decode = self._make_decoder() if watch else self._plain
+
+    @cached_property
+    def _decode(self) -> Callable[[bytes], LeanRecord]:
+        """Made for the first line: the extension looks at most lines, and often no other is left."""
+        return self._make_decoder() if self._watch else self._plain
 
     @property
     def learnt(self) -> Sequence[FieldName]:

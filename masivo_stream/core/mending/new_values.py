@@ -17,6 +17,8 @@ from masivo_stream.core.reading.schema_faults import expectation, faults_of
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS = frozenset({"true", "false"})
+_TEXTS = inspect.StrType | inspect.CustomType | inspect.DateTimeType | inspect.LiteralType
+"""What is a string in JSON; the only type of our own is that of UUIDs."""
 _DATE = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})"
     r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(?: ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?))?)?"
@@ -60,7 +62,7 @@ def _candidates(text: str, types: list[inspect.Type]) -> Iterator[str]:
         yield bare
     if bare in _WORDS and any(isinstance(kind, inspect.BoolType) for kind in plain):
         yield bare
-    if any(isinstance(kind, inspect.StrType | inspect.DateTimeType | inspect.LiteralType) for kind in plain):
+    if any(isinstance(kind, _TEXTS) for kind in plain):
         yield quote(text)
     if is_json(bare):
         yield bare

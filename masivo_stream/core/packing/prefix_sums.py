@@ -15,9 +15,7 @@ class Sums:
         self.run = run
         self.items = list(accumulate(run.items, initial=0))
         """By index: the items of all lines before it."""
-        self.sizes = [len(body) + 1 for body in run.bodies]
-        """By index: the bytes of the line's body, with a comma."""
-
+        self.sizes = run.sizes
         self._all_bytes = sum(self.sizes)
 
     def bytes_between(self, start: int, end: int) -> int:

@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.schemas import Timestamp
+from masivo_stream.model.schemas import Timestamp, Uuid, read_uuid
 
 _LENIENT_DATE = re.compile(rb'"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[^T"]|T[^"Z]*(?:[+-][0-9]{4}|z)")')
 _MAYBE_LENIENT_DATE = re.compile(rb"(?s)-..(?:T........(?:[+-]..[0-9]|z|\.[0-9]*(?:z|[+-]..[0-9]))| ..:|t..:)")
@@ -127,6 +127,8 @@ def _check(  # noqa: C901, PLR0912 - one case a type
             yield from _check_union(kind, value, path, reject_unknown=reject_unknown)
         case inspect.StrType():
             yield from _check_text(kind, value, path)
+        case inspect.CustomType(cls=own) if own is Uuid:
+            yield from _check_uuid(value, path)
         case inspect.FloatType() | inspect.IntType():
             yield from _check_number(kind, value, path)
         case inspect.Metadata(type=plain, extra={"nonzero": True}):
@@ -243,8 +245,16 @@ def _check_text(kind: inspect.StrType, value: object, path: Path) -> Iterator[Pr
         yield _wrong_type(expectation(kind), value, path)
     elif kind.min_length is not None and len(value) < kind.min_length:
         yield Problem(path, Reason.INVALID_VALUE, "expected a string that is not empty")
-    elif kind.pattern is not None and not re.search(kind.pattern, value):
-        yield Problem(path, Reason.INVALID_VALUE, f"expected {expectation(kind)}")
+
+
+def _check_uuid(value: object, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, str):
+        yield _wrong_type(_UUID_HINT, value, path)
+        return
+    try:
+        read_uuid(Uuid, value)
+    except ValueError:
+        yield Problem(path, Reason.INVALID_VALUE, f"expected {_UUID_HINT}")
 
 
 def _check_number(kind: inspect.FloatType | inspect.IntType, value: object, path: Path) -> Iterator[Problem]:
@@ -308,9 +318,9 @@ def _check_literal(kind: inspect.LiteralType, value: object, path: Path) -> Iter
 def expectation(kind: inspect.Type) -> str:
     """Return what a value of a type is, in words."""
     match kind:
-        case inspect.StrType(pattern=None):
-            return "a string"
         case inspect.StrType():
+            return "a string"
+        case inspect.CustomType(cls=own) if own is Uuid:
             return _UUID_HINT
         case inspect.FloatType() | inspect.IntType():
             noun = "a whole number" if isinstance(kind, inspect.IntType) else "a number"

@@ -16,9 +16,8 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
 from masivo_stream.flow.parts.spread_parts import answers_opener
 from masivo_stream.flow.reporting.publish import check_publishing
-from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
-from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.runtime import Reporting, Runtime
 from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.stop import SharedSignals, work_under
 from masivo_stream.model.errors import MasivoStreamError

@@ -16,6 +16,8 @@ Notes are a help, and no part of the run: if they cannot be written or read, the
   whole is forgotten.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -36,6 +38,7 @@ from masivo_stream.core.sent_purchases import (
     OwnPurchases,
     PurchaseKeys,
     PurchaseNotes,
+    SignedEvents,
 )
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.edges.secret import Credentials
@@ -251,6 +254,9 @@ class PurchaseGuard:
         self._lost = lost
         self._notes: PurchaseNotes | None = None
         self._writer: NotesWriter | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._accepted: deque[SignedEvents] = deque()
+        """What was accepted and is not noted yet."""
         self._writes = settings.state.remember_purchases > 0
         self._earlier: SentByRuns | None = None
         self._own: SentByRuns | None = None
@@ -260,16 +266,34 @@ class PurchaseGuard:
         """Warnings for a person, one sentence each."""
 
     def accepted(self, parts: Iterable[Packable]) -> None:
-        """Note the purchases of events that were accepted."""
+        """Take the purchases of events that were accepted, to note them."""
         if self._writes:
             try:
-                self._note(parts)
+                self._accepted.append(self._open().sign(parts))
             except (OSError, StorageError) as error:
-                self._writes = False
-                self._lost(_describe(error))
+                self._give_up(error)
 
-    def _note(self, parts: Iterable[Packable]) -> None:
-        if self._notes is None or self._writer is None:
+    def sync(self) -> None:
+        """Note what was taken; called from another thread, before the journal notes that it was accepted."""
+        while self._accepted:
+            self.write(self._accepted.popleft())
+
+    def write(self, signed: SignedEvents) -> None:
+        """Note the purchases of events."""
+        if self._writes and self._notes is not None and self._writer is not None:
+            try:
+                self._writer.append(self._notes.make(signed))
+            except (OSError, StorageError) as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError | StorageError) -> None:
+        self._writes = False
+        if self._loop is not None:  # the observers are notified there, whatever thread this is
+            self._loop.call_soon_threadsafe(self._lost, _describe(error))
+
+    def _open(self) -> PurchaseNotes:
+        if self._notes is None:
+            self._loop = asyncio.get_running_loop()
             salt = take_salt(self._shared)
             receivers = receivers_of(self._binding.account)  # by now a token has named the account, if it can
             whose = Whose(
@@ -278,9 +302,9 @@ class PurchaseGuard:
                 state_dir=str(self._state_dir.resolve()),
                 at=self._binding.clock.wall().isoformat(timespec="seconds"),
             )
-            self._notes = PurchaseNotes(salt, self.recent_signs, pure_python=self._settings.source.pure_python)
             self._writer = create_notes(self._shared, whose, salt, self._settings.state.remember_purchases)
-        self._writer.append(self._notes.of(parts))
+            self._notes = PurchaseNotes(salt, self.recent_signs, pure_python=self._settings.source.pure_python)
+        return self._notes
 
     @property
     def _again(self) -> bool:
@@ -321,6 +345,7 @@ class PurchaseGuard:
 
     def close(self) -> None:
         """Make the notes durable, and free the space of what was opened."""
+        self.sync()
         if self._writer is not None:
             self._writer.close()
         for opened in (self._earlier, self._own):

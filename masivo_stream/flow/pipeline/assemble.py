@@ -142,7 +142,7 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
         isolation_budget=upload.isolation_budget,
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
-        workers=share_work(settings, limited=limited),
+        helpers=share_work(settings, limited=limited),
         paced=limited,
     )
 
@@ -260,7 +260,7 @@ async def open_recorder(
         KindFiles(dead_letters, in_doubt, skipped),
         session.clock,
         budget=watch.budget,
-        accepted=session.guard_purchases().accepted if kind is Kind.EVENTS else None,
+        purchases=session.guard_purchases() if kind is Kind.EVENTS else None,
     )
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))

@@ -6,18 +6,17 @@ The ledger says where each entry is; this writes down what must survive the proc
 * Between the ledger's change and the journal's queue there is no wait, so no commit holds half of a change.
 """
 
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.flow.pipeline.budget_watch import BudgetWatch
-from masivo_stream.flow.protocols import JournalPort, KindFiles
+from masivo_stream.flow.protocols import JournalPort, KindFiles, PurchaseSink
 from masivo_stream.model.attempt import Accepted, Refused
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
-from masivo_stream.model.entries import Packable, ValidatedBlock
+from masivo_stream.model.entries import ValidatedBlock
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.reason import Reason
@@ -37,14 +36,14 @@ class Recorder:
         clock: Clock,
         *,
         budget: BudgetWatch | None = None,
-        accepted: Callable[[Iterable[Packable]], None] | None = None,
+        purchases: PurchaseSink | None = None,
     ) -> None:
         """Keep `ledger`, and write to `journal` and `files`; `budget` is shown each count of dead letters.
 
-        `accepted` is given the parts of each batch that was accepted, before the journal notes that.
+        `purchases` notes what was accepted, before the journal notes that.
         """
         self.ledger, self.kind = ledger, ledger.kind
-        self._budget, self._accepted = budget, accepted
+        self._budget, self._purchases = budget, purchases
         self._journal, self._clock = journal, clock
         self._dead_letters, self._in_doubt, self._skipped = files.dead_letters, files.in_doubt, files.skipped
         self.accepted_at = clock.wall()
@@ -182,8 +181,8 @@ class Recorder:
             dead_letters = [reject_entry(entry, Reason.DISCARDED, note.words, batch=note.batch) for entry in entries]
             self._dead_letters.append(dead_letters)
         self.ledger.decide(entries, dead_letters)
-        if arrived and self._accepted is not None:
-            self._accepted(entries)
+        if arrived and self._purchases is not None:
+            self._purchases.accepted(entries)
         state = BatchState.ACCEPTED if arrived else BatchState.DISCARDED
         await self._journal.decide(self.kind, state, note, self._progress(), self._sync)
         self._in_doubt.remove(note.batch)
@@ -200,8 +199,8 @@ class Recorder:
     def _accept(self, batch: Batch, at: str | None) -> None:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.ledger.accept(batch)
-        if self._accepted is not None:
-            self._accepted(batch.entries.parts)
+        if self._purchases is not None:
+            self._purchases.accepted(batch.entries.parts)
 
     def _show_budget(self) -> None:
         if self._budget is not None:
@@ -219,6 +218,8 @@ class Recorder:
         """Make all that was written down durable; called from another thread."""
         self._dead_letters.sync()
         self._skipped.sync()
+        if self._purchases is not None:
+            self._purchases.sync()
 
     def _seconds(self) -> float:
         return (self._clock.now() if self._ended is None else self._ended) - self._began

@@ -31,6 +31,7 @@ from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_
 from masivo_stream.flow.reporting.group_faults import find_fault_groups
 from masivo_stream.flow.reporting.what_is_left import add_what_is_left
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
+from masivo_stream.flow.runtime import Reporting
 from masivo_stream.model.canary import CanaryPlace
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
@@ -124,16 +125,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:  # for example if all is frozen into one file
             continue
     return found
-
-
-class Reporting(Struct, frozen=True, kw_only=True):
-    """What the program that starts a run contributes to its reports."""
-
-    invocation: Invocation = Invocation()
-    draw: Callable[[Report], str] | None = None
-    """Draws the page; None for no page."""
-    catalogue: str = ""
-    """Path of a JSON file that says what the account has: rewards have the names in it, from then on."""
 
 
 def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:

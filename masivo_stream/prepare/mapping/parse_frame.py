@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.object_urls import shown_url
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.schemas import Timestamp, Uuid
+from masivo_stream.model.schemas import Timestamp, Uuid, read_uuid
 from masivo_stream.prepare.mapping.frame import (
     FIRST_ACTIVITY,
     FORMAT_KEYS,
@@ -110,8 +110,8 @@ def _rewards(tree: object, file: str) -> dict[str, str]:
         raise _wrong("is not a section", f"{file}: [rewards]", 'write names and ids: points = "the reward\'s id"')
     for name, value in tree.items():
         try:
-            msgspec.convert(value, Uuid)
-        except msgspec.ValidationError:
+            read_uuid(Uuid, value)
+        except (TypeError, ValueError):
             raise _wrong(
                 "is not the id of a reward",
                 f"{file}: [rewards] {name}",
