@@ -20,6 +20,7 @@ record of the same customer is a duplicate, `duplicate_id`, in a transactions ex
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,14 +29,16 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from masivo_stream.core.nesting import bounded
 from masivo_stream.core.reading.duplicate_fields import begins_with_id, has_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
+from masivo_stream.core.reading.lines import ProveText
 from masivo_stream.core.reading.marks import read_raw_mark
-from masivo_stream.core.reading.prover import Proof, make_prover
+from masivo_stream.core.reading.prover import make_prover, prove_text
 from masivo_stream.core.reading.purchases import EventMemory, Signer
 from masivo_stream.core.reading.reject import LineFault, reject_line
 from masivo_stream.core.reading.schema_faults import accepts_when_cut, is_lenient, may_be_lenient
 from masivo_stream.core.reading.strict import Origin, RecordFacts, Rules, StrictDecoder
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, lay_out, one_by_one
+from masivo_stream.model.proof import Proof
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Line, LineResult, LineRun, Rejected, run_of
 from masivo_stream.model.schemas import CustomerRecord, EventsRecord, OrderFields, TransactionsRecord, make_reader
@@ -93,6 +96,11 @@ class Decoder:
         """The block that was scanned last, and what was found: only ASCII; lines that must be looked at one by one."""
         self._ascii_only, self._careful = True, rules.reject_unknown_fields
 
+    @property
+    def prove_text(self) -> ProveText | None:
+        """Cut a text into lines, and prove them, in any thread: see `lines.LineSplitter`. None without a prover."""
+        return None if self._prover is None else partial(prove_text, self._prover)
+
     def validate(self, line: Line, file: str, source: int = 0) -> LineResult:
         """Return the result of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
         (result,) = one_by_one(self.validate_all([line], file, source))
@@ -121,7 +129,7 @@ class Decoder:
         if self._prover is None:
             self._decode_lines(run, range(len(run.bodies)), origin, found)
         else:
-            self._prove_lines(run, origin, Proof(*self._prover.prove(run.bodies)), found)
+            self._prove_lines(run, origin, run.proof or Proof(*self._prover.prove(run.bodies)), found)
         return lay_out(run, found.odd, found.customers, found.items, file=origin.file, source=origin.source)
 
     def _prove_lines(self, run: LineRun, origin: Origin, proof: Proof, found: _RunResults) -> None:
