@@ -1127,7 +1127,7 @@ TABLE: dict[str, dict[str, str]] = {
     "flow/readback/whereabouts.py": {
         "start the same command again later": "reverting::an_api_without_an_answer_is_asked_later",
     },
-    "flow/pipeline/read_exports.py": {
+    "flow/pipeline/cut_source.py": {
         (
             "an object cannot be added to: when the export is finished, write it to a further object, and name"
             " that one instead, or end the last line with a newline there; the part that was already read is"

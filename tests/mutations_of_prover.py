@@ -7,6 +7,7 @@ from mutation import Mutation
 
 SOURCE, TREE, DECODE = "core/reading/_prover.c", "core/reading/prover.py", "core/reading/decode.py"
 PROVER = "core/test_prover.py::test_"
+TOGETHER = "core/test_decode.py::test_a_line_knows_the_customers_before_it"
 MUST_NOT = (PROVER + "texts_that_a_parser_must_not_take",)
 
 GRAMMAR = (
@@ -179,18 +180,27 @@ SIGNS = (
     Mutation(
         "signs of proved lines are not collected",
         DECODE,
-        "                self._signer.extend(columns.purchases, columns.contents)\n",
+        "            self._signer.extend(columns.purchases, columns.contents)\n",
         "",
         "Duplicates of events are sent.",
         (PROVER + "decoders_with_and_without_it_agree",),
     ),
     Mutation(
-        "proved customers are not remembered",
+        "customers are not remembered",
         DECODE,
-        "reasons = self.memory.note_all(customers, columns.emails)",
+        "reasons = {} if self.rules.kind is Kind.EVENTS else self.memory.note_all(customers, columns.emails)",
         "reasons: dict[int, Reason] = {}",
         "A customer who comes twice is sent twice.",
-        (PROVER + "decoders_with_and_without_it_agree",),
+        (TOGETHER,),
+    ),
+    Mutation(
+        "a line is judged before those ahead of it are remembered",
+        DECODE,
+        "            self._take_lines(run, range(begin, index), origin, valid, found)  # the line asks who came before it\n"
+        "            begin, valid = index + 1, Proof([], [], [], [], [], [])\n",
+        "",
+        "The customer of a good line is not migrated, because a broken one of the same customer follows it.",
+        (TOGETHER,),
     ),
 )
 

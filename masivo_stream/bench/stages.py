@@ -23,7 +23,7 @@ from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import Helpers, make_decoder, validate_sources
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.bench_result import PURE_PYTHON, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
@@ -163,7 +163,7 @@ async def _validate(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
             decoder,
             block_bytes=settings.source.block_bytes,
             max_line_bytes=settings.validation.max_line_bytes,
-            workers=settings.upload.workers,
+            helpers=Helpers(workers=settings.upload.workers or 1),
         )
         async with aclosing(blocks) as validated_blocks:
             async for validated in validated_blocks:

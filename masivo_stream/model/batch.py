@@ -45,10 +45,10 @@ class Batch(Struct, frozen=True, kw_only=True, dict=True):
         if CONTRACTS[self.kind].splittable and _some_meet(entries.customers):
             pieces = [group.compose() for group in _groups(self.kind, entries)]
         else:
-            pieces = entries.bodies
-        pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
-        pieces[-1] += _CLOSE
-        return b",".join(pieces)
+            pieces = entries.joined()
+        separated = [b","] * (2 * len(pieces) + 1)  # so that the body is copied once, not twice
+        separated[0], separated[1::2], separated[-1] = _OPEN, pieces, _CLOSE
+        return b"".join(separated)
 
     @cached_property
     def id(self) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar, overload
 from msgspec import Struct
 
 from masivo_stream.model.results import Entry, LineResult, LineRun, Position
+from masivo_stream.model.text_lines import join_lines, sizes_of
 
 _READING_ORDER = attrgetter("source", "line")
 
@@ -22,8 +23,8 @@ class EntryColumns(Struct, frozen=True, gc=False, kw_only=True):
 
     file: str
     source: int
-    bodies: list[bytes]
-    offsets: list[int]
+    bodies: Sequence[bytes]
+    offsets: Sequence[int]
     customers: list[str]
     items: list[int]
 
@@ -54,6 +55,11 @@ class EntryColumns(Struct, frozen=True, gc=False, kw_only=True):
             record_items=items,
             source=self.source,
         )
+
+    @property
+    def sizes(self) -> list[int]:
+        """The bytes of each body and of the comma after it."""
+        return sizes_of(self.bodies)
 
     @property
     def place(self) -> Position:
@@ -237,6 +243,10 @@ class Entries(Sequence[Entry]):
         """The bodies of all entries."""
         columns = (part.bodies if isinstance(part, EntryColumns) else (part.body,) for part in self.parts)
         return list(chain.from_iterable(columns))
+
+    def joined(self) -> list[bytes]:
+        """Return the bodies of all entries: of those of one part, with a comma between them."""
+        return [join_lines(part.bodies) if isinstance(part, EntryColumns) else part.body for part in self.parts]
 
     @property
     def customers(self) -> list[str]:

@@ -178,7 +178,7 @@ def refer(part: Packable) -> Iterable[tuple[object, ...]]:
     """Return where each entry is: what is written of it, a `Reference` when it is read."""
     if not isinstance(part, EntryColumns):
         return (_refer(part),)
-    lengths = map(len, part.bodies)
+    lengths = [size - 1 for size in part.sizes]
     return zip(repeat(part.source), part.lines, part.offsets, lengths, part.items, part.items, repeat(None))
 
 

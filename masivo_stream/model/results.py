@@ -3,11 +3,12 @@
 A bad record is a value here, never an exception.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from masivo_stream.model.earlier_runs import SentItem
+from masivo_stream.model.proof import Proof
 from masivo_stream.model.reason import Reason, SkipReason
 
 
@@ -32,10 +33,12 @@ class LineRun(Struct, frozen=True, gc=False):
 
     number: int
     """The line number of the first one."""
-    bodies: list[bytes]
-    offsets: list[int]
+    bodies: Sequence[bytes]
+    offsets: Sequence[int]
     """The offset of each line; not the real ones if one process validates for another that knows them."""
     text: bytes
+    proof: Proof | None = None
+    """What was proved of the lines when they were cut."""
 
     @property
     def offset(self) -> int:

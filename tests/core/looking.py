@@ -7,6 +7,7 @@ import random
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from core.made import text_lines
 from core.proving import Law
 
 from masivo_stream.core.checks.collect import Collector
@@ -20,6 +21,7 @@ from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.moments import moment_of
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Rejected, Skipped
+from masivo_stream.model.text_lines import TextLines
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
@@ -44,7 +46,7 @@ class LawOfLooks:
         """Return those of the lines that the extension does not doubt."""
         quick = make_quick_look(self._now, watch=True, pure_python=False)
         lines = list(lines)
-        doubted = set(quick.look(self.kind, [(lines, range(len(lines)), 0)]).doubted)
+        doubted = set(quick.look(self.kind, [(lines, range(len(lines)), 0, 0)]).doubted)
         return [line for index, line in enumerate(lines) if index not in doubted]
 
     def results(self, lines, chance):
@@ -57,8 +59,7 @@ class LawOfLooks:
                 file="f",
                 source=0,
                 line=7 + 2 * begin,
-                bodies=list(lines[begin:end]),
-                offsets=[1000 * index for index in range(begin, begin + len(of_run))],
+                **self.columns(lines[begin:end], 100_000 * begin, chance),
                 customers=[each[0] for each in of_run],
                 items=[each[1] for each in of_run],
             )
@@ -66,6 +67,15 @@ class LawOfLooks:
             found += chance.choice(self.others(6 + 2 * end, lines[begin])) if chance.random() < 0.3 else ()
             begin = end
         return found
+
+    @staticmethod
+    def columns(bodies, begin, chance):
+        """Return bodies and offsets of lines: of a text, or in no order."""
+        if chance.random() < 0.5 and not any(b"\n" in body for body in bodies):
+            whole = text_lines([b"before", *bodies, b"behind"], begin)[1:-1]
+            if isinstance(whole, TextLines):
+                return {"bodies": whole, "offsets": whole.offsets[:-1]}
+        return {"bodies": list(bodies), "offsets": [begin + 1000 * index for index in range(len(bodies))]}
 
     @staticmethod
     def others(line, body):

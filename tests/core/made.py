@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from masivo_stream.core.reading.decode import Decoder
@@ -12,6 +12,7 @@ from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.results import Entry, Line, LineResult
+from masivo_stream.model.text_lines import TextLines
 
 DATE = "2023-11-07T05:31:56Z"
 REWARD = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -102,6 +103,12 @@ def in_runs(found: Iterable[LineResult]) -> list[LineResults]:
     return runs
 
 
+def text_lines(bodies: Iterable[bytes], begin: int = 0) -> TextLines:
+    """Return lines as lines of a text that begins at the offset `begin`."""
+    ends = [body + b"\n" for body in bodies]
+    return TextLines(b"".join(ends), list(accumulate(map(len, ends), initial=begin)), begin)
+
+
 def _run(index: int, found: LineResult) -> tuple[str, int, int] | None:
     """Yield a key that changes where a new run begins."""
     if not isinstance(found, Entry) or found.indexes or found.skipped_items or found.retried or not found.whole:
@@ -110,11 +117,12 @@ def _run(index: int, found: LineResult) -> tuple[str, int, int] | None:
 
 
 def _join(entries: list[Entry]) -> EntryRun:
+    bodies = [each.body for each in entries]
     return EntryRun(
         file=entries[0].file,
         source=entries[0].source,
         line=entries[0].line,
-        bodies=[each.body for each in entries],
+        bodies=bodies if entries[0].line % 2 else text_lines(bodies),
         offsets=[each.offset for each in entries],
         customers=[each.customer for each in entries],
         items=[each.items for each in entries],

@@ -4,14 +4,16 @@ Used by the tests and by the fuzzer (`tests/fuzz`).
 """
 
 from dataclasses import dataclass
+from itertools import accumulate, count
 
 from msgspec import structs
 
 from masivo_stream.core.reading.decode import Decoder
-from masivo_stream.core.reading.prover import Proof, make_prover
+from masivo_stream.core.reading.prover import make_prover, prove_text
 from masivo_stream.core.reading.purchases import Signs
 from masivo_stream.core.reading.strict import Origin, Rules, StrictDecoder
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.proof import Proof
 from masivo_stream.model.results import Entry, Line
 
 VARIANTS = [
@@ -61,6 +63,24 @@ class Broken:
     line: bytes
     proved: tuple
     validated: tuple | None
+
+
+def proof_of_text(prover, lines, most):
+    """Return the proof of the same lines in a text; that their places and bytes are right is asserted."""
+    text, offset, number = b"".join(line + b"\n" for line in lines), 1000, 7
+    found = prove_text(prover, b"before\n" + text + b"behind", len(b"before\n"), number, offset, most)
+    joined, columns = [], Proof([], [], [], [], [], [])
+    for run in found:
+        assert len(run.bodies) <= most
+        for column, part in zip(columns[1:], run.proof[1:], strict=True):
+            column.extend(part)
+        columns.doubted.extend(len(joined) + index for index in run.proof.doubted)
+        joined.extend(run)
+    places = accumulate((len(line) + 1 for line in lines), initial=offset)
+    expected = zip(count(number), places, lines, map(len, lines), strict=False)
+    assert joined == [Line(*each) for each in expected]
+    assert b"".join(run.text for run in found) == text
+    return columns
 
 
 class Law:
@@ -133,6 +153,8 @@ class Proving:
         assert together == plain
         alone = [index for index, line in enumerate(lines) if self._provers[0].prove([line])[0]]
         assert alone == together.doubted
+        if not any(b"\n" in line for line in lines):
+            assert proof_of_text(self._provers[0], lines, 1 + len(lines) // 2) == together
         assert len(together.customers) == len(together.items) == len(lines) - len(together.doubted)
         return together
 

@@ -262,18 +262,43 @@ ROWS_BY_KIND = {kind: [body for row_kind, body, _ in ROWS if row_kind is kind an
 
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
-@given(st.data(), KINDS, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
-def test_the_result_of_a_line_does_not_depend_on_its_neighbours(data, kind, terminator, strict):
+@given(st.data(), KINDS, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.booleans())
+def test_the_result_of_a_line_does_not_depend_on_its_neighbours(data, kind, terminator, strict, pure_python):
     """An export that is validated in blocks, however it is cut, has the same results as line by line."""
     lines = data.draw(st.lists(st.sampled_from([*ROWS_BY_KIND[kind], as_bytes(valid(kind))]), max_size=12))
     export = b"".join(line + data.draw(st.sampled_from([terminator, b"\n"])) for line in lines)
-    settings = {"max_line_bytes": 4096, "reject_unknown_fields": strict}
+    settings = {"max_line_bytes": 4096, "reject_unknown_fields": strict, "pure_python": pure_python}
     one, many = decoder(kind, **settings), decoder(kind, **settings)
     expected = [one.validate(line, "f", 3) for line in LineSplitter(max_line_bytes=4096).feed(export)]
     splitter, found = LineSplitter(max_line_bytes=4096), []
     for start in range(0, len(export), size := data.draw(st.integers(1, len(export) + 1))):
         found += many.validate_all(splitter.cut(export[start : start + size]), "f", 3)
     assert list(one_by_one(found)) == expected
+
+
+@pytest.mark.parametrize("pure_python", [False, True])
+def test_a_line_knows_the_customers_before_it(pure_python):
+    """Also those of its own block: a broken line names its customer only if no good line of the customer came."""
+    records = [
+        customer(id="a", email="a"),
+        customer(id="a", name=None),
+        customer(id="b", name=None),
+        customer(id="a"),
+        customer(id="c", email="a"),
+        customer(id="d", email="d"),
+    ]
+    block = b"".join(as_bytes(record) + b"\n" for record in records)
+    validator = decoder(Kind.CUSTOMERS, pure_python=pure_python, thorough=False)
+    found = list(one_by_one(validator.validate_all(LineSplitter(max_line_bytes=4096).cut(block), "f")))
+    assert [in_words(result) for result in found] == [
+        "sent",
+        "wrong_type name",
+        "wrong_type name",
+        "duplicate_id id",
+        "duplicate_email email",
+        "sent",
+    ]
+    assert [result.customer for result in found] == ["a", None, "b", None, "c", "d"]
 
 
 DIGITS = st.integers(0, 99).map("{:02}".format)

@@ -1,10 +1,12 @@
 from itertools import pairwise
 
 import pytest
+from core.made import decoder
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.reading.lines import KEPT_OF_LONG_LINES, LineSplitter, is_complete, lines_of, portions
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.results import Line, LineRun
 
 BOM = b"\xef\xbb\xbf"
@@ -25,6 +27,8 @@ PIECES = st.sampled_from(
     ]
 )
 SOURCES = st.lists(PIECES, max_size=30).map(b"".join) | st.lists(PIECES, max_size=30).map(b"".join).map(BOM.__add__)
+PROVE = decoder(Kind.EVENTS).prove_text
+"""None if there is no extension."""
 CAPS = st.integers(0, 12) | st.just(1 << 20)
 
 
@@ -46,9 +50,17 @@ def reference(data: bytes, *, cap: int = 1 << 20) -> list[Line]:
 
 
 def split(blocks, *, cap: int = 1 << 20, number: int = 1, offset: int = 0) -> list[Line]:
-    """Feed the blocks to a new splitter, and flush it."""
+    """Feed the blocks to a new splitter, and flush it. One that lets its lines be proved finds the same."""
+    blocks = list(blocks)
     splitter = LineSplitter(max_line_bytes=cap, number=number, offset=offset)
-    return [*(line for block in blocks for line in splitter.feed(block)), *splitter.flush()]
+    found = [*(line for block in blocks for line in splitter.feed(block)), *splitter.flush()]
+    if PROVE is not None:
+        proving = LineSplitter(max_line_bytes=cap, number=number, offset=offset, prove=(PROVE, 3))
+        pieces = [piece for block in blocks for piece in proving.cut(block)]
+        assert all(len(piece.bodies) <= 3 for piece in pieces if isinstance(piece, LineRun) and piece.proof)
+        assert [*lines_of(pieces), *proving.flush()] == found
+        assert (proving.number, proving.offset) == (splitter.number, splitter.offset)
+    return found
 
 
 def cut(data: bytes, sizes: list[int]) -> list[bytes]:

@@ -28,11 +28,12 @@ from masivo_stream.core import reading
 from masivo_stream.core.reading import prover as prover_module
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.marks import read_raw_mark
-from masivo_stream.core.reading.prover import NodeKind, Proof, Role, Sign, is_built, make_prover, make_tree
+from masivo_stream.core.reading.prover import NodeKind, Role, Sign, is_built, make_prover, make_tree
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import one_by_one
+from masivo_stream.model.proof import Proof
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="the extension is not built: there was no C compiler")
 
@@ -524,6 +525,19 @@ def test_lines_are_bytes(lines):
     """Nothing else is read."""
     with pytest.raises(TypeError):
         make_prover(VARIANTS[0]).prove(lines)
+
+
+def test_a_text_is_cut_at_a_byte_of_it():
+    """Nothing is read before that byte, or behind the text."""
+    prover = make_prover(VARIANTS[1])
+    for begin, most in ((-1, 1), (4, 1), (0, 0)):
+        with pytest.raises(ValueError, match="a byte of the text, and at least one line"):
+            prover.prove_text(b"{}\n", begin, 0, most)
+    with pytest.raises(TypeError):
+        prover.prove_text("{}\n", 0, 0, 1)
+    assert prover.prove_text(b"{}\n", 3, 0, 1) == prover.prove_text(b"{}", 0, 0, 1) == []
+    ((text, offsets, columns),) = prover.prove_text(b"{}\n\n{", 0, 1 << 40, 9)
+    assert (text, offsets, columns[0]) == (b"{}\n\n", [1 << 40, (1 << 40) + 3, (1 << 40) + 4], [0, 1])
 
 
 def test_no_lines():

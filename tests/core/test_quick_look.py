@@ -434,20 +434,20 @@ def test_fields_that_were_seen_before_are_counted_without_decoding(kind):
     lines = [line for field in spelt for line in with_unknown(kind, f"{field},".encode())]
     for line in lines:
         assert reader.read(line)
-    looked = QuickLook(NOW, watch=True).look(kind, [(lines, range(len(lines)), 0)], learnt=reader.learnt)
+    looked = QuickLook(NOW, watch=True).look(kind, [(lines, range(len(lines)), 0, 0)], learnt=reader.learnt)
     assert looked.doubted == []
     for line, mark in zip(lines, array("Q", looked.marks), strict=True):
         reader.read(line)
         assert {field for index, field in enumerate(reader.learnt) if mark >> index & 1} == reader.unknown
     twice = next(line for line in lines if b'"zz":0,' in line).replace(b'"zz":0,', b'"zz":0,"zz":1,')
-    assert QuickLook(NOW, watch=True).look(kind, [([twice], [0], 0)], learnt=reader.learnt).doubted == [0]
+    assert QuickLook(NOW, watch=True).look(kind, [([twice], [0], 0, 0)], learnt=reader.learnt).doubted == [0]
 
 
 def test_more_fields_than_an_object_may_have():
     """Lines with those that are too many are doubted."""
     learnt = [("", f"x{number}") for number in range(64)]
     lines = [as_bytes(valid(Kind.EVENTS) | {name: 1}) for _, name in learnt]
-    looked = QuickLook(NOW, watch=True).look(Kind.EVENTS, [(lines, range(64), 0)], learnt=learnt)
+    looked = QuickLook(NOW, watch=True).look(Kind.EVENTS, [(lines, range(64), 0, 0)], learnt=learnt)
     assert 0 < len(looked.doubted) < 10
     marks = [each for each in array("Q", looked.marks) if each]
     assert marks == [1 << number for number in range(64 - len(looked.doubted))]
@@ -495,9 +495,18 @@ def test_what_cannot_be_divided():
 def test_what_cannot_be_looked_at():
     """Each line has its offset, and a prover that does not look takes no notes."""
     quick = make_quick_look(None, watch=True, pure_python=False)
-    for runs, error in (([([b"{}"], [], 0)], ValueError), ([b"{}"], TypeError), ([(["{}"], [0], 0)], TypeError)):
+    for runs, error in (
+        ([([b"{}"], [], 0, 0)], ValueError),
+        ([b"{}"], TypeError),
+        ([(["{}"], [0], 0, 0)], TypeError),
+        ([(b"{}\n", [], 0, 0)], ValueError),
+    ):
         with pytest.raises(error):
             quick.look(Kind.EVENTS, runs)
+    for offsets, begin in (([4, 8], 5), ([5, 9], 5), ([5, 5], 5), ([6, 5], 5), ([-1, 2], -1), ([5, 2**63], 5)):
+        with pytest.raises((ValueError, OverflowError)):
+            quick.look(Kind.EVENTS, [(b"{}\n", offsets, 0, begin)])
+    assert quick.look(Kind.EVENTS, [(b"{}\n", [5, 8], 0, 5), (b"{}\n", [9], 0, 5)]).doubted == [0]
     schema, _ = describe_rules(Rules(kind=Kind.EVENTS, max_line_bytes=100))
     with pytest.raises(ValueError, match="not known what to look for"):
         Prover(schema).look([], bytes(16), False)

@@ -7,7 +7,8 @@ from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.core.reading.remote import RemoteDecoder
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import WorkerAnswer
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, LineBlock, SharedValidator
+from masivo_stream.flow.pipeline.cut_source import LineBlock
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, SharedValidator
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one

@@ -16,7 +16,7 @@ from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import Helpers, make_decoder, validate_sources
 from masivo_stream.flow.reporting.find_examples import warn_of_repeats
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.sources import Source
@@ -307,8 +307,7 @@ async def validate_all(path, workers, **flags):
         make_decoder(EVENTS, settled),
         block_bytes=4096,
         max_line_bytes=1 << 20,
-        workers=workers,
-        worth_workers=0,
+        helpers=Helpers(workers=workers, worth=0),
     )
     return [each async for block in blocks for each in one_by_one(block.found)]
 

@@ -1,4 +1,7 @@
+import asyncio
 import gzip
+import os
+import threading
 import zlib
 from contextlib import aclosing
 
@@ -10,7 +13,7 @@ from core.made import as_bytes, decoder, events
 from masivo_stream.core.reading.prover import is_built
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.workers.pool import cores
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, share_work, validate_sources
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, Helpers, share_work, validate_sources
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import count_lines, one_by_one
@@ -43,16 +46,25 @@ def test_others_share_the_work_if_validation_is_most_of_it(limited, pure_python)
     """Not if the extension proves lines, nor if a limit paces the requests; a person may decide otherwise."""
     settings = Settings(source=SourceSettings(pure_python=pure_python))
     worth = not limited and (pure_python or not is_built())
-    assert share_work(settings, limited=limited) == (cores() if worth else 1)
+    assert share_work(settings, limited=limited) == Helpers(workers=cores() if worth else 1, thread=not limited)
     asked = msgspec.structs.replace(settings, upload=UploadSettings(workers=3))
-    assert share_work(asked, limited=limited) == 3
+    assert share_work(asked, limited=limited).workers == 3
 
 
 async def validate(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
-    """Return the results of lines, the last position and checksum, and what ended it."""
+    """Return the results of lines, the last position and checksum, and what ended it; a thread makes no difference."""
+    found = await validate_once(path, start, known, block_bytes, WORTH_WORKERS)
+    beside = await validate_once(path, start, known, block_bytes, 0)
+    assert (*beside[:3], str(beside[3])) == (*found[:3], str(found[3]))
+    return found
+
+
+async def validate_once(path, start, known, block_bytes, worth):
+    """Return the same; a thread proves the lines of exports with `worth` bytes."""
     source = Source(find_inputs([str(path)])[0], start=start, known=known)
     lines, place, crc, failure = [], None, None, None
-    blocks = validate_sources([source], decoder(Kind.EVENTS), block_bytes=block_bytes, max_line_bytes=4096)
+    kept = {"block_bytes": block_bytes, "max_line_bytes": 4096, "helpers": Helpers(worth=worth)}
+    blocks = validate_sources([source], decoder(Kind.EVENTS), **kept)
     try:
         async with aclosing(blocks) as blocks:
             async for validated in blocks:
@@ -61,6 +73,55 @@ async def validate(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
     except InputError as error:
         failure = error
     return lines, place, crc, failure
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 500, 1 << 20])
+async def test_a_thread_proves_the_same(tmp_path, block_bytes):
+    """Good, faulty, blank and long lines, in blocks of any size: the same results, positions and checksums."""
+    lines = [GOOD, b"", GOOD + b"\r", b'{"id":"x"}', b"\xef\xbb\xbf" + GOOD, b"x" * 5000, GOOD, GOOD]
+    path = tmp_path / "export"
+    path.write_bytes(b"\n".join(lines * (3 if block_bytes > 1 else 1)) + b"\n")
+    found, place, crc, failure = await validate(path, block_bytes=block_bytes)
+    assert failure is None
+    assert [number for _, number in found] == list(range(1, place.line))
+    assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
+
+
+@pytest.mark.skipif(not is_built(), reason="there is no extension that proves lines")
+async def test_the_thread_ends_with_its_reader(tmp_path):
+    """Also if the rest is not wanted, while it has work."""
+    path = tmp_path / "export"
+    path.write_bytes((GOOD + b"\n") * 5000)
+    blocks = validate_sources(
+        [Source(find_inputs([str(path)])[0])],
+        decoder(Kind.EVENTS),
+        block_bytes=4096,
+        max_line_bytes=4096,
+        helpers=Helpers(worth=0),
+    )
+    async with aclosing(blocks) as blocks:
+        assert count_lines((await anext(blocks)).found) > 0
+        assert "prove_0" in {thread.name for thread in threading.enumerate()}
+    assert "prove_0" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_slow_pipe_is_not_read_ahead(tmp_path):
+    """What has come is validated, whenever more comes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    blocks = validate_sources(
+        [Source(find_inputs([str(pipe)])[0])],
+        decoder(Kind.EVENTS),
+        block_bytes=4096,
+        max_line_bytes=4096,
+        helpers=Helpers(worth=0),
+    )
+    async with aclosing(blocks) as blocks:
+        first = asyncio.ensure_future(anext(blocks))
+        writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+        os.write(writer, GOOD + b"\n")
+        assert count_lines((await asyncio.wait_for(first, 20)).found) == 1
+        os.close(writer)
 
 
 GOOD = as_bytes(events())

@@ -15,7 +15,7 @@ from core.made import as_bytes, customer, decoder, event, events, transaction, t
 
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.workers.shared_memory import SharedMemory
-from masivo_stream.flow.pipeline.read_exports import validate_sources
+from masivo_stream.flow.pipeline.read_exports import Helpers, validate_sources
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
@@ -72,8 +72,7 @@ async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[lis
         decoder(kind, max_line_bytes=CAP),
         block_bytes=BLOCK,
         max_line_bytes=CAP,
-        workers=workers,
-        worth_workers=0,
+        helpers=Helpers(workers=workers, worth=0),
     )
     try:
         async with aclosing(blocks) as blocks:
@@ -141,8 +140,7 @@ async def test_a_lost_worker_ends_the_reading(tmp_path):
         decoder(Kind.EVENTS),
         block_bytes=BLOCK,
         max_line_bytes=CAP,
-        workers=3,
-        worth_workers=0,
+        helpers=Helpers(workers=3, worth=0),
     )
     async with aclosing(blocks) as blocks:
         await anext(blocks)
@@ -163,7 +161,7 @@ async def test_a_reader_that_stops_early_leaves_no_worker(tmp_path):
     sources = [Source(find_inputs([str(path)])[0])]
     with anyio.CancelScope() as scope:
         blocks = validate_sources(
-            sources, decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2, worth_workers=0
+            sources, decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, helpers=Helpers(workers=2, worth=0)
         )
         async with aclosing(blocks) as blocks:
             async for _ in blocks:
@@ -177,7 +175,11 @@ async def test_a_small_export_starts_no_worker(tmp_path):
     path.write_bytes(make(Kind.EVENTS, 1) + b"\n")
     before = set(children())
     blocks = validate_sources(
-        [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2
+        [Source(find_inputs([str(path)])[0])],
+        decoder(Kind.EVENTS),
+        block_bytes=BLOCK,
+        max_line_bytes=CAP,
+        helpers=Helpers(workers=2),
     )
     async with aclosing(blocks) as blocks:
         async for _ in blocks:

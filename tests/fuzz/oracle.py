@@ -9,13 +9,14 @@ from core.adversarial import ROWS
 from core.looking import NOW, LawOfLooks
 from core.made import as_bytes, valid
 from core.odd_lines import rich
-from core.proving import VARIANTS, Law
+from core.proving import VARIANTS, Law, proof_of_text
 
 from masivo_stream.core.checks.known_fields import known_fields
 from masivo_stream.core.checks.quick_look import Looked, QuickLook
 from masivo_stream.core.reading import prover
-from masivo_stream.core.reading.prover import Proof, describe_rules
+from masivo_stream.core.reading.prover import describe_rules
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.proof import Proof
 
 KINDS = [*(rules.kind for rules in VARIANTS), *Kind]
 """The kind of each variant: first those that prove lines, then those that look at them."""
@@ -39,12 +40,19 @@ def variants():
 
 
 def _prove(made, lines):
-    return made.prove(lines)
+    """Prove lines, and in a text, too: with a line before them and half a line behind."""
+    proved = made.prove(lines)
+    if not any(b"\n" in line for line in lines):
+        assert proof_of_text(made, lines, 1) == Proof(*proved)
+    return proved
 
 
 def _look(made, lines):
     """Take notes, with either hash, and divide them."""
-    looked = Looked(*made.look([(lines, range(len(lines)), 1)], bytes(16), len(lines[0]) % 2))
+    key = bytes(16), len(lines[0]) % 2
+    looked = Looked(*made.look([(lines, range(len(lines)), 1, 0)], *key))
+    offsets = [0, len(lines[0]) + 1]
+    assert Looked(*made.look([(lines[0] + b"\n", offsets, 1, 0)], *key)) == looked
     return looked, looked.divide(array("q", [1, 2, 3, 4, 5, 6]), range(64), 3)
 
 

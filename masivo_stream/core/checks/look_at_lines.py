@@ -10,12 +10,13 @@ from masivo_stream.core.checks.known_fields import FieldName
 from masivo_stream.core.checks.lean_records import LeanRecord
 from masivo_stream.core.checks.note_format import Hashed, SharedHash, place_of, salted_hash
 from masivo_stream.core.checks.plausible import Doubt, Plausibility, TimelessPlausibility
-from masivo_stream.core.checks.quick_look import Looked, make_quick_look
+from masivo_stream.core.checks.quick_look import Looked, Run, make_quick_look
 from masivo_stream.core.checks.unknown_fields import LineReader, UnknownFields
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.findings import CheckName, ExportFault
 from masivo_stream.model.schemas import Timestamp
+from masivo_stream.model.text_lines import TextLines
 
 Dated = tuple[LeanRecord, Timestamp, Timestamp]
 """A record, and the earliest and latest date of it: of the registration, or of what its items were issued."""
@@ -85,7 +86,7 @@ class LineChecks:
         """
         if self._quick is None:
             return None
-        given = [(run.bodies, run.offsets, begin) for run, begin in zip(runs, begins, strict=True)]
+        given = [_lines_of(run, begin) for run, begin in zip(runs, begins, strict=True)]
         looked = self._quick.look(kind, given, shared, self._readers[kind].learnt)
         if looked.records and isinstance(self._plausibility, TimelessPlausibility):
             _, index = looked.latest
@@ -129,6 +130,13 @@ class LineChecks:
         for check, counted, places in self.unknown.found():
             if check not in self._left_out:
                 self._collector.add_field(check, counted, places)
+
+
+def _lines_of(run: EntryRun, begin: int) -> Run:
+    if isinstance(run.bodies, TextLines):
+        text, offsets, text_begin = run.bodies.in_text()
+        return text, offsets, begin, text_begin
+    return run.bodies, run.offsets, begin, 0
 
 
 class LateDates:

@@ -79,8 +79,10 @@ _TAGS = {
 _KEY = struct.pack("<qq", hash("one half of the key"), hash("the other half"))
 """Of this process, as that of Python's own hash is."""
 
-Run = tuple[Sequence[bytes], Sequence[int], int]
-"""Lines that follow one another, their offsets, and source and line of the first one (`note_format.where`)."""
+Run = tuple[Sequence[bytes] | bytes, Sequence[int], int, int]
+"""Lines that follow one another, their offsets, source and line of the first one (`note_format.where`), and 0.
+
+Or a text, the offsets of its lines and where the last one ends, the same, and where the text begins."""
 
 
 class Looked(NamedTuple):

@@ -166,7 +166,7 @@ class BinPacker:
             for entry in run:
                 self.feed(entry, batches)
             return
-        weights = self._weigh(run.items, [len(body) + 1 for body in run.bodies])
+        weights = self._weigh(run.items, run.sizes)
         start, lines = 0, run.lines
         while start < len(run):
             end = self._most_at_once(sums, start)

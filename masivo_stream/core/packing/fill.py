@@ -20,6 +20,9 @@ from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.slicing import Sliced, part_of, slice_record
 
+_First = Entry | tuple[EntryRun, int]
+"""An entry; or a run, and the index from which on the customer's first line is to be looked for."""
+
 
 class _Open:
     """The batch that is being filled."""
@@ -30,8 +33,8 @@ class _Open:
         self.joining = joining
         """Whether entries of one customer share one place in the body."""
         self.parts: list[Packable] = []
-        self.standing: dict[str, bytes] = {}
-        """By customer, the body of the first entry; empty if entries do not join."""
+        self.standing: dict[str, _First] = {}
+        """By customer, the first entry; empty if entries do not join."""
         self.heads: dict[str, bytes] = {}
         """By customer, the other fields of the record, for customers who came again."""
         self.low: Position | None = None
@@ -48,7 +51,7 @@ class _Open:
         if entry.customer not in self.standing:
             self.records += 1
             if self.joining:
-                self.standing[entry.customer] = entry.body
+                self.standing[entry.customer] = entry
         if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
             self.low = min(self.low or entry.place, entry.place)
 
@@ -63,8 +66,15 @@ class _Open:
         """Return the other fields of the record of a customer who is in the batch."""
         head = self.heads.get(customer)
         if head is None:
-            head = self.heads[customer] = slice_record(self.standing[customer], item_field).head
+            head = self.heads[customer] = slice_record(self._first_body(customer), item_field).head
         return head
+
+    def _first_body(self, customer: str) -> bytes:
+        first = self.standing[customer]
+        if isinstance(first, Entry):
+            return first.body
+        run, start = first
+        return run.bodies[run.customers.index(customer, start)]
 
 
 class _Held:
@@ -146,11 +156,11 @@ class Filler:
 
     def _admit(self, run: EntryRun, start: int, most: int) -> int:
         """Note the customers of lines up to index `most`, or up to the first who is in the batch; return that index."""
-        standing, customers, bodies = self._open.standing, run.customers, run.bodies
+        standing, customers, first = self._open.standing, run.customers, (run, start)
         for index in range(start, most):
             if customers[index] in standing:
                 return index
-            standing[customers[index]] = bodies[index]
+            standing[customers[index]] = first
         return most
 
     def flush(self) -> list[Batch]:

@@ -111,8 +111,7 @@ class Packer:
 
     def _fit(self, run: EntryRun) -> bool:
         """Return whether each entry fits a usual request."""
-        longest = max(map(len, run.bodies))
-        return ENVELOPE_BYTES + longest <= self._target_bytes and max(run.items) <= self._contract.max_items
+        return ENVELOPE_BYTES + max(run.sizes) - 1 <= self._target_bytes and max(run.items) <= self._contract.max_items
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
         """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""

@@ -15,5 +15,5 @@ class Sums:
         self.run = run
         self.items = list(accumulate(run.items, initial=0))
         """By index: the items of all lines before it."""
-        self.bytes = list(accumulate([len(body) + 1 for body in run.bodies], initial=0))
+        self.bytes = list(accumulate(run.sizes, initial=0))
         """By index: the bytes of all bodies before it, each with a comma."""

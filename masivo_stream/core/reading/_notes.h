@@ -84,8 +84,10 @@ static void count_line(Call *call, Totals *totals, Py_ssize_t index)
 /* ---- Lines of several runs --------------------------------------------------------------------------------------- */
 
 typedef struct {
-    PyObject *bodies, *offsets; /* tuples: they keep the lines alive while they are read */
+    PyObject *bodies, *offsets; /* tuples, or `bodies` is a text: they keep the lines alive while they are read */
+    Py_ssize_t count;           /* of its lines */
     long long begin;            /* source and line of the first one */
+    long long text_offset;      /* where the text begins */
 } Run;
 
 static void runs_free(Run *runs, Py_ssize_t count)
@@ -97,42 +99,82 @@ static void runs_free(Run *runs, Py_ssize_t count)
     free(runs);
 }
 
-/* Take a sequence of (lines, offsets, source and line of the first one). Returns the number of lines, -1 with an
- * exception set. What was taken before is freed by whoever owns `runs`. */
+/* Take (lines, offsets, source and line of the first one, any number) or (text, offsets and where the last line ends,
+ * source and line of the first one, where the text begins). Whoever owns `run` frees it. */
+static int run_take(PyObject *given, Run *run)
+{
+    PyObject *bodies, *offsets;
+    if (!PyTuple_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "a run is a tuple");
+        return 0;
+    }
+    if (!PyArg_ParseTuple(given, "OOLL", &bodies, &offsets, &run->begin, &run->text_offset)
+        || (run->offsets = PySequence_Tuple(offsets)) == NULL)
+        return 0;
+    run->count = PyTuple_Size(run->offsets);
+    if (PyBytes_Check(bodies)) {
+        run->bodies = Py_NewRef(bodies);
+        run->count--;
+    } else if ((run->bodies = PySequence_Tuple(bodies)) == NULL) {
+        return 0;
+    }
+    if (run->count < 0 || (!PyBytes_Check(bodies) && PyTuple_Size(run->bodies) != run->count)) {
+        PyErr_SetString(PyExc_ValueError, "each line has one offset");
+        return 0;
+    }
+    return 1;
+}
+
+/* Take a sequence of runs. Returns the number of lines, -1 with an exception set. */
 static Py_ssize_t runs_take(PyObject *given, Run *runs)
 {
     Py_ssize_t lines = 0;
     for (Py_ssize_t i = 0; i < PyTuple_Size(given); i++) {
-        PyObject *run = PyTuple_GetItem(given, i), *bodies, *offsets;
-        if (!PyTuple_Check(run)) {
-            PyErr_SetString(PyExc_TypeError, "a run is a tuple");
+        if (!run_take(PyTuple_GetItem(given, i), &runs[i]))
             return -1;
-        }
-        if (!PyArg_ParseTuple(run, "OOL", &bodies, &offsets, &runs[i].begin)
-            || (runs[i].bodies = PySequence_Tuple(bodies)) == NULL
-            || (runs[i].offsets = PySequence_Tuple(offsets)) == NULL)
-            return -1;
-        if (PyTuple_Size(runs[i].bodies) != PyTuple_Size(runs[i].offsets)) {
-            PyErr_SetString(PyExc_ValueError, "each line has one offset");
-            return -1;
-        }
-        lines += PyTuple_Size(runs[i].bodies);
+        lines += runs[i].count;
     }
     return lines;
 }
 
+/* The bounds of a line in a text: it ends before its newline, and the next line begins behind that. */
+static int line_of_text(const Run *run, Py_ssize_t index, Line *line)
+{
+    char *text;
+    Py_ssize_t length;
+    long long end = PyLong_AsLongLong(PyTuple_GetItem(run->offsets, index + 1));
+    if ((end == -1 && PyErr_Occurred()) || PyBytes_AsStringAndSize(run->bodies, &text, &length) < 0)
+        return 0;
+    if (run->text_offset < 0 || line->offset < run->text_offset || end <= line->offset
+        || end - run->text_offset > length) {
+        PyErr_SetString(PyExc_ValueError, "a line is outside of its text");
+        return 0;
+    }
+    line->begin = (Text)text + (line->offset - run->text_offset);
+    line->end = (Text)text + (end - 1 - run->text_offset);
+    return 1;
+}
+
+static int line_of_list(const Run *run, Py_ssize_t index, Line *line)
+{
+    char *text;
+    Py_ssize_t length;
+    if (PyBytes_AsStringAndSize(PyTuple_GetItem(run->bodies, index), &text, &length) < 0)
+        return 0;
+    line->begin = (Text)text;
+    line->end = (Text)text + length;
+    return 1;
+}
+
 static int run_lines(const Run *run, Line *lines)
 {
-    for (Py_ssize_t i = 0; i < PyTuple_Size(run->bodies); i++) {
-        char *text;
-        Py_ssize_t length;
-        if (PyBytes_AsStringAndSize(PyTuple_GetItem(run->bodies, i), &text, &length) < 0)
-            return 0;
-        lines[i].begin = (Text)text;
-        lines[i].end = (Text)text + length;
+    int in_text = PyBytes_Check(run->bodies);
+    for (Py_ssize_t i = 0; i < run->count; i++) {
         lines[i].where = run->begin + i;
         lines[i].offset = PyLong_AsLongLong(PyTuple_GetItem(run->offsets, i));
         if (lines[i].offset == -1 && PyErr_Occurred())
+            return 0;
+        if (!(in_text ? line_of_text(run, i, &lines[i]) : line_of_list(run, i, &lines[i])))
             return 0;
     }
     return 1;
@@ -181,20 +223,18 @@ static PyObject *look_at(Prover *prover, PyObject *given, const Hash *hash)
     PyObject *held = PySequence_Tuple(given), *result = NULL;
     Run *runs = NULL;
     Line *lines = NULL;
-    Call call = {.prover = prover};
+    Call call = {0};
     Totals totals = {0};
     Py_ssize_t run_count = 0, count, done = 0;
     if (held == NULL)
         return NULL;
     run_count = PyTuple_Size(held);
     if ((runs = new_array(run_count, sizeof(Run))) == NULL || (count = runs_take(held, runs)) < 0
-        || (lines = new_array(count, sizeof(Line))) == NULL
-        || (call.guesses = new_array(prover->guess_count, 1)) == NULL)
+        || (lines = new_array(count, sizeof(Line))) == NULL || !call_begin(&call, prover))
         goto done;
-    for (Py_ssize_t i = 0; i < run_count; done += PyTuple_Size(runs[i++].bodies))
+    for (Py_ssize_t i = 0; i < run_count; done += runs[i++].count)
         if (!run_lines(&runs[i], lines + done))
             goto done;
-    memcpy(call.guesses, prover->guesses, (size_t)prover->guess_count);
     Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t i = 0; i < count && !call.no_memory; i++) {
         call.sign_count = call.sum_count = 0;
@@ -203,21 +243,20 @@ static PyObject *look_at(Prover *prover, PyObject *given, const Hash *hash)
             count_line(&call, &totals, i);
     }
     Py_END_ALLOW_THREADS
-    memcpy(prover->guesses, call.guesses, (size_t)prover->guess_count);
-    result = call.no_memory ? PyErr_NoMemory() : looked_of(&call, lines, count, &totals);
+    if (call_finish(&call, prover))
+        result = looked_of(&call, lines, count, &totals);
 done:
     runs_free(runs, run_count);
-    free(call.signs);
-    free(call.sums);
-    free(call.notes);
-    free(call.guesses);
+    call_free(&call);
     free(lines);
     Py_DECREF(held);
     return result;
 }
 
 PyDoc_STRVAR(look_doc, "look(runs, key, shared, /)\n--\n\nLook at lines, and return what `Looked` has. A run is lines, "
-                       "their offsets, and source and line of the first one. The prover is made with `look`.");
+                       "their offsets, source and line of the first one, and 0; or a text, the offsets of its lines and "
+                       "where the last one ends, source and line of the first one, and where the text begins. The prover "
+                       "is made with `look`.");
 
 static PyObject *prover_look(PyObject *self, PyObject *args)
 {

@@ -39,9 +39,10 @@
  *
  * MEMORY AND THREADS
  *
- * `prove` holds a reference to each line, then reads them without the GIL. Nothing that it writes without the GIL is
- * shared: it has a `Call` of its own, also with its own copy of the guesses, which goes back to the prover under the
- * GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
+ * `prove` holds a reference to each line, then reads them without the GIL. `prove_text` holds a whole block, and finds
+ * the lines in it by itself, so that another thread can do all of that while Python goes on. Nothing that they write
+ * without the GIL is shared: they have a `Call` of their own, also with their own copy of the guesses, which goes back to the prover under
+ * the GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
  * get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so the stack is, too.
  *
  * LOOKING AT LINES
@@ -67,12 +68,13 @@
 
 /* Raise it, and the one in prover.py, whenever lines are proved in another way, or more is asked or returned: whoever
  * updates a checkout may still have the extension that was built before. */
-#define INTERFACE 4
+#define INTERFACE 5
 
 #define MOST_FIELDS 64 /* of one struct: which ones came is noted in the bits of a uint64_t */
 #define MOST_DEPTH 32  /* of objects and lists inside each other; msgspec takes hundreds */
 #define MOST_DIGITS 40 /* of a number before its point, and behind it */
 #define UUID_LENGTH 36
+#define LITTLE 16384 /* bytes that are proved with the GIL: whoever gives it away may wait long to get it back */
 
 /* What a prover that looks at lines (_look.h) takes note of: */
 #define MOST_REWARDS 64       /* in one call; there are few in an export */
@@ -413,6 +415,7 @@ typedef struct {
     Text email;
     Py_ssize_t customer_length, email_length;
     Py_ssize_t items;
+    Py_ssize_t signs; /* of the call, its own ones included */
     /* The rest is noted if lines are looked at. Moments are microseconds since 1970. */
     int64_t first, last; /* of its items, or of its registration */
     int64_t latest;      /* of all its dates that may be in the future */
@@ -1349,10 +1352,10 @@ static PyObject *columns_pack(PyObject **columns, int count, int complete)
     return result;
 }
 
-/* Append the signs of all events to two columns. */
-static int append_signs(const Call *call, PyObject *purchases, PyObject *contents)
+/* Append signs of events to two columns: from the one with index `begin` on, up to `end`. */
+static int append_signs(const Call *call, Py_ssize_t begin, Py_ssize_t end, PyObject *purchases, PyObject *contents)
 {
-    for (Py_ssize_t i = 0; i < call->sign_count; i++) {
+    for (Py_ssize_t i = begin; i < end; i++) {
         const EventSign *sign = &call->signs[i];
         if (!append(purchases, text_of(sign->purchase, sign->purchase_length))
             || !append(contents, PyLong_FromUnsignedLong(sign->content)))
@@ -1361,8 +1364,9 @@ static int append_signs(const Call *call, PyObject *purchases, PyObject *content
     return 1;
 }
 
-/* Six lists: indexes of doubted lines; of clean lines customers, items, emails; purchases and contents of events. */
-static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t count)
+/* Six lists: indexes of doubted lines; of clean lines customers, items, emails; purchases and contents of events.
+ * `signs` is the index of the first sign of these lines. */
+static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t count, Py_ssize_t signs)
 {
     enum { DOUBTED, CUSTOMERS, ITEMS, EMAILS, PURCHASES, CONTENTS, COLUMNS };
     PyObject *columns[COLUMNS] = {NULL};
@@ -1376,20 +1380,59 @@ static PyObject *columns_of(const Call *call, const Line *lines, Py_ssize_t coun
                        && append(columns[ITEMS], PyLong_FromSsize_t(line->items))
                        && (line->email == NULL || append(columns[EMAILS], text_of(line->email, line->email_length)));
     }
-    complete = complete && append_signs(call, columns[PURCHASES], columns[CONTENTS]);
+    Py_ssize_t end = count ? lines[count - 1].signs : signs;
+    complete = complete && append_signs(call, signs, end, columns[PURCHASES], columns[CONTENTS]);
     return columns_pack(columns, COLUMNS, complete);
 }
 
-/* Read lines without the GIL, and return what was found as columns. */
-static PyObject *read_lines(Prover *prover, PyObject *given)
+/* Begin a call, with the prover's guesses. Sets MemoryError. */
+static int call_begin(Call *call, Prover *prover)
+{
+    call->prover = prover;
+    if ((call->guesses = new_array(prover->guess_count, 1)) == NULL)
+        return 0;
+    memcpy(call->guesses, prover->guesses, (size_t)prover->guess_count);
+    return 1;
+}
+
+/* Keep its guesses, if it has read something. Sets MemoryError if it lacked memory for what it noted. */
+static int call_finish(const Call *call, Prover *prover)
+{
+    memcpy(prover->guesses, call->guesses, (size_t)prover->guess_count);
+    if (call->no_memory)
+        PyErr_NoMemory();
+    return !call->no_memory;
+}
+
+static void call_free(Call *call)
+{
+    free(call->signs);
+    free(call->sums);
+    free(call->notes);
+    free(call->guesses);
+}
+
+/* It needs no GIL. */
+static void prove_lines(Call *call, Line *lines, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count && !call->no_memory; i++) {
+        prove_line(call, &lines[i]);
+        lines[i].signs = call->sign_count;
+    }
+}
+
+PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
+                        "customers, items and emails of the others; purchases and contents of their events.");
+
+static PyObject *prover_prove(PyObject *self, PyObject *given)
 {
     PyObject *held = PySequence_Tuple(given), *result = NULL; /* the lines cannot go away while they are read */
     Line *lines = NULL;
-    Call call = {.prover = prover};
+    Call call = {0};
     if (held == NULL)
         return NULL;
-    Py_ssize_t count = PyTuple_Size(held);
-    if ((lines = new_array(count, sizeof(Line))) == NULL || (call.guesses = new_array(prover->guess_count, 1)) == NULL)
+    Py_ssize_t count = PyTuple_Size(held), size = 0;
+    if ((lines = new_array(count, sizeof(Line))) == NULL || !call_begin(&call, (Prover *)self))
         goto done;
     for (Py_ssize_t i = 0; i < count; i++) {
         char *begin;
@@ -1398,29 +1441,110 @@ static PyObject *read_lines(Prover *prover, PyObject *given)
             goto done;
         lines[i].begin = (Text)begin;
         lines[i].end = (Text)begin + length;
+        size += length;
     }
-    memcpy(call.guesses, prover->guesses, (size_t)prover->guess_count);
-    Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < count && !call.no_memory; i++)
-        prove_line(&call, &lines[i]);
-    Py_END_ALLOW_THREADS
-    memcpy(prover->guesses, call.guesses, (size_t)prover->guess_count);
-    result = call.no_memory ? PyErr_NoMemory() : columns_of(&call, lines, count);
+    PyThreadState *state = size > LITTLE ? PyEval_SaveThread() : NULL;
+    prove_lines(&call, lines, count);
+    if (state != NULL)
+        PyEval_RestoreThread(state);
+    if (call_finish(&call, (Prover *)self))
+        result = columns_of(&call, lines, count, 0);
 done:
-    free(call.signs);
-    free(call.sums);
-    free(call.guesses);
+    call_free(&call);
     free(lines);
     Py_DECREF(held);
     return result;
 }
 
-PyDoc_STRVAR(prove_doc, "prove(lines, /)\n--\n\nReturn six columns: the indexes of the lines that are doubted;\n"
-                        "customers, items and emails of the others; purchases and contents of their events.");
+/* ---- Lines of a text --------------------------------------------------------------------------------------------- */
 
-static PyObject *prover_prove(PyObject *self, PyObject *given)
+static Py_ssize_t count_newlines(Text text, Text end)
 {
-    return read_lines((Prover *)self, given);
+    Py_ssize_t count = 0;
+    while (text < end && (text = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+/* Cut a text at its first `count` newlines. */
+static void cut_lines(Text text, Text end, Line *lines, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        lines[i].begin = text;
+        lines[i].end = memchr(text, '\n', (size_t)(end - text));
+        text = lines[i].end + 1;
+    }
+}
+
+/* A tuple: the text of some lines; the offset of each and where the last one ends; the columns of `prove`. */
+static PyObject *portion_of(const Call *call, const Line *lines, Py_ssize_t count, Py_ssize_t signs, long long offset)
+{
+    Text begin = lines[0].begin, end = lines[count - 1].end + 1;
+    PyObject *offsets = PyList_New(0), *columns = NULL;
+    int complete = offsets != NULL;
+    for (Py_ssize_t i = 0; complete && i <= count; i++)
+        complete = append(offsets, PyLong_FromLongLong(offset + ((i < count ? lines[i].begin : end) - begin)));
+    if (complete)
+        columns = columns_of(call, lines, count, signs);
+    if (columns == NULL) {
+        Py_XDECREF(offsets);
+        return NULL;
+    }
+    return Py_BuildValue("(y#NN)", (const char *)begin, (Py_ssize_t)(end - begin), offsets, columns);
+}
+
+/* A list of portions of at most `most` lines. `offset` is that of the first line. */
+static PyObject *portions_of(const Call *call, const Line *lines, Py_ssize_t count, Py_ssize_t most, long long offset)
+{
+    PyObject *made = PyList_New(0);
+    for (Py_ssize_t i = 0; made != NULL && i < count; i += most) {
+        Py_ssize_t signs = i ? lines[i - 1].signs : 0, some = count - i < most ? count - i : most;
+        if (!append(made, portion_of(call, lines + i, some, signs, offset + (lines[i].begin - lines[0].begin)))) {
+            Py_DECREF(made);
+            return NULL;
+        }
+    }
+    return made;
+}
+
+PyDoc_STRVAR(prove_text_doc,
+             "prove_text(text, begin, offset, most, /)\n--\n\nCut a text into lines from the byte `begin` on, whose offset "
+             "in its source is `offset`.\nWhat is behind the last newline is left out. Return portions of at most `most` "
+             "lines:\ntheir text; the offset of each line, and where the last one ends; the columns of `prove`.");
+
+static PyObject *prover_prove_text(PyObject *self, PyObject *args)
+{
+    PyObject *held, *result = NULL;
+    char *bytes;
+    Py_ssize_t length, begin, most, count;
+    long long offset;
+    Line *lines = NULL;
+    Call call = {0};
+    if (!PyArg_ParseTuple(args, "SnLn", &held, &begin, &offset, &most)
+        || PyBytes_AsStringAndSize(held, &bytes, &length) < 0)
+        return NULL;
+    if (begin < 0 || begin > length || most < 1) {
+        PyErr_SetString(PyExc_ValueError, "a byte of the text, and at least one line");
+        return NULL;
+    }
+    Text text = (Text)bytes + begin, end = (Text)bytes + length;
+    Py_BEGIN_ALLOW_THREADS
+    count = count_newlines(text, end);
+    Py_END_ALLOW_THREADS
+    if ((lines = new_array(count, sizeof(Line))) == NULL || !call_begin(&call, (Prover *)self))
+        goto done;
+    Py_BEGIN_ALLOW_THREADS
+    cut_lines(text, end, lines, count);
+    prove_lines(&call, lines, count);
+    Py_END_ALLOW_THREADS
+    if (call_finish(&call, (Prover *)self))
+        result = portions_of(&call, lines, count, most, offset);
+done:
+    call_free(&call);
+    free(lines);
+    return result;
 }
 
 #include "_notes.h"
@@ -1464,6 +1588,7 @@ static void prover_dealloc(PyObject *self)
 
 static PyMethodDef PROVER_METHODS[] = {
     {"prove", prover_prove, METH_O, prove_doc},
+    {"prove_text", prover_prove_text, METH_VARARGS, prove_text_doc},
     {"look", prover_look, METH_VARARGS, look_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -17,8 +17,11 @@ class Prover:
     def prove(
         self, lines: Sequence[bytes], /
     ) -> tuple[list[int], list[str], list[int], list[str], list[str], list[int]]: ...
+    def prove_text(
+        self, text: bytes, begin: int, offset: int, most: int, /
+    ) -> list[tuple[bytes, list[int], tuple[list[int], list[str], list[int], list[str], list[str], list[int]]]]: ...
     def look(
-        self, runs: Sequence[tuple[Sequence[bytes], Sequence[int], int]], key: bytes, shared: bool, /
+        self, runs: Sequence[tuple[Sequence[bytes] | bytes, Sequence[int], int, int]], key: bytes, shared: bool, /
     ) -> tuple[
         list[int],
         bytes,

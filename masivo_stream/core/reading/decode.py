@@ -20,6 +20,7 @@ record of the same customer is a duplicate, `duplicate_id`, in a transactions ex
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,14 +29,16 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from masivo_stream.core.nesting import bounded
 from masivo_stream.core.reading.duplicate_fields import begins_with_id, has_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
+from masivo_stream.core.reading.lines import ProveText
 from masivo_stream.core.reading.marks import read_raw_mark
-from masivo_stream.core.reading.prover import Proof, make_prover
+from masivo_stream.core.reading.prover import make_prover, prove_text
 from masivo_stream.core.reading.purchases import EventMemory, Signer
 from masivo_stream.core.reading.reject import LineFault, reject_line
 from masivo_stream.core.reading.schema_faults import accepts_when_cut, is_lenient, may_be_lenient
 from masivo_stream.core.reading.strict import Origin, RecordFacts, Rules, StrictDecoder
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, lay_out, one_by_one
+from masivo_stream.model.proof import Proof
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Line, LineResult, LineRun, Rejected, run_of
 from masivo_stream.model.schemas import CustomerRecord, EventsRecord, OrderFields, TransactionsRecord, make_reader
@@ -93,6 +96,11 @@ class Decoder:
         """The block that was scanned last, and what was found: only ASCII; lines that must be looked at one by one."""
         self._ascii_only, self._careful = True, rules.reject_unknown_fields
 
+    @property
+    def prove_text(self) -> ProveText | None:
+        """Cut a text into lines, and prove them, in any thread: see `lines.LineSplitter`. None without a prover."""
+        return None if self._prover is None else partial(prove_text, self._prover)
+
     def validate(self, line: Line, file: str, source: int = 0) -> LineResult:
         """Return the result of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
         (result,) = one_by_one(self.validate_all([line], file, source))
@@ -121,25 +129,21 @@ class Decoder:
         if self._prover is None:
             self._decode_lines(run, range(len(run.bodies)), origin, found)
         else:
-            self._prove_lines(run, origin, Proof(*self._prover.prove(run.bodies)), found)
+            self._prove_lines(run, origin, run.proof or Proof(*self._prover.prove(run.bodies)), found)
         return lay_out(run, found.odd, found.customers, found.items, file=origin.file, source=origin.source)
 
     def _prove_lines(self, run: LineRun, origin: Origin, proof: Proof, found: _RunResults) -> None:
         """Take the lines that are proved, and decode the others, in the order of the lines."""
         for proved, columns, doubted in proof.stretches(len(run.bodies)):
-            if self.rules.kind is Kind.EVENTS:
-                found.customers.extend(columns.customers)
-                found.items.extend(columns.items)
-                self._signer.extend(columns.purchases, columns.contents)
-            else:
-                self._note_proved(run, proved, origin, columns, found)
+            self._signer.extend(columns.purchases, columns.contents)
+            self._take_lines(run, proved, origin, columns, found)
             if doubted:
                 self._decode_lines(run, doubted, origin, found)
 
-    def _note_proved(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
-        """Take proved lines whose customers must not come twice."""
+    def _take_lines(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
+        """Take valid lines, but for those whose customer must not come twice and did."""
         customers, items = columns.customers, columns.items
-        reasons = self.memory.note_all(customers, columns.emails)
+        reasons = {} if self.rules.kind is Kind.EVENTS else self.memory.note_all(customers, columns.emails)
         begin = 0
         for index in (*sorted(reasons), len(customers)):
             found.customers.extend(customers[begin:index])
@@ -151,38 +155,60 @@ class Decoder:
 
     def _decode_lines(self, run: LineRun, lines: range, origin: Origin, found: _RunResults) -> None:
         """Decode some of the lines. Without a prover, this is the hot loop."""
-        decode, check, strict = self._decode, self._check, self._strict
+        decode, check, by_email = self._decode, self._check, self.rules.kind is Kind.CUSTOMERS
         suspect, thorough, reject_unknown = self._suspect, self.rules.thorough, self.rules.reject_unknown_fields
-        customers, items, odd = found.customers, found.items, found.odd
         ascii_only, careful = self._scan(run.text)
+        begin, valid = lines.start, Proof([], [], [], [], [], [])
         for index, body in enumerate(run.bodies[lines.start : lines.stop], lines.start):
+            facts: RecordFacts | None = None
             try:
                 record = decode(body)
                 clear = not thorough and begins_with_id(body, record.id)
                 plain = ascii_only or body.isascii() or bool(body.decode())
             except (ValueError, RecursionError):
-                result = strict.validate(run.line(index), origin, accepted=accepts_when_cut(decode, body))
+                accepted = accepts_when_cut(decode, body)
             else:
+                accepted = True
                 if (
-                    not plain
-                    or (careful and (reject_unknown or is_lenient(body)))
-                    or (not clear and (thorough or suspect(body)) and has_doubled(body, self._schema))
-                    or (count := check(record)) is None
+                    plain
+                    and not (careful and (reject_unknown or is_lenient(body)))
+                    and (clear or not ((thorough or suspect(body)) and has_doubled(body, self._schema)))
                 ):
-                    result = strict.validate(run.line(index), origin, accepted=True)
-                elif isinstance(count, int):  # almost every line of an export comes here
-                    customers.append(record.id)
-                    items.append(count)
-                    continue
-                else:
-                    result = strict.finish(run.line(index), origin, count)
-            if self.purchases is not None and isinstance(result, Entry):
-                self._signer.sign_entry(result, decode)
-            if isinstance(result, Entry) and result.indexes is None:
-                customers.append(result.customer)
-                items.append(result.items)
-            else:
-                odd[index] = result
+                    count = check(record)
+                    if isinstance(count, int):  # almost every line of an export comes here
+                        valid.customers.append(record.id)
+                        valid.items.append(count)
+                        if by_email:
+                            valid.emails.append(record.email)
+                        continue
+                    facts = count
+            self._take_lines(run, range(begin, index), origin, valid, found)  # the line asks who came before it
+            begin, valid = index + 1, Proof([], [], [], [], [], [])
+            self._take_odd(run.line(index), index, origin, found, facts=facts, accepted=accepted)
+        self._take_lines(run, range(begin, lines.stop), origin, valid, found)
+
+    def _take_odd(
+        self,
+        line: Line,
+        index: int,
+        origin: Origin,
+        found: _RunResults,
+        *,
+        facts: RecordFacts | None,
+        accepted: bool,
+    ) -> None:
+        """Take a line that is not an entry like any other: the strict decoder has the last word."""
+        if facts is None:
+            result = self._strict.validate(line, origin, accepted=accepted)
+        else:
+            result = self._strict.finish(line, origin, facts)
+        if self.purchases is not None and isinstance(result, Entry):
+            self._signer.sign_entry(result, self._decode)
+        if isinstance(result, Entry) and result.indexes is None:
+            found.customers.append(result.customer)
+            found.items.append(result.items)
+        else:
+            found.odd[index] = result
 
     def _scan(self, block: bytes) -> tuple[bool, bool]:
         """Return whether a block is all ASCII, and whether its lines must be looked at one by one.
@@ -204,8 +230,7 @@ class Decoder:
             marks = [read_raw_mark(bytes(mark)) for mark in _marks_of(record) if mark is not UNSET]
             if not all(mark is False for mark in marks):
                 return RecordFacts(record.id, 1, deleted=True) if any(marks) else None
-        duplicate = self.memory.note(record.id, record.email)
-        return 1 if duplicate is None else RecordFacts(record.id, 1, duplicate)
+        return 1
 
     def _check_events(self, record: EventsRecord[OrderFields]) -> int | RecordFacts | None:
         events = record.events
@@ -233,10 +258,7 @@ class Decoder:
 
     def _check_transactions(self, record: TransactionsRecord) -> int | RecordFacts:
         items = len(record.transactions)
-        if items > self._most_items:
-            return RecordFacts(record.id, items)
-        duplicate = self.memory.note(record.id)
-        return items if duplicate is None else RecordFacts(record.id, items, duplicate)
+        return RecordFacts(record.id, items) if items > self._most_items else items
 
     def _reject_long(self, line: Line, file: str) -> Rejected:
         message = f"the line has {line.length} bytes; max_line_bytes allows {self.rules.max_line_bytes}"

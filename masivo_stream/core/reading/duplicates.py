@@ -22,7 +22,7 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Protocol
 
@@ -88,24 +88,30 @@ class Duplicates:
 
     def seen(self, value: str) -> bool:
         """Return whether `value` was given before, and remember it."""
-        digest = _digest(value)
-        bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
-        place = bisect_left(bucket, low)
-        stamped = low | self._age & _AGES - 1
-        if place < len(bucket) and bucket[place] ^ low < _AGES:  # equal except for the age in the lowest bits
-            bucket[place] = stamped
-            return True
-        bucket.insert(place, stamped)
-        if self._age > self._window and len(bucket) > self._limits[digest & self._mask]:
-            self._forget(digest & self._mask)
-        self._left -= 1
-        if not self._left:
-            self._age, self._left = self._age + 1, self._span
-        return False
+        return bool(self.seen_all((value,)))
 
-    def seen_all(self, values: list[str]) -> list[int]:
+    def seen_all(self, values: Sequence[str]) -> list[int]:
         """Return the indexes of values that were given before, and remember all."""
-        return [index for index, value in enumerate(values) if self.seen(value)]
+        found: list[int] = []
+        buckets, mask, bits, left = self._buckets, self._mask, self._bits, self._left
+        stamp = self._age & _AGES - 1
+        for index, digest in enumerate(map(_digest, values)):  # a hot loop: no calls, and few attributes
+            number = digest & mask
+            bucket, low = buckets[number], (digest & _BITS) >> bits << _AGE_BITS
+            place = bisect_left(bucket, low)
+            if place < len(bucket) and bucket[place] ^ low < _AGES:  # equal except for the age in the lowest bits
+                bucket[place] = low | stamp
+                found.append(index)
+                continue
+            bucket.insert(place, low | stamp)
+            if self._age > self._window and len(bucket) > self._limits[number]:
+                self._forget(number)
+            left -= 1
+            if not left:
+                self._age, left = self._age + 1, self._span
+                stamp = self._age & _AGES - 1
+        self._left = left
+        return found
 
     def absent(self, values: list[str]) -> list[int]:
         """Return the indexes of values that were not given before."""
@@ -114,7 +120,7 @@ class Duplicates:
     def __contains__(self, value: str) -> bool:
         """Return whether `value` was given before."""
         digest = _digest(value)
-        bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
+        bucket, low = self._buckets[digest & self._mask], (digest & _BITS) >> self._bits << _AGE_BITS
         place = bisect_left(bucket, low)
         return place < len(bucket) and bucket[place] ^ low < _AGES
 
@@ -209,14 +215,11 @@ class KnownCustomers:
         return customer in self._customers
 
 
-def _hashed(value: str) -> int:
-    """Return 64 bits of Python's own hash: SipHash with a key of this process (PEP 456)."""
-    return hash(value) & _BITS
-
-
 def _digested(value: str) -> int:
     """Return 64 bits of a digest, for platforms whose own hash is shorter."""
     return int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-_digest = _hashed if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested  # a hash has the width of a size
+# Python's own hash is SipHash with a key of this process (PEP 456). It has the width of a size: if that is 64 bits, it
+# is the digest, as a signed number.
+_digest: Callable[[str], int] = hash if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested

@@ -10,7 +10,7 @@ returned position returns the rest of the lines.
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -25,20 +25,34 @@ KEPT_OF_LONG_LINES = 1024
 """Bytes kept of a line beyond the cap: enough to recognise the line, whatever its length."""
 
 
+ProveText = Callable[[bytes, int, int, int, int], list[LineRun]]
+"""Cuts the text behind a byte at each newline, and proves the lines: see `prover.prove_text`."""
+
+
 class LineSplitter:
     """Feed blocks, get the lines they complete. `flush` returns the last line if it has no newline."""
 
-    def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0, unfinished: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        max_line_bytes: int,
+        number: int = 1,
+        offset: int = 0,
+        unfinished: bool = False,
+        prove: tuple[ProveText, int] | None = None,
+    ) -> None:
         """Start at line `number` and byte `offset`: 1 and 0, or the position of a line returned earlier.
 
         `unfinished`: the line before was the last one and had no newline. If the file has grown since, the newline that
-        comes first belongs to that line.
+        comes first belongs to that line. `prove` cuts and proves usual lines, with at most that number of lines in a
+        run. Lines and positions are the same.
         """
         self._unfinished = unfinished
         self._cap = max_line_bytes
         self._kept = min(KEPT_OF_LONG_LINES, max_line_bytes)
         self._number = number
         self._offset = offset
+        self._prove = prove
         self._tail: list[bytes] = []
         self._tail_length = 0
 
@@ -57,41 +71,55 @@ class LineSplitter:
         return list(lines_of(self.cut(block)))
 
     def cut(self, block: bytes) -> list[LineRun | Line]:
-        """Return the lines that end in `block`; consecutive lines within the cap come as one `LineRun`."""
+        """Return the lines that end in `block`; consecutive lines within the cap come as one `LineRun`.
+
+        If they are proved, as several, none of which has more lines than are asked for.
+        """
         if self._unfinished and block:
             block = self._without_terminator(block)
-        parts = block.split(b"\n")
-        rest = parts.pop()
         pieces: list[LineRun | Line] = []
-        if parts and self._tail_length:
-            pieces.append(self._finish(parts.pop(0)))
-        if parts:
-            offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
-            # The usual block has no carriage returns, no marks and no line beyond the cap: one `LineRun`.
-            if b"\r" not in block and not _has_mark(block) and len(block) <= self._cap:
-                pieces.append(LineRun(self._number, parts, offsets[:-1], block))
-            else:
-                pieces.extend(self._look_at_each(parts, offsets, block))
-            self._number += len(parts)
-            self._offset = offsets[-1]
-        self._keep(rest)
+        begin, behind = 0, block.rfind(b"\n") + 1
+        if behind and self._tail_length:
+            begin = block.index(b"\n") + 1
+            pieces.append(self._finish(block[: begin - 1]))
+        if begin < behind:
+            pieces.extend(self._lines_between(block, begin, behind))
+        self._keep(block[behind:])
         return pieces
+
+    def _lines_between(self, block: bytes, begin: int, behind: int) -> list[LineRun | Line]:
+        """Return the lines that begin at `begin` and end before `behind`."""
+        # The usual block has no carriage returns, no marks and no line beyond the cap.
+        usual = b"\r" not in block and not _has_mark(block) and len(block) <= self._cap
+        if usual and self._prove is not None:
+            prove, most = self._prove
+            runs = prove(block, begin, self._number, self._offset, most)
+            self._number = runs[-1].number + len(runs[-1].bodies)
+            self._offset += behind - begin
+            return [*runs]
+        parts = block[begin : behind - 1].split(b"\n")
+        offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
+        run = LineRun(self._number, parts, offsets[:-1], block)
+        pieces = [run] if usual else list(self._look_at_each(parts, offsets, block))
+        self._number += len(parts)
+        self._offset = offsets[-1]
+        return [*pieces]
 
     def _look_at_each(self, parts: Iterable[bytes], offsets: Iterable[int], block: bytes) -> Iterator[LineRun | Line]:
         """Yield lines some of which end in a carriage return, begin with a byte order mark, or are beyond the cap."""
-        run = LineRun(self._number, [], [], block)
+        first, bodies, begins = self._number, list[bytes](), list[int]()
         for number, (part, offset) in enumerate(zip(parts, offsets, strict=False), self._number):
             body, begin = _without_marks(part.removesuffix(b"\r"), offset)
             if len(body) <= self._cap:
-                run.bodies.append(body)
-                run.offsets.append(begin)
+                bodies.append(body)
+                begins.append(begin)
                 continue
-            if run.bodies:
-                yield run
+            if bodies:
+                yield LineRun(first, bodies, begins, block)
             yield Line(number, begin, body[: self._kept], len(body))
-            run = LineRun(number + 1, [], [], block)
-        if run.bodies:
-            yield run
+            first, bodies, begins = number + 1, [], []
+        if bodies:
+            yield LineRun(first, bodies, begins, block)
 
     def flush(self) -> list[Line]:
         """Return the last line of the source if it has no newline, otherwise nothing."""
@@ -170,14 +198,20 @@ def is_complete(line: Line) -> bool:
 
 
 def portions(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineRun | Line]]:
-    """Yield the lines in portions of `most` lines each; the last one may have fewer."""
+    """Yield the lines in portions of `most` lines each; the last one may have fewer.
+
+    Lines that are proved stay together, so a portion with them may have other sizes.
+    """
     portion: list[LineRun | Line] = []
     room = most
     for piece in pieces:
-        for part in _parts(piece, room, most) if isinstance(piece, LineRun) and len(piece.bodies) > room else (piece,):
+        parts: Iterable[LineRun | Line] = (piece,)
+        if isinstance(piece, LineRun) and piece.proof is None and len(piece.bodies) > room:
+            parts = _parts(piece, room, most)
+        for part in parts:
             portion.append(part)
             room -= len(part.bodies) if isinstance(part, LineRun) else 1
-            if room == 0:
+            if room <= 0:
                 yield portion
                 portion, room = [], most
     if portion:

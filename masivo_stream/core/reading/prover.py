@@ -11,9 +11,8 @@ The extension is built when the package is installed, if there is a C compiler.
 """
 
 import enum
-from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypedDict, get_origin
+from collections.abc import Iterable
+from typing import TypedDict, get_origin
 
 import msgspec
 from msgspec import inspect, structs
@@ -22,9 +21,12 @@ from masivo_stream.core.reading.marks import read_raw_mark
 from masivo_stream.core.reading.schema_faults import describe
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.proof import Proof
+from masivo_stream.model.results import LineRun
 from masivo_stream.model.schemas import Timestamp, Uuid
+from masivo_stream.model.text_lines import TextLines
 
-_INTERFACE = 4
+_INTERFACE = 5
 """An extension with another one was built from other sources, and is not used."""
 _BUILT = _FITS = False
 try:
@@ -149,56 +151,6 @@ class Options(TypedDict, total=False):
     """It says clean only of lines in which the checks over all files find nothing, and takes the notes of these."""
 
 
-class Proof(NamedTuple):
-    """What was proved of lines."""
-
-    doubted: list[int]
-    """The indexes of lines that are not proved. The columns hold all others, in order."""
-    customers: list[str]
-    items: list[int]
-    emails: list[str]
-    """Of customers; empty for the other kinds."""
-    purchases: list[str]
-    """With `contents`, the signs of all events, if the rules ask for them."""
-    contents: list[int]
-
-    def stretches(self, lines: int) -> "Iterator[tuple[range, Proof, range]]":
-        """Yield all `lines` in order, stretch by stretch: proved ones, what was proved of them, the doubted ones after.
-
-        Both ranges are of indexes, and either may be empty.
-        """
-        record = event = 0
-        for proved, doubted in stretches(self.doubted, lines):
-            records = slice(record, record + len(proved))
-            events = slice(event, event + sum(self.items[records]) if self.purchases else 0)
-            part = Proof(
-                [],
-                self.customers[records],
-                self.items[records],
-                self.emails[records],
-                self.purchases[events],
-                self.contents[events],
-            )
-            yield proved, part, doubted
-            record, event = records.stop, events.stop
-
-
-def stretches(doubted: Iterable[int], lines: int) -> Iterator[tuple[range, range]]:
-    """Yield the indexes of all `lines` in order, in turns: those that are not doubted, and those that are.
-
-    The first and the last of these ranges may be empty.
-    """
-    begin, doubts = 0, deque(doubted)
-    while begin < lines:
-        end = doubts[0] if doubts else lines
-        stop = end
-        while doubts and doubts[0] == stop:
-            doubts.popleft()
-            stop += 1
-        yield range(begin, end), range(end, stop)
-        begin = stop
-
-
 def is_built() -> bool:
     """Return whether there is an extension that can be used."""
     return _FITS
@@ -225,6 +177,20 @@ def make_prover(rules: Rules, *, plain: bool = False) -> "Prover | None":
         return None
     schema, options = describe_rules(rules)
     return Prover(schema, **options, plain=plain)
+
+
+def prove_text(prover: "Prover", text: bytes, begin: int, number: int, offset: int, most: int) -> list[LineRun]:
+    """Cut a text into lines and prove them. Only making the results takes Python's global lock.
+
+    The first line begins at byte `begin`; it has the number `number`, and the offset `offset` in its source. What is
+    behind the last newline is left out. A run has at most `most` lines.
+    """
+    runs = []
+    for portion, offsets, columns in prover.prove_text(text, begin, offset, most):
+        lines = TextLines(portion, offsets, offsets[0])
+        runs.append(LineRun(number, lines, offsets[:-1], portion, Proof(*columns)))
+        number += len(lines)
+    return runs
 
 
 def describe_rules(rules: Rules) -> tuple[Node, Options]:

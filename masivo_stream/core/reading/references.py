@@ -219,7 +219,7 @@ class ReferenceCollector:
             ],
         )
 
-    def add_lines(self, kind: Kind, bodies: list[bytes], file: str, line: int) -> None:
+    def add_lines(self, kind: Kind, bodies: Sequence[bytes], file: str, line: int) -> None:
         """Count what valid lines of a file name that follow one another from `line` on."""
         parts = list(map(_PARTS[kind], map(self._decoders[kind], bodies)))
         known = len(self._combinations)

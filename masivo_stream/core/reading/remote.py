@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import CustomerMemory
-from masivo_stream.core.reading.prover import stretches
 from masivo_stream.core.reading.purchases import Signs
 from masivo_stream.core.reading.reject import LineFault, check_customer, reject_duplicate, reject_line, skip_line
 from masivo_stream.core.reading.strict import Origin, Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, lay_out
+from masivo_stream.model.proof import stretches
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun, Rejected, Skipped, run_of
 

@@ -4,7 +4,7 @@ Looking at every line would make a plan a sixth slower. `check` looks at all of 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from masivo_stream.core.reading.references import ReferenceCollector
 from masivo_stream.model.contract import Kind
@@ -55,7 +55,7 @@ class SampledReferences:
         """Return what was named."""
         return self._collector.result()
 
-    def _add(self, kind: Kind, bodies: list[bytes], file: str, line: int) -> None:
+    def _add(self, kind: Kind, bodies: Sequence[bytes], file: str, line: int) -> None:
         every = max(0, min(len(bodies), ALL_UP_TO - self._seen[kind]))
         self._seen[kind] += len(bodies)
         if every:
@@ -68,6 +68,6 @@ class SampledReferences:
                 self._look(kind, bodies[at:end], file, line + at)
             at = end
 
-    def _look(self, kind: Kind, bodies: list[bytes], file: str, line: int) -> None:
+    def _look(self, kind: Kind, bodies: Sequence[bytes], file: str, line: int) -> None:
         self.looked_at += len(bodies)
         self._collector.add_lines(kind, bodies, file, line)

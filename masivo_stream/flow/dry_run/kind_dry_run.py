@@ -160,7 +160,7 @@ class KindDryRun:
             ),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
-            workers=share_work(self._settings),
+            helpers=share_work(self._settings),
             answers=answers,
         )
         try:

@@ -18,7 +18,8 @@ from masivo_stream.core.reading.remote import AnswerReader, RemoteDecoder, Remot
 from masivo_stream.edges.workers.pool import WorkerAnswer
 from masivo_stream.flow.parts.answer_store import OpenAnswer, unreadable
 from masivo_stream.flow.parts.make_part import changed_since
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES_TOGETHER, LineBlock, LocalValidator
+from masivo_stream.flow.pipeline.cut_source import LineBlock
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES_TOGETHER, LocalValidator
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.results import LineRun
 

@@ -33,7 +33,8 @@ from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import FIRST_PLACES
 from masivo_stream.flow.checks.whole_export import partitions_for, text_bytes
 from masivo_stream.flow.look_up import look_up, patience_of
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS, cut_source
+from masivo_stream.flow.pipeline.cut_source import cut_source
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, WORTH_WORKERS
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError

@@ -142,7 +142,7 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
         isolation_budget=upload.isolation_budget,
         block_bytes=settings.source.block_bytes,
         max_line_bytes=settings.validation.max_line_bytes,
-        workers=share_work(settings, limited=limited),
+        helpers=share_work(settings, limited=limited),
         paced=limited,
     )
 

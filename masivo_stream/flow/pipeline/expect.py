@@ -261,8 +261,8 @@ class _Sampled:
 def _sent(result: LineResults) -> list[tuple[int, int]]:
     """Return items and bytes of the records that are sent."""
     match result:
-        case EntryRun(items=items, bodies=bodies):
-            return [*zip(items, map(len, bodies), strict=True)]
+        case EntryRun(items=items, sizes=sizes):
+            return [*zip(items, [size - 1 for size in sizes], strict=True)]
         case Entry(items=items, body=body):
             return [(items, len(body))]
         case _:

@@ -22,7 +22,7 @@ from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
-from masivo_stream.flow.pipeline.read_exports import validate_sources
+from masivo_stream.flow.pipeline.read_exports import Helpers, validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import StopControl
@@ -67,7 +67,7 @@ class KindOptions(Struct, frozen=True, kw_only=True):
     isolation_budget: int
     block_bytes: int
     max_line_bytes: int
-    workers: int = 1
+    helpers: Helpers = Helpers()
     paced: bool = False
     """Whether rate limits pace the requests."""
 
@@ -199,7 +199,7 @@ class KindPipeline:
             self._sources.decoder,
             block_bytes=self._options.block_bytes,
             max_line_bytes=self._options.max_line_bytes,
-            workers=self._options.workers,
+            helpers=self._options.helpers,
         )
 
     async def _hand_off(self, packed: HandedOver, batches: MemoryObjectSendStream[ToDeliver]) -> None:
