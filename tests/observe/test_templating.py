@@ -29,7 +29,7 @@ def test_a_template_is_compiled_again_only_if_it_has_changed(tmp_path):
 
 @pytest.mark.parametrize("damage", [b"", b"no bytecode", None])
 def test_a_template_is_rendered_whatever_is_kept_of_it(tmp_path, damage):
-    """A file that is cut or damaged is made anew."""
+    """A file that is cut or damaged is no obstacle."""
     kept = tmp_path / "__pycache__"
     render(kept, "Hello {{ name }}")
     (file,) = kept.iterdir()
