@@ -196,7 +196,7 @@ SIGNS = (
     Mutation(
         "a line is judged before those ahead of it are remembered",
         DECODE,
-        "            self._take_lines(run, range(begin, index), origin, valid, found)  # the line asks who came before it\n"
+        "            self._take_lines(run, range(begin, index), origin, valid, found)  # it asks who came before\n"
         "            begin, valid = index + 1, Proof([], [], [], [], [], [])\n",
         "",
         "The customer of a good line is not migrated, because a broken one of the same customer follows it.",

@@ -182,7 +182,7 @@ class Decoder:
                             valid.emails.append(record.email)
                         continue
                     facts = count
-            self._take_lines(run, range(begin, index), origin, valid, found)  # the line asks who came before it
+            self._take_lines(run, range(begin, index), origin, valid, found)  # it asks who came before
             begin, valid = index + 1, Proof([], [], [], [], [], [])
             self._take_odd(run.line(index), index, origin, found, facts=facts, accepted=accepted)
         self._take_lines(run, range(begin, lines.stop), origin, valid, found)
