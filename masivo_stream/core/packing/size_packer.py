@@ -28,7 +28,7 @@ class SizePacker:
     """Feed entries, get the sizes of the batches they complete; `flush` returns those of the rest."""
 
     def __init__(self, contract: Contract, *, max_body_bytes: int, look_ahead: int) -> None:
-        """Pack as a `Packer` that nothing tells to `shrink`, for a kind whose records stay whole."""
+        """Pack as a `Packer` that never has to `shrink`, for a kind whose records stay whole."""
         self._most_items, self._most_bytes = contract.max_items, max_body_bytes
         self._waiting = SizeComposer(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
 

@@ -51,6 +51,8 @@ class Waiting(ABC, Generic[BatchT]):
         self._first = 0
         """The number of the first row in the columns."""
         self._origins: list[_Origin] = []
+        self._singles = 0
+        """Entries among them."""
         self._lines: list[int] = []
         self._offsets: list[int] = []
         self._items: list[int] = []
@@ -70,6 +72,7 @@ class Waiting(ABC, Generic[BatchT]):
         else:
             self._late[self.next] = place
         self._origins.append(entry)
+        self._singles += 1
         self._lines.append(entry.line)
         self._offsets.append(entry.offset)
         self._items.append(entry.items)
@@ -139,6 +142,8 @@ class Waiting(ABC, Generic[BatchT]):
         self.bytes -= size
         for row in rows:
             waits[row] = 0
+        if self._singles:
+            self._let_entries_go(rows)
         if self._late:
             for number in numbers:
                 self._late.pop(number, None)
@@ -154,6 +159,13 @@ class Waiting(ABC, Generic[BatchT]):
     @abstractmethod
     def _make_batch(self, rows: list[int], _held: BatchSize) -> BatchT:
         """Return rows, which leave, as a batch, of which it is known what it holds; they are in reading order."""
+
+    def _let_entries_go(self, rows: list[int]) -> None:
+        """Let go of rows' entries, and of their bodies with them."""
+        for row in rows:
+            if isinstance(self._origins[row], Entry):
+                self._origins[row] = (0, "")
+                self._singles -= 1
 
     def _let_go(self, gone: int) -> None:
         """Let go of the first rows, of which none waits."""
