@@ -36,7 +36,8 @@ MUTATIONS = (
         "the checks keep the ids of all customers",
         "core/checks/take_notes.py",
         "            body = run.bodies[index]\n            self._of_line",
-        '            body = run.bodies[index]\n            self._by_spelling[run.customers[index]] = "", 0\n            self._of_line',
+        "            body = run.bodies[index]\n"
+        '            self._by_spelling[run.customers[index]] = "", 0\n            self._of_line',
         "Memory grows with the export.",
         ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
     ),

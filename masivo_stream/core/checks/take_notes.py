@@ -34,6 +34,7 @@ from masivo_stream.core.checks.note_format import (
     Tag,
     event_value,
     hour_number,
+    pack_note,
     place_of,
     where,
     with_hour,
@@ -49,7 +50,11 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, Rejected, Skipped
 from masivo_stream.model.schemas import Timestamp
 
-_PURCHASE = Tag.PURCHASE.value
+_OF_BALANCE = Tag.CUSTOMER.value, Tag.MORE_BALANCE.value
+_OF_TRANSACTIONS = Tag.TRANSACTIONS.value, Tag.MORE_TRANSACTIONS.value
+_BARE, _EMAIL, _EVENTS, _PURCHASE = Tag.CUSTOMER_BARE.value, Tag.EMAIL.value, Tag.EVENTS.value, Tag.PURCHASE.value
+"""The tags of most notes, as numbers: Python 3.11 looks members of an enumeration up slowly."""
+
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
 
@@ -253,12 +258,12 @@ class NoteTaker:
         key, place = self._hash(record.id), with_hour(place, hour_number(first))
         totals.span(first, last)
         if isinstance(record, LeanTransactions):
-            self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
+            self._of_amounts(key, _OF_TRANSACTIONS, record.transactions, place, totals, body)
         elif isinstance(record, LeanCustomer):
             if record.balance is UNSET:
-                self._note(key, Tag.CUSTOMER_BARE, 0, place)
+                self._note(key, _BARE, 0, place)
             else:
-                self._of_amounts(key, (Tag.CUSTOMER, Tag.MORE_BALANCE), record.balance, place, totals, body)
+                self._of_amounts(key, _OF_BALANCE, record.balance, place, totals, body)
             self._of_email(record.email, place)
         else:
             self._of_events(key, record, place, indexes)
@@ -267,7 +272,7 @@ class NoteTaker:
     def _of_amounts(
         self,
         key: int,
-        tags: tuple[Tag, Tag],
+        tags: tuple[int, int],
         amounts: Sequence[LeanBalance | LeanTransaction],
         place: tuple[int, int, int],
         totals: TotalsOfFile,
@@ -295,19 +300,19 @@ class NoteTaker:
             tag = tags[1]
 
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
-        self._note(self._hash(email.lower()), Tag.EMAIL, self._hash(email), place)
+        self._note(self._hash(email.lower()), _EMAIL, self._hash(email), place)
 
     def _of_events(
         self, key: int, record: LeanEvents, place: tuple[int, int, int], indexes: tuple[int, ...] | None
     ) -> None:
-        self._note(key, Tag.EVENTS, 0, place)
+        self._note(key, _EVENTS, 0, place)
         self._signer.sign(record.events)  # type: ignore[arg-type]  # a lean event has the fields that it looks at
         signs = self._signer.take()
         keys = map(self._hash, zip(repeat(record.id), signs.purchases, strict=False))
         buffers, parts, between = self._buffers, self._parts, self._between
         for index, event, content in zip(indexes or count(), keys, signs.contents, strict=False):  # most of all notes
             notes = buffers[event % parts] if between is None else between
-            notes.extend((event, _PURCHASE, event_value(index, content), *place))
+            notes.frombytes(pack_note(event, _PURCHASE, event_value(index, content), *place))
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)
@@ -371,7 +376,7 @@ class NoteTaker:
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         notes = self._buffers[key % self._parts] if self._between is None else self._between
-        notes.extend((key, tag, value, *place))
+        notes.frombytes(pack_note(key, tag, value, *place))
 
     def _give_full(self) -> None:
         """Give the notes of each part that has many to the sink."""
