@@ -35,8 +35,9 @@ MUTATIONS = (
     Mutation(
         "the checks keep the ids of all customers",
         "core/checks/take_notes.py",
-        "        totals.items += line.items\n",
-        '        totals.items += line.items\n        self._by_spelling[line.customer] = "", 0\n',
+        "            body = run.bodies[index]\n            self._of_line",
+        "            body = run.bodies[index]\n"
+        '            self._by_spelling[run.customers[index]] = "", 0\n            self._of_line',
         "Memory grows with the export.",
         ("end_to_end/test_checks_of_a_run.py::test_memory_does_not_grow_with_the_number_of_customers",),
     ),
@@ -161,10 +162,18 @@ MUTATIONS = (
         (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
+        "amounts are rounded to millionths",
+        "core/checks/amounts.py",
+        "return small if [number / 1e6 for number in small] == amounts else None",
+        "return small",
+        "Small differences are not found.",
+        (LAWS + "amounts_are_known_together_if_each_is",),
+    ),
+    Mutation(
         "only the notes that filled a buffer are looked at",
         "core/checks/take_notes.py",
-        "                self._sink(part, notes)\n                del notes[:]\n",
-        "                del notes[:]\n",
+        "            if notes:\n                self._sink(part, notes)\n                del notes[:]\n",
+        "            if notes:\n                del notes[:]\n",
         "Nothing is found in small exports.",
         (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),

@@ -394,6 +394,16 @@ def test_an_amount_is_exact_or_not_known(amount):
     assert number is None or float(in_units(number)) == amount
 
 
+EXACT_OR_NOT = st.floats(allow_nan=False, allow_infinity=False) | st.decimals(-(10**9), 10**9, places=7).map(float)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9).map(lambda number: number / 100) | EXACT_OR_NOT, max_size=4))
+def test_amounts_are_known_together_if_each_is(amounts):
+    """What is known of all amounts of a line is what is known of each."""
+    each = [millionths(amount) for amount in amounts]
+    assert all_millionths(amounts, b"") == (None if None in each else each)
+
+
 @given(st.integers(0, 10**20), st.integers(-6, 20), st.integers(-3, 3))
 def test_two_numbers_are_never_taken_for_one(digits, places, more):
     """Whatever their digits: either they are equal, or one of them is read again."""
