@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation(
         "what is too small for a double is taken for nothing",
         "core/checks/amounts.py",
-        "    return None if 0 in numbers and hides_tiny(body) else numbers\n",
+        "    return None if numbers is None or (0 in numbers and hides_tiny(body)) else numbers\n",
         "    return numbers\n",
         "A balance of 1e-400 is taken for 0.",
         (LAWS + "a_balance_is_compared_by_all_its_digits",),
@@ -168,6 +168,14 @@ MUTATIONS = (
         "return small",
         "Small differences are not found.",
         (LAWS + "amounts_are_known_together_if_each_is",),
+    ),
+    Mutation(
+        "a moment is not compared if its day is near",
+        "core/checks/totals.py",
+        "_ZONES = 2\n",
+        "_ZONES = 0\n",
+        "The dates of the control totals are not those of the export.",
+        (LAWS + "the_span_of_a_file_is_that_of_its_dates",),
     ),
     Mutation(
         "only the notes that filled a buffer are looked at",
