@@ -29,6 +29,7 @@ from masivo_stream.core.reading.purchases import Purchases, Signs
 from masivo_stream.core.reading.schema_faults import may_be_lenient
 from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.journal.write import send_statements
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Entries, LineResults
 from masivo_stream.model.schemas import EventsRecord, Order, make_reader
@@ -81,9 +82,23 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         lines = LineSplitter(max_line_bytes=most)
         return [lines.cut(block) for block in blocks]
 
+    def prove() -> list[list]:
+        lines = LineSplitter(max_line_bytes=most, prove=decoder.prove_text and (decoder.prove_text, MOST_LINES))
+        return [lines.cut(block) for block in blocks]
+
+    def validate(pieces: list[list]) -> None:
+        for cut in pieces:
+            decoder.validate_all(cut, export.name)
+
+    def compose() -> int:
+        for batch in batches:
+            vars(batch).pop("body", None)  # it is kept
+        return sum(len(batch.body) for batch in batches)
+
     cuts = split()
+    proved = prove()
     bodies = [line.body for cut in cuts for line in lines_of(cut)]
-    validated = [decoder.validate_all(cut, export.name) for cut in cuts]
+    validated = [decoder.validate_all(cut, export.name) for cut in proved]
     signed = Signed()
     signing = Decoder(decoder.rules, decoder.memory, signed)
     for cut in cuts:
@@ -101,14 +116,15 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
         "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
         "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
-        "validate (both of these, and the rest)": lambda: [
-            decoder.validate_all(cut, export.name) and None for cut in cuts
-        ],
+        "validate: prove, hardly ever decode": partial(validate, cuts),
+        "the thread: cut and prove": prove,
+        "the loop: validate what is proved": partial(validate, proved),
         "remember purchases": partial(signed.remember_purchases, pure_python=False),
         "remember purchases in Python": partial(signed.remember_purchases, pure_python=True),
         "remember ids": partial(signed.remember_ids, pure_python=False),
         "remember ids in Python": partial(signed.remember_ids, pure_python=True),
         "pack": pack,
+        "compose bodies": compose,
         "the id of a batch: SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
         "note the places of batches": lambda: [send_statements(batch, "") for batch in batches],
     }

@@ -1,11 +1,11 @@
-"""Measure what further processes take off the one that sends, and what they cost: the CPU of both.
+"""Measure what threads and further processes take off the loop that packs and sends, and what they cost.
 
     python bench/processes.py [--records 100000] [--rounds 3]
 
 Each kind is validated and migrated (null sink on loopback, journal on, no checks over all files) by one process and by
-two, with the extension in C and without, interleaved. `own` is the CPU of the process that packs and sends, start
-included, and so the least wall time on any number of cores; `others` is that of its worker. Figures are the least of
-all rounds.
+two, with the extension in C and without, interleaved. The first figure is the CPU of the thread that packs and sends,
+start included, and so the least wall time on any number of cores. The others are that of the further threads of its
+process, and of its worker. Figures are the least of all rounds.
 """
 
 import argparse
@@ -20,17 +20,18 @@ import measure
 
 KINDS = ("events", "customers", "transactions")
 CODE = """
-import resource, sys
+import resource, sys, time
 from masivo_stream.cli.main import run
 code = run(sys.argv[1:])
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(*(each.ru_utime + each.ru_stime for each in used), file=sys.stderr)
+loop = time.thread_time()
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(loop, time.process_time() - loop, children.ru_utime + children.ru_stime, file=sys.stderr)
 sys.exit(code)
 """
 
 
-def run(command: str, kind: str, export: Path, *, workers: int, pure: bool) -> tuple[float, float]:
-    """Run a command; return the CPU seconds of its own process and of its workers."""
+def run(command: str, kind: str, export: Path, *, workers: int, pure: bool) -> tuple[float, float, float]:
+    """Run a command; return the CPU seconds of its loop, of its other threads, and of its workers."""
     with measure.sink() as sink, tempfile.TemporaryDirectory() as place:
         argv = measure.migrate_argv(str(export), sink.url, f"{place}/state", kind=kind)
         if command == "validate":
@@ -44,18 +45,18 @@ def run(command: str, kind: str, export: Path, *, workers: int, pure: bool) -> t
             text=True,
             check=True,
         )
-    parent, others = map(float, ended.stderr.split()[-2:])
-    return parent, others
+    loop, threads, others = map(float, ended.stderr.split()[-3:])
+    return loop, threads, others
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="What further processes take off the one that sends.")
+    parser = argparse.ArgumentParser(description="What threads and processes take off the loop that sends.")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    print(f"{os.cpu_count()} cores, {asked.records} customers; CPU s of own process + others\n")
-    print(f"{'':22} {'one':>6} {'two':>13} {'pure: one':>10} {'pure: two':>13}")
+    print(f"{os.cpu_count()} cores, {asked.records} customers; CPU s of the loop + threads + worker\n")
+    print(f"{'':22} {'one':>13} {'two':>20} {'pure: one':>14} {'pure: two':>20}")
     for command, kind in product(("validate", "migrate"), KINDS):
         export = measure.export(asked.records, kind=kind)
         cases = list(product((False, True), (1, 2)))
@@ -64,12 +65,9 @@ def main() -> None:
             for pure, workers in cases:
                 found[pure, workers].append(run(command, kind, export, workers=workers, pure=pure))
         least = [[min(column) for column in zip(*found[case], strict=True)] for case in cases]
-        one, two, pure_one, pure_two = least
-        print(
-            f"{command + ' ' + kind:22} {one[0]:6.2f} {two[0]:6.2f} +{two[1]:5.2f} {pure_one[0]:10.2f}"
-            f" {pure_two[0]:6.2f} +{pure_two[1]:5.2f}",
-            flush=True,
-        )
+        several = zip(least, (2, 3, 2, 3), strict=True)  # one process has no worker
+        shown = [" + ".join(f"{used:.2f}" for used in case[:count]) for case, count in several]
+        print(f"{command + ' ' + kind:22} {shown[0]:>13} {shown[1]:>20} {shown[2]:>14} {shown[3]:>20}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@ import random
 import msgspec
 import pytest
 from core.made import entry, in_runs
+from core.simple_packer import SimplePacker
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
-from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.core.packing.pack import Packer, lower_bound
 from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
@@ -131,8 +132,7 @@ def test_the_bytes_of_entries_that_left_are_not_kept():
     """Heavy ones pass a light one that waits; nothing of them stays here."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=4)
     feed(buffer, sized([1, *[10] * 12]))
-    assert len(buffer._waiting) == len(buffer.pending())
-    assert len(buffer._in_order) <= 2 * len(buffer.pending())
+    assert sum(map(bool, buffer._waiting._bodies)) == len(buffer.pending())
 
 
 @pytest.mark.slow
@@ -167,3 +167,22 @@ def test_lines_that_come_together_are_packed_as_if_one_by_one(sizes, cuts, back)
         assert list(one_by_one(alone.pending())) == list(one_by_one(together.pending()))
         assert alone.low() == together.low()
     assert alone.flush() == together.flush()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 10), st.sampled_from([0, 0, 0, 30, 90])), max_size=60),
+    st.integers(1, 3),
+    st.integers(2, 12),
+    st.integers(310, 900),
+    st.booleans(),
+)
+def test_it_packs_as_the_simple_model(shapes, look_ahead, max_records, target_bytes, shuffled):
+    """Whichever limit binds, and whether they come in order or not: the same batches in the same order."""
+    fed = [entry(Kind.TRANSACTIONS, items=size, line=line, pads=(pad,)) for line, (size, pad) in enumerate(shapes)]
+    if shuffled:
+        random.Random(len(fed)).shuffle(fed)
+    limits = terms(max_records=max_records)
+    packer = Packer(limits, max_body_bytes=target_bytes, look_ahead=look_ahead)
+    batches = [*packer.feed(in_runs(fed)).batches, *packer.flush()]
+    assert [[*batch.entries] for batch in batches] == SimplePacker(limits, target_bytes, look_ahead).pack(fed)

@@ -3,7 +3,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.bin_packing import fill_room
+from masivo_stream.core.packing.subset_sum import fill_room
 
 counts = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=5)
 
@@ -14,12 +14,12 @@ def weigh(chosen: dict[int, int]) -> int:
 
 @given(counts, st.integers(0, 60))
 def test_no_choice_fills_the_room_further(given_counts, room):
-    """What is taken is there, fits, and weighs as much as any choice that fits: all of them are tried."""
-    chosen = fill_room(given_counts, room)
-    assert all(0 < number <= given_counts[weight] for weight, number in chosen.items())
-    weights = list(given_counts)
+    """Of all choices that fit, the one that weighs most; of these, the one with more of the heaviest weights."""
+    weights = sorted(given_counts, reverse=True)
     every = (dict(zip(weights, each, strict=True)) for each in product(*(range(given_counts[w] + 1) for w in weights)))
-    assert weigh(chosen) == max(weight for weight in map(weigh, every) if weight <= room)
+    fitting = [each for each in every if weigh(each) <= room]
+    best = max(fitting, key=lambda each: (weigh(each), list(each.values())))
+    assert fill_room(given_counts, room) == {weight: number for weight, number in best.items() if number}
 
 
 @given(counts, st.integers(0, 60), st.integers(2, 9))

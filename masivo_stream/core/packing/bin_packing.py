@@ -13,70 +13,21 @@ heavy ones. Once `PATIENCE` buffers' worth of batches were composed since an ent
 next batch. Entries that reach that age together leave in reading order, so none gets older than `OLDEST` buffers'
 worth.
 
-The subset sum is solved exactly, with bit operations (Pisinger, "Dynamic programming on the word RAM", Algorithmica
-2003): bit `n` of a number says whether some choice of weights adds up to `n`.
-
-A waiting entry is a row: a tuple, which C code makes, sorts and takes apart, in a dictionary by the number in which it
-came. Deques of numbers hold the orders in which entries leave. So a line costs no object of ours, nor a step of the
-interpreter for most of its way. What is taken is removed from the dictionary first, and its number from a deque when it
-comes to the front.
+A waiting entry is known by its number (`waiting`), which is on a shelf with those of its weight. So a line costs no
+object of ours, and few steps of the interpreter.
 """
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
-from itertools import chain, groupby, repeat
-from math import gcd
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 
 from masivo_stream.core.packing.prefix_sums import Sums
+from masivo_stream.core.packing.subset_sum import fill_room
+from masivo_stream.core.packing.waiting import Waiting
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.entries import EntryPick, Packable
+from masivo_stream.model.entries import Packable
 from masivo_stream.model.results import Entry, Position
-
-
-def fill_room(counts: Mapping[int, int], room: int) -> dict[int, int]:
-    """Return how many of each weight to take so that together they weigh as much as fits into `room`.
-
-    `counts` holds the number of each (positive) weight. Of choices that weigh the same, one with heavy weights is
-    taken, as light weights find a place later.
-    """
-    grain = gcd(*counts)  # all sums are multiples of it, so one bit stands for that many units
-    if not grain:
-        return {}
-    steps: list[tuple[int, int, int]] = []
-    reach = 1  # only bit 0: the empty choice weighs nothing
-    sums = (1 << (room // grain + 1)) - 1  # a mask of the sums that fit into the room
-    for weight in sorted(counts):
-        for lot in _lots(min(counts[weight], room // weight)):
-            steps.append((weight, lot, reach))  # what could be reached before this step, to find the way back
-            reach |= reach << (weight // grain * lot) & sums
-    return _retrace(steps, reach.bit_length() - 1, grain)
-
-
-def _lots(count: int) -> Iterator[int]:
-    """Split `count` into 1, 2, 4, … and a rest, so that each number up to `count` is the sum of some of the parts."""
-    lot = 1
-    while lot < count:
-        yield lot
-        count -= lot
-        lot *= 2
-    if count:
-        yield count
-
-
-def _retrace(steps: list[tuple[int, int, int]], reached: int, grain: int) -> dict[int, int]:
-    """Go back from the largest sum to 0; of the steps that lead there, take the heaviest each time."""
-    taken: dict[int, int] = {}
-    for weight, lot, before in reversed(steps):
-        rest = reached - weight // grain * lot
-        if rest >= 0 and before >> rest & 1:  # the rest could be reached without this lot, so the lot is taken
-            taken[weight] = taken.get(weight, 0) + lot
-            reached = rest
-    return taken
-
 
 PATIENCE = 4
 """Buffers' worth of batches after which the lowest entry begins the next batch."""
@@ -95,35 +46,6 @@ _GRAINS = 16
 """Weight of one item: large enough that rounding up the weight of bytes loses little."""
 
 
-_Row = tuple[int, int, int, bytes, str, int, int, int, str | Entry]
-"""A waiting entry: source, line, offset, body, customer, items, weight, the number of batches that were composed when
-it came, and its file; the entry itself if it was fed as one."""
-
-_place_of = itemgetter(0, 1, 2)
-_body_of, _items_of, _weight_of, _origin_of = itemgetter(3), itemgetter(5), itemgetter(6), itemgetter(0, 8)
-
-
-class _Room:
-    """A batch being composed, and what still fits into it."""
-
-    __slots__ = ("items", "records", "rows", "size", "weight")
-
-    def __init__(self, contract: Contract, size: int, weight: int) -> None:
-        self.rows: list[_Row] = []
-        self.items, self.records, self.size, self.weight = contract.max_items, contract.max_records, size, weight
-
-    def fits(self, row: _Row) -> bool:
-        return row[5] <= self.items and self.records > 0 and len(row[3]) + 1 <= self.size
-
-    def add(self, rows: Iterable[_Row]) -> None:
-        rows = list(rows)
-        self.rows += rows
-        self.records -= len(rows)
-        self.items -= sum(map(_items_of, rows))
-        self.size -= sum(map(len, map(_body_of, rows))) + len(rows)
-        self.weight -= sum(map(_weight_of, rows))
-
-
 class BinPacker:
     """Feed entries that each fit a batch; get the batches that are composed. `flush` returns the rest."""
 
@@ -136,66 +58,36 @@ class BinPacker:
         self._most_waiting_bodies = min(look_ahead, MOST_BODIES)
         self._most_weight = contract.max_items * _GRAINS
         self._record_weight = -(-self._most_weight // contract.max_records)
-        self._composed = 0
-        self._highest: tuple[int, int, int]
         self._aim(target_bytes)
         self._clear()
 
     def feed(self, entry: Entry, batches: list[Batch]) -> None:
         """Take an entry; append the batches that are composed to make room for it."""
-        size = len(entry.body) + 1
-        (weight,) = self._weigh([entry.items], [size])
-        place = entry.source, entry.line, entry.offset
-        row = (*place, entry.body, entry.customer, entry.items, weight, self._composed, entry)
-        number = self._number(1).start
-        self._waiting[number] = row
-        self._shelves[weight].append(number)
-        if place >= self._highest:
-            self._highest = place
-            self._in_order.append(number)
-        else:
-            heappush(self._back, (place, number))
-        self._count(entry.items, size)
-        while self._over():
-            batches.append(self._compose())
+        self._note_heavy([entry.items], [len(entry.body) + 1])
+        self._shelve([self._waiting.add(entry)], [entry.items])
+        self._compose_while_over(batches)
 
     def feed_run(self, sums: Sums, batches: list[Batch]) -> None:
         """Take lines as `feed` takes entries one by one."""
-        run = sums.run
-        if (run.source, run.line, run.offsets[0]) < self._highest:  # lines that are read again
+        run, waiting = sums.run, self._waiting
+        if not waiting.precedes(run):  # lines that are read again
             for entry in run:
                 self.feed(entry, batches)
             return
-        weights = self._weigh(run.items, run.sizes)
-        start, lines = 0, run.lines
+        self._note_heavy(run.items, sums.sizes)
+        waiting.add_lines(run)
+        start = 0
         while start < len(run):
             end = self._most_at_once(sums, start)
-            numbers, part = self._number(end - start), slice(start, end)
-            rows = zip(
-                repeat(run.source),
-                lines[part],
-                run.offsets[part],
-                run.bodies[part],
-                run.customers[part],
-                run.items[part],
-                weights[part],
-                repeat(self._composed),
-                repeat(run.file),
-            )
-            self._waiting.update(zip(numbers, rows, strict=False))
-            for number, weight in zip(numbers, weights[part], strict=True):
-                self._shelves[weight].append(number)
-            self._in_order.extend(numbers)
-            self._highest = run.source, lines[end - 1], run.offsets[end - 1]
-            self._count(sums.items[end] - sums.items[start], sums.bytes[end] - sums.bytes[start])
-            while self._over():
-                batches.append(self._compose())
+            items, size = sums.items[end] - sums.items[start], sums.bytes_between(start, end)
+            self._shelve(waiting.come(end - start, items, size), run.items[start:end])
+            self._compose_while_over(batches)
             start = end
 
     def flush(self) -> list[Batch]:
         """Compose batches until nothing waits."""
         batches = []
-        while self._waiting:
+        while self._waiting.records:
             batches.append(self._compose())
         return batches
 
@@ -208,157 +100,129 @@ class BinPacker:
 
     def pending(self) -> list[Packable]:
         """Return the entries that are waiting."""
-        return _parts(self._waiting.values())
+        return self._waiting.pending()
 
     def low(self) -> Position | None:
         """Return the position of the lowest entry that is waiting."""
-        lowest = self._lowest()
-        return None if lowest is None else Position(*_place_of(self._waiting[lowest]))
+        return self._waiting.low()
 
     def _aim(self, target_bytes: int) -> None:
         self._most_bytes = max(target_bytes - ENVELOPE_BYTES + 1, 1)  # each entry is counted with a comma behind it
         self._most_waiting_bytes = self._most_waiting_bodies * self._most_bytes
 
     def _clear(self) -> None:
-        self._waiting: dict[int, _Row] = {}
-        """By number."""
-        self._shelves: defaultdict[int, deque[int]] = defaultdict(deque)
-        """The waiting entries by weight, each shelf in the order they came. An empty shelf is removed."""
-        self._in_order: deque[int] = deque()
-        """Entries that came in reading order. A taken one is removed when it is the first, or when most are taken."""
-        self._back: list[tuple[tuple[int, int, int], int]] = []
-        """A heap of the others, by position: they came back, after a refusal or a shrink."""
-        self._highest = (0, 0, 0)
-        """The highest position of an entry that came."""
-        self._next = self._items = self._bytes = 0
+        self._waiting = Waiting()
+        self._shelves: defaultdict[int, list[int]] = defaultdict(list)
+        """The numbers of the waiting entries by weight, each shelf in the order they came. An empty one is removed."""
+        self._heavy: dict[int, int] = {}
+        """The weights of waiting entries, by number, that weigh more than their items."""
+        self._came: deque[int] = deque(maxlen=self._patience + 1)
+        """How many entries had come when each of the last batches was composed."""
 
-    def _number(self, count: int) -> range:
-        """Return the numbers of the next entries."""
-        self._next += count
-        return range(self._next - count, self._next)
+    def _note_heavy(self, items: Sequence[int], sizes: Sequence[int]) -> None:
+        """Note the weight of each of the next entries that uses another limit more than that of items."""
+        share, least = self._most_bytes // self._contract.max_items, self._record_weight
+        large = [size for count, size in zip(items, sizes, strict=True) if size > count * share]
+        if not large and min(items) * _GRAINS >= least:  # almost always
+            return
+        for number, (count, size) in enumerate(zip(items, sizes, strict=True), self._waiting.next):
+            weight = max(least, -(-size * self._most_weight // self._most_bytes))
+            if weight > count * _GRAINS:
+                self._heavy[number] = weight
 
-    def _count(self, items: int, size: int) -> None:
-        self._items += items
-        self._bytes += size
-
-    def _weigh(self, items: Iterable[int], sizes: Iterable[int]) -> list[int]:
-        """Return the weight of each entry: the largest of its shares of the three limits, rounded up."""
-        most_weight, most_bytes, least = self._most_weight, self._most_bytes, self._record_weight
-        by_items = ((count * _GRAINS, size) for count, size in zip(items, sizes, strict=True))
-        return [
-            weight
-            if weight >= least and weight * most_bytes >= size * most_weight
-            # Almost never: its bytes count, or it is a record of few items where many records are not allowed.
-            else max(weight, least, -(-size * most_weight // most_bytes))
-            for weight, size in by_items
-        ]
+    def _shelve(self, numbers: Iterable[int], items: Iterable[int]) -> None:
+        """Put entries with these items on the shelves of their weights."""
+        shelves, heavy = self._shelves, self._heavy
+        if not heavy:  # almost always
+            for number, count in zip(numbers, items, strict=True):
+                shelves[count * _GRAINS].append(number)
+        else:
+            for number, count in zip(numbers, items, strict=True):
+                shelves[heavy.get(number) or count * _GRAINS].append(number)
 
     def _most_at_once(self, sums: Sums, start: int) -> int:
         """Return the index after the first line from `start` on with which too much waits, or after the last line."""
-        items = self._most_waiting_items - self._items + sums.items[start]
-        size = self._most_waiting_bytes - self._bytes + sums.bytes[start]
+        items = self._most_waiting_items - self._waiting.items + sums.items[start]
         return min(
             bisect_right(sums.items, items, start + 1),
-            bisect_right(sums.bytes, size, start + 1),
-            start + self._most_waiting_records - len(self._waiting) + 1,
+            sums.bytes_reach(start, self._most_waiting_bytes - self._waiting.bytes) + 1,
+            start + self._most_waiting_records - self._waiting.records + 1,
             len(sums.run),
         )
 
-    def _over(self) -> bool:
-        return (
-            self._items > self._most_waiting_items
-            or self._bytes > self._most_waiting_bytes
-            or len(self._waiting) > self._most_waiting_records
-        )
-
-    def _lowest(self) -> int | None:
-        """Return the number of the lowest entry that is waiting."""
-        waiting, in_order, back = self._waiting, self._in_order, self._back
-        while in_order and in_order[0] not in waiting:
-            in_order.popleft()
-        if not back:  # almost always
-            return in_order[0] if in_order else None
-        while back and back[0][1] not in waiting:
-            heappop(back)
-        if back and not (in_order and _place_of(waiting[in_order[0]]) <= back[0][0]):
-            return back[0][1]
-        return in_order[0] if in_order else None
+    def _compose_while_over(self, batches: list[Batch]) -> None:
+        waiting = self._waiting
+        while (
+            waiting.items > self._most_waiting_items
+            or waiting.bytes > self._most_waiting_bytes
+            or waiting.records > self._most_waiting_records
+        ):
+            batches.append(self._compose())
 
     def _compose(self) -> Batch:
         """Compose one batch of the waiting entries, of which there must be one."""
         # 1. Entries that have waited too long, or else the heaviest. 2. The exact filling. 3. What the rounding left.
-        room = _Room(self._contract, self._most_bytes, self._most_weight)
-        self._take_overdue(room)
-        if not room.rows:
-            room.add(self._take(max(self._shelves), 1))
-        counts = {weight: len(shelf) for weight, shelf in self._shelves.items() if weight <= room.weight}
-        filling = fill_room(counts, room.weight).items()
-        room.add(chain.from_iterable(self._take(weight, number) for weight, number in filling))
-        self._top_up(room)
-        self._composed += 1
-        self._count(room.items - self._contract.max_items, room.size - self._most_bytes)
-        self._tidy()
-        return make_batch(self._contract.kind, _parts(room.rows))
+        self._came.append(self._waiting.next)
+        numbers, room = self._take_overdue(self._most_weight)
+        if not numbers:
+            heaviest = max(self._shelves)
+            numbers, room = self._take(heaviest, 1), room - heaviest
+        counts = {weight: len(shelf) for weight, shelf in self._shelves.items() if weight <= room}
+        for weight, number in fill_room(counts, room).items():
+            numbers += self._take(weight, number)
+        if self._heavy:  # no other weight is rounded
+            self._top_up(numbers)
+            for number in numbers:
+                self._heavy.pop(number, None)
+        return make_batch(self._contract.kind, self._waiting.take(numbers))
 
-    def _tidy(self) -> None:
-        waiting = self._waiting
-        if len(self._in_order) + len(self._back) > 2 * len(waiting):
-            self._in_order = deque(number for number in self._in_order if number in waiting)
-            self._back = [each for each in self._back if each[1] in waiting]
-            heapify(self._back)
-
-    def _take_overdue(self, room: _Room) -> None:
-        """Take the lowest entries while these have waited too long."""
-        waiting, shelves, next_lowest = self._waiting, self._shelves, self._lowest
-        came_before, room_left = self._composed - self._patience, room.weight
-        overdue: list[_Row] = []
-        while (lowest := next_lowest()) is not None:
-            row = waiting[lowest]
-            weight = row[6]
-            if row[7] > came_before or weight > room_left:
+    def _take_overdue(self, room: int) -> tuple[list[int], int]:
+        """Take the lowest entries while these have waited too long; return them, and the room that they leave."""
+        overdue: list[int] = []
+        if len(self._came) <= self._patience:
+            return overdue, room
+        came_before, heavy, (items, first) = self._came[0], self._heavy, self._waiting.items_from()
+        for number in self._waiting.in_reading_order():
+            weight = items[number - first] * _GRAINS
+            if heavy:
+                weight = heavy.get(number, weight)
+            if number >= came_before or weight > room:
                 break
-            shelf = shelves[weight]
-            if shelf[0] == lowest:
-                shelf.popleft()
-            else:
-                shelf.remove(lowest)  # it came back after others of its weight
-            if not shelf:
-                del shelves[weight]
-            overdue.append(waiting.pop(lowest))
-            room_left -= weight
-        room.add(overdue)
+            overdue.append(number)
+            room -= weight
+        if overdue:
+            self._take_lowest(overdue)
+        return overdue, room
 
-    def _take(self, weight: int, number: int) -> list[_Row]:
+    def _take_lowest(self, lowest: list[int]) -> None:
+        """Take the lowest entries, in reading order, off their shelves."""
+        late, last = self._waiting.any_late, lowest[-1]
+        for weight, shelf in list(self._shelves.items()):
+            if late:
+                shelf[:] = [number for number in shelf if number not in lowest]
+            elif shelf[0] <= last:
+                del shelf[: bisect_right(shelf, last)]
+            if not shelf:
+                del self._shelves[weight]
+
+    def _take(self, weight: int, number: int) -> list[int]:
         """Take the first entries of a shelf."""
         shelf = self._shelves[weight]
-        taken = [self._waiting.pop(shelf.popleft()) for _ in range(number)]
-        if not shelf:
+        taken = shelf[:number]
+        if number == len(shelf):
             del self._shelves[weight]
+        else:
+            del shelf[:number]
         return taken
 
-    def _top_up(self, room: _Room) -> None:
+    def _top_up(self, numbers: list[int]) -> None:
         """Add entries that fit although their weights, which are rounded up, do not; the heaviest first."""
-        if not (room.items and room.records):
-            return
-        for weight in sorted(self._shelves, reverse=True):
-            while weight in self._shelves and room.fits(self._waiting[self._shelves[weight][0]]):
-                room.add(self._take(weight, 1))
-
-
-def _parts(rows: Iterable[_Row]) -> list[Packable]:
-    """Return rows as parts of a batch, in reading order."""
-    parts: list[Packable] = []
-    for (source, origin), group in groupby(sorted(rows, key=_place_of), _origin_of):
-        if isinstance(origin, str):
-            parts.append(_pick(origin, source, group))
-        else:  # several, if they are equal
-            parts.extend(row[-1] for row in group if isinstance(row[-1], Entry))
-    return parts
-
-
-def _pick(file: str, source: int, rows: Iterable[_Row]) -> EntryPick:
-    """Return lines of one file."""
-    _, lines, offsets, bodies, customers, items, *_ = map(list, zip(*rows, strict=True))
-    return EntryPick(
-        file=file, source=source, numbers=lines, offsets=offsets, bodies=bodies, customers=customers, items=items
-    )
+        items, size = self._waiting.load(numbers)
+        items, size = self._contract.max_items - items, self._most_bytes - size
+        for weight in sorted(self._shelves, reverse=True) if items else ():
+            while weight in self._shelves and len(numbers) < self._contract.max_records:
+                more_items, more_bytes = self._waiting.load(self._shelves[weight][:1])
+                if more_items > items or more_bytes > size:
+                    break
+                numbers += self._take(weight, 1)
+                items, size = items - more_items, size - more_bytes

@@ -9,7 +9,7 @@ so the later entry is held back for the next batch. At most `look_ahead` batches
 open batch leaves before it is full. So only records that differ on every line of a customer cost additional requests.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES
@@ -57,7 +57,7 @@ class _Open:
 
     def add_lines(self, sums: Sums, start: int, end: int) -> None:
         """Add the lines of a run from index `start` up to `end`; no entry in the batch comes after them."""
-        self.size += sums.bytes[end] - sums.bytes[start]
+        self.size += sums.bytes_between(start, end)
         self.items += sums.items[end] - sums.items[start]
         self.records += end - start
         self.parts.append(sums.run.part(start, end))
@@ -142,10 +142,9 @@ class Filler:
         if run.customers[start] in batch.standing:
             return start
         fewer_items = self._contract.max_items - batch.items + sums.items[start]
-        most_bytes = self._target_bytes - batch.size + sums.bytes[start]
         most = min(
             bisect_left(sums.items, fewer_items, start) - 1,
-            bisect_right(sums.bytes, most_bytes, start) - 1,
+            sums.bytes_reach(start, self._target_bytes - batch.size),
             start + self._contract.max_records - batch.records - 1,
         )
         end = self._admit(run, start, most) if batch.joining else most

@@ -100,22 +100,26 @@ class Packer:
         for each in entries:
             if isinstance(each, Entry):
                 self._feed(each, packed)
-            elif isinstance(each, EntryRun) and isinstance(self._waiting, Filler):
-                self._fill(self._waiting, each, packed)
-            elif isinstance(each, EntryRun) and isinstance(self._waiting, BinPacker) and self._fit(each):
-                self._waiting.feed_run(Sums(each), packed.batches)
+            elif isinstance(each, EntryRun):
+                self._feed_run(Sums(each), packed)
             else:
                 for entry in each:
                     self._feed(entry, packed)
         return packed
 
-    def _fit(self, run: EntryRun) -> bool:
-        """Return whether each entry fits a usual request."""
-        return ENVELOPE_BYTES + max(run.sizes) - 1 <= self._target_bytes and max(run.items) <= self._contract.max_items
+    def _feed_run(self, sums: Sums, packed: Packed) -> None:
+        run = sums.run
+        if isinstance(self._waiting, Filler):
+            self._fill(self._waiting, sums, packed)
+        elif ENVELOPE_BYTES + max(sums.sizes) - 1 <= self._target_bytes and max(run.items) <= self._contract.max_items:
+            self._waiting.feed_run(sums, packed.batches)  # each entry fits a usual request
+        else:
+            for entry in run:
+                self._feed(entry, packed)
 
-    def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
+    def _fill(self, filler: Filler, sums: Sums, packed: Packed) -> None:
         """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""
-        sums, index = Sums(run), 0
+        run, index = sums.run, 0
         while index < len(run):
             taken = filler.take(sums, index)
             if taken == index:
