@@ -32,7 +32,6 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta, tzinfo
 from itertools import chain, repeat
 from typing import Protocol
 from zlib import crc32
@@ -42,6 +41,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.memory import make_purchase_table
 from masivo_stream.model.entries import EntryColumns, EntryRun, LineResults, Packable, one_by_one
+from masivo_stream.model.moments import Offset
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
 from masivo_stream.model.schemas import Event, EventsRecord, OrderFields
@@ -79,7 +79,7 @@ class Signer:
         """Start with nothing collected."""
         self.signs = Signs([], [])
         self._types: dict[str, int] = {}
-        self._offsets: dict[tzinfo | None, timedelta] = {}
+        self._offsets: dict[object, Offset] = {}
         """By time zone. msgspec's have one offset each, and to look it up takes a seventh of the time of asking it."""
 
     def take(self) -> Signs:
@@ -94,7 +94,7 @@ class Signer:
         for event in events:
             order, time = event.order, event.issued_at
             if (offset := offsets.get(time.tzinfo)) is None:
-                offset = offsets[time.tzinfo] = time.utcoffset() or timedelta(0)
+                offset = offsets[time.tzinfo] = time.utcoffset() or Offset(0)
             if offset:
                 try:  # noqa: SIM105 - `suppress` takes longer than all of the subtraction
                     time -= offset
