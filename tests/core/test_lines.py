@@ -213,3 +213,16 @@ def test_a_newline_that_comes_later_belongs_to_the_line_before():
         splitter = LineSplitter(max_line_bytes=100, number=2, offset=start, unfinished=True)
         lines = splitter.feed(end + b"new\n")
         assert [(line.number, line.offset, line.body) for line in lines] == [(2, start + len(end), b"new")]
+
+
+@given(SOURCES, st.lists(st.integers(0, 9), max_size=30))
+@example(b"\r\na\n", [1])
+@example(b"\ra\n", [1])
+def test_what_comes_later_is_cut_the_same_in_blocks_of_any_size(data, sizes):
+    """Also if a block ends within the newline that was missing."""
+    found = []
+    for blocks in ([data], cut(data, sizes)):
+        splitter = LineSplitter(max_line_bytes=1 << 20, number=2, offset=3, unfinished=True)
+        lines = [line for block in blocks for line in splitter.feed(block)] + splitter.flush()
+        found.append((lines, splitter.number, splitter.offset))
+    assert found[0] == found[1]

@@ -76,7 +76,7 @@ class LineSplitter:
         If they are proved, as several, none of which has more lines than are asked for.
         """
         if self._unfinished and block:
-            block = self._without_terminator(block)
+            block = self._without_terminator(b"".join((*self._tail, block)))
         pieces: list[LineRun | Line] = []
         begin, behind = 0, block.rfind(b"\n") + 1
         if behind and self._tail_length:
@@ -130,8 +130,9 @@ class LineSplitter:
         return [line]
 
     def _without_terminator(self, block: bytes) -> bytes:
-        """Drop the newline that was missing when the line before was read."""
-        self._unfinished = False
+        """Drop the newline that was missing when the line before was read; its carriage return may come before it."""
+        self._unfinished = block == b"\r"
+        self._tail, self._tail_length = [], 0
         terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
         self._offset += len(terminator)
         return block[len(terminator) :]
