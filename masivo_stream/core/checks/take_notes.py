@@ -114,7 +114,8 @@ class NoteTaker:
             if looked is None:
                 for each in results:
                     self._take_one(kind, each)
-                self._give_full()
+                for part, notes in enumerate(self._buffers):
+                    self._give(part, notes)
             else:
                 self._take_looked(kind, results, looked)
 
@@ -177,8 +178,9 @@ class NoteTaker:
         self._between = None
         for part, notes in enumerate(looked.divide(between, numbers, self._parts)):
             if notes:
-                self._buffers[part].frombytes(notes)
-        self._give_full()
+                buffer = self._buffers[part]
+                buffer.frombytes(notes)
+                self._give(part, buffer)
 
     def _take_doubted(self, kind: Kind, results: Sequence[_Counted], looked: Looked) -> list[int]:
         """Take notes in Python where the extension takes none; return the numbers of its rewards.
@@ -378,12 +380,11 @@ class NoteTaker:
         notes = self._buffers[key % self._parts] if self._between is None else self._between
         notes.frombytes(pack_note(key, tag, value, *place))
 
-    def _give_full(self) -> None:
-        """Give the notes of each part that has many to the sink."""
-        for part, notes in enumerate(self._buffers):
-            if len(notes) >= self._room:
-                self._sink(part, notes)
-                del notes[:]
+    def _give(self, part: int, notes: "array[int]") -> None:
+        """Give the notes of a part to the sink, if they are many."""
+        if len(notes) >= self._room:
+            self._sink(part, notes)
+            del notes[:]
 
     def _number(self, spelling: str) -> tuple[str, int]:
         """Return a reward's id in lower case and its number: a hash of it if other machines take notes, too."""
