@@ -38,6 +38,16 @@ class Batch(Struct, frozen=True, kw_only=True, dict=True):
     entries: Entries
     items: int
 
+    @property
+    def records(self) -> int:
+        """The entries."""
+        return len(self.entries)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body."""
+        return len(self.body)
+
     @cached_property
     def body(self) -> bytes:
         """The request body."""

@@ -138,6 +138,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     repeatable: bool
     """Whether a request in doubt may be sent again without counting anything twice."""
 
+    @property
+    def stays_whole(self) -> bool:
+        """Whether a record holds several items and may not be split: only then packing is bin packing."""
+        return self.item_field is not None and not self.splittable
+
 
 CONTRACTS: dict[Kind, Contract] = {
     Kind.CUSTOMERS: Contract(

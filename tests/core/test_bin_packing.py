@@ -133,6 +133,7 @@ def test_the_bytes_of_entries_that_left_are_not_kept():
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=4)
     feed(buffer, sized([1, *[10] * 12]))
     assert sum(map(bool, buffer._waiting._bodies)) == len(buffer.pending())
+    assert sum(isinstance(each, Entry) for each in buffer._waiting._origins) == len(buffer.pending())
 
 
 @pytest.mark.slow

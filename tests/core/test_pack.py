@@ -10,6 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.pack import Oversized, Packed, Packer, lower_bound
+from masivo_stream.core.packing.size_packer import PackedSizes, SizePacker
+from masivo_stream.core.packing.waiting import BatchSize
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Packable, one_by_one
@@ -216,6 +218,21 @@ def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, 
     for batch in last.batches:
         alone = len(batch.entries) == 1 and (batch.items == 1 or not terms.splittable)
         assert len(batch.body) <= (max_body_bytes if alone else target)
+
+
+@settings(deadline=None)
+@given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
+def test_a_dry_run_counts_the_same_batches(terms, max_body_bytes, look_ahead, pads, counts):
+    """What each batch holds, call by call, and what no request can carry."""
+    assume(terms.stays_whole)
+    packer, counter = (
+        make(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead) for make in (Packer, SizePacker)
+    )
+    for piece in [*split(entries_of(terms.kind, pads), counts), None]:
+        packed = Packed(packer.flush(), []) if piece is None else packer.feed(in_runs(piece))
+        counted = PackedSizes(counter.flush(), []) if piece is None else counter.feed(in_runs(piece))
+        assert counted.batches == [BatchSize(each.items, each.records, each.size) for each in packed.batches]
+        assert counted.oversized == packed.oversized
 
 
 def test_a_part_knows_its_record():

@@ -17,14 +17,16 @@ A waiting entry is known by its number (`waiting`), which is on a shelf with tho
 object of ours, and few steps of the interpreter.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
+from typing import Generic
 
 from masivo_stream.core.packing.prefix_sums import Sums
 from masivo_stream.core.packing.subset_sum import fill_room
-from masivo_stream.core.packing.waiting import Waiting
-from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
+from masivo_stream.core.packing.waiting import BatchSize, BatchT, Waiting, WaitingEntries, WaitingSizes
+from masivo_stream.model.batch import ENVELOPE_BYTES, Batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import Packable
 from masivo_stream.model.results import Entry, Position
@@ -46,7 +48,7 @@ _GRAINS = 16
 """Weight of one item: large enough that rounding up the weight of bytes loses little."""
 
 
-class BinPacker:
+class Composer(ABC, Generic[BatchT]):
     """Feed entries that each fit a batch; get the batches that are composed. `flush` returns the rest."""
 
     def __init__(self, contract: Contract, *, target_bytes: int, look_ahead: int) -> None:
@@ -61,13 +63,13 @@ class BinPacker:
         self._aim(target_bytes)
         self._clear()
 
-    def feed(self, entry: Entry, batches: list[Batch]) -> None:
+    def feed(self, entry: Entry, batches: list[BatchT]) -> None:
         """Take an entry; append the batches that are composed to make room for it."""
         self._note_heavy([entry.items], [len(entry.body) + 1])
         self._shelve([self._waiting.add(entry)], [entry.items])
         self._compose_while_over(batches)
 
-    def feed_run(self, sums: Sums, batches: list[Batch]) -> None:
+    def feed_run(self, sums: Sums, batches: list[BatchT]) -> None:
         """Take lines as `feed` takes entries one by one."""
         run, waiting = sums.run, self._waiting
         if not waiting.precedes(run):  # lines that are read again
@@ -75,7 +77,7 @@ class BinPacker:
                 self.feed(entry, batches)
             return
         self._note_heavy(run.items, sums.sizes)
-        waiting.add_lines(run)
+        waiting.add_lines(run, sums.sizes)
         start = 0
         while start < len(run):
             end = self._most_at_once(sums, start)
@@ -84,34 +86,23 @@ class BinPacker:
             self._compose_while_over(batches)
             start = end
 
-    def flush(self) -> list[Batch]:
+    def flush(self) -> list[BatchT]:
         """Compose batches until nothing waits."""
         batches = []
         while self._waiting.records:
             batches.append(self._compose())
         return batches
 
-    def shrink(self, target_bytes: int) -> list[Packable]:
-        """Make smaller bodies from now on; return all waiting entries, as they weigh more now."""
-        back = self.pending()
-        self._aim(target_bytes)
-        self._clear()
-        return back
-
-    def pending(self) -> list[Packable]:
-        """Return the entries that are waiting."""
-        return self._waiting.pending()
-
-    def low(self) -> Position | None:
-        """Return the position of the lowest entry that is waiting."""
-        return self._waiting.low()
+    @abstractmethod
+    def _begin(self) -> Waiting[BatchT]:
+        """Return where entries wait."""
 
     def _aim(self, target_bytes: int) -> None:
         self._most_bytes = max(target_bytes - ENVELOPE_BYTES + 1, 1)  # each entry is counted with a comma behind it
         self._most_waiting_bytes = self._most_waiting_bodies * self._most_bytes
 
     def _clear(self) -> None:
-        self._waiting = Waiting()
+        self._waiting = self._begin()
         self._shelves: defaultdict[int, list[int]] = defaultdict(list)
         """The numbers of the waiting entries by weight, each shelf in the order they came. An empty one is removed."""
         self._heavy: dict[int, int] = {}
@@ -150,7 +141,7 @@ class BinPacker:
             len(sums.run),
         )
 
-    def _compose_while_over(self, batches: list[Batch]) -> None:
+    def _compose_while_over(self, batches: list[BatchT]) -> None:
         waiting = self._waiting
         while (
             waiting.items > self._most_waiting_items
@@ -159,7 +150,7 @@ class BinPacker:
         ):
             batches.append(self._compose())
 
-    def _compose(self) -> Batch:
+    def _compose(self) -> BatchT:
         """Compose one batch of the waiting entries, of which there must be one."""
         # 1. Entries that have waited too long, or else the heaviest. 2. The exact filling. 3. What the rounding left.
         self._came.append(self._waiting.next)
@@ -174,7 +165,7 @@ class BinPacker:
             self._top_up(numbers)
             for number in numbers:
                 self._heavy.pop(number, None)
-        return make_batch(self._contract.kind, self._waiting.take(numbers))
+        return self._waiting.take(numbers)
 
     def _take_overdue(self, room: int) -> tuple[list[int], int]:
         """Take the lowest entries while these have waited too long; return them, and the room that they leave."""
@@ -226,3 +217,33 @@ class BinPacker:
                     break
                 numbers += self._take(weight, 1)
                 items, size = items - more_items, size - more_bytes
+
+
+class BinPacker(Composer[Batch]):
+    """Returns the batches."""
+
+    def shrink(self, target_bytes: int) -> list[Packable]:
+        """Make smaller bodies from now on; return all waiting entries, as they weigh more now."""
+        back = self.pending()
+        self._aim(target_bytes)
+        self._clear()
+        return back
+
+    def pending(self) -> list[Packable]:
+        """Return the entries that are waiting."""
+        return self._entries.pending()
+
+    def low(self) -> Position | None:
+        """Return the position of the lowest entry that is waiting."""
+        return self._waiting.low()
+
+    def _begin(self) -> Waiting[Batch]:
+        self._entries = WaitingEntries(self._contract.kind)
+        return self._entries
+
+
+class SizeComposer(Composer[BatchSize]):
+    """Returns what each batch holds, and keeps no entry: for a dry run."""
+
+    def _begin(self) -> Waiting[BatchSize]:
+        return WaitingSizes()

@@ -66,10 +66,8 @@ class Packer:
         self._most_bytes = max_body_bytes
         self._target_bytes = max_body_bytes
         self._waiting: Filler | BinPacker
-        if contract.splittable or contract.item_field is None:
-            self._waiting = Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
-        else:
-            self._waiting = BinPacker(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
+        waiting = BinPacker if contract.stays_whole else Filler
+        self._waiting = waiting(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
 
     @property
     def target_bytes(self) -> int:

@@ -36,7 +36,7 @@ def request_ratio(contract: Contract, sizes: Sequence[tuple[int, int]], *, max_b
     total = sum(count for count, _ in repeated)
     full = full_requests(contract, records=len(repeated), items=total)
     by_size = sum(size + 1 for _, size in repeated) / room
-    if contract.splittable or contract.item_field is None:
+    if not contract.stays_whole:
         return max(1.0, by_size / full)
     return max(1.0, max(_first_fit(contract, repeated, room), by_size) / full)
 

@@ -11,6 +11,8 @@ from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, c
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.fault_groups import FaultGrouper
 from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.packing.size_packer import SizePacker
+from masivo_stream.core.packing.waiting import BatchSize
 from masivo_stream.core.reading.hold_back import FindHeld
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
@@ -115,7 +117,8 @@ class KindDryRun:
         self._to_fill = expected if kind is Kind.CUSTOMERS else None
         self._expected = None if kind is Kind.CUSTOMERS else expected
         upload = settings.upload
-        self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
+        packer = SizePacker if self._contract.stays_whole else Packer
+        self._packer = packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
         self._sorter = LineSorter(settings.validation.duplicate_purchase, held)
         self._checked = held is not None
         self._tally = Tally(self._contract)
@@ -290,16 +293,16 @@ class _RequestCount:
         self._contract, self._most_bytes = contract, max_body_bytes
         self.requests = self.limited_by_bytes = self.roomy_body_bytes = 0
 
-    def add(self, batches: Iterable[Batch], *, last: bool = False) -> None:
+    def add(self, batches: Iterable[Batch | BatchSize], *, last: bool = False) -> None:
         """Count batches; `last` if the packer has no more entries."""
         for batch in batches:
             self.requests += 1
             if self._is_limited_by_bytes(batch, last=last):
                 self.limited_by_bytes += 1
-                full = len(batch.body) * self._contract.max_items // batch.items
+                full = batch.size * self._contract.max_items // batch.items
                 self.roomy_body_bytes = max(self.roomy_body_bytes, full)
 
-    def _is_limited_by_bytes(self, batch: Batch, *, last: bool) -> bool:
+    def _is_limited_by_bytes(self, batch: Batch | BatchSize, *, last: bool) -> bool:
         """Return whether a batch took no more entries because of its bytes.
 
         1. A full batch is not limited by bytes.
@@ -307,11 +310,11 @@ class _RequestCount:
         3. If entries stay whole, it may also be that no waiting entry fitted by its items. Then the batch is limited by
            bytes if one more entry of its own average size would exceed them.
         """
-        if batch.items >= self._contract.max_items or len(batch.entries) >= self._contract.max_records:
+        if batch.items >= self._contract.max_items or batch.records >= self._contract.max_records:
             return False
-        if self._contract.splittable or self._contract.item_field is None:
+        if not self._contract.stays_whole:
             return not last
-        return len(batch.body) + len(batch.body) // len(batch.entries) > self._most_bytes
+        return batch.size + batch.size // batch.records > self._most_bytes
 
 
 def _holds(packable: Packable, place: CanaryPlace) -> bool:
