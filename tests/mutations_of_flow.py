@@ -185,6 +185,14 @@ CHECKPOINT = (
         ("flow/test_begin_ahead.py::test_pieces_come_in_order_and_some_are_begun_ahead",),
     ),
     Mutation(
+        "a block that ends within a missing newline makes it a line",
+        "core/reading/lines.py",
+        '        self._unfinished = block == b"\\r"\n',
+        "        self._unfinished = False\n",
+        "An export that has grown is resumed with other line numbers.",
+        ("core/test_lines.py::test_what_comes_later_is_cut_the_same_in_blocks_of_any_size",),
+    ),
+    Mutation(
         "one good line keeps its block in memory",
         "model/text_lines.py",
         "        return list(some) if little else some\n",

@@ -22,6 +22,9 @@ DAY: Moment = 24 * HOUR
 FIRST_YEAR, LAST_YEAR = 1, 9999
 """The years that RFC 3339 and Python's dates have in common, and that a server can be asked for."""
 
+Offset = timedelta
+"""How far the clocks of a time zone are ahead of UTC."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -19,6 +19,7 @@ from masivo_stream.core.checks.lean_records import read_exactly
 from masivo_stream.core.checks.look_at_lines import LineChecks
 from masivo_stream.core.checks.note_format import Lines, where
 from masivo_stream.core.checks.take_notes import NoteTaker
+from masivo_stream.core.checks.totals import TotalsOfFile
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.hold_back import reject_lines
@@ -392,6 +393,32 @@ def test_an_amount_is_exact_or_not_known(amount):
     """If millionths are known, they give the same double back."""
     number = millionths(amount)
     assert number is None or float(in_units(number)) == amount
+
+
+ZONES = st.sampled_from([-1439, -300, 0, 1439]).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+DATES = st.builds(
+    lambda hours, zone: datetime(2024, 3, 1, tzinfo=zone) + timedelta(hours=hours), st.integers(0, 72), ZONES
+)
+
+
+@given(st.lists(DATES, min_size=1, max_size=6))
+def test_the_span_of_a_file_is_that_of_its_dates(dates):
+    """Whatever the time zones; of two equal moments the first counts."""
+    totals = TotalsOfFile(Kind.EVENTS, "f")
+    for date in dates:
+        totals.span(date, date)
+    found = totals.totals()
+    assert (found.first.isoformat(), found.last.isoformat()) == (min(dates).isoformat(), max(dates).isoformat())
+
+
+EXACT_OR_NOT = st.floats(allow_nan=False, allow_infinity=False) | st.decimals(-(10**9), 10**9, places=7).map(float)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9).map(lambda number: number / 100) | EXACT_OR_NOT, max_size=4))
+def test_amounts_are_known_together_if_each_is(amounts):
+    """What is known of all amounts of a line is what is known of each."""
+    each = [millionths(amount) for amount in amounts]
+    assert all_millionths(amounts, b"") == (None if None in each else each)
 
 
 @given(st.integers(0, 10**20), st.integers(-6, 20), st.integers(-3, 3))

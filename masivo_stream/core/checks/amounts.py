@@ -10,7 +10,6 @@ with a longer number are read again, too.
 """
 
 import re
-from collections.abc import Iterable
 from decimal import Context, Decimal
 
 MILLION = 1_000_000
@@ -54,17 +53,21 @@ def hides_tiny(body: bytes) -> bool:
     return (b"e-" in body or b"E-" in body) and _TINY_NUMBER.search(body) is not None
 
 
-def all_millionths(amounts: Iterable[float], body: bytes) -> list[int] | None:
+def all_millionths(amounts: list[float], body: bytes) -> list[int] | None:
     """Return the amounts on a line in millionths, None if it has to be read again."""
     if hides_digits(body):
         return None
-    numbers: list[int] = []
-    for amount in amounts:
-        number = millionths(amount)
-        if number is None:
-            return None
-        numbers.append(number)
-    return None if 0 in numbers and hides_tiny(body) else numbers
+    numbers = _many_millionths(amounts)
+    return None if numbers is None or (0 in numbers and hides_tiny(body)) else numbers
+
+
+def _many_millionths(amounts: list[float]) -> list[int] | None:
+    """Return what `millionths` returns of each, None if it does so of any. Small ones cost no call of it each."""
+    if amounts and min(amounts) > -_SMALL and max(amounts) < _SMALL:
+        small = [round(amount * 1e6) for amount in amounts]
+        return small if [number / 1e6 for number in small] == amounts else None
+    numbers = [number for amount in amounts if (number := millionths(amount)) is not None]
+    return numbers if len(numbers) == len(amounts) else None
 
 
 def in_units(number: int) -> Decimal:

@@ -22,7 +22,7 @@ from masivo_stream.core.checks.note_format import (
 )
 from masivo_stream.model.findings import CheckName, LinePlace
 
-_EMAIL, _PURCHASE = Tag.EMAIL.value, Tag.PURCHASE.value
+_BARE, _EMAIL, _PURCHASE = Tag.CUSTOMER_BARE.value, Tag.EMAIL.value, Tag.PURCHASE.value
 _HOURS_BEFORE, _SURE_HOURS = 24 - 2 * HOURS_OFF, 24 + 2 * HOURS_OFF
 """Two dates that are more than a day apart may, and these must, have numbers of hours that are more than this apart."""
 
@@ -173,7 +173,7 @@ class _Part:
             self._dead.add(key)
             return
         self._customers[key] = index
-        if tag & TAG_MASK == Tag.CUSTOMER_BARE:
+        if tag & TAG_MASK == _BARE:
             self._bare.add(key)
         self._add(key, tag, value)
 

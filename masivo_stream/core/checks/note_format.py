@@ -22,6 +22,9 @@ from masivo_stream.model.schemas import Timestamp
 WORDS = 6
 NOTE_BYTES = 8 * WORDS
 
+pack_note = struct.Struct(f"{WORDS}q").pack
+"""Return the bytes of a note. An array takes them in a third of the time that it needs for the numbers."""
+
 _LINE_BITS = 40
 _LINE_MASK = (1 << _LINE_BITS) - 1
 

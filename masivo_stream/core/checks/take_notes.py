@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, groupby, repeat
 from operator import attrgetter
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from masivo_stream.core.checks.amounts import all_millionths
 from masivo_stream.core.checks.lean_records import (
@@ -34,6 +34,7 @@ from masivo_stream.core.checks.note_format import (
     Tag,
     event_value,
     hour_number,
+    pack_note,
     place_of,
     where,
     with_hour,
@@ -49,6 +50,11 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, Rejected, Skipped
 from masivo_stream.model.schemas import Timestamp
 
+_OF_BALANCE = Tag.CUSTOMER.value, Tag.MORE_BALANCE.value
+_OF_TRANSACTIONS = Tag.TRANSACTIONS.value, Tag.MORE_TRANSACTIONS.value
+_BARE, _EMAIL, _EVENTS, _PURCHASE = Tag.CUSTOMER_BARE.value, Tag.EMAIL.value, Tag.EVENTS.value, Tag.PURCHASE.value
+"""The tags of most notes, as numbers: Python 3.11 looks members of an enumeration up slowly."""
+
 _MOST = 1 << 62
 """Values beyond this do not fit a note, and the line is read again."""
 
@@ -60,19 +66,6 @@ _BUFFERED_NOTES = 80_000
 
 Sink = Callable[[int, "array[int]"], None]
 """Takes the notes of a part; it does not keep the array."""
-
-
-class _Line(Struct, frozen=True, gc=False):
-    """A line to take notes of."""
-
-    body: bytes
-    line: int
-    offset: int
-    length: int
-    customer: str
-    items: int
-    indexes: tuple[int, ...] | None = None
-    """Indexes of the items in the record, None for all of them."""
 
 
 _Counted = Entry | EntryRun | Rejected | Skipped
@@ -121,6 +114,8 @@ class NoteTaker:
             if looked is None:
                 for each in results:
                     self._take_one(kind, each)
+                for part, notes in enumerate(self._buffers):
+                    self._give(part, notes)
             else:
                 self._take_looked(kind, results, looked)
 
@@ -149,9 +144,11 @@ class NoteTaker:
             case EntryRun():
                 self._of_lines(kind, found, range(len(found)))
             case Entry():
-                where_ = found.line, found.offset, found.length
-                line_ = _Line(found.body, *where_, found.customer, found.items, found.indexes)
-                self._of_record(kind, found.file, line_)
+                totals = self._totals[kind, found.file]
+                totals.records += 1
+                totals.items += found.items
+                place = where(self._files[kind, found.file], found.line), found.offset, found.length
+                self._of_line(kind, found.body, found.customer, place, totals, found.indexes)
             case Rejected():
                 self._of_rejected(kind, found)
             case Skipped() if kind is Kind.CUSTOMERS and found.customer is not None:
@@ -224,18 +221,13 @@ class NoteTaker:
 
     def _of_lines(self, kind: Kind, run: EntryRun, lines: range) -> None:
         """Take notes of some lines of a run, one by one."""
+        totals = self._totals[kind, run.file]
+        totals.records += len(lines)
+        totals.items += sum(run.items[lines.start : lines.stop])
+        first = where(self._files[kind, run.file], run.line)
         for index in lines:
             body = run.bodies[index]
-            place = run.line + index, run.offsets[index], len(body)
-            self._of_record(kind, run.file, _Line(body, *place, run.customers[index], run.items[index]))
-
-    def _of_record(self, kind: Kind, file: str, line: _Line) -> None:
-        """Take notes of a record that would be sent."""
-        totals = self._totals[kind, file]
-        totals.records += 1
-        totals.items += line.items
-        place = where(self._files[kind, file], line.line), line.offset, line.length
-        self._of_line(kind, line.body, line.customer, place, totals, line.indexes)
+            self._of_line(kind, body, run.customers[index], (first + index, run.offsets[index], len(body)), totals)
 
     def _of_line(
         self,
@@ -268,12 +260,12 @@ class NoteTaker:
         key, place = self._hash(record.id), with_hour(place, hour_number(first))
         totals.span(first, last)
         if isinstance(record, LeanTransactions):
-            self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
+            self._of_amounts(key, _OF_TRANSACTIONS, record.transactions, place, totals, body)
         elif isinstance(record, LeanCustomer):
             if record.balance is UNSET:
-                self._note(key, Tag.CUSTOMER_BARE, 0, place)
+                self._note(key, _BARE, 0, place)
             else:
-                self._of_amounts(key, (Tag.CUSTOMER, Tag.MORE_BALANCE), record.balance, place, totals, body)
+                self._of_amounts(key, _OF_BALANCE, record.balance, place, totals, body)
             self._of_email(record.email, place)
         else:
             self._of_events(key, record, place, indexes)
@@ -282,7 +274,7 @@ class NoteTaker:
     def _of_amounts(
         self,
         key: int,
-        tags: tuple[Tag, Tag],
+        tags: tuple[int, int],
         amounts: Sequence[LeanBalance | LeanTransaction],
         place: tuple[int, int, int],
         totals: TotalsOfFile,
@@ -295,13 +287,13 @@ class NoteTaker:
                 totals.read_again(exactly)
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
-        spellings = self._by_spelling
+        known, add_to_totals = self._by_spelling.get, totals.amount
         sums: dict[int, int] = {}
         for each, number in zip(amounts, numbers, strict=True):
-            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
+            reward, place_of_reward = known(each.reward_id) or self._number(each.reward_id)
             sums[place_of_reward] = sums.get(place_of_reward, 0) + number
-            totals.amount(reward, number)
-        if not all(-_MOST < value < _MOST for value in sums.values()):
+            add_to_totals(reward, number)
+        if max(map(abs, sums.values()), default=0) >= _MOST:
             self._note(key, tags[0] | READ_AGAIN, 0, place)
             return
         tag = tags[0]
@@ -310,17 +302,19 @@ class NoteTaker:
             tag = tags[1]
 
     def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
-        self._note(self._hash(email.lower()), Tag.EMAIL, self._hash(email), place)
+        self._note(self._hash(email.lower()), _EMAIL, self._hash(email), place)
 
     def _of_events(
         self, key: int, record: LeanEvents, place: tuple[int, int, int], indexes: tuple[int, ...] | None
     ) -> None:
-        self._note(key, Tag.EVENTS, 0, place)
+        self._note(key, _EVENTS, 0, place)
         self._signer.sign(record.events)  # type: ignore[arg-type]  # a lean event has the fields that it looks at
         signs = self._signer.take()
-        pairs = zip(repeat(record.id), signs.purchases, strict=False)
-        for index, pair, content in zip(indexes or count(), pairs, signs.contents, strict=False):
-            self._note(self._hash(pair), Tag.PURCHASE, event_value(index, content), place)
+        keys = map(self._hash, zip(repeat(record.id), signs.purchases, strict=False))
+        buffers, parts, between = self._buffers, self._parts, self._between
+        for index, event, content in zip(indexes or count(), keys, signs.contents, strict=False):  # most of all notes
+            notes = buffers[event % parts] if between is None else between
+            notes.frombytes(pack_note(event, _PURCHASE, event_value(index, content), *place))
 
     def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
         totals.orders += len(record.events)
@@ -383,13 +377,8 @@ class NoteTaker:
             totals.read_again(exactly)
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
-        if self._between is not None:
-            self._between.extend((key, tag, value, *place))
-            return
-        part = key % self._parts
-        notes = self._buffers[part]
-        notes.extend((key, tag, value, *place))
-        self._give(part, notes)
+        notes = self._buffers[key % self._parts] if self._between is None else self._between
+        notes.frombytes(pack_note(key, tag, value, *place))
 
     def _give(self, part: int, notes: "array[int]") -> None:
         """Give the notes of a part to the sink, if they are many."""

@@ -38,6 +38,10 @@ class PackedTotals(Struct, frozen=True, array_like=True):
     odd_discounted: Decimal
 
 
+_ZONES = 2
+"""Days that the dates of one moment in two time zones may be apart, at most."""
+
+
 class TotalsOfFile:
     """Add what records bring, then take the totals. Amounts are millionths, or decimals if a line is read again."""
 
@@ -50,6 +54,8 @@ class TotalsOfFile:
         """Earned and spent in millionths, by reward."""
         self._first: Timestamp | None = None
         self._last: Timestamp | None = None
+        self._first_day = self._last_day = 0
+        """The days of these two, each in its own time zone."""
         self._moments: tuple[Moment, Moment] | None = None
         """The moments of these two."""
         self._odd: dict[str, list[Decimal]] = {}
@@ -58,10 +64,11 @@ class TotalsOfFile:
 
     def span(self, first: Timestamp, last: Timestamp) -> None:
         """Take the earliest and the latest date of a record."""
-        if self._first is None or first < self._first:
-            self._first, self._moments = first, None
-        if self._last is None or last > self._last:
-            self._last, self._moments = last, None
+        # Days are compared faster than moments in different time zones.
+        if self._first is None or (first.toordinal() <= self._first_day + _ZONES and first < self._first):
+            self._first, self._first_day, self._moments = first, first.toordinal(), None
+        if self._last is None or (last.toordinal() >= self._last_day - _ZONES and last > self._last):
+            self._last, self._last_day, self._moments = last, last.toordinal(), None
 
     def spans(self, first: Moment, last: Moment) -> bool:
         """Return whether dates from `first` to `last` make no difference."""

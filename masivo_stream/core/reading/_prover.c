@@ -41,9 +41,10 @@
  *
  * `prove` holds a reference to each line, then reads them without the GIL. `prove_text` holds a whole block, and finds
  * the lines in it by itself, so that another thread can do all of that while Python goes on. Nothing that they write
- * without the GIL is shared: they have a `Call` of their own, also with their own copy of the guesses, which goes back to the prover under
- * the GIL. The schema does not change after it is built. Every allocation is checked. Lines get one array; signs of events
- * get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so the stack is, too.
+ * without the GIL is shared: they have a `Call` of their own, also with their own copy of the guesses, which goes back
+ * to the prover under the GIL. The schema does not change after it is built. Every allocation is checked. Lines get one
+ * array; signs of events get another, which grows; both are freed on every way out. Depth is bounded by MOST_DEPTH, so
+ * the stack is, too.
  *
  * LOOKING AT LINES
  *
