@@ -59,13 +59,16 @@ def test_memory_in_python_is_bounded():
 
 @in_c
 def test_memory_in_c_is_bounded():
-    """It grows as it fills, with 10 to 16 bytes a value; when it is full, old values make room for new ones."""
+    """It grows as it fills, with 10 to 16 bytes a value; when it is full, old values make room for new ones.
+
+    How many stay depends on how evenly this process's hash divides them: 1.15 to 1.26 of the capacity in 40 processes.
+    """
     capacity, sizes = 100_000, []
     for count in (0, capacity // 10, capacity, 6 * capacity):
         repeats = remember_values(capacity=capacity)
         repeats.seen_all(values(range(count)))
         sizes.append(sys.getsizeof(repeats))
-        assert min(count, capacity) <= len(repeats) <= 1.25 * capacity
+        assert min(count, capacity) <= len(repeats) <= 1.4 * capacity
     assert sizes == sorted(sizes)
     assert sizes[0] < 20_000
     assert sizes[1] < 3 * capacity

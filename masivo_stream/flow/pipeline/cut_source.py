@@ -27,8 +27,8 @@ from masivo_stream.model.results import Line, LineRun, Position
 _DEAD_LETTER_FACTOR = 2
 """The line of a dead letter holds its record in base64 (a third more), and its history."""
 
-_AHEAD = 2
-"""Blocks that the thread has, beyond the one that the loop waits for."""
+_AHEAD = 1
+"""Blocks that the thread has, beyond the one that the loop waits for. Two are no faster, and take 2 MB more."""
 
 
 class LineBlock(Struct, frozen=True):
