@@ -238,12 +238,6 @@ class Entries(Sequence[Entry]):
         """The items of all entries."""
         return sum([sum(part.items) if isinstance(part, EntryColumns) else part.items for part in self.parts])
 
-    @property
-    def bodies(self) -> list[bytes]:
-        """The bodies of all entries."""
-        columns = (part.bodies if isinstance(part, EntryColumns) else (part.body,) for part in self.parts)
-        return list(chain.from_iterable(columns))
-
     def joined(self) -> list[bytes]:
         """Return the bodies of all entries: of those of one part, with a comma between them."""
         return [join_lines(part.bodies) if isinstance(part, EntryColumns) else part.body for part in self.parts]

@@ -87,19 +87,18 @@ async def test_a_thread_proves_the_same(tmp_path, block_bytes):
     assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
 
 
+def small_blocks(path):
+    """Validate events in small blocks; a thread may help, however little there is to read."""
+    kept = {"block_bytes": 4096, "max_line_bytes": 4096, "helpers": Helpers(worth=0)}
+    return validate_sources([Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), **kept)
+
+
 @pytest.mark.skipif(not is_built(), reason="there is no extension that proves lines")
 async def test_the_thread_ends_with_its_reader(tmp_path):
     """Also if the rest is not wanted, while it has work."""
     path = tmp_path / "export"
     path.write_bytes((GOOD + b"\n") * 5000)
-    blocks = validate_sources(
-        [Source(find_inputs([str(path)])[0])],
-        decoder(Kind.EVENTS),
-        block_bytes=4096,
-        max_line_bytes=4096,
-        helpers=Helpers(worth=0),
-    )
-    async with aclosing(blocks) as blocks:
+    async with aclosing(small_blocks(path)) as blocks:
         assert count_lines((await anext(blocks)).found) > 0
         assert "prove_0" in {thread.name for thread in threading.enumerate()}
     assert "prove_0" not in {thread.name for thread in threading.enumerate()}
@@ -109,14 +108,7 @@ async def test_a_slow_pipe_is_not_read_ahead(tmp_path):
     """What has come is validated, whenever more comes."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    blocks = validate_sources(
-        [Source(find_inputs([str(pipe)])[0])],
-        decoder(Kind.EVENTS),
-        block_bytes=4096,
-        max_line_bytes=4096,
-        helpers=Helpers(worth=0),
-    )
-    async with aclosing(blocks) as blocks:
+    async with aclosing(small_blocks(pipe)) as blocks:
         first = asyncio.ensure_future(anext(blocks))
         writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
         os.write(writer, GOOD + b"\n")

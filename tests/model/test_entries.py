@@ -31,9 +31,10 @@ def test_a_line_run_equals_its_entries(made):
     assert runs == singles == tuple(made)
     assert hash(runs) == hash(singles)
     assert [runs.copy(index) for index in range(len(runs))] == made
-    for facts in ("items", "bodies", "customers", "low", "high"):
+    for facts in ("items", "customers", "low", "high"):
         assert getattr(runs, facts) == getattr(singles, facts)
     assert len(runs) == len(singles) == count_lines(runs.parts) == len(made)
+    assert b",".join(runs.joined()) == b",".join(singles.joined()) == b",".join(each.body for each in made)
     references = [tuple(reference) for part in runs.parts for reference in refer(part)]
     fields = Reference.__struct_fields__
     assert references == [tuple(getattr(each, field) for field in fields) for each in made]

@@ -141,7 +141,7 @@ class Decoder:
                 self._decode_lines(run, doubted, origin, found)
 
     def _take_lines(self, run: LineRun, lines: range, origin: Origin, columns: Proof, found: _RunResults) -> None:
-        """Take valid lines, but for those whose customer must not come twice and did."""
+        """Take valid lines, except those of a customer who came before and must not come twice."""
         customers, items = columns.customers, columns.items
         reasons = {} if self.rules.kind is Kind.EVENTS else self.memory.note_all(customers, columns.emails)
         begin = 0
