@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, run
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, run, shell_path
 from fakes import record, transaction, write_export
 
 from masivo_stream.model.contract import Kind
@@ -100,10 +100,9 @@ def paste(line, *, key="", cwd=None, **environment):
     """Give a line to a shell, as a person would who copies it."""
     if key:
         environment["MASIVO_API_KEY"] = key
-    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["sh", "-c", line], capture_output=True, cwd=cwd, timeout=300, check=False,
-        env=clean_environment(**{**QUICK, **environment, "PATH": path}),
+        env=clean_environment(**{**QUICK, **environment, "PATH": shell_path()}),
     )  # fmt: skip
 
 

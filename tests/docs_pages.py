@@ -9,15 +9,13 @@
 A whole page is one shell, so variables and background jobs stay; the jobs end with the shell.
 """
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from end_to_end_tools import clean_environment
+from end_to_end_tools import clean_environment, shell_path
 
 DOCS = Path(__file__).parent.parent / "docs"
 LANGUAGES = {"sh", "console", "python", "json", "sql", "toml", "text", ""}
@@ -76,10 +74,9 @@ def run_page(page, directory, **variables):
     for step in planned:
         script += [f"printf '{_BEGIN}'; (exit ${{status:-0}})", step.command]
         script += [f"status=$?; printf '{_END}%s' $status"]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    quick = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "1", "MASIVO_SAMPLE": "3"}
+    quick = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "1", "MASIVO_SAMPLE": "3", "COLUMNS": "100"}
     environment = clean_environment(
-        PATH=path, COLUMNS="100", XDG_STATE_HOME=str(directory / "shared"), HOME=str(directory), **quick, **variables
+        PATH=shell_path(), XDG_STATE_HOME=str(directory / "shared"), HOME=str(directory), **quick, **variables
     )
     ran = subprocess.run(
         ["bash", "-c", "\n".join(script)],

@@ -36,6 +36,11 @@ def run(*arguments, key="", cwd=None, stdin=b"", timeout=PATIENCE, **environment
     return forks.run(argv, stdin=stdin, cwd=cwd, timeout=timeout, environment=clean_environment(**environment))
 
 
+def shell_path():
+    """Return a PATH by which a shell finds the command, for processes that need not import it (`forks`)."""
+    return os.pathsep.join([str(forks.folder()), str(COMMAND.parent), os.environ["PATH"]])
+
+
 def run_installed(*arguments, key="", cwd=None, timeout=PATIENCE, **environment):
     """Run the command to its end as it is installed, starting Python."""
     if key:

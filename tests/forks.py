@@ -3,9 +3,12 @@
 The imports take two thirds of a short command's time, and the tests start thousands of commands. From its arguments,
 environment and streams on, a forked process does what the installed command does. Other tests check that the installed
 command starts (`end_to_end_tools.run_installed`).
+
+A shell starts such a process by the command in `folder()`, which ends as the process ends and passes signals on to it.
 """
 
 import array
+import ast
 import atexit
 import gc
 import json
@@ -16,9 +19,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 _MESSAGE = 1 << 20
 OURS = "masivo_stream.cli.main:main"
@@ -57,14 +62,21 @@ class Forked:
 
 
 class _Server:
-    """The process that forks. Each test worker has one."""
+    """The process that forks. Each test worker has one.
+
+    Its own output is no file, in which it would have a place: that of its commands may be one, or not.
+    """
 
     def __init__(self):
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, __file__, str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        self.address = f"\0masivo-stream-tests-{os.getpid()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as shells, theirs:
+            shells.bind(self.address)
+            shells.listen()
+            passed = theirs.fileno(), shells.fileno()
+            command = [sys.executable, __file__, *map(str, passed)]
+            self._process = subprocess.Popen(command, pass_fds=passed, stdout=theirs, stderr=theirs)
         self._turn = threading.Lock()
-        theirs.close()
         atexit.register(self._end)
 
     def _end(self):
@@ -91,9 +103,7 @@ def start(argv, *, environment, streams, cwd=None, program=OURS):
     `program` is the function that it calls, as `module:name`: ours, or one of Dask's commands.
     """
     server, argv = _server(os.getpid()), list(map(str, argv))
-    needs = [of.partition(":")[0] for of in DASK] if program in DASK or "--scheduler" in argv else []
     asked = {"argv": argv, "environment": environment, "cwd": str(cwd or os.getcwd()), "program": program}  # noqa: PTH109
-    asked["needs"] = needs
     return Forked(server, server.ask(asked, streams), argv)
 
 
@@ -128,11 +138,76 @@ def _read(descriptor):
         return file.read()
 
 
-def _serve(asked):
+_FOR_SHELLS = """#!{python} -ISs
+import _signal, _socket, os, sys
+
+SIGNALS = {{_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2}}
+
+def pass_on(number, _):
+    try:
+        server.send(bytes([number]))
+    except OSError:
+        pass  # it has ended
+
+ignored = [int(each) for each in SIGNALS if _signal.getsignal(each) == _signal.SIG_IGN]
+umask = os.umask(0o077)
+asked = {{"argv": [{command!r}, *sys.argv[1:]], "environment": dict(os.environ), "cwd": os.getcwd(),
+         "program": {program!r}, "ignored": ignored, "umask": umask}}
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+server.connect({address!r})
+for each in SIGNALS.difference(ignored):
+    _signal.signal(each, pass_on)
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+server.sendmsg([repr(asked).encode("utf-8", "surrogatepass")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+code = int(server.recv(10))
+if code < 0:
+    if -code in SIGNALS:
+        _signal.signal(-code, _signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+"""What a shell starts. Python without its library starts in a twentieth of the command's own time."""
+
+
+@cache
+def _folder(_pid):
+    """Return the directory, and what removes it when the process ends."""
+    place = tempfile.TemporaryDirectory(prefix="masivo-stream-")
+    atexit.register(place.cleanup)
+    installed = str(Path(sys.executable).with_name("masivo-stream"))
+    address = _server(os.getpid()).address
+    command = Path(place.name, "masivo-stream")
+    command.write_text(_FOR_SHELLS.format(python=sys.executable, command=installed, program=OURS, address=address))
+    command.chmod(0o700)
+    return Path(place.name)
+
+
+def folder():
+    """Return a directory whose `masivo-stream` has the command forked: for the PATH of a shell.
+
+    A shell may do with it what it does with any program, except for what a process inherits by `exec` alone, as its
+    limits (`ulimit`), or a stream that is closed.
+    """
+    return _folder(os.getpid())
+
+
+def _serve(asked, shells):
     """Fork a process for each command that is requested, until the other end of the socket is closed."""
     _import_all()
     gc.freeze()
+    stand_ins = []
     while True:
+        stand_ins = [each for each in stand_ins if os.waitpid(each, os.WNOHANG) == (0, 0)]
+        if shells in select.select([asked, shells], [], [])[0]:
+            shell, _ = shells.accept()
+            stand_ins.append(os.fork())
+            if not stand_ins[-1]:
+                asked.close()
+                shells.close()
+                _stand_in(shell)
+                return
+            shell.close()
+            continue
         text, streams, *_ = socket.recv_fds(asked, _MESSAGE, 3)
         if not text:
             return
@@ -140,16 +215,50 @@ def _serve(asked):
         if "wait" in what:
             answer = os.waitstatus_to_exitcode(os.waitpid(what["wait"], 0)[1])
         else:
-            for module in what["needs"]:
-                __import__(module)
+            _import_for(what)
             answer = os.fork()
             if not answer:
                 asked.close()
+                shells.close()
                 _become(what, streams)
                 return
             for stream in streams:
                 os.close(stream)
         asked.send(json.dumps(answer).encode())
+
+
+def _stand_in(shell):
+    """Fork the command of a shell. Pass signals on to it, and say how it ends; kill it if the other end is killed."""
+    text, streams, *_ = socket.recv_fds(shell, _MESSAGE, 3)
+    what = ast.literal_eval(text.decode("utf-8", "surrogatepass"))
+    process = os.fork()
+    if not process:
+        shell.close()
+        os.umask(what["umask"])
+        for number in what["ignored"]:
+            signal.signal(number, signal.SIG_IGN)
+        _import_for(what)
+        _become(what, streams)
+        return
+    for stream in streams:
+        os.close(stream)
+    end = os.pidfd_open(process)
+    while end not in select.select([shell, end], [], [])[0]:
+        passed_on = shell.recv(1)
+        os.kill(process, passed_on[0] if passed_on else signal.SIGKILL)
+    with suppress(OSError):
+        shell.send(str(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])).encode())
+    os._exit(0)
+
+
+def _needs(what):
+    """Return the modules of an extra that a command needs."""
+    return [of.partition(":")[0] for of in DASK] if what["program"] in DASK or "--scheduler" in what["argv"] else []
+
+
+def _import_for(what):
+    for module in _needs(what):
+        __import__(module)
 
 
 def _import_all():
@@ -174,7 +283,7 @@ def _become(what, streams):
     os.environ.clear()
     os.environ.update(what["environment"])
     sys.path[:0] = what["environment"].get("PYTHONPATH", "").split(os.pathsep)
-    if what["needs"]:
+    if _needs(what):
         sys.modules["dask"].config.refresh()  # it has read the environment of this process
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -200,4 +309,4 @@ def _end_quickly(code):
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

@@ -1,7 +1,6 @@
 """A revert of a part by the installed command: its advice is followed literally, and what is missing is sent."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving, shell_path
 
 pytestmark = pytest.mark.slow
 
@@ -47,8 +46,7 @@ def revert(served, directory, start, end, *arguments):
 
 def paste(served, command, **environment):
     """Run a command line as a person pastes it."""
-    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    given = {"PATH": path, "MASIVO_API_KEY": served.key, **QUICK, **environment}
+    given = {"PATH": shell_path(), "MASIVO_API_KEY": served.key, **QUICK, **environment}
     return subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, timeout=300, check=False, env=clean_environment(**given)
     )
