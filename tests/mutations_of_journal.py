@@ -95,14 +95,6 @@ COMMITS = (
         (JOURNAL + "the_note_of_a_cancelled_leader_is_written",),
     ),
     Mutation(
-        "the thread leaves what came during its commit",
-        "edges/journal/commit.py",
-        "        while notes := self._take():\n",
-        "        if notes := self._take():\n",
-        "Notes wait for ever: no writer begins the thread's work while it is at work.",
-        (JOURNAL + "what_comes_during_a_commit_is_the_next_one",),
-    ),
-    Mutation(
         "a closed journal waits for space",
         "edges/journal/commit.py",
         "                if left <= 0 or self._closed.is_set():\n",
