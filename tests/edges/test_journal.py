@@ -215,7 +215,7 @@ async def test_counted_dead_letters_are_synced_before_their_commit(journal, path
     assert seen == [[(5,)]]
 
 
-class Gate:
+class Held:
     """A point in the journal's thread. It waits there until the test lets it go on."""
 
     def __init__(self, then=nothing):
@@ -235,7 +235,7 @@ class Gate:
 
 async def test_simultaneous_notes_are_one_commit(path):
     """While one commit is under way the next ones gather; each caller returns when its own is durable."""
-    commits, gate = [], Gate()
+    commits, held = [], Held()
 
     async def send(journal, batch):
         await journal.send(batch, progress(), nothing)
@@ -243,12 +243,12 @@ async def test_simultaneous_notes_are_one_commit(path):
 
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(journal.note, Kind.EVENTS, progress(), gate)
-            await gate.reached()
+            tasks.start_soon(journal.note, Kind.EVENTS, progress(), held)
+            await held.reached()
             for line in range(1, 41):
                 tasks.start_soon(send, journal, make_batch(Kind.EVENTS, [entry(line)]))
             await anyio.wait_all_tasks_blocked()
-            gate.open()
+            held.open()
         assert journal.read.recount(Kind.EVENTS) == {"sending": 40}
     assert commits == [1, 40]
 
@@ -327,16 +327,16 @@ async def test_a_task_that_commits_for_others_continues_when_they_do(path):
 
 async def test_what_comes_during_a_commit_is_the_next_one(path):
     """The thread begins it by itself: the event loop, which is busy here, needs no turn for that."""
-    gate, second = Gate(), threading.Event()
+    held, second = Held(), threading.Event()
     commits = []
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(journal.note, Kind.EVENTS, progress(), gate)
-            await gate.reached()
+            tasks.start_soon(journal.note, Kind.EVENTS, progress(), held)
+            await held.reached()
             for sync in (second.set, nothing):
                 tasks.start_soon(journal.note, Kind.EVENTS, progress(), sync)
             await anyio.wait_all_tasks_blocked()
-            gate.open()
+            held.open()
             assert second.wait(100)
     assert commits == [1, 2]
 
@@ -391,7 +391,7 @@ async def test_an_outcome_includes_what_could_not_be_written_before(journal, pat
 
 async def test_postponed_notes_keep_their_order(path, reopened):
     """What was refused beside an outcome, and while it was written, comes after it: later figures count."""
-    gate = Gate()
+    held = Held()
     first, second, third = (make_batch(Kind.EVENTS, [entry(line)]) for line in (1, 2, 3))
 
     async def refused(note, *what):
@@ -404,9 +404,9 @@ async def test_postponed_notes_keep_their_order(path, reopened):
         with pytest.raises(StorageError):
             await journal.note(Kind.EVENTS, progress(), full)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(read_position=20), gate)
+            tasks.start_soon(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(read_position=20), held)
             tasks.start_soon(refused, journal.send, make_batch(Kind.EVENTS, [entry(9)]), progress(read_position=30))
-            await gate.reached()
+            await held.reached()
             tasks.start_soon(
                 refused,
                 journal.note,
@@ -414,7 +414,7 @@ async def test_postponed_notes_keep_their_order(path, reopened):
                 progress(read_position=40, dead=[DeadLetterNote(0, 7, None, "x", None)]),
             )
             await anyio.wait_all_tasks_blocked()
-            gate.open()
+            held.open()
         assert reopened(path).read.figures(Kind.EVENTS).read == 30
         await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(read_position=50), nothing)
     found = reopened(path)
@@ -424,7 +424,7 @@ async def test_postponed_notes_keep_their_order(path, reopened):
 
 
 async def test_the_note_of_a_cancelled_leader_is_written(path, reopened):
-    """The event loop itself knows no shields. What happened is noted all the same, and so is what waits with it."""
+    """The event loop itself knows no shields. What happened is still noted, and so is what waits with it."""
     with closing(open_journal(path, wall)) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
@@ -459,7 +459,7 @@ async def test_an_outcome_that_was_given_up_is_noted_with_a_later_one(path, reop
 
 async def test_a_task_that_waits_behind_a_failure_gets_its_error(path):
     """Nothing goes on the wire for a note that came while the disk was full."""
-    gate = Gate(full)
+    held = Held(full)
     with closing(open_journal(path, wall)) as journal:
         told = []
 
@@ -470,11 +470,11 @@ async def test_a_task_that_waits_behind_a_failure_gets_its_error(path):
                 told.append(line)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(send, 1, gate)
-            await gate.reached()
+            tasks.start_soon(send, 1, held)
+            await held.reached()
             tasks.start_soon(send, 2, nothing)
             await anyio.wait_all_tasks_blocked()
-            gate.open()
+            held.open()
         assert sorted(told) == [1, 2]
         assert journal.read.recount(Kind.EVENTS) == {}
 
@@ -600,18 +600,18 @@ async def test_an_outcome_that_never_finds_space_is_named(path):
 
 async def test_a_journal_that_is_closed_waits_for_no_space(path):
     """A person who presses Ctrl-C twice does not wait for a full disk."""
-    tries, gate = [], Gate(full)
+    tries, held = [], Held(full)
 
     def full_disk():
         tries.append(1)
-        gate()
+        held()
 
     journal = open_journal(path, wall, patience=1000)
     batch = make_batch(Kind.EVENTS, [entry(1)])
     await journal.send(batch, progress(), nothing)
     outcome = asyncio.create_task(journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full_disk))
-    await gate.reached()
-    gate.open()
+    await held.reached()
+    held.open()
     journal.close()
     with pytest.raises(StorageError, match=batch.id):
         await outcome
