@@ -10,15 +10,14 @@
    says.
 """
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -29,6 +28,10 @@ from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.short_disk import remedy_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 PAUSE = 0.5
 """Seconds between two tries to write an outcome."""
@@ -105,7 +108,9 @@ class PendingNote:
         """
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
         self.failure: BaseException | None = None
-        self.loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop  # noqa: PLC0415 - a reader of the journal needs no event loop
+
+        self.loop = get_running_loop()
         self.done: asyncio.Future[None] = self.loop.create_future()
 
     def refuse(self, failure: StorageError) -> None:
@@ -194,7 +199,9 @@ class GroupCommit:
                 self._begin(self._work)
 
     def _begin_in_thread(self, work: Callable[[], None]) -> None:
-        if self._thread is None:  # a mere reader has none
+        if self._thread is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nor a thread
+
             self._thread = ThreadPoolExecutor(1, "journal")
         self._thread.submit(work)
 
