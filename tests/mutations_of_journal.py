@@ -103,6 +103,14 @@ COMMITS = (
         (JOURNAL + "a_journal_that_is_closed_waits_for_no_space",),
     ),
     Mutation(
+        "what is counted after a failure is not owed",
+        "edges/journal/commit.py",
+        "            if not outcomes:\n                self._owed.extend(notes)\n",
+        "            if not outcomes:\n",
+        "Dead letters that were counted in between have no row, although a later outcome finds room.",
+        ("edges/test_group_commit.py::test_every_writer_learns_what_became_of_its_note",),
+    ),
+    Mutation(
         "an outcome is not tried again",
         "edges/journal/commit.py",
         "            left = self._patience  # waited for once, not for each\n",
