@@ -110,7 +110,8 @@ async def test_the_last_notes_are_reported_if_they_cannot_be_written(tmp_path):
         guard.accepted([entry])
         assert lost == []
         guard.close()
-        assert lost == ["notes of sent purchases cannot be written: there are as many as remember_purchases allows"]
+        assert len(lost) == 1
+        assert "as many as remember_purchases allows" in lost[0]
     await anyio.lowlevel.checkpoint()
     assert len(lost) == 1
 
