@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ METADATA = (
 )
 REMEMBERED = tempfile.TemporaryDirectory(prefix="masivo-bench-")
 """What the commands remember of accounts; removed when the script ends."""
+LOOK = 0.02
+"""Seconds between two looks at the memory of processes."""
 ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
 
 
@@ -86,6 +89,44 @@ def finish(process: subprocess.Popen[bytes], started: float) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)  # `wait4` has reaped it: Popen must not wait again
     cpu = usage.ru_utime + usage.ru_stime
     return Run(wall=wall, cpu=cpu, rss=usage.ru_maxrss * KIBI, code=process.returncode, started=started)
+
+
+class Watch(threading.Thread):
+    """Reads the high-water marks of a process and its children (`VmHWM` of /proc/PID/status) until it has ended."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.marks: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Read them until the process has ended."""
+        while self._look(self.pid):
+            time.sleep(LOOK)
+
+    @property
+    def total(self) -> int:
+        """The sum of all marks, in bytes: what a container needs at most."""
+        return sum(self.marks.values())
+
+    def _look(self, pid: int) -> bool:
+        about = Path("/proc") / str(pid)
+        try:
+            status = (about / "status").read_text()
+            children = [int(child) for task in (about / "task").iterdir() for child in _children(task)]
+        except OSError:
+            return False
+        found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        if not found:  # it has ended and is not reaped yet
+            return False
+        self.marks[pid] = int(found[0].split()[1]) * KIBI
+        for child in children:
+            self._look(child)
+        return True
+
+
+def _children(task: Path) -> list[str]:
+    return (task / "children").read_text().split()
 
 
 def with_stats(run: Run, stats: dict[str, Any]) -> Run:

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import measure
 
-LOOK = 0.02
 STALL = 10.0
 RECORDS = 200_000
 TIMES, LONG_BYTES = 4, 40e9
@@ -38,39 +37,6 @@ class Case:
     sink: tuple[str, ...] = ()
     seconds: float | None = None
     """When it is stopped; None if it ends by itself."""
-
-
-class Watch(threading.Thread):
-    """Reads the high-water marks of a process and its children until it has ended."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.marks: dict[int, int] = {}
-
-    def run(self) -> None:
-        """Read them until the process has ended."""
-        while self._look(self.pid):
-            time.sleep(LOOK)
-
-    def _look(self, pid: int) -> bool:
-        about = Path("/proc") / str(pid)
-        try:
-            status = (about / "status").read_text()
-            children = [int(child) for task in (about / "task").iterdir() for child in _children(task)]
-        except OSError:
-            return False
-        found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        if not found:  # it has ended and is not reaped yet
-            return False
-        self.marks[pid] = int(found[0].split()[1]) * measure.KIBI
-        for child in children:
-            self._look(child)
-        return True
-
-
-def _children(task: Path) -> list[str]:
-    return (task / "children").read_text().split()
 
 
 def cases(flags: argparse.Namespace) -> list[Case]:
@@ -119,7 +85,7 @@ def measured(case: Case) -> list[object]:
         started = time.monotonic()
         process = measure.start(case.argv(sink.url, state), stdin=feed.stdout)
         feed.stdout.close()  # now only the command has the pipe open
-        watch = Watch(process.pid)
+        watch = measure.Watch(process.pid)
         watch.start()
         timer = threading.Timer(case.seconds or threading.TIMEOUT_MAX, process.terminate)
         timer.daemon = True
@@ -131,14 +97,12 @@ def measured(case: Case) -> list[object]:
         sent = sink.stats()["bytes"]
     if case.seconds is None and run.code not in measure.ENDED_IN_ORDER:
         sys.exit(f"{case.name}: ended with {run.code}")
-    marks = watch.marks
-    own = max(run.rss, marks[process.pid])
-    total = own + sum(mark for pid, mark in marks.items() if pid != process.pid)
+    own = max(run.rss, watch.marks[process.pid])
     return [
         case.name,
         f"{sent / measure.MEGA:.0f}",
         f"{run.wall:.1f}",
-        *(f"{mark / measure.MEGA:.0f}" for mark in (own, total)),
+        *(f"{mark / measure.MEGA:.0f}" for mark in (own, watch.total)),
     ]
 
 

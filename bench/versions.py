@@ -6,7 +6,7 @@ Each installation does its work with its own defaults: with the checks over all 
 processes as it thinks right. `--flags="--workers 1"` gives all of them further flags. Ours also runs with
 `--skip-checks all`, for others that make no such checks, and with `MASIVO_PURE_PYTHON=1`. Requests go to a null sink on
 loopback, without a limit, with the journal on. Each figure is time of an installation / time of ours in the same round:
-the median and, behind it, the range. Above 1, ours is faster.
+the median and, behind it, the range. Above 1, ours is faster. Memory: the peaks of all processes of the command, added.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def variants(others: list[str]) -> dict[str, tuple[str, list[str], dict[str, str
 def run(
     what: str, kind: str, export: Path, variant: tuple[str, list[str], dict[str, str]], flags: list[str]
 ) -> tuple[float, float, int]:
-    """Return wall seconds, CPU seconds and peak memory of one command."""
+    """Return wall seconds, CPU seconds and peak memory of one command, its processes together."""
     program, more, own = variant
     with measure.sink() as sink, tempfile.TemporaryDirectory() as state:
         if what == "migrate":
@@ -50,10 +50,13 @@ def run(
             argv = [program, "validate", f"--{kind}", str(export), "--state-dir", state, "--json"]
         started = time.monotonic()
         process = subprocess.Popen([*argv, *more, *flags], stdout=subprocess.DEVNULL, env=measure.environment() | own)
+        watch = measure.Watch(process.pid)
+        watch.start()
         found = measure.finish(process, started)
+        watch.join()
     if found.code:
         sys.exit(f"{program} {what} ended with {found.code}")
-    return found.wall, found.cpu, found.rss
+    return found.wall, found.cpu, watch.total
 
 
 def compare(what: str, kind: str, export: Path, asked: argparse.Namespace) -> None:
@@ -69,8 +72,8 @@ def compare(what: str, kind: str, export: Path, asked: argparse.Namespace) -> No
             measure.spread([own[at] / ours[at] for own, ours in zip(runs, found[OURS], strict=True)]) for at in (0, 1)
         ]
         wall = measure.middle([each[0] for each in runs])
-        rss = max(each[2] for each in runs) / measure.MEGA
-        cells = [what, kind, name, f"{wall:.2f}", f"{size / wall:.0f}", f"{rss:.0f}", *ratios]
+        memory = max(each[2] for each in runs) / measure.MEGA
+        cells = [what, kind, name, f"{wall:.2f}", f"{size / wall:.0f}", f"{memory:.0f}", *ratios]
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
@@ -84,7 +87,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["validate", "migrate"], help="one of the commands")
     asked = parser.parse_args()
     print(f"{measure.machine()}; {os.cpu_count()} cores; {asked.records:,} customers; {asked.rounds} rounds\n")
-    print("| command | export | | wall s | MB/s | RSS MB | wall / ours | CPU / ours |")
+    print("| command | export | | wall s | MB/s | MB, all processes | wall / ours | CPU / ours |")
     print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for what in ("validate", "migrate"):
         for kind in KINDS:

@@ -12,7 +12,7 @@ from model_exports import Exports
 from model_server import Server, ServerApi
 from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
 from sessions import make_session
-from virtual_time import LoopClock, aside, run_virtually
+from virtual_time import LoopClock, commit_later, run_virtually
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
@@ -158,8 +158,8 @@ class World:
     async def _live(self, process, life):
         clock = LoopClock(process.ahead)
         state = ModelState(process.state or self.state, life)
-        commit = partial(MortalCommit, life=life, aside=aside)
-        journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, commit_by=commit)
+        commit = partial(MortalCommit, life=life, begin=commit_later)
+        journal = open_journal(state.journal, clock.wall, commit_by=commit)
         journal.__class__, journal.world = self.journal, self
         observer = Remembering()
         quota = open_quota(self.folder / "quota.db", clock, boot="the same")

@@ -12,7 +12,7 @@ from functools import partial
 from fakes import FakeApi, Remembering, write_export
 from mortal import MortalCommit, MortalState
 from sessions import make_session
-from virtual_time import LoopClock, aside, run_virtually
+from virtual_time import LoopClock, commit_later, run_virtually
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
@@ -52,7 +52,7 @@ class World:
     async def _live(self, life, work):
         clock = LoopClock()
         api = self.api(clock, life, self.answer)
-        state, commit = MortalState(self.state, life), partial(self.commit, life=life, aside=aside)
+        state, commit = MortalState(self.state, life), partial(self.commit, life=life, begin=commit_later)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         fixed = {"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS}
         fixed["shared_dir"] = str(self.path / "shared")

@@ -56,6 +56,13 @@ def test_a_migration_begins_without_importing_tables_and_logs(tmp_path):
     assert not found & (DRAWING | OTHER_COMMANDS)
 
 
+def test_a_thread_that_proves_lines_gets_its_turn_soon():
+    """Python's own switch interval is twice as long as its work on a block."""
+    code = "import sys\nfrom masivo_stream.cli.main import main\ntry: main()\nfinally: print(sys.getswitchinterval())"
+    shown = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert float(shown.stdout.split()[-1]) <= 0.0005
+
+
 def test_the_overview_fits_a_terminal():
     """It lists every command with what it does, in at most 88 columns."""
     shown = overview()

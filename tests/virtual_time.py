@@ -87,10 +87,9 @@ class LoopClock:
         await anyio.sleep(max(TICK, seconds) if seconds > 0 else 0)
 
 
-async def aside(work, *args):
-    """Do a journal's commit without a thread."""
-    await anyio.sleep(COMMIT_SECONDS)
-    return work(*args)
+def commit_later(work):
+    """Do a journal's commits without a thread."""
+    asyncio.get_running_loop().call_later(COMMIT_SECONDS, work)
 
 
 def run_virtually(function, *args, begin=0.0):

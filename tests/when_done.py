@@ -9,7 +9,7 @@ from functools import partial
 import anyio
 from fakes import FakeApi
 from sessions import make_session
-from virtual_time import LoopClock, aside, run_virtually
+from virtual_time import LoopClock, commit_later, run_virtually
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
@@ -128,7 +128,9 @@ class Runs:
         (self.path / "shared").mkdir(exist_ok=True)
         with ExitStack() as files:
             state = files.enter_context(own_state_dir(str(self.state)))
-            journal = open_journal(self.state / "journal.db", clock.wall, commit_by=partial(GroupCommit, aside=aside))
+            journal = open_journal(
+                self.state / "journal.db", clock.wall, commit_by=partial(GroupCommit, begin=commit_later)
+            )
             files.callback(journal.close)
             quota = files.enter_context(closing(open_quota(self.quota, clock, boot="boot")))
             quota.join(self.state)

@@ -200,7 +200,7 @@ def _hear_nothing(_attempt: Attempt) -> None:
 
 
 def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:
-    return open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
+    return open_journal(state.journal, clock.wall, patience=settings.upload.drain_time)
 
 
 def _check_known(settings: Settings, operation: str) -> None:

@@ -1,12 +1,14 @@
 import asyncio
 import sqlite3
 import stat
+import threading
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 from msgspec import structs
 
@@ -48,6 +50,11 @@ def progress(read_position=10, checkpoint=1, dead=(), dead_letters_bytes=0):
 
 def nothing():
     pass
+
+
+def at_once(work):
+    """Do a journal's work without a thread."""
+    work()
 
 
 def counting(commits):
@@ -208,9 +215,27 @@ async def test_counted_dead_letters_are_synced_before_their_commit(journal, path
     assert seen == [[(5,)]]
 
 
+class Held:
+    """A point in the journal's thread. It waits there until the test lets it go on."""
+
+    def __init__(self, then=nothing):
+        self._reached, self._open, self._then = threading.Event(), threading.Event(), then
+
+    def __call__(self):
+        self._reached.set()
+        assert self._open.wait(100)
+        self._then()
+
+    async def reached(self):
+        assert await anyio.to_thread.run_sync(self._reached.wait, 100)
+
+    def open(self):
+        self._open.set()
+
+
 async def test_simultaneous_notes_are_one_commit(path):
     """While one commit is under way the next ones gather; each caller returns when its own is durable."""
-    commits = []
+    commits, held = [], Held()
 
     async def send(journal, batch):
         await journal.send(batch, progress(), nothing)
@@ -218,11 +243,14 @@ async def test_simultaneous_notes_are_one_commit(path):
 
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.note, Kind.EVENTS, progress(), held)
+            await held.reached()
             for line in range(1, 41):
                 tasks.start_soon(send, journal, make_batch(Kind.EVENTS, [entry(line)]))
+            await anyio.wait_all_tasks_blocked()
+            held.open()
         assert journal.read.recount(Kind.EVENTS) == {"sending": 40}
-    assert sum(commits) == 40
-    assert len(commits) <= 4
+    assert commits == [1, 40]
 
 
 async def test_notes_that_are_committed_together_leave_what_single_ones_leave(tmp_path):
@@ -241,9 +269,10 @@ async def test_notes_that_are_committed_together_leave_what_single_ones_leave(tm
         yield journal.note(Kind.CUSTOMERS, progress(9, 4, [dead(6), dead(7)], dead_letters_bytes=8), nothing)
 
     commits, left = [], {}
+    commit_by = partial(counting(commits), begin=asyncio.get_running_loop().call_soon)
     for at_once in (False, True):
         path = tmp_path / str(at_once)
-        with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
+        with closing(open_journal(path, wall, commit_by=commit_by)) as journal:
             async with anyio.create_task_group() as tasks:
                 for note in notes(journal):
                     if at_once:
@@ -253,19 +282,19 @@ async def test_notes_that_are_committed_together_leave_what_single_ones_leave(tm
         tables = ("batches", "progress", "dead")
         left[at_once] = [ask(path, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]  # noqa: S608
     assert left[True] == left[False]
-    assert commits == [1] * 10 + [1, 9]
+    assert commits == [1] * 10 + [2, 8]
 
 
 async def test_an_outcome_and_the_batch_that_waits_for_it_are_one_commit(path):
     commits = []
-
+    commit_by = partial(counting(commits), begin=at_once)
     slot = anyio.Semaphore(0)
 
     async def follow():
         async with slot:
             await journal.send(make_batch(Kind.EVENTS, [entry(2)]), progress(), nothing)
 
-    with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
+    with closing(open_journal(path, wall, commit_by=commit_by)) as journal:
         first = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(first, progress(), nothing)
         async with anyio.create_task_group() as tasks:
@@ -281,23 +310,49 @@ async def test_an_outcome_and_the_batch_that_waits_for_it_are_one_commit(path):
 async def test_a_task_that_commits_for_others_continues_when_they_do(path):
     """There is always a task that waits for a commit, and no task is kept by the notes of the others."""
     written = dict.fromkeys(range(4), 0)
-
-    async def aside(work, *notes):
-        for _ in range(3):
-            await anyio.lowlevel.checkpoint()
-        work(*notes)
+    begin = asyncio.get_running_loop().call_soon
 
     async def write_on(number):
         while max(written.values()) < 50:
             await journal.note(Kind.EVENTS, progress(), nothing)
             written[number] += 1
 
-    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, begin=begin))) as journal:
         async with anyio.create_task_group() as tasks:
             for number in written:
                 tasks.start_soon(write_on, number)
                 await anyio.lowlevel.checkpoint()
     assert min(written.values()) >= 45
+
+
+async def test_what_comes_during_a_commit_is_the_next_one(path):
+    """The thread begins it by itself: the event loop, which is busy here, needs no turn for that."""
+    held, second = Held(), threading.Event()
+    commits = []
+    with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.note, Kind.EVENTS, progress(), held)
+            await held.reached()
+            for sync in (second.set, nothing):
+                tasks.start_soon(journal.note, Kind.EVENTS, progress(), sync)
+            await anyio.wait_all_tasks_blocked()
+            held.open()
+            assert second.wait(100)
+    assert commits == [1, 2]
+
+
+async def test_the_thread_ends_with_the_journal(path, reopened):
+    """A command that leaves a thread behind would have to end without cleaning up."""
+
+    def threads():
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("journal")]
+
+    with closing(open_journal(path, wall)) as journal:
+        await journal.note(Kind.EVENTS, progress(), nothing)
+        assert len(threads()) == 1
+    assert not threads()
+    assert reopened(path, writable=False).read.figures(Kind.EVENTS) is not None
+    assert not threads()
 
 
 def full():
@@ -336,55 +391,53 @@ async def test_an_outcome_includes_what_could_not_be_written_before(journal, pat
 
 async def test_postponed_notes_keep_their_order(path, reopened):
     """What was refused beside an outcome, and while it was written, comes after it: later figures count."""
-    gone = []
-
-    async def aside(work, notes):
-        if any(note.outcome_of == second.id for note in notes):
-            with pytest.raises(StorageError):  # while that commit is under way
-                await journal.note(
-                    Kind.EVENTS, progress(read_position=40, dead=[DeadLetterNote(0, 7, None, "x", None)]), nothing
-                )
-            gone.append(len(notes))
-        work(notes)
-
+    held = Held()
     first, second, third = (make_batch(Kind.EVENTS, [entry(line)]) for line in (1, 2, 3))
 
-    async def begin():
+    async def refused(note, *what):
         with pytest.raises(StorageError):
-            await journal.send(make_batch(Kind.EVENTS, [entry(9)]), progress(read_position=30), nothing)
+            await note(*what, nothing)
 
-    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+    with closing(open_journal(path, wall)) as journal:
         for batch in (first, second, third):
             await journal.send(batch, progress(), nothing)
         with pytest.raises(StorageError):
             await journal.note(Kind.EVENTS, progress(), full)
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(read_position=20), held)
+            tasks.start_soon(refused, journal.send, make_batch(Kind.EVENTS, [entry(9)]), progress(read_position=30))
+            await held.reached()
             tasks.start_soon(
-                partial(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(read_position=20), nothing)
+                refused,
+                journal.note,
+                Kind.EVENTS,
+                progress(read_position=40, dead=[DeadLetterNote(0, 7, None, "x", None)]),
             )
-            await anyio.lowlevel.checkpoint()
-            tasks.start_soon(begin)
+            await anyio.wait_all_tasks_blocked()
+            held.open()
         assert reopened(path).read.figures(Kind.EVENTS).read == 30
         await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(read_position=50), nothing)
     found = reopened(path)
-    assert gone
     assert found.read.recount(Kind.EVENTS)[BatchState.ACCEPTED] == 2
     assert (0, 7) in found.resume(Kind.EVENTS).covered
     assert found.read.figures(Kind.EVENTS).read == 50
 
 
-async def test_a_cancelled_leader_leaves_no_task_waiting(path):
-    """By the event loop itself, which knows no shields: the writers of its round get an error, and so do later ones."""
+async def test_the_note_of_a_cancelled_leader_is_written(path, reopened):
+    """The event loop itself knows no shields. What happened is still noted, and so is what waits with it."""
     with closing(open_journal(path, wall)) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
         leader = asyncio.create_task(journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), nothing))
         await asyncio.sleep(0)
+        other = asyncio.create_task(journal.settle(Kind.EVENTS, "another", ACCEPTED, progress(), nothing))
         leader.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leader
-        with anyio.fail_after(100), pytest.raises(StorageError):
-            await journal.note(Kind.EVENTS, progress(), nothing)
+        with anyio.fail_after(20):
+            await other
+        await journal.note(Kind.EVENTS, progress(), nothing)
+    assert reopened(path).read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 1}
 
 
 async def test_an_outcome_that_was_given_up_is_noted_with_a_later_one(path, reopened):
@@ -406,13 +459,8 @@ async def test_an_outcome_that_was_given_up_is_noted_with_a_later_one(path, reop
 
 async def test_a_task_that_waits_behind_a_failure_gets_its_error(path):
     """Nothing goes on the wire for a note that came while the disk was full."""
-    limiter = anyio.Event()
-
-    async def aside(work, *notes):
-        await limiter.wait()
-        work(*notes)
-
-    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+    held = Held(full)
+    with closing(open_journal(path, wall)) as journal:
         told = []
 
         async def send(line, sync):
@@ -422,11 +470,11 @@ async def test_a_task_that_waits_behind_a_failure_gets_its_error(path):
                 told.append(line)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(send, 1, full)
-            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(send, 1, held)
+            await held.reached()
             tasks.start_soon(send, 2, nothing)
             await anyio.wait_all_tasks_blocked()
-            limiter.set()
+            held.open()
         assert sorted(told) == [1, 2]
         assert journal.read.recount(Kind.EVENTS) == {}
 
@@ -524,14 +572,11 @@ async def test_an_outcome_waits_for_space(path):
     """It is tried until there is room again, and then it is noted as usual."""
     pauses = []
 
-    async def sleep(seconds):
-        pauses.append(seconds)
-
     def full_at_first():
         if len(pauses) < 3:
             full()
 
-    with closing(open_journal(path, wall, sleep=sleep, patience=30)) as journal:
+    with closing(open_journal(path, wall, patience=30, commit_by=partial(GroupCommit, pause=pauses.append))) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
         await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full_at_first)
@@ -542,11 +587,7 @@ async def test_an_outcome_waits_for_space(path):
 async def test_an_outcome_that_never_finds_space_is_named(path):
     """After the drain time the run ends, and says of which batches it could not note the outcome."""
     pauses = []
-
-    async def sleep(seconds):
-        pauses.append(seconds)
-
-    with closing(open_journal(path, wall, sleep=sleep, patience=2)) as journal:
+    with closing(open_journal(path, wall, patience=2, commit_by=partial(GroupCommit, pause=pauses.append))) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
         with pytest.raises(StorageError, match=batch.id):
@@ -555,6 +596,26 @@ async def test_an_outcome_that_never_finds_space_is_named(path):
         with pytest.raises(StorageError):  # the time is up: no other outcome is waited for
             await journal.settle(Kind.EVENTS, "another", ACCEPTED, progress(), full)
     assert sum(pauses) == 2
+
+
+async def test_a_journal_that_is_closed_waits_for_no_space(path):
+    """A person who presses Ctrl-C twice does not wait for a full disk."""
+    tries, held = [], Held(full)
+
+    def full_disk():
+        tries.append(1)
+        held()
+
+    journal = open_journal(path, wall, patience=1000)
+    batch = make_batch(Kind.EVENTS, [entry(1)])
+    await journal.send(batch, progress(), nothing)
+    outcome = asyncio.create_task(journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full_disk))
+    await held.reached()
+    held.open()
+    journal.close()
+    with pytest.raises(StorageError, match=batch.id):
+        await outcome
+    assert len(tries) <= 2
 
 
 async def test_a_resent_batch_stays_in_doubt_until_it_is_accepted(journal, path, reopened):

@@ -1,8 +1,10 @@
 """A purchase that an earlier run sent to the account: it counts once, however that run ended."""
 
 import json
+from contextlib import closing
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from fakes import event
@@ -17,12 +19,13 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.purchase_notes import Whose, create_notes, take_salt
-from masivo_stream.flow.identity.account_binding import identify_account
+from masivo_stream.flow.identity.account_binding import AccountBinding, identify_account
 from masivo_stream.flow.identity.remembered import receivers_of
-from masivo_stream.flow.identity.sent_purchases import find_earlier, open_earlier
+from masivo_stream.flow.identity.sent_purchases import PurchaseGuard, find_earlier, open_earlier
 from masivo_stream.flow.reporting.find_examples import warn_of_repeats
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import PurchasesUnguarded
+from masivo_stream.model.results import Entry
 
 EVENTS = Kind.EVENTS
 
@@ -93,6 +96,24 @@ def test_an_old_purchase_in_a_new_export_is_held_back(account):
     (letter,) = world.dead_letters(EVENTS)
     assert str(account.worlds[0].state) in letter["message"]
     assert account.lost == []
+
+
+async def test_the_last_notes_are_reported_if_they_cannot_be_written(tmp_path):
+    """They are tried when the run closes: the event loop may have no turn after that."""
+    settings = load_settings(flags={"shared_dir": str(tmp_path / "shared"), "remember_purchases": 1})
+    credentials, clock, lost = Credentials(api_key=Secret("key")), FakeClock(), []
+    body = json.dumps(bought("a", "b", "c")).encode()
+    entry = Entry(file="e", line=1, offset=0, length=len(body), body=body, customer="c1", items=3, record_items=3)
+    with closing(open_journal(tmp_path / "journal.db", clock.wall)) as journal:
+        binding = AccountBinding(settings, credentials, clock)
+        guard = PurchaseGuard(settings, journal.read, binding, tmp_path, lost.append)
+        guard.accepted([entry])
+        assert lost == []
+        guard.close()
+        assert len(lost) == 1
+        assert "as many as remember_purchases allows" in lost[0]
+    await anyio.lowlevel.checkpoint()
+    assert len(lost) == 1
 
 
 def test_a_run_does_not_compare_with_what_it_sent_itself(account):

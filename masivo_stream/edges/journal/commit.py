@@ -1,22 +1,26 @@
 """Group commit: notes that come together become one transaction, in a thread, durable before any of them returns.
 
-1. The first writer of a round leads it. Writers that come before the commit begins join it; the next begins a new one.
-2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while: it has happened.
-3. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
-4. What could not be written is owed: the next commit begins with it, in its order.
-5. How far a kind has come is written once in a commit: what a later note of the kind says replaces what an earlier one
+1. The first writer of a round leads it: it hands the round over to the journal's thread. Writers that come before that
+   join it; the next begins a new one.
+2. The thread commits all rounds that wait for it, until none does, without a turn of the event loop in between.
+3. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while: it has happened.
+4. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
+5. What could not be written is owed: the next commit begins with it, in its order.
+6. How far a kind has come is written once in a commit: what a later note of the kind says replaces what an earlier one
    says.
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 from msgspec import Struct
 
 from masivo_stream.edges.journal.schema import Statement
@@ -24,6 +28,10 @@ from masivo_stream.edges.journal.short_disk import why_not
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.short_disk import remedy_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 PAUSE = 0.5
 """Seconds between two tries to write an outcome."""
@@ -99,7 +107,11 @@ class PendingNote:
         `own` is iterated in the thread of the commit, once for each try.
         """
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
-        self.failure: StorageError | None = None
+        self.failure: BaseException | None = None
+        from asyncio import get_running_loop  # noqa: PLC0415 - a reader of the journal needs no event loop
+
+        self.loop = get_running_loop()
+        self.done: asyncio.Future[None] = self.loop.create_future()
 
     def refuse(self, failure: StorageError) -> None:
         """Report the failure to the writer; keep for a later commit what happened, not what was meant to happen.
@@ -111,14 +123,6 @@ class PendingNote:
             self.own = ()
 
 
-class _Round:
-    """Notes that are committed together."""
-
-    def __init__(self) -> None:
-        self.notes: list[PendingNote] = []
-        self.done = anyio.Event()
-
-
 class GroupCommit:
     """The journal's only way to the disk."""
 
@@ -126,27 +130,35 @@ class GroupCommit:
         self,
         connection: sqlite3.Connection,
         *,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         patience: float = 0.0,
-        aside: Callable[..., Awaitable[None]] = anyio.to_thread.run_sync,
+        pause: Callable[[float], object] | None = None,
+        begin: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         """Write to `connection`; an outcome that cannot be written is tried for `patience` seconds.
 
-        `aside` runs a commit beside the event loop.
+        `pause` waits between two tries, in the thread. `begin` begins work in it, and does not wait for its end.
         """
-        self._aside = aside
-        self._connection, self._path = connection, path_of(connection)
-        self._sleep, self._patience = sleep, patience
-        self._round: _Round | None = None
+        self._connection, self._path, self._patience = connection, path_of(connection), patience
+        self._closed = threading.Event()
+        self._pause, self._begin = pause or self._closed.wait, begin or self._begin_in_thread
+        self._thread: ThreadPoolExecutor | None = None
+        self._round: list[PendingNote] = []
         """The one that new notes join."""
+        self._lock = threading.Lock()
+        self._waiting: list[PendingNote] = []
+        """Was handed over to the thread."""
+        self._at_work = False
+        """Whether the thread looks at what waits, once more at least."""
+        # What follows is the thread's own.
         self._owed: list[PendingNote] = []
         """Could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
 
-    @cached_property
-    def _disk(self) -> anyio.Lock:
-        """Held while a round is committed. It is made for the first one: it imports what a mere reader does without."""
-        return anyio.Lock(fast_acquire=True)
+    def close(self) -> None:
+        """End the thread, after the commits that were begun. None of them waits for room on the disk any more."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.shutdown()
 
     async def write(
         self,
@@ -162,47 +174,63 @@ class GroupCommit:
             StorageError: it could not be made durable. After that only outcomes are written.
         """
         note = PendingNote(own, progress, sync, outcome_of)
-        if self._failure is not None and not outcome_of:
-            note.refuse(self._failure)
-            (self._owed if self._round is None else self._round.notes).append(note)
-            raise self._failure
-        leads = self._round is None
-        if self._round is None:
-            self._round = _Round()
         mine = self._round
-        mine.notes.append(note)
+        mine.append(note)
         with anyio.CancelScope(shield=True):
-            if leads:
+            if mine[0] is note:
                 await self._lead(mine)
-            else:
-                await mine.done.wait()
+            await note.done
         if note.failure is not None:
             raise note.failure
 
-    async def _lead(self, mine: _Round) -> None:
-        """Commit a round, for all that joined it. Each leads one round only, so no caller works for others for ever."""
+    async def _lead(self, mine: list[PendingNote]) -> None:
+        """Hand a round over, with all that joined it."""
         try:
             for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
-                if not all(note.outcome_of for note in mine.notes):
+                if not all(note.outcome_of for note in mine):
                     break
                 await anyio.lowlevel.cancel_shielded_checkpoint()
-            async with self._disk:
-                self._round = None  # later notes wait for the next one
-                await self._commit_round(mine)
-        except BaseException as error:  # a bug: no writer goes on, and none waits for ever
-            self._fail(mine.notes, storage_error(error, self._path), len(self._owed))
-            raise
-        finally:
-            if self._round is mine:
-                self._round = None
-            mine.done.set()
+        finally:  # the event loop may cancel a task in spite of the shield: others wait for this round
+            self._round = []  # later notes are of the next one
+            with self._lock:
+                self._waiting.extend(mine)
+                is_at_work, self._at_work = self._at_work, True
+            if not is_at_work:
+                self._begin(self._work)
 
-    async def _commit_round(self, current: _Round) -> None:
+    def _begin_in_thread(self, work: Callable[[], None]) -> None:
+        if self._thread is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nor a thread
+
+            self._thread = ThreadPoolExecutor(1, "journal")
+        self._thread.submit(work)
+
+    # In the thread.
+
+    def _work(self) -> None:
+        """Commit what waits, until nothing does. What was waiting together is committed together."""
+        while notes := self._take():
+            try:
+                self._commit_round(notes)
+            except BaseException as error:  # noqa: BLE001 - a bug: no writer goes on, and none waits for ever
+                self._fail(notes, storage_error(error, self._path))
+                notes[0].failure = error
+            for loop, done in groupby(notes, key=attrgetter("loop")):
+                with suppress(RuntimeError):  # the loop has ended, and its writers with it
+                    loop.call_soon_threadsafe(_report, list(done))
+
+    def _take(self) -> list[PendingNote]:
+        with self._lock:
+            notes, self._waiting = self._waiting, []
+            self._at_work = bool(notes)
+        return notes
+
+    def _commit_round(self, notes: list[PendingNote]) -> None:
         """Commit; if an outcome is among the notes, try for a while."""
-        notes, owed, left = current.notes, len(self._owed), 0.0
+        left = 0.0
         outcomes = [note.outcome_of for note in notes if note.outcome_of]
         if self._failure is not None:
-            for note in notes:  # these came before it was known
+            for note in notes:
                 if not note.outcome_of:
                     note.refuse(self._failure)
             if not outcomes:
@@ -212,26 +240,26 @@ class GroupCommit:
             left = self._patience  # waited for once, not for each
         while True:
             try:
-                await self._aside(self.commit, [*self._owed[:owed], *notes])
+                self.commit([*self._owed, *notes])
             except (sqlite3.Error, OSError) as error:
-                if left <= 0:
-                    self._fail(notes, storage_error(error, self._path, outcomes), owed)
+                if left <= 0 or self._closed.is_set():
+                    self._fail(notes, storage_error(error, self._path, outcomes))
                     return
-                await self._sleep(min(PAUSE, left))
+                self._pause(min(PAUSE, left))
                 left -= PAUSE
             else:
-                del self._owed[:owed]  # and not what has been refused meanwhile
+                self._owed.clear()
                 return
 
-    def _fail(self, notes: list[PendingNote], failure: StorageError, place: int) -> None:
-        """Refuse notes, and from now on all that are no outcomes; they are owed from `place` on."""
+    def _fail(self, notes: list[PendingNote], failure: StorageError) -> None:
+        """Refuse notes, and from now on all that are no outcomes; they are owed."""
         self._failure = self._failure or failure
         for note in notes:
             note.refuse(failure)
-        self._owed[place:place] = notes
+        self._owed.extend(notes)
 
     def commit(self, notes: list[PendingNote]) -> None:
-        """Make notes durable; called in a thread."""
+        """Make notes durable."""
         statements = list(_statements(notes))  # before the file is locked: it takes a while
         for sync in {note.sync for note in notes if note.sync is not None}:
             sync()  # what the commit counts is on the disk before it
@@ -245,6 +273,13 @@ class GroupCommit:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+
+
+def _report(notes: list[PendingNote]) -> None:
+    """Let the writers of notes go on."""
+    for note in notes:
+        if not note.done.done():  # else the event loop has cancelled its writer
+            note.done.set_result(None)
 
 
 def _statements(notes: list[PendingNote]) -> Iterator[Statement]:

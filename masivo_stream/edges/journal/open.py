@@ -3,11 +3,9 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-
-import anyio
 
 from masivo_stream.edges.journal.commit import GroupCommit, is_short, primary, storage_error
 from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
@@ -29,14 +27,13 @@ def open_journal(
     wall: Callable[[], datetime],
     *,
     writable: bool = True,
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     patience: float = 0.0,
     commit_by: Callable[..., GroupCommit] = GroupCommit,
 ) -> Journal:
     """Open or create the journal at `path`; `writable=False` only reads, also while a run is at work.
 
     A journal of an earlier version is upgraded, if it is opened for writing. An outcome that cannot be written is tried
-    for `patience` seconds, with `sleep` in between.
+    for `patience` seconds.
 
     Raises:
         ConfigurationError: it is damaged, is of another version, may not be written, or is not there to be read.
@@ -50,7 +47,7 @@ def open_journal(
         if error.errno in _REFUSED:
             raise _unusable(path, f"cannot be opened: {error.strerror}", _CORRECT) from error
         raise storage_error(error, path) from error
-    return Journal(connection, wall, commit_by(connection, sleep=sleep, patience=patience))
+    return Journal(connection, wall, commit_by(connection, patience=patience))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

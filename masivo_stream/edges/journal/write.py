@@ -163,6 +163,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; what is noted is durable already."""
+        self._commit.close()
         self._connection.close()
 
     # A batch: `send` before its first byte, then one of the others, in the commit that counts its records.

@@ -258,6 +258,8 @@ class PurchaseGuard:
         self._accepted: deque[SignedEvents] = deque()
         """What was accepted and is not noted yet."""
         self._writes = settings.state.remember_purchases > 0
+        self._why = ""
+        """Why no more is written, until that is reported."""
         self._earlier: SentByRuns | None = None
         self._own: SentByRuns | None = None
         self.recent_signs = RecentSigns() if self._writes else None
@@ -287,9 +289,15 @@ class PurchaseGuard:
                 self._give_up(error)
 
     def _give_up(self, error: OSError | StorageError) -> None:
-        self._writes = False
+        self._writes, self._why = False, _describe(error)
         if self._loop is not None:  # the observers are notified there, whatever thread this is
-            self._loop.call_soon_threadsafe(self._lost, _describe(error))
+            self._loop.call_soon_threadsafe(self._report)
+
+    def _report(self) -> None:
+        """Say once that notes could not be written."""
+        why, self._why = self._why, ""
+        if why:
+            self._lost(why)
 
     def _open(self) -> PurchaseNotes:
         if self._notes is None:
@@ -346,6 +354,7 @@ class PurchaseGuard:
     def close(self) -> None:
         """Make the notes durable, and free the space of what was opened."""
         self.sync()
+        self._report()  # the loop may have no further turn for that
         if self._writer is not None:
             self._writer.close()
         for opened in (self._earlier, self._own):

@@ -56,5 +56,5 @@ def own(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
             )
     with own_state_dir(state_dir) as state:
         clear_unfinished(state)
-        with closing(open_journal(state.journal, clock.wall, sleep=clock.sleep)) as journal:
+        with closing(open_journal(state.journal, clock.wall)) as journal:
             yield state, journal
