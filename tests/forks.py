@@ -195,16 +195,16 @@ def _serve(asked, shells):
     """Fork a process for each command that is requested, until the other end of the socket is closed."""
     _import_all()
     gc.freeze()
-    stand_ins = []
+    servants = []
     while True:
-        stand_ins = [each for each in stand_ins if os.waitpid(each, os.WNOHANG) == (0, 0)]
+        servants = [each for each in servants if os.waitpid(each, os.WNOHANG) == (0, 0)]
         if shells in select.select([asked, shells], [], [])[0]:
             shell, _ = shells.accept()
-            stand_ins.append(os.fork())
-            if not stand_ins[-1]:
+            servants.append(os.fork())
+            if not servants[-1]:
                 asked.close()
                 shells.close()
-                _stand_in(shell)
+                _serve_shell(shell)
                 return
             shell.close()
             continue
@@ -227,7 +227,7 @@ def _serve(asked, shells):
         asked.send(json.dumps(answer).encode())
 
 
-def _stand_in(shell):
+def _serve_shell(shell):
     """Fork the command of a shell. Pass signals on to it, and say how it ends; kill it if the other end is killed."""
     text, streams, *_ = socket.recv_fds(shell, _MESSAGE, 3)
     what = ast.literal_eval(text.decode("utf-8", "surrogatepass"))
