@@ -4,6 +4,7 @@ import json
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from virtual_time import without_threads
 
 from masivo_stream.core.accounting.missing import MissingCustomers
@@ -73,6 +74,11 @@ def write_export(path, records):
     return str(path)
 
 
+def item_key(item):
+    """Return what two equal items have in common."""
+    return msgspec.json.encode(item, order="sorted").decode()
+
+
 class FakeApi:
     """A sender whose server applies what it accepts. `answer(kind, customers, body, number)` decides; None accepts."""
 
@@ -111,7 +117,7 @@ class FakeApi:
         field = CONTRACTS[kind].item_field
         for customer in customers:
             for item in customer[field] if field else [""]:
-                key = (str(kind), customer["id"], json.dumps(item, sort_keys=True))
+                key = (str(kind), customer["id"], item_key(item))
                 self.applied[key] = self.applied.get(key, 0) + 1
 
     def fresh(self, token):

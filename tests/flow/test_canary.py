@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transaction
+from fakes import LOST, REFUSED, FakeApi, Remembering, event, item_key, record, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
@@ -117,7 +117,7 @@ def make_world(path, answer=None, limit="1/1s"):
     world.canary = True
 
     def items(records, field):
-        return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
+        return {(each["id"], item_key(item)) for each in records for item in each[field]}
 
     valid = {
         Kind.CUSTOMERS: {(each["id"], '""') for each in customers},

@@ -5,10 +5,10 @@ The whole migration runs in process, with a real journal and real files, over an
 """
 
 import json
-from functools import partial
+from functools import cache, partial
 
 import pytest
-from fakes import LOST, REFUSED, Remembering, event, record, transaction
+from fakes import LOST, REFUSED, Remembering, event, item_key, record, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life, MortalCommit
@@ -22,7 +22,25 @@ from masivo_stream.model.contract import Kind
 
 
 def items(records, field):
-    return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
+    return {(each["id"], item_key(item)) for each in records for item in each[field]}
+
+
+@cache
+def make_records():
+    """Return the records of each kind, and what of them may arrive. Made once for hundreds of worlds."""
+    customers = [record(Kind.CUSTOMERS, number) for number in range(400)]
+    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(9)]} for number in range(60)]
+    events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(250)]}
+    transactions = [
+        {"id": f"c{number}", "transactions": [transaction(i + 1) for i in range(20 + number % 7 * 10)]}
+        for number in range(14)
+    ]
+    valid = {
+        Kind.CUSTOMERS: {(each["id"], '""') for each in customers},
+        Kind.EVENTS: items([each for each in events if each["id"] != "c7"], "events"),
+        Kind.TRANSACTIONS: items(transactions, "transactions"),
+    }
+    return customers, events, transactions, valid
 
 
 def make_world(path, commit=MortalCommit, limit=PACED):
@@ -36,22 +54,11 @@ def make_world(path, commit=MortalCommit, limit=PACED):
 
     world = World(path, answer, commit, limit)
     world.flags = {"max_body_bytes": 30_000}
-    customers = [record(Kind.CUSTOMERS, number) for number in range(400)]
-    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(9)]} for number in range(60)]
-    events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(250)]}
-    transactions = [
-        {"id": f"c{number}", "transactions": [transaction(i + 1) for i in range(20 + number % 7 * 10)]}
-        for number in range(14)
-    ]
+    customers, events, transactions, valid = make_records()
     faulty = {"id": 5}
     world.export(Kind.CUSTOMERS, [*customers[:200], faulty, *customers[200:]])
     world.export(Kind.EVENTS, [faulty, *events, faulty])
     world.export(Kind.TRANSACTIONS, [*transactions[:9], faulty, *transactions[9:]])
-    valid = {
-        Kind.CUSTOMERS: {(each["id"], '""') for each in customers},
-        Kind.EVENTS: items([each for each in events if each["id"] != "c7"], "events"),
-        Kind.TRANSACTIONS: items(transactions, "transactions"),
-    }
     dead = {Kind.CUSTOMERS: [201], Kind.EVENTS: [1, 9, 62], Kind.TRANSACTIONS: [10]}
     return world, valid, dead
 
