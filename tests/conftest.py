@@ -84,7 +84,8 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"write {SLOW} in these files, by which slow tests are found: {hidden}")
         if left_out:
             config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in set(left_out)]
+            slow = set(left_out)
+            items[:] = [item for item in items if item not in slow]
     items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
 
 

@@ -101,7 +101,7 @@ class FakeApi:
         departed()
         self.log.append(("wire", body))
         self.arrivals.append(self.clock.now())
-        customers = json.loads(body)["customers"]
+        customers = msgspec.json.decode(body)["customers"]
         attempt = self._answer(kind, customers, body, len(self.requests)) if self._answer else None
         if callable(attempt):
             attempt = attempt()

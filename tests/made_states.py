@@ -52,9 +52,10 @@ def paced_line(seconds, *, stop=0.0, pace=5.0):
     width = 1.0
     while seconds > 240 * width:
         width *= 2
-    points = []
+    points, slots = [], int(seconds / pace) + 1
     for number in range(math.ceil((seconds - stop) / width)):
-        sent = sum(1 for slot in range(int(seconds / pace) + 1) if number * width <= slot * pace < (number + 1) * width)
+        first, after = (min(slots, math.ceil(moment * width / pace)) for moment in (number, number + 1))
+        sent = after - first
         points.append(
             Point(
                 at=NOW - seconds + number * width,

@@ -20,6 +20,8 @@ from masivo_stream.flow.exports import Exports, OnlyMissing
 from masivo_stream.model.contract import Kind
 
 LONG_AGO, FAR = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
+_APART = 0.35
+"""Seconds between a moment and what is sent before and after it: longer than customers may take to show."""
 
 
 class TakenBack(Migration):
@@ -55,9 +57,9 @@ class TakenBack(Migration):
                 own = [line for line in lines if json.loads(line)["id"] in go]
                 self.path(kind).write_bytes(former + b"".join(own))
             summary = await self.migrate(**flags)
-            await asyncio.sleep(0.7)  # longer than customers may take to show
+            await asyncio.sleep(_APART)
             self.moments.append(datetime.now(UTC).isoformat())
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(_APART)
         return summary
 
     async def revert(self, start, end):

@@ -26,8 +26,8 @@ def items(records, field):
 
 
 @cache
-def make_records():
-    """Return the records of each kind, and what of them may arrive. Made once for hundreds of worlds."""
+def make_exports():
+    """Return the text of each kind's export, and what of it may arrive. Made once for hundreds of worlds."""
     customers = [record(Kind.CUSTOMERS, number) for number in range(400)]
     events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(9)]} for number in range(60)]
     events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(250)]}
@@ -40,7 +40,13 @@ def make_records():
         Kind.EVENTS: items([each for each in events if each["id"] != "c7"], "events"),
         Kind.TRANSACTIONS: items(transactions, "transactions"),
     }
-    return customers, events, transactions, valid
+    faulty = {"id": 5}
+    lines = {
+        Kind.CUSTOMERS: [*customers[:200], faulty, *customers[200:]],
+        Kind.EVENTS: [faulty, *events, faulty],
+        Kind.TRANSACTIONS: [*transactions[:9], faulty, *transactions[9:]],
+    }
+    return {kind: "".join(f"{json.dumps(line)}\n" for line in records) for kind, records in lines.items()}, valid
 
 
 def make_world(path, commit=MortalCommit, limit=PACED):
@@ -54,11 +60,10 @@ def make_world(path, commit=MortalCommit, limit=PACED):
 
     world = World(path, answer, commit, limit)
     world.flags = {"max_body_bytes": 30_000}
-    customers, events, transactions, valid = make_records()
-    faulty = {"id": 5}
-    world.export(Kind.CUSTOMERS, [*customers[:200], faulty, *customers[200:]])
-    world.export(Kind.EVENTS, [faulty, *events, faulty])
-    world.export(Kind.TRANSACTIONS, [*transactions[:9], faulty, *transactions[9:]])
+    exports, valid = make_exports()
+    for kind, text in exports.items():
+        world.exports[kind] = str(path / f"{kind}.ndjson")
+        (path / f"{kind}.ndjson").write_text(text)
     dead = {Kind.CUSTOMERS: [201], Kind.EVENTS: [1, 9, 62], Kind.TRANSACTIONS: [10]}
     return world, valid, dead
 

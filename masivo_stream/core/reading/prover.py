@@ -12,6 +12,7 @@ The extension is built when the package is installed, if there is a C compiler.
 
 import enum
 from collections.abc import Iterable
+from functools import cache
 from typing import TypedDict, get_origin
 
 import msgspec
@@ -193,6 +194,7 @@ def prove_text(prover: "Prover", text: bytes, begin: int, number: int, offset: i
     return runs
 
 
+@cache
 def describe_rules(rules: Rules) -> tuple[Node, Options]:
     """Describe rules to the extension: the schema, and the options of a prover."""
     kind, contract = rules.kind, CONTRACTS[rules.kind]
