@@ -325,11 +325,18 @@ def _defined(text: str) -> Iterator[tuple[int, str]]:
 
 def _in_names(path: str, text: str, *, sentences: bool) -> Iterator[tuple[int, str, str]]:
     for line, name in [(1, Path(path).stem), *_defined(text)]:
-        yield from ((line, name, word.instead) for pattern, word in _NAMES if pattern.search(_snake(name)))
+        yield from ((line, name, instead) for instead in _in_name(name))
     if sentences:
         for node in _nodes(text):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 yield from ((node.lineno, node.name, instead) for instead in _in_sentence(node.name))
+
+
+@cache
+def _in_name(name: str) -> list[str]:
+    """Return what to write instead of each old word in a name."""
+    parts = _snake(name)
+    return [word.instead for pattern, word in _NAMES if pattern.search(parts)]
 
 
 def _in_sentence(name: str) -> Iterator[str]:

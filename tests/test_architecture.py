@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -40,13 +41,16 @@ MOST_LINES = 600
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
 def imported(path):
-    """Yield every module that a file imports, also inside functions."""
+    """Return every module that a file imports, also inside functions."""
+    modules = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            modules.append(node.module)
+    return modules
 
 
 def floor_of(path):
@@ -149,25 +153,23 @@ NAMES_OF_OTHERS = {"bench.svg", "json.loads", "payload.TOO_LARGE_BYTES_BODY", "s
 DOCSTRING = ('"""', 'r"""')
 
 
-def texts_of(path):
-    """Yield the number and text of each line in the comments and docstrings of a file."""
+@cache
+def texts_and_names(path):
+    """Return number and text of each line in a file's comments and docstrings, and names and words in all the rest."""
+    texts, rest = [], []
     for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
         if token.type == tokenize.COMMENT or token.string.startswith(DOCSTRING):
-            yield from enumerate(token.string.splitlines(), token.start[0])
-
-
-def names_of(path):
-    """Yield the names in a file, and the words of its strings that are no docstrings."""
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
-        if token.type != tokenize.COMMENT and not token.string.startswith(DOCSTRING):
-            yield from re.findall(r"\w+", token.string)
+            texts += enumerate(token.string.splitlines(), token.start[0])
+        else:
+            rest.append(token.string)
+    return texts, set(re.findall(r"\w+", " ".join(rest)))
 
 
 @pytest.fixture(scope="module")
 def known_names():
     """Everything that the package's code names."""
     parts = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}
-    return parts | {name for path in MODULES for name in names_of(path)}
+    return parts.union(*(texts_and_names(path)[1] for path in MODULES))
 
 
 def exists(name):
@@ -180,7 +182,7 @@ def exists(name):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_names_in_docstrings_and_comments_exist(path, known_names):
     """What is renamed or moved is not left behind in a text."""
-    for number, line in texts_of(path):
+    for number, line in texts_and_names(path)[0]:
         for name in set(NAME_IN_TEXT.findall(line)) - NAMES_OF_OTHERS:
             first, *_ = parts = name.split(".")
             assert set(parts) <= known_names, f"line {number} names `{name}`"

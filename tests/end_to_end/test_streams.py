@@ -5,21 +5,22 @@ import shlex
 import signal
 import subprocess
 
+import forks
 import pytest
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, run, wait_until
 
 pytestmark = pytest.mark.slow
 
 
-def shell(command, *, cwd, **environment):
+def shell(line, *, cwd, **environment):
     """Run a line of a shell in which `$M` is the command."""
     return subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", line],
         capture_output=True,
         cwd=cwd,
         check=False,
         timeout=300,
-        env=clean_environment(M=str(COMMAND), **environment),
+        env=clean_environment(**environment),
     )
 
 
@@ -31,8 +32,9 @@ class Place:
         self._settings = {"MASIVO_API_KEY": served.key, "MASIVO_BASE_URL": served.url, "MASIVO_LIMIT": "none"}
 
     def __call__(self, line, **more):
-        """Give a line to a shell, for what a shell and the start of Python do with streams and encodings."""
-        return shell(line, cwd=self._directory, **self._settings, **more)
+        """Give a line to a shell. Python starts where it decides about closed streams, and about an environment."""
+        command = COMMAND if more or "&-" in line else forks.folder() / "masivo-stream"
+        return shell(line, cwd=self._directory, M=str(command), **self._settings, **more)
 
     def run(self, line, *, keyless=False, **more):
         """Run the command of a line in a process that need not start Python, with streams that work."""
