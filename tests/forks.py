@@ -35,6 +35,7 @@ class Forked:
 
     def __init__(self, server, pid, argv):
         self._server, self.pid, self.args, self.returncode = server, pid, argv, None
+        self._printed = ()
         self._end = os.pidfd_open(pid)
 
     def poll(self):
@@ -49,6 +50,11 @@ class Forked:
             self.returncode = self._server.ask({"wait": self.pid})
             os.close(self._end)
         return self.returncode
+
+    def communicate(self, timeout=None):
+        """Return all of the standard output and the error output, if `begin` has started it."""
+        self.wait(timeout)
+        return [_read(file) for file in self._printed]
 
     def send_signal(self, number):
         if self.returncode is None:
@@ -105,6 +111,15 @@ def start(argv, *, environment, streams, cwd=None, program=OURS):
     server, argv = _server(os.getpid()), list(map(str, argv))
     asked = {"argv": argv, "environment": environment, "cwd": str(cwd or os.getcwd()), "program": program}  # noqa: PTH109
     return Forked(server, server.ask(asked, streams), argv)
+
+
+def begin(argv, *, environment):
+    """Start the command, and keep what it prints: `communicate` returns it. It has nothing on its standard input."""
+    out, err = (os.memfd_create(name) for name in ("stdout", "stderr"))
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path is needed
+        process = start(argv, environment=environment, streams=(nothing.fileno(), out, err))
+    process._printed = out, err
+    return process
 
 
 def run(argv, *, environment, stdin=b"", cwd=None, timeout=None):

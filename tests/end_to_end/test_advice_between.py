@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import forks
 import pytest
 from advice_tools import (
     QUICK,
@@ -207,11 +208,8 @@ def test_a_state_directory_that_is_too_old_is_replaced_by_the_newest(way, served
 def start(served, directory, state):
     """Start a migration that takes a while."""
     flags = ["--base-url", served.url, "--limit", "1/0.5s", "--state-dir", directory / state, "--json"]
-    return subprocess.Popen(
-        [COMMAND, "migrate", *map(str, [*named(directory), *flags])],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_MAX_BODY_BYTES="2000", **QUICK),
-    )  # fmt: skip
+    environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_MAX_BODY_BYTES="2000", **QUICK)
+    return forks.begin([COMMAND, "migrate", *named(directory), *flags], environment=environment)
 
 
 @pytest.mark.parametrize("way", ["waited for", "stopped"])

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import forks
 import pytest
 from advice_tools import (
     QUICK,
@@ -39,11 +40,8 @@ pytestmark = pytest.mark.slow
 def start(served, directory, *arguments, limit="1/0.2s", **environment):
     """Start a migration that takes a while: bodies are small, and a window paces them."""
     flags = ["--base-url", served.url, "--limit", limit, "--state-dir", directory / "state", "--json"]
-    return subprocess.Popen(
-        [COMMAND, "migrate", *map(str, [*named(directory), *flags, *arguments])],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=clean_environment(MASIVO_API_KEY=served.key, **QUICK, **environment),
-    )  # fmt: skip
+    environment = clean_environment(MASIVO_API_KEY=served.key, **QUICK, **environment)
+    return forks.begin([COMMAND, "migrate", *named(directory), *flags, *arguments], environment=environment)
 
 
 def wait_for(served, kind="customers", batches=2):

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 
+import forks
 import pytest
 import zstandard
 from end_to_end_tools import (
@@ -202,11 +203,8 @@ def test_a_killed_run_continues(tmp_path, export, sent):
         while summary.get("outcome") not in ("dead_letters", "in_doubt"):
             arguments = [COMMAND, "migrate", "--base-url", served.url, "--limit", "1/0.05s", "--json"]
             named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
-            process = subprocess.Popen(
-                [*arguments, *named, "--state-dir", tmp_path / "state"],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.05"),
-            )  # fmt: skip
+            environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.05")
+            process = forks.begin([*arguments, *named, "--state-dir", tmp_path / "state"], environment=environment)
             if rounds < 8:
                 enough = served.requests() + rounds % 3  # 0: it is ended while it starts
                 wait_until(lambda enough=enough: served.requests() >= enough, process)

@@ -1,8 +1,8 @@
 """Dead letters, corrected in place and sent again by the installed command."""
 
 import json
-import subprocess
 
+import forks
 import pytest
 from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving, wait_until
 
@@ -127,11 +127,11 @@ def test_a_killed_retry_continues(tmp_path, export, round_):
         command = [COMMAND, "retry", *sending, "--state-dir", directory / "state"]
         for more in (0, 1, 2, 5):
             enough = served.requests() + more + round_
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = forks.begin(command, environment=environment)
             wait_until(lambda enough=enough: served.requests() >= enough, process)
             assert process.poll() is None  # there is more to send than that
             process.kill()
-            process.wait()
+            process.communicate()
         done = retry(served, directory)
         summary = json.loads(done.stdout)
         ledger = served.ledger()
