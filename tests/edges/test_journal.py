@@ -341,17 +341,37 @@ async def test_what_comes_during_a_commit_is_the_next_one(path):
     assert commits == [1, 2]
 
 
+def threads():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("journal")]
+
+
 async def test_the_thread_ends_with_the_journal(path, reopened):
     """A command that leaves a thread behind would have to end without cleaning up."""
-
-    def threads():
-        return [thread.name for thread in threading.enumerate() if thread.name.startswith("journal")]
-
     with closing(open_journal(path, wall)) as journal:
         await journal.note(Kind.EVENTS, progress(), nothing)
         assert len(threads()) == 1
     assert not threads()
     assert reopened(path, writable=False).read.figures(Kind.EVENTS) is not None
+    assert not threads()
+
+
+@pytest.mark.parametrize("was_used", [False, True])
+async def test_a_closed_journal_refuses_every_note(path, was_used):
+    """No writer waits for ever, and no thread is left."""
+    journal = open_journal(path, wall)
+    if was_used:
+        await journal.note(Kind.EVENTS, progress(), nothing)
+    journal.close()
+
+    async def note():
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), nothing)
+
+    with anyio.fail_after(100):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(note)
+        await note()
     assert not threads()
 
 

@@ -199,11 +199,18 @@ class GroupCommit:
                 self._begin(self._work)
 
     def _begin_in_thread(self, work: Callable[[], None]) -> None:
+        """Begin it; if no thread can do it, do it here, so that every writer learns what became of its note."""
+        if self._closed.is_set():
+            work()
+            return
         if self._thread is None:
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nor a thread
 
             self._thread = ThreadPoolExecutor(1, "journal")
-        self._thread.submit(work)
+        try:
+            self._thread.submit(work)
+        except RuntimeError:  # the system allows the process no further thread
+            work()
 
     # In the thread.
 
