@@ -20,7 +20,7 @@ IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a directory of its own
 ROOM = 2 << 30
 """Bytes that must be free there. A container has 64 MiB by default."""
 
-LONGEST = ("end_to_end/test_storm.py", "flow/test_model.py")
+LONGEST = ("end_to_end/test_storm.py", "flow/test_model.py", "flow/test_two_days.py", "tests/test_docs_pages.py")
 """They begin first. At the end, one worker would be at them while the others had nothing to do."""
 
 SLOW = "mark.slow"
