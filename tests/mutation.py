@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -53,8 +54,12 @@ class Mutation:
 
 def _exists(test):
     file, _, name = test.partition("::")
-    path = ROOT / "tests" / file
+    return name.split("[")[0] in _defined(ROOT / "tests" / file)
+
+
+@cache
+def _defined(path):
+    """Return the names that a file of tests defines; none if it does not exist."""
     if not path.exists():
-        return False
-    defined = {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
-    return name.split("[")[0] in defined
+        return frozenset()
+    return frozenset(node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name"))
