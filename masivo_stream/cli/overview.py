@@ -62,12 +62,13 @@ def _details() -> str:
     from masivo_stream.edges.config import load_settings
 
     own = {name: value for name, value in os.environ.items() if name == "MASIVO_PURE_PYTHON"}
+    pure_python = load_settings(environment=own).source.pure_python
     return "\n".join(
         [
             __version__,
             f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-            f"validator: {describe_validator(pure_python=load_settings(environment=own).source.pure_python)}",
-            f"extensions in C: {describe_extensions(find_extensions())}",
+            f"validator: {describe_validator(pure_python=pure_python)}",
+            f"extensions in C: {describe_extensions(find_extensions(), pure_python=pure_python)}",
         ]
     )
 

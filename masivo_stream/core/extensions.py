@@ -17,11 +17,11 @@ def find_extensions() -> dict[str, bool]:
     }
 
 
-def describe_extensions(found: Mapping[str, bool]) -> str:
-    """Return a sentence for a report of a bug."""
-    missing = [name for name, at_work in found.items() if not at_work]
+def describe_extensions(found: Mapping[str, bool], *, pure_python: bool = False) -> str:
+    """Return a sentence for a report of a bug; `pure_python` is the setting."""
+    missing = [name for name, is_built in found.items() if not is_built]
     if not missing:
-        return f"all {len(found)} at work"
+        return f"all {len(found)} {'built, none at work: pure_python is set' if pure_python else 'at work'}"
     if len(missing) == len(found):
         return "no extension was built: install the package again where there is a C compiler, and it is faster"
     return f"{', '.join(missing)} not built, or built from other sources: install the package again"
