@@ -111,6 +111,14 @@ COMMITS = (
         ("edges/test_group_commit.py::test_every_writer_learns_what_became_of_its_note",),
     ),
     Mutation(
+        "without a thread, no note is committed",
+        "edges/journal/commit.py",
+        "        except RuntimeError:  # the system allows the process no further thread\n            work()\n",
+        "        except RuntimeError:  # the system allows the process no further thread\n            raise\n",
+        "Where no thread can be started, writers wait for ever.",
+        (JOURNAL + "without_a_thread_the_event_loop_commits",),
+    ),
+    Mutation(
         "an outcome is not tried again",
         "edges/journal/commit.py",
         "            left = self._patience  # waited for once, not for each\n",

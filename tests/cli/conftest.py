@@ -16,9 +16,9 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
 LEFT_FROZEN = count(1)
+"""Counts the tests that leave frozen objects behind."""
 NOT_CALMED = COLLECT_AFTER + 1
 """Shows whether a command has calmed the collector. (`gc.get_freeze_count` would count what is frozen: 20 ms.)"""
-"""Counts the tests that leave frozen objects behind."""
 
 
 @dataclass(frozen=True)

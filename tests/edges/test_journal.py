@@ -375,6 +375,17 @@ async def test_a_closed_journal_refuses_every_note(path, was_used):
     assert not threads()
 
 
+async def test_without_a_thread_the_event_loop_commits(journal, path):
+    """The system may allow the process no further thread: notes are durable even then, and no writer waits for ever."""
+    await journal.note(Kind.EVENTS, progress(), nothing)
+    journal._commit._thread.shutdown()  # from now on it refuses work, as where no thread can be started
+    with anyio.fail_after(100):
+        async with anyio.create_task_group() as tasks:
+            for line in (1, 2, 3):
+                tasks.start_soon(journal.send, make_batch(Kind.EVENTS, [entry(line)]), progress(line), nothing)
+    assert ask(path, "SELECT COUNT(*) FROM batches") == [(3,)]
+
+
 def full():
     raise OSError(28, "No space left on device")
 

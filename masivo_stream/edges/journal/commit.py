@@ -106,10 +106,10 @@ class PendingNote:
 
         `own` is iterated in the thread of the commit, once for each try.
         """
-        self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
-        self.failure: BaseException | None = None
         from asyncio import get_running_loop  # noqa: PLC0415 - a reader of the journal needs no event loop
 
+        self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
+        self.failure: BaseException | None = None
         self.loop = get_running_loop()
         self.done: asyncio.Future[None] = self.loop.create_future()
 
@@ -148,7 +148,7 @@ class GroupCommit:
         self._waiting: list[PendingNote] = []
         """Was handed over to the thread."""
         self._at_work = False
-        """Whether the thread looks at what waits, once more at least."""
+        """Whether the thread will look at what waits once more."""
         # What follows is the thread's own.
         self._owed: list[PendingNote] = []
         """Could not be written: the next commit makes up for it."""
@@ -199,12 +199,12 @@ class GroupCommit:
                 self._begin(self._work)
 
     def _begin_in_thread(self, work: Callable[[], None]) -> None:
-        """Begin it; if no thread can do it, do it here, so that every writer learns what became of its note."""
+        """Begin work; if no thread can do it, do it here, so that every writer learns what became of its note."""
         if self._closed.is_set():
             work()
             return
         if self._thread is None:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nor a thread
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a reader needs no thread
 
             self._thread = ThreadPoolExecutor(1, "journal")
         try:
@@ -222,7 +222,7 @@ class GroupCommit:
             except BaseException as error:  # noqa: BLE001 - a bug: no writer goes on, and none waits for ever
                 self._fail(notes, storage_error(error, self._path))
                 notes[0].failure = error
-            for loop, done in groupby(notes, key=attrgetter("loop")):
+            for loop, done in groupby(notes, key=attrgetter("loop")):  # a journal may outlive an event loop
                 with suppress(RuntimeError):  # the loop has ended, and its writers with it
                     loop.call_soon_threadsafe(_report, list(done))
 
